@@ -1,0 +1,225 @@
+"""Settings from environment variables or the project's `.env`, read once, checked all at once.
+
+Only the programs that start things (cli, supervisor, worker, app) read it; all others get plain arguments."""
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from transcription_proxy.errors import ConfigError
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+EXAMPLE_JWT_SECRET: Final = "changeme_use_long_random_string"  # noqa: S105 - refused, not used
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything contract.md 2 names that is built so far. Unset means None or the empty string."""
+
+    host: str
+    port: int
+    production: bool
+    data_dir: Path
+    database_url: str | None
+    database_schema: str | None
+    public_url: str
+    jwt_secret: str
+    jwt_expiry: timedelta
+    auth_rate_per_minute: int
+    max_sessions_per_user: int
+    deepgram_api_key: str | None
+    deepgram_url: str | None
+    """None: the built-in engine."""
+    upstream_max_streams: int
+    trial_seconds: int
+    rates_file: Path | None
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    workers: int
+    drain_seconds: float
+    idle_minutes: float
+    log_level: Literal["debug", "info", "warning", "error"]
+
+    @property
+    def builtin_engine(self) -> bool:
+        return self.deepgram_url is None
+
+
+def environment(project: Path = PROJECT) -> dict[str, str]:
+    """The process's environment on top of the project's `.env`."""
+    file = {name: value for name, value in dotenv_values(project / ".env").items() if value is not None}
+    return {**file, **os.environ}
+
+
+def load(env: Mapping[str, str] | None = None) -> Settings:
+    """The settings. Raises ConfigError with every mistake found, and in production every insecure default."""
+    reader = _Reader(environment() if env is None else env)
+    settings = _read(reader)
+    problems = reader.problems + (_production_problems(reader) if settings.production else [])
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+class _Reader:
+    """Takes variables one by one and collects what is wrong with them. An empty value counts as unset."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.problems: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        return self._env.get(name, "").strip() or None
+
+    def take(self, name: str, default: T, parse: Callable[[str], T], meaning: str) -> T:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            return parse(value)
+        except ValueError:
+            shown = "" if name.endswith("_URL") else f", not {value!r}"  # a URL may hold a password
+            self.problems.append(f"{name} must be {meaning}{shown}")
+            return default
+
+    def whole(self, name: str, default: int, low: int, high: int) -> int:
+        return self.take(name, default, _between(int, low, high), f"a whole number from {low} to {high}")
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        return self.take(name, default, _between(float, low, high), f"a number from {low:g} to {high:g}")
+
+    def url(self, name: str, default: str | None, *schemes: str) -> str | None:
+        def parse(value: str) -> str:
+            parts = urlsplit(value)
+            if parts.scheme not in schemes or not parts.netloc:
+                raise ValueError
+            return value.rstrip("/")
+
+        return self.take(name, default, parse, f"a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+
+
+def _between(kind: Callable[[str], T], low: float, high: float) -> Callable[[str], T]:
+    def parse(value: str) -> T:
+        number = kind(value)
+        if not low <= number <= high:  # type: ignore[operator]
+            raise ValueError
+        return number
+
+    return parse
+
+
+def _read(reader: _Reader) -> Settings:
+    port = reader.whole("PORT", 3000, 1, 65535)
+    data_dir = Path(reader.text("DATA_DIR") or PROJECT / ".data").expanduser().resolve()
+    production = reader.take("APP_ENV", "development", _one_of("development", "production"), _MODES) == "production"
+    deepgram_key = reader.text("DEEPGRAM_API_KEY")
+    deepgram_url = reader.url("DEEPGRAM_URL", None, "wss", "ws", "https", "http")
+    if deepgram_url is None and deepgram_key is not None:
+        deepgram_url = "wss://api.deepgram.com"
+    return Settings(
+        host=reader.text("HOST") or "127.0.0.1",
+        port=port,
+        production=production,
+        data_dir=data_dir,
+        database_url=reader.url("DATABASE_URL", None, "postgresql", "postgres"),
+        database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
+        public_url=reader.url("PUBLIC_URL", None, "https", "http") or f"http://127.0.0.1:{port}",
+        jwt_secret=reader.text("JWT_SECRET") or ("" if production else _generated_secret(data_dir, "jwt_secret")),
+        jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
+        auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
+        max_sessions_per_user=reader.whole("MAX_SESSIONS_PER_USER", 2, 1, 1000),
+        deepgram_api_key=deepgram_key,
+        deepgram_url=deepgram_url,
+        upstream_max_streams=reader.whole("UPSTREAM_MAX_STREAMS", 150, 1, 1_000_000),
+        trial_seconds=reader.whole("TRIAL_SECONDS", 0 if reader.text("STRIPE_SECRET_KEY") else 600, 0, 1_000_000),
+        rates_file=reader.take("RATES_FILE", None, _file, "a file that exists"),
+        trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
+        workers=reader.whole("WORKERS", 1, 1, 64),
+        drain_seconds=reader.number("DRAIN_SECONDS", 30, 0, 3600),
+        idle_minutes=reader.number("IDLE_MINUTES", 15, 0.01, 1440),
+        log_level=reader.take("LOG_LEVEL", "info", _one_of(*_LEVELS), " or ".join(_LEVELS)),  # type: ignore[arg-type]
+    )
+
+
+def _production_problems(reader: _Reader) -> list[str]:
+    """What contract.md 6 refuses in production."""
+    problems = []
+    secret = reader.text("JWT_SECRET")
+    if secret is None:
+        problems.append("JWT_SECRET must be set in production: use at least 32 random bytes")
+    elif secret == EXAMPLE_JWT_SECRET or len(secret.encode()) < 32:
+        problems.append("JWT_SECRET is the example value or shorter than 32 bytes: use at least 32 random bytes")
+    problems += [
+        f"{name} must be set in production"
+        for name in ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+        if reader.text(name) is None
+    ]
+    if reader.text("DEEPGRAM_API_KEY") is None and reader.text("DEEPGRAM_URL") is None:
+        problems.append("DEEPGRAM_API_KEY must be set in production (or DEEPGRAM_URL to another server)")
+    if not (reader.text("PUBLIC_URL") or "").startswith("https://"):
+        problems.append("PUBLIC_URL must be set in production and start with https://")
+    return problems
+
+
+def _generated_secret(data_dir: Path, name: str) -> str:
+    """A secret kept in `data_dir`, made on first use; two processes that start at once agree on one."""
+    path = data_dir / name
+    if not path.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=data_dir, delete=False) as draft:
+            draft.write(secrets.token_urlsafe(48))
+        try:
+            os.link(draft.name, path)  # atomic, and refuses to replace another process's secret
+        except FileExistsError:
+            pass
+        finally:
+            Path(draft.name).unlink()
+    return path.read_text().strip()
+
+
+_MODES: Final = "development or production"
+_LEVELS: Final = ("debug", "info", "warning", "error")
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.lower() not in choices:
+            raise ValueError
+        return value.lower()
+
+    return parse
+
+
+def _duration(value: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,9})([smhd]?)", value)
+    if match is None or int(match[1]) == 0:
+        raise ValueError
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"])
+
+
+def _identifier(value: str) -> str | None:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
+        raise ValueError
+    return value
+
+
+def _file(value: str) -> Path | None:
+    path = Path(value).expanduser().resolve()
+    if not path.is_file():
+        raise ValueError
+    return path
+
+
+def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())

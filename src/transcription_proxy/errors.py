@@ -1,0 +1,24 @@
+"""The one error vocabulary inside the service: a code and a sentence for the person it goes to.
+
+Each edge has one table from code to its own status: web/errors.py, the wire's close codes, cli/errors.py."""
+
+
+class Refusal(Exception):
+    """A request that cannot be granted. `code` is public and stable (contract), `message` says what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = str(code)
+        self.message = message
+
+
+class Unavailable(Exception):
+    """The database is away or too slow to answer: nothing was changed that will not be found again."""
+
+
+class ConfigError(Exception):
+    """Every mistake found in the configuration, one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems

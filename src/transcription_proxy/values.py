@@ -1,0 +1,96 @@
+"""Values that pass between the session machine, the relay and the ledger. Credits are whole numbers."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from transcription_wire.codes import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A wish to open a session. `hold_cap` is 45 s of audio in credits, at least 1 (money 10)."""
+
+    user_id: UUID
+    token_version: int
+    life: UUID
+    """Id of the process life that owns the session (money 21)."""
+    model: str
+    language: str
+    rate_micro: int
+    """Micro-credits a second of audio of one channel."""
+    channels: int
+    """Channels billed."""
+    hold_cap: int
+    replaces: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that holds credit: it may use `grant` credits in all, until its lease ends."""
+
+    session_id: UUID
+    grant: int
+    seconds_remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One live session's state for the ledger. `total` is absolute: credits used since the start."""
+
+    session_id: UUID
+    number: int
+    """Grows with each statement of this session; a repeat changes nothing (money 16)."""
+    total: int
+    extend: bool = True
+    """Asks for a new hold. Without it only the lease is renewed and the total booked."""
+    keep: int | None = None
+    """A grant, lower than the one stored, that the relay already obeys: the rest is given back (money 11)."""
+    ready: bool = False
+    """The session began now: it is listed from here on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Answer to a Settlement.
+
+    `gone`: the session is not active and the number was new: nothing was booked. `ending`: marked to end
+    from outside, or overdrawn by a claw-back. `elsewhere`: credits in holds of the user's other sessions.
+    """
+
+    session_id: UUID
+    number: int
+    grant: int
+    seconds_used: int
+    seconds_remaining: int
+    elsewhere: int
+    gone: bool = False
+    ending: Reason | None = None
+    blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The end of a session, with its true total (it may be lower than what was settled: money 17)."""
+
+    session_id: UUID
+    number: int
+    total: int
+    reason: Reason
+    audio_ms: int
+    """Audio billed, milliseconds."""
+    upstream_ms: int | None = None
+    """What the upstream reported, where it did."""
+    request_id: str | None = None
+    """The upstream's id of the request, for reconciliation."""
+    ready: bool = True
+    """False: it never became ready; it bills nothing and is not listed (money 6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What the ledger holds of an ended session, which is what `session_end` says."""
+
+    session_id: UUID
+    seconds_used: int
+    reason: Reason
+    seconds_remaining: int

@@ -1,0 +1,108 @@
+"""The JSON messages of `/ws/transcribe`, both directions. Times and durations are seconds."""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+
+class Auth(Struct, tag="auth"):
+    """First message of the client. What is in it is checked by the server, field by field, hence `Any`."""
+
+    token: Any = None
+    config: Any = None
+    replaces: Any = None
+
+
+class Keepalive(Struct, tag="keepalive"):
+    """The client is there, though it sends no audio."""
+
+
+class Finalize(Struct, tag="finalize"):
+    """Make what was heard so far final now."""
+
+
+class Stop(Struct, tag="stop"):
+    """Finish: the last words, `session_end`, close 1000."""
+
+
+ClientMessage = Auth | Keepalive | Finalize | Stop
+
+
+class Ready(Struct, tag="ready"):
+    session_id: str
+    seconds_remaining: int
+
+
+class Transcript(Struct, tag="transcript", omit_defaults=True):
+    """Words. `channel` and `words` are there when the upstream gives them; `confidence` may be null."""
+
+    text: str
+    is_final: bool
+    confidence: float | None
+    start: float
+    duration: float
+    speech_final: bool
+    words: list[dict[str, Any]] | UnsetType = UNSET
+    channel: list[int] | UnsetType = UNSET
+
+
+class SpeechStarted(Struct, tag="speech_started"):
+    start: float
+
+
+class UtteranceEnd(Struct, tag="utterance_end"):
+    last_word_end: float
+
+
+class Usage(Struct, tag="usage"):
+    seconds_used: int
+    seconds_remaining: int
+
+
+class CreditsLow(Struct, tag="credits_low"):
+    seconds_remaining: int
+
+
+class UpstreamStatus(Struct, tag="status"):
+    upstream: Literal["reconnecting", "connected"]
+
+
+class Error(Struct, tag="error"):
+    """`code` is an ErrorCode; a client must bear one that it does not know."""
+
+    code: str
+    message: str
+
+
+class SessionEnd(Struct, tag="session_end", omit_defaults=True):
+    """Last message of every session that became ready. With `pending`, what the ledger will hold."""
+
+    seconds_used: int
+    audio_seconds: float
+    reason: str
+    pending: bool = False
+
+
+ServerMessage = (
+    Ready | Transcript | SpeechStarted | UtteranceEnd | Usage | CreditsLow | UpstreamStatus | Error | SessionEnd
+)
+
+_client_decoder = msgspec.json.Decoder(ClientMessage)
+_server_decoder = msgspec.json.Decoder(ServerMessage)
+_encoder = msgspec.json.Encoder()
+
+
+def decode_client(text: str | bytes | memoryview) -> ClientMessage:
+    """A client's message. Raises msgspec.DecodeError (ValidationError is one) for anything else."""
+    return _client_decoder.decode(text)
+
+
+def decode_server(text: str | bytes) -> ServerMessage:
+    """A server's message. Raises msgspec.DecodeError (ValidationError is one) for anything else."""
+    return _server_decoder.decode(text)
+
+
+def encode(message: ClientMessage | ServerMessage) -> bytes:
+    """UTF-8 JSON of one message, for a text frame."""
+    return _encoder.encode(message)
