@@ -101,7 +101,7 @@ class _Reader:
     def url(self, name: str, default: str | None, *schemes: str) -> str | None:
         def parse(value: str) -> str:
             parts = urlsplit(value)
-            if parts.scheme not in schemes or not parts.netloc:
+            if parts.scheme not in schemes or not (parts.netloc or parts.query):  # ?host= names a unix socket
                 raise ValueError
             return value.rstrip("/")
 
