@@ -1,0 +1,88 @@
+"""Our caption protocol: the client's messages in, our JSON out (contract 4)."""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from transcription_proxy.stream import deepgram
+from transcription_wire import messages as wire
+from transcription_wire.codes import ErrorCode
+
+LOW_MARKS: Final = (60, 300, 600)
+"""`credits_low` is sent when what is left falls through these, seconds."""
+MAX_BAD_MESSAGES: Final = 100
+
+
+class BadMessage(Exception):
+    """A text frame that is no message of the protocol. The text says what it is, never what was in it."""
+
+
+def parse(text: bytes) -> wire.ClientMessage:
+    """The client's message. Raises BadMessage."""
+    try:
+        return wire.decode_client(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadMessage("send JSON with a type of auth, keepalive, finalize or stop") from error
+
+
+def error(code: ErrorCode, message: str) -> bytes:
+    return wire.encode(wire.Error(code, message))
+
+
+def caption(message: deepgram.Message | deepgram.Unknown, silence: float) -> bytes | None:
+    """Our form of an upstream's message, None when there is nothing to say. `silence`: our own, taken off times."""
+    match message:
+        case deepgram.Results():
+            return _transcript(message, silence)
+        case deepgram.SpeechStarted():
+            return wire.encode(wire.SpeechStarted(_shifted(message.timestamp, silence)))
+        case deepgram.UtteranceEnd():
+            return wire.encode(wire.UtteranceEnd(_shifted(message.last_word_end, silence)))
+        case _:
+            return None
+
+
+def _transcript(results: deepgram.Results, silence: float) -> bytes | None:
+    if not results.text:
+        return None
+    best = results.channel.alternatives[0]
+    unknown = best.confidence is None or (best.confidence == 0 and not best.words)  # an engine that has none says 0
+    start = _shifted(results.start, silence)
+    return wire.encode(
+        wire.Transcript(
+            text=best.transcript,
+            is_final=results.is_final,
+            confidence=None if unknown else best.confidence,
+            start=start,
+            duration=round(max(0.0, results.start + results.duration - silence - start), 3),
+            speech_final=results.speech_final,
+            words=[_word(word, silence) for word in best.words] if best.words else UNSET,
+            channel=results.channel_index or UNSET,
+        )
+    )
+
+
+def _word(word: dict[str, Any], silence: float) -> dict[str, Any]:
+    if not silence:
+        return word
+    times = {key: _shifted(word[key], silence) for key in ("start", "end") if isinstance(word.get(key), int | float)}
+    return {**word, **times}
+
+
+def _shifted(seconds: float, silence: float) -> float:
+    return round(max(0.0, seconds - silence), 3) if silence else seconds
+
+
+class LowMark:
+    """Says when what is left has fallen through a mark: each once, of several at once the lowest only."""
+
+    def __init__(self) -> None:
+        self._lowest_said = LOW_MARKS[-1] + 1
+
+    def passed(self, seconds_remaining: int) -> bool:
+        mark = next((mark for mark in LOW_MARKS if seconds_remaining < mark), None)
+        if mark is None or mark >= self._lowest_said:
+            return False
+        self._lowest_said = mark
+        return True

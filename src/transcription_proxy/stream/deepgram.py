@@ -1,0 +1,91 @@
+"""Deepgram's dialect: the request, the control messages we send, and the messages that we understand of theirs.
+
+Sources: deepgram-api-specs, and the real clients (the message shapes, the close codes). Times become whole
+milliseconds at once; what makes no sense is None, never an exception."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+from msgspec import Struct
+
+KEEP_ALIVE: Final = b'{"type":"KeepAlive"}'
+FINALIZE: Final = b'{"type":"Finalize"}'
+CLOSE_STREAM: Final = b'{"type":"CloseStream"}'
+LONGEST_MS: Final = 10 * 365 * 86_400_000
+
+
+class Alternative(Struct):
+    transcript: str = ""
+    confidence: float | None = None
+    words: list[dict[str, Any]] = []
+
+
+class Channel(Struct):
+    alternatives: list[Alternative] = []
+
+
+class Results(Struct, tag="Results"):
+    """Words, interim or final. `start` and `duration` in seconds of the upstream's own clock."""
+
+    start: float = 0.0
+    duration: float = 0.0
+    is_final: bool = False
+    speech_final: bool = False
+    channel: Channel = msgspec.field(default_factory=Channel)
+    channel_index: list[int] = []
+
+    @property
+    def text(self) -> str:
+        """The words of the best alternative; empty in silence."""
+        return self.channel.alternatives[0].transcript if self.channel.alternatives else ""
+
+    @property
+    def end_ms(self) -> int:
+        return (milliseconds(self.start) or 0) + (milliseconds(self.duration) or 0)
+
+
+class Metadata(Struct, tag="Metadata"):
+    """The closing message; `duration` is the audio heard, in seconds."""
+
+    duration: float | None = None
+    request_id: str | None = None
+
+
+class SpeechStarted(Struct, tag="SpeechStarted"):
+    timestamp: float = 0.0
+
+
+class UtteranceEnd(Struct, tag="UtteranceEnd"):
+    last_word_end: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A message of another type, or one that is not understood."""
+
+
+Message = Results | Metadata | SpeechStarted | UtteranceEnd
+_decoder: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
+
+
+def parse(text: bytes | memoryview) -> Message | Unknown:
+    """A message of the upstream. Never raises: nonsense is Unknown."""
+    try:
+        return _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Unknown()
+
+
+def milliseconds(seconds: float | None) -> int | None:
+    """Whole milliseconds, rounded to the nearest; None for what is no length of audio (money 1)."""
+    if seconds is None or not math.isfinite(seconds) or not 0 <= seconds * 1000 <= LONGEST_MS:
+        return None
+    return round(seconds * 1000)
+
+
+def request_target(base: str, query: tuple[tuple[str, str], ...], tag: str) -> str:
+    """The URL to dial. `tag` names the session in the upstream's usage reports."""
+    return f"{base}/v1/listen?{urlencode([*query, ('tag', tag)], quote_via=quote)}"
