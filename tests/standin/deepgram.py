@@ -1,0 +1,394 @@
+"""A stand-in Deepgram for tests: /v1/listen on a free loopback port, scripted per connection, recording all it hears.
+
+As a process: `python -m tests.standin.deepgram --port N [--script NAME]`; a JSON line for each finished connection."""
+
+import argparse
+import asyncio
+import contextlib
+import hashlib
+import json
+import socket
+import struct
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.standin.script import SCRIPTS, Refusal, Script, values
+from tests.standin.speech import Speech
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+
+RECEIVE_BUFFER = 16 * 1024
+"""Of a connection that will stop reading, so that its writer notices soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text message received: when, and after how many bytes of audio."""
+
+    text: str
+    at: float
+    audio_bytes: int
+
+    @property
+    def type(self) -> str:
+        return str(json.loads(self.text)["type"])
+
+
+@dataclass(slots=True)
+class Record:
+    """One connection as the stand-in saw it. Times are `time.monotonic()`."""
+
+    number: int
+    target: str
+    headers: list[tuple[str, str]]
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    opened_at: float = field(default_factory=time.monotonic)
+    query: list[tuple[str, str]] = field(init=False)
+    audio: bytearray = field(default_factory=bytearray)
+    audio_bytes: int = 0
+    audio_messages: int = 0
+    audio_at: list[float] = field(default_factory=list)
+    """When each audio message came."""
+    digest: Any = field(default_factory=hashlib.sha256)
+    texts: list[Text] = field(default_factory=list)
+    pings: int = 0
+    refused: int | None = None
+    closed_at: float | None = None
+    close_code: int | None = None
+    """What the peer sent; None while open, 1006 when it left without a close frame."""
+    closed_first: bool = False
+    """Whether the peer closed first."""
+
+    def __post_init__(self) -> None:
+        self.query = parse_qsl(urlsplit(self.target).query, keep_blank_values=True)
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def closed(self) -> bool:
+        return self.closed_at is not None
+
+    def value(self, name: str) -> str | None:
+        """The first value of a query parameter."""
+        return next(iter(values(self.query, name)), None)
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def types(self) -> list[str]:
+        """Types of the text messages received, in order."""
+        return [text.type for text in self.texts]
+
+    def as_json(self) -> str:
+        """All but the audio itself and the credentials."""
+        return json.dumps(
+            {
+                "number": self.number,
+                "target": self.target,
+                "request_id": self.request_id,
+                "audio_bytes": self.audio_bytes,
+                "audio_messages": self.audio_messages,
+                "sha256": self.digest.hexdigest(),
+                "texts": [text.text for text in self.texts],
+                "pings": self.pings,
+                "refused": self.refused,
+                "seconds_open": round((self.closed_at or time.monotonic()) - self.opened_at, 3),
+                "close_code": self.close_code,
+                "closed_first": self.closed_first,
+            }
+        )
+
+
+Chooser = Callable[[Record], Script]
+
+
+class DeepgramStandIn:
+    """`async with DeepgramStandIn() as standin`: listens at `standin.url`; what it saw is in `standin.records`."""
+
+    def __init__(
+        self,
+        script: Script | Chooser | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        finished: Callable[[Record], None] = lambda record: None,
+    ) -> None:
+        self.script: Script | Chooser = script or Script()
+        self.records: list[Record] = []
+        self._host, self._port = host, port
+        self._finished = finished
+        self._changed = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._server: Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await serve(
+            self._serve,
+            self._host,
+            self._port,
+            process_request=self._answer,
+            process_response=self._add_headers,
+            create_connection=_Connection,
+            compression=None,
+            max_size=None,
+            open_timeout=None,
+            close_timeout=1,
+            ping_interval=None,
+        )
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._closing.set()
+        for connection in list(self._server.connections):
+            connection.transport.resume_reading()
+        self._server.close()
+        await self._server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """For DEEPGRAM_URL."""
+        return f"ws://{self._host}:{self._port}"
+
+    @property
+    def last(self) -> Record:
+        return self.records[-1]
+
+    async def until(self, condition: Callable[[], bool], within: float = 10.0) -> None:
+        """Waits for a condition on the records. Raises TimeoutError."""
+        async with asyncio.timeout(within):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def note(self) -> None:
+        """Something changed: looks at the conditions again."""
+        self._changed.set()
+
+    def script_for(self, record: Record) -> Script:
+        return self.script if isinstance(self.script, Script) else self.script(record)
+
+    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        assert isinstance(connection, _Connection)
+        record = Record(len(self.records), request.path, list(request.headers.raw_items()))
+        connection.record, connection.standin = record, self
+        self.records.append(record)
+        self.note()
+        script = self.script_for(record)
+        if not script.answers_handshake:
+            await self._wait_for_leave(connection)
+        await asyncio.sleep(script.handshake_delay)
+        refusal = script.refuse if record.path == "/v1/listen" else Refusal(404, "NOT_FOUND", "Not found.")
+        if refusal is None:
+            return None
+        record.refused = refusal.status
+        self._finish(record)
+        return _refuse(connection, refusal, record.request_id)
+
+    async def _wait_for_leave(self, connection: ServerConnection) -> None:
+        waits = [asyncio.ensure_future(self._closing.wait()), asyncio.ensure_future(connection.wait_closed())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        waits[0].cancel()
+        assert isinstance(connection, _Connection)
+        self._finish(connection.record)
+        connection.transport.abort()
+
+    def _add_headers(self, connection: ServerConnection, request: Request, response: Response) -> None:
+        assert isinstance(connection, _Connection)
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            response.headers["dg-request-id"] = connection.record.request_id
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, _Connection)
+        record = connection.record
+        stream = _Stream(connection, self.script_for(record), self)
+        try:
+            await stream.run()
+        finally:
+            received = connection.protocol.close_rcvd
+            record.close_code = received.code if received else 1006
+            record.closed_first = bool(received and connection.protocol.close_rcvd_then_sent)
+            self._finish(record)
+
+    def _finish(self, record: Record) -> None:
+        if not record.closed:
+            record.closed_at = time.monotonic()
+            self._finished(record)
+        self.note()
+
+
+class _Connection(ServerConnection):
+    """Counts pings."""
+
+    record: Record
+    standin: DeepgramStandIn
+
+    def process_event(self, event: Any) -> None:
+        if isinstance(event, Frame) and event.opcode is Opcode.PING:
+            self.record.pings += 1
+            self.standin.note()
+        super().process_event(event)
+
+
+class _Stream:
+    """One accepted connection: reads, and has a task that writes what falls due."""
+
+    def __init__(self, connection: _Connection, script: Script, standin: DeepgramStandIn) -> None:
+        self._connection, self._script, self._standin = connection, script, standin
+        self._record = connection.record
+        self._speech = Speech(self._record.query, script, self._record.request_id)
+        self._outbox: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
+        self._heard_at = time.monotonic()
+        self._nonsense = list(script.nonsense)
+
+    async def run(self) -> None:
+        tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._watch())]
+        try:
+            with contextlib.suppress(ConnectionClosed):
+                await self._read()
+            await self._connection.wait_closed()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self) -> None:
+        if self._script.stops_reading_after is not None:
+            peer: socket.socket = self._connection.transport.get_extra_info("socket")
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        await self._react()
+        async for message in self._messages():
+            self._heard_at = time.monotonic()
+            if isinstance(message, str):
+                await self._obey(message)
+            elif message:
+                self._hear(message)
+            else:
+                await self._close_stream()  # an empty frame is the old way to say so
+            self._standin.note()
+            await self._react()
+
+    async def _messages(self) -> AsyncIterator[str | bytes]:
+        while not self._past(self._script.stops_reading_after):
+            yield await self._connection.recv()
+        self._connection.transport.pause_reading()
+        await self._standin._closing.wait()
+
+    def _hear(self, audio: bytes) -> None:
+        record = self._record
+        if self._script.keeps_audio:
+            record.audio += audio
+        record.digest.update(audio)
+        record.audio_bytes += len(audio)
+        record.audio_messages += 1
+        record.audio_at.append(self._heard_at)
+        self._say(self._speech.hear(len(audio)))
+
+    def _say(self, messages: Iterable[str | bytes]) -> None:
+        for message in messages:  # the generator runs in any case: the clock has to go on
+            if not self._past(self._script.silent_after):
+                self._outbox.put_nowait((time.monotonic() + self._script.delay, message))
+
+    def _past(self, seconds: float | None) -> bool:
+        return seconds is not None and self._speech.seconds >= seconds
+
+    async def _obey(self, text: str) -> None:
+        self._record.texts.append(Text(text, self._heard_at, self._record.audio_bytes))
+        match json.loads(text).get("type"):
+            case "Finalize":
+                self._say(self._speech.flush(from_finalize=True))
+            case "CloseStream" if self._script.heeds_close_stream:
+                await self._close_stream()
+
+    async def _close_stream(self) -> None:
+        self._say(self._speech.flush())
+        await self._outbox.join()
+        if self._script.metadata:
+            await asyncio.sleep(self._script.metadata_delay)
+            await self._connection.send(self._speech.metadata())
+        await self._connection.close()
+
+    async def _react(self) -> None:
+        """Whatever the script has for this point of the audio."""
+        if self._nonsense and self._past(self._script.nonsense_after):
+            nonsense, self._nonsense = self._nonsense, []
+            self._say(nonsense)
+        if self._past(self._script.reset_after):
+            await self._outbox.join()
+            _reset(self._connection)
+        hangup = self._script.hangup
+        if hangup is not None and self._past(hangup.after):
+            await self._outbox.join()
+            await self._connection.close(hangup.code, hangup.reason)
+
+    async def _write(self) -> None:
+        while True:
+            due, message = await self._outbox.get()
+            with contextlib.suppress(ConnectionClosed):
+                await asyncio.sleep(due - time.monotonic())
+                await self._connection.send(message)
+            self._outbox.task_done()
+
+    async def _watch(self) -> None:
+        """NET-0001: it wants a frame every 10 s, and the first audio within 10 s."""
+        patience = self._script.patience
+        while patience is not None:
+            since = self._heard_at if self._speech.nbytes else self._record.opened_at
+            await asyncio.sleep(max(0.0, since + patience - time.monotonic()))
+            since = self._heard_at if self._speech.nbytes else self._record.opened_at
+            if time.monotonic() - since >= patience:
+                await self._connection.send(self._speech.metadata())
+                await self._connection.close(1011, "NET-0001")
+                return
+
+
+def _refuse(connection: ServerConnection, refusal: Refusal, request_id: str) -> Response:
+    body = {"err_code": refusal.code, "err_msg": refusal.message, "request_id": request_id}
+    response = connection.respond(HTTPStatus(refusal.status), json.dumps(body))
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    response.headers["dg-request-id"] = request_id
+    response.headers["dg-error"] = refusal.message
+    return response
+
+
+def _reset(connection: ServerConnection) -> None:
+    """Ends the TCP connection with RST, not FIN."""
+    peer: socket.socket = connection.transport.get_extra_info("socket")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.transport.abort()
+
+
+async def _main(host: str, port: int, script: Script) -> None:
+    def tell(record: Record) -> None:
+        sys.stdout.write(record.as_json() + "\n")
+        sys.stdout.flush()
+
+    async with DeepgramStandIn(script, host=host, port=port, finished=tell) as standin:
+        sys.stderr.write(f"{standin.url}\n")
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.standin.deepgram", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 (the default): a free one, printed to standard error")
+    parser.add_argument("--script", choices=sorted(SCRIPTS), default="normal")
+    arguments = parser.parse_args()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_main(arguments.host, arguments.port, SCRIPTS[arguments.script]))
+
+
+if __name__ == "__main__":
+    main()
