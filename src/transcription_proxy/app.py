@@ -1,0 +1,153 @@
+"""The composition root: settings become a database, services, routes and the relay, wired by hand."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, Self
+
+import structlog
+from fastapi import FastAPI
+
+from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.config import Settings
+from transcription_proxy.db.listen import listen
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Unavailable
+from transcription_proxy.ledger.lives import Life, dead_lives
+from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
+from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.metering import rates
+from transcription_proxy.relay.door import DoorProtocol, door
+from transcription_proxy.relay.relay import Lines
+from transcription_proxy.relay.settler import Settler
+from transcription_proxy.relay.switchboard import Holder, Switchboard
+from transcription_proxy.relay.upstream import Dialler
+from transcription_proxy.web import api
+
+ENGINE_PATIENCE: Final = 10.0
+"""How long a dial waits for the built-in engine to start, seconds."""
+END_WITHIN: Final = 20.0
+"""How long live sessions may take to end at a shutdown: their last words, and the ledger."""
+TASK_PAUSE: Final = 1.0
+log = structlog.get_logger()
+
+
+class Service:
+    """Everything of one worker process. Inside `async with` its background tasks run."""
+
+    def __init__(self, settings: Settings, life: Life) -> None:
+        builtin = os.environ.get("BUILTIN_ENGINE") == "1"
+        rates_text = settings.rates_file.read_text() if settings.rates_file else None
+        self.database_url = settings.database_url or ""
+        self._life = life
+        self._data_dir = settings.data_dir
+        self._database = Database(self.database_url, schema=settings.database_schema)
+        self._ledger = Ledger(
+            self._database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams
+        )
+        self._accounts = Accounts(
+            self._database,
+            secret=settings.jwt_secret,
+            expiry=settings.jwt_expiry,
+            trial_seconds=settings.trial_seconds,
+        )
+        self._settler = Settler(self._ledger)
+        dialler = Dialler(settings.deepgram_api_key, patience=ENGINE_PATIENCE if builtin else 0)
+        self._switchboard = Switchboard(
+            verify=self._holder,
+            ledger=self._ledger,
+            rates=rates.load(rates_text, builtin_engine=builtin),
+            lines=Lines(self._settler, dialler, settings.deepgram_url or ""),
+            life=life.id,
+            idle_seconds=settings.idle_minutes * 60,
+        )
+        self._reaper = Reaper(self._ledger, time.monotonic, time.time)
+        self._begun = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self.door: type[DoorProtocol] = door(self._switchboard)
+        self.http: FastAPI = api.build(
+            self._accounts,
+            self._ledger,
+            self._database,
+            auth_rate_per_minute=settings.auth_rate_per_minute,
+            trusted_proxies=settings.trusted_proxies,
+            ready=lambda: self._begun and not self._switchboard.draining,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._database.open()
+        self._keep("settler", self._settler.run)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        left = await self._settler.finish(END_WITHIN)
+        if left:
+            log.error("sessions_not_booked", sessions=left)  # the reaper ends them with what was settled
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._database.close()
+        if left or self._switchboard.relays:
+            self._life.leave()
+        else:
+            self._life.release()
+
+    async def begin(self) -> None:
+        """The database is there, and fits: ends what earlier lives left, then lets sessions in."""
+        await self._bury()
+        self._keep("reaper", self._reap)
+        self._keep("listener", lambda: listen(self.database_url, "session_ending", self._switchboard.nudge))
+        self._begun = True
+
+    async def drain(self) -> None:
+        """Takes no more sessions and ends the live ones; returns when they are booked, or after END_WITHIN."""
+        self._switchboard.drain()
+        relays = [relay.finished for relay in self._switchboard.relays.values()]
+        if relays:
+            await asyncio.wait(relays, timeout=END_WITHIN)
+
+    def _holder(self, token: str) -> Holder:
+        identity = self._accounts.verify_token(token)
+        return Holder(identity.user_id, identity.token_version)
+
+    async def _bury(self) -> None:
+        for life in dead_lives(self._data_dir):
+            try:
+                ended = await self._ledger.end_life(life.id)
+            except BaseException:
+                life.leave()
+                raise
+            life.release()
+            if ended:
+                log.warning("ended_sessions_of_an_earlier_life", sessions=len(ended))
+
+    async def _reap(self) -> None:
+        while True:
+            try:
+                ended = await self._reaper.tick()
+                await self._bury()
+            except Unavailable:
+                log.warning("database_away")
+            else:
+                for session in ended:
+                    log.warning("lease_expired", session=str(session.session_id))
+            await asyncio.sleep(REAP_EVERY)
+
+    def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Runs `work` for ever; one that dies is logged and started again."""
+        self._tasks.append(asyncio.create_task(_kept(name, work), name=name))
+
+
+async def _kept(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("task_died", task=name)
+        await asyncio.sleep(TASK_PAUSE)
+
+
+def build(settings: Settings, life: Life) -> Service:
+    """A service for these settings; DATABASE_URL and DEEPGRAM_URL are resolved by the supervisor."""
+    return Service(settings, life)

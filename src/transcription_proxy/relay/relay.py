@@ -1,0 +1,160 @@
+"""One session's two sockets and its machine: frames become events, actions become sends. Nothing is decided here."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from transcription_proxy.relay.settler import Settler
+from transcription_proxy.relay.upstream import Dialler, Refused, Upstream
+from transcription_proxy.stream import deepgram
+from transcription_proxy.stream import events as ev
+from transcription_proxy.stream.session import Session
+from transcription_proxy.values import Closing
+
+log = structlog.get_logger()
+
+
+class Client(Protocol):
+    """The client's socket, as a relay uses it."""
+
+    def send(self, text: bytes, optional: bool) -> None: ...
+
+    def close(self, code: int) -> None: ...
+
+    def ping(self) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What all relays of a process share."""
+
+    settler: Settler
+    dialler: Dialler
+    upstream_url: str
+
+
+class Relay:
+    """Owns a session from its opening to its booked end."""
+
+    def __init__(self, session: Session, client: Client, lines: Lines) -> None:
+        self.session = session
+        self.upstream: Upstream | None = None
+        self._client = client
+        self._lines = lines
+        self._loop = asyncio.get_running_loop()
+        self._events: deque[ev.Event] = deque()
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self.finished = self._loop.create_future()
+
+    def start(self) -> None:
+        for action in self.session.start():
+            self._perform(action)
+
+    def happen(self, event: ev.Event) -> None:
+        """Tells the machine and does what it wants. Events that this brings about wait for their turn."""
+        self._events.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._events:
+                for action in self._handle(self._events.popleft()):
+                    self._perform(action)
+        finally:
+            self._busy = False
+        self._arm()
+
+    def _handle(self, event: ev.Event) -> list[ev.Action]:
+        try:
+            return self.session.handle(event, self._loop.time())
+        except Exception:  # one session's fault must end that session only, and properly
+            log.exception("session_broke", session=str(self.session.id), during=type(event).__name__)
+            return self.session.handle(ev.Broke(), self._loop.time())
+
+    def _arm(self) -> None:
+        """Sets the timer to the session's deadline, unless it rings early enough anyway."""
+        deadline = self.session.deadline
+        if self._timer is not None:
+            if deadline is not None and self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = self._loop.call_at(max(deadline, self._loop.time() + 0.01), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        deadline = self.session.deadline
+        if deadline is not None and deadline <= self._loop.time():
+            self.happen(ev.TimePassed())
+        else:
+            self._arm()
+
+    def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - the one ladder of actions
+        match action:
+            case ev.SendClient(text, optional):
+                self._client.send(text, optional)
+            case ev.SendAudio(data):
+                if self.upstream is not None:
+                    self.upstream.send_audio(data)
+            case ev.SendUpstream(text):
+                if self.upstream is not None:
+                    self.upstream.send_text(text)
+            case ev.PauseClient():
+                self._client.pause()
+            case ev.ResumeClient():
+                self._client.resume()
+            case ev.PingClient():
+                self._client.ping()
+            case ev.PingUpstream():
+                if self.upstream is not None:
+                    self.upstream.ping()
+            case ev.Settle(settlement):
+                self._lines.settler.settle(settlement, self.happen)
+            case ev.Dial():
+                self._dialling = self._loop.create_task(self._dial())
+            case ev.HangUp():
+                self._hang_up()
+            case ev.CloseClient(code):
+                self._client.close(code)
+            case ev.Close(closing):
+                self._book(closing)
+            case ev.Finish():
+                self._finish()
+
+    async def _dial(self) -> None:
+        session = self.session
+        url = deepgram.request_target(self._lines.upstream_url, session.options.query, str(session.id))
+        try:
+            self.upstream = await self._lines.dialler.dial(url, self.happen)
+        except Refused as refused:
+            log.warning("upstream_refused", session=str(session.id), status=refused.status, detail=refused.detail)
+            self.happen(ev.UpstreamRefused(refused.status, refused.detail))
+        else:
+            self.happen(ev.UpstreamOpened(self.upstream.request_id))
+
+    def _hang_up(self) -> None:
+        if self._dialling is not None and not self._dialling.done():
+            self._dialling.cancel()
+        if self.upstream is not None:
+            self.upstream.hang_up()
+            self.upstream = None
+
+    def _book(self, closing: Closing) -> None:
+        self._lines.settler.close(closing, self.happen)
+
+    def _finish(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self.finished.done():
+            self.finished.set_result(None)

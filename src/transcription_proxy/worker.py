@@ -1,0 +1,147 @@
+"""One worker process of `serve`: adopts the listening socket, runs the service on it, and ends it in order.
+
+The supervisor starts it; it reads WORKER_FD, PARENT_FD and BUILTIN_ENGINE beside the settings."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack
+from types import FrameType
+from typing import Any, Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from transcription_proxy.app import Service, build
+from transcription_proxy.config import Settings, load
+from transcription_proxy.db.migrate import migrate
+from transcription_proxy.errors import ConfigError, Unavailable
+from transcription_proxy.ledger.lives import Life
+
+EXIT_CONFIG: Final = 78
+"""The supervisor does not start a worker again that ends with this: it has said what is wrong."""
+MIGRATE_EVERY: Final = 1.0
+HTTP_GRACE: Final = 5
+log = structlog.get_logger()
+
+
+def main() -> int:
+    """Runs until SIGTERM or the parent's end; the exit status."""
+    try:
+        settings = load()
+    except ConfigError as error:
+        return _complain(error)
+    configure_logging(settings.log_level)
+    try:
+        uvloop.run(_run(settings))
+    except ConfigError as error:
+        return _complain(error)
+    return 0
+
+
+def configure_logging(level: str) -> None:
+    """One line an event on standard error; libraries speak up from warnings on."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("picows").setLevel(logging.ERROR)  # below that it tells each connection's life
+
+
+class Server(uvicorn.Server):
+    """uvicorn, but SIGTERM first ends the live sessions while the port still answers."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._service.drain()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.should_exit = True  # and nothing is raised again at the end: a proper end has status 0
+
+
+async def _run(settings: Settings) -> None:
+    async with AsyncExitStack() as stack:
+        life = Life.begin(settings.data_dir)
+        service = build(settings, life)
+        await stack.enter_async_context(service)
+        server = Server(_uvicorn_config(service), service)
+        _end_with_parent(server)
+        preparing = asyncio.create_task(_prepare(service, settings, server))
+        try:
+            await server.serve(sockets=[socket.socket(fileno=int(os.environ["WORKER_FD"]))])
+        finally:
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
+        if preparing.done() and not preparing.cancelled() and (failure := preparing.exception()):
+            raise failure
+
+
+async def _prepare(service: Service, settings: Settings, server: Server) -> None:
+    """Migrates, as soon as the database is there, and lets sessions in; a database that does not fit ends it all."""
+    try:
+        while True:
+            try:
+                await migrate(service.database_url, settings.database_schema)
+                await service.begin()
+                return
+            except Unavailable:
+                log.warning("database_away")
+                await asyncio.sleep(MIGRATE_EVERY)
+    except BaseException:
+        server.should_exit = True
+        raise
+
+
+def _uvicorn_config(service: Service) -> uvicorn.Config:
+    options: dict[str, Any] = {
+        "app": service.http,
+        "http": service.door,
+        "lifespan": "off",
+        "loop": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": HTTP_GRACE,
+    }
+    return uvicorn.Config(**options)
+
+
+def _end_with_parent(server: Server) -> None:
+    """A parent that died takes its end of the pipe with it."""
+    pipe = os.environ.get("PARENT_FD")
+    if pipe is not None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(int(pipe), _parent_gone, server, int(pipe))
+
+
+def _parent_gone(server: Server, pipe: int) -> None:
+    asyncio.get_running_loop().remove_reader(pipe)
+    server.handle_exit(signal.SIGTERM, None)
+
+
+def _complain(error: ConfigError) -> int:
+    for problem in error.problems:
+        print(problem, file=sys.stderr)  # noqa: T201 - the one thing a person has to read
+    return EXIT_CONFIG
+
+
+if __name__ == "__main__":
+    sys.exit(main())
