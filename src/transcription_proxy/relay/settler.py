@@ -81,11 +81,12 @@ class Settler:
     async def _settle(self, batch: list[Settlement]) -> None:
         try:
             answers = await self._books.settle(batch)
-        except Unavailable:
+            now = asyncio.get_running_loop().time()
+        except Exception as error:  # whatever it was: a session that is never answered would hang for ever
+            if not isinstance(error, Unavailable):
+                log.exception("settle_broke")
             answers = []
             now = float("inf")  # all of them failed
-        else:
-            now = asyncio.get_running_loop().time()
         for count, answer in enumerate(answers):
             self._report(answer.session_id, answer.number, ev.SettleAnswered(answer))
             if count % ANSWERS_AT_ONCE == ANSWERS_AT_ONCE - 1:
@@ -107,9 +108,11 @@ class Settler:
             try:
                 async with self._turn:
                     closed = await self._books.close(closing)
-            except Unavailable:
+            except Exception as error:  # a close is never given up: it is the bill
+                if not isinstance(error, Unavailable):
+                    log.exception("close_broke", session=str(closing.session_id))
                 await asyncio.sleep(delay)
                 delay = min(RETRY_MOST, 2 * delay)
-                continue
-            happen(ev.CloseCommitted(closed))
-            return
+            else:
+                happen(ev.CloseCommitted(closed))
+                return
