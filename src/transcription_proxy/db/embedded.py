@@ -1,0 +1,106 @@
+"""The bundled PostgreSQL, shared by all processes that use one DATA_DIR: the first starts it, the last stops it.
+
+Who uses it is said by locks that the kernel drops with their process, however that ends."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from transcription_proxy.db.cluster import Cluster
+from transcription_proxy.errors import Unavailable
+
+
+def _silent(_sentence: str) -> None:
+    pass
+
+
+class Embedded:
+    """One process's use of the server. It blocks for a second when it starts it; it needs no event loop."""
+
+    def __init__(self, cluster: Cluster, user: int) -> None:
+        self._cluster = cluster
+        self.lock_fd = user
+        """Says that the server is in use. A child that inherits it keeps the server in use as well."""
+        self.url = cluster.url
+        """The same after every restart."""
+
+    @classmethod
+    def acquire(
+        cls, data_dir: Path, report: Callable[[str], None] = _silent, *, settings: Mapping[str, str] | None = None
+    ) -> Self:
+        """Starts the server, or joins it. `settings` are PostgreSQL's own. Raises Unavailable, saying what to do."""
+        try:
+            return cls._acquire(data_dir.resolve(), report, settings or {})
+        except PermissionError as error:
+            raise Unavailable(
+                f"the bundled PostgreSQL belongs to another user ({error}): "
+                "run as the user that started it first, or set DATABASE_URL."
+            ) from error
+
+    @classmethod
+    def _acquire(cls, data_dir: Path, report: Callable[[str], None], settings: Mapping[str, str]) -> Self:
+        cluster = Cluster(data_dir, settings)
+        with _alone(cluster.home):
+            user = _open(cluster.home / "users.lock")
+            fcntl.flock(user, fcntl.LOCK_SH)
+            try:
+                _bring_up(cluster, report)
+                return cls(cluster, user)
+            except BaseException:
+                os.close(user)
+                raise
+
+    def ensure(self) -> None:
+        """Brings the server back if it died. Cheap when it lives. Raises Unavailable."""
+        if not self._cluster.answers():
+            with _alone(self._cluster.home):
+                _bring_up(self._cluster, _silent)
+
+    def release(self) -> None:
+        """Stops the server if nobody else uses it."""
+        with _alone(self._cluster.home):
+            try:
+                fcntl.flock(self.lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._cluster.stop()
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(self.lock_fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def _bring_up(cluster: Cluster, report: Callable[[str], None]) -> None:
+    if cluster.answers():
+        report("PostgreSQL: joined the one that runs")
+        return
+    if not cluster.exists:
+        cluster.make()
+        report(f"PostgreSQL: made a database in {cluster.home}")
+    cluster.start()
+    report("PostgreSQL: started")
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process at a time starts or stops the server; a lock, so it ends with the process."""
+    lock = _open(home / "start.lock")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

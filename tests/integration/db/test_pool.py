@@ -1,0 +1,170 @@
+"""Transactions: committed or rolled back whole, and Unavailable whenever the database is away or too slow."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from tests.integration.db.servers import kill_postgres, postmaster
+
+from transcription_proxy.db import places
+from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.db.migrate import migrate
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Unavailable
+
+
+async def one(database: Database, statement: str, limit: float | None = None) -> object:
+    async with database.transaction(limit) as connection:
+        cursor = await connection.execute(statement.encode())
+        row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.05)
+
+
+async def away(database: Database) -> bool:
+    return not await database.healthy(0.5)
+
+
+async def test_commit_and_rollback(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("CREATE TABLE t (n int)")
+    with pytest.raises(ZeroDivisionError):
+        async with database.transaction() as connection:
+            await connection.execute("INSERT INTO t VALUES (1)")
+            raise ZeroDivisionError
+    assert await one(database, "SELECT count(*) FROM t") == 0
+
+
+async def test_read_committed_and_limits_are_of_the_transaction(database: Database) -> None:
+    assert await one(database, "SHOW transaction_isolation", 3) == "read committed"
+    assert await one(database, "SHOW statement_timeout", 3) == "3s"
+
+
+async def test_a_schema_of_its_own(empty_database_url: str) -> None:
+    await migrate(empty_database_url, "captions")
+    database = Database(empty_database_url, schema="captions")
+    await database.open()
+    assert await one(database, "SELECT count(*) FROM users") == 0
+    await database.close()
+
+
+async def test_other_errors_pass_through(database: Database) -> None:
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        await one(database, "SELECT * FROM nowhere")
+    assert await one(database, "SELECT 1") == 1
+
+
+async def test_a_swallowed_error_is_not_committed_in_silence(database: Database) -> None:
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        async with database.transaction() as connection:
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                await connection.execute("SELECT 1 / 0")
+    assert await one(database, "SELECT 1") == 1
+
+
+async def test_a_slow_statement(database: Database) -> None:
+    with pytest.raises(Unavailable):
+        await one(database, "SELECT pg_sleep(30)", 0.2)
+    assert await one(database, "SELECT 1") == 1
+
+
+async def test_a_cancelled_transaction_leaves_a_working_pool(database_url: str) -> None:
+    database = Database(database_url, max_size=1)
+    await database.open()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await one(database, "SELECT pg_sleep(30)")
+    assert await one(database, "SELECT 1") == 1
+    await database.close()
+
+
+async def test_all_connections_taken(database_url: str) -> None:
+    database = Database(database_url, max_size=1)
+    await database.open()
+    async with database.transaction():
+        with pytest.raises(Unavailable):
+            await one(database, "SELECT 1", 0.1)
+    await database.close()
+
+
+async def test_a_terminated_connection_is_replaced_unseen(database: Database, database_url: str) -> None:
+    assert await one(database, "SELECT 1") == 1
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert await one(database, "SELECT 1") == 1
+
+
+async def test_a_database_that_was_never_there() -> None:
+    database = Database("postgresql://nobody@127.0.0.1:1/none")
+    await database.open()
+    assert not await database.healthy(0.5)
+    with pytest.raises(Unavailable):
+        await one(database, "SELECT 1", 0.5)
+    await database.close()
+    with pytest.raises(Unavailable):
+        await one(database, "SELECT 1")
+
+
+@pytest.fixture
+def server(reachable_dir: Path) -> Iterator[Embedded]:
+    folder = places.make_folder(reachable_dir / uuid4().hex, 0o711)
+    with Embedded.acquire(folder, settings={"fsync": "off"}) as server:
+        yield server
+
+
+async def test_a_killed_server_and_its_return(server: Embedded) -> None:
+    database = Database(server.url)
+    await database.open()
+    await asyncio.gather(*(one(database, "SELECT pg_sleep(0.2)") for _ in range(8)))
+    kill_postgres(server)
+    await until(lambda: away(database))  # its backends live on for a moment
+    with pytest.raises(Unavailable):
+        await one(database, "SELECT 1", 0.5)
+    server.ensure()
+    await until(database.healthy)
+    assert await asyncio.gather(*(one(database, "SELECT 1") for _ in range(20))) == [1] * 20
+    await database.close()
+
+
+async def test_a_restart_goes_unseen_by_the_next_calls(server: Embedded) -> None:
+    database = Database(server.url)
+    await database.open()
+    await asyncio.gather(*(one(database, "SELECT pg_sleep(0.2)") for _ in range(8)))
+    kill_postgres(server)
+    server.ensure()
+    assert await asyncio.gather(*(one(database, "SELECT 1") for _ in range(20))) == [1] * 20
+    await database.close()
+
+
+async def test_a_frozen_server_holds_nobody_for_long(server: Embedded) -> None:
+    database = Database(server.url, max_size=1)
+    await database.open()
+    async with database.transaction() as connection:
+        cursor = await connection.execute("SELECT pg_backend_pid()")
+        row = await cursor.fetchone()
+    assert row is not None
+    os.kill(row[0], 19)
+    try:
+        started = time.monotonic()
+        with pytest.raises(Unavailable):
+            await one(database, "SELECT 1", 0.5)
+        assert time.monotonic() - started < 5
+        assert await one(database, "SELECT 1") == 1
+    finally:
+        os.kill(row[0], 18)
+        await database.close()
+    assert postmaster(server)
