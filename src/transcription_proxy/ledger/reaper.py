@@ -1,0 +1,46 @@
+"""When to end sessions whose lease ran out. A host that may itself be why they could not renew it waits first."""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from transcription_proxy.errors import Unavailable
+from transcription_proxy.ledger.entries import LEASE_SECONDS, Ended
+
+REAP_EVERY: Final = 15.0
+LONGEST_GAP: Final = 30.0
+
+
+class Reapable(Protocol):
+    async def cut_leases(self) -> int: ...
+
+    async def reap(self) -> list[Ended]: ...
+
+
+class Reaper:
+    """Rule 21 of money.md; `tick` is to be called every REAP_EVERY seconds by a task that notices its failure.
+
+    `monotonic` does not count a suspended machine's sleep and `wall` may be set, so a gap by either one counts.
+    """
+
+    def __init__(self, ledger: Reapable, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._clocks = (monotonic, wall)
+        self._last: tuple[float, ...] | None = None
+        self._waits_until = 0.0
+
+    async def tick(self) -> list[Ended]:
+        """The sessions it ended. Raises Unavailable while the database is away."""
+        waits = self._waits()
+        try:
+            await self._ledger.cut_leases()  # while it waits too: it shows whether the database is there
+            return [] if waits else await self._ledger.reap()
+        except Unavailable:
+            self._last = None
+            raise
+
+    def _waits(self) -> bool:
+        now = tuple(clock() for clock in self._clocks)
+        if self._last is None or any(a - b > LONGEST_GAP for a, b in zip(now, self._last, strict=True)):
+            self._waits_until = now[0] + LEASE_SECONDS
+        self._last = now
+        return now[0] < self._waits_until

@@ -1,0 +1,190 @@
+"""The only owner of money: sessions hold credit, settle it and close; balances are credited and audited.
+
+Every call is one transaction (a long batch: several), and raises Unavailable when the database is away."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Refusal, Unavailable
+from transcription_proxy.ledger import store
+from transcription_proxy.ledger.entries import (
+    Balance,
+    Day,
+    Description,
+    Ended,
+    Finding,
+    SessionRow,
+    billable,
+    new_hold,
+)
+from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
+from transcription_wire.codes import ErrorCode, Reason
+
+SETTLE_BATCH: Final = 500
+REAP_BATCH: Final = 100
+BURY_TRIES: Final = 100
+BURY_EVERY: Final = 0.05
+AUDIT_TIMEOUT: Final = 600.0
+log = structlog.get_logger(__name__)
+
+
+class Ledger:
+    """`max_sessions`: live sessions of one user; `max_streams`: of all users together."""
+
+    def __init__(self, database: Database, *, max_sessions: int, max_streams: int) -> None:
+        self._database = database
+        self._max_sessions = max_sessions
+        self._max_streams = max_streams
+        self._timezones: frozenset[str] = frozenset()
+
+    async def open_session(self, opening: Opening) -> Opened:
+        """A session that holds credit. Raises Refusal: unauthorized, too_many_connections, insufficient_credits, busy.
+
+        The session that it `replaces` is marked even when the opening is then refused: its client is gone.
+        """
+        async with self._database.transaction() as connection:
+            answer = await self._open(connection, opening)
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
+
+    async def _open(self, connection: store.Connection, opening: Opening) -> Opened | Refusal:
+        balance = await store.lock_balance(connection, opening.user_id)
+        found = await store.admission(connection, opening)
+        if found is None or found.blocked or found.token_version != opening.token_version:
+            return Refusal(ErrorCode.UNAUTHORIZED, "Log in again: this account or token is not valid.")
+        if opening.replaces is not None:
+            await store.mark_ending(connection, opening.replaces, Reason.REPLACED, opening.user_id)
+        if found.live >= self._max_sessions:
+            return Refusal(ErrorCode.TOO_MANY_CONNECTIONS, f"{found.live} sessions are live already: end one first.")
+        if balance is None or balance.available <= 0:
+            return Refusal(ErrorCode.INSUFFICIENT_CREDITS, "No minutes are available: buy more, or end a session.")
+        hold = new_hold(balance.available, 0, opening.hold_cap, self._max_sessions)
+        session_id = await store.open_session(connection, opening, hold, found.last_seq, self._max_streams)
+        if session_id is None:
+            return Refusal(ErrorCode.BUSY, "All streams are taken: try again in a moment.")
+        return Opened(session_id, hold, balance.seconds_remaining)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[Settled]:
+        """Answers for the sessions that were not locked; the others are to be asked again at the next tick."""
+        answers: list[Settled] = []
+        for start in range(0, len(settlements), SETTLE_BATCH):
+            answers += await self._settle(settlements[start : start + SETTLE_BATCH])
+        return answers
+
+    async def _settle(self, batch: Sequence[Settlement]) -> list[Settled]:
+        """One statement; where a row makes it fail, halves of it, down to that row alone."""
+        try:
+            async with self._database.transaction() as connection:
+                return await store.settle(connection, batch, self._max_sessions)
+        except store.RowError as error:
+            if len(batch) == 1:
+                log.error("settle_failed", session_id=str(batch[0].session_id), error=str(error))
+                return []
+        half = len(batch) // 2
+        return await self._settle(batch[:half]) + await self._settle(batch[half:])
+
+    async def close(self, closing: Closing) -> Closed:
+        """Ends a session with its final total. A repeat, or one ended otherwise, answers what is stored."""
+        async with self._database.transaction() as connection:
+            locked = await store.lock_session(connection, closing.session_id)
+            if locked is None:
+                log.error("close_of_unknown_session", session_id=str(closing.session_id), unbilled=closing.total)
+                return Closed(closing.session_id, 0, Reason.INTERNAL, 0)
+            if not locked.active or closing.number <= locked.number:
+                return _as_stored(closing, locked)
+            billed = billable(closing.total, locked.seconds_used, locked.hold) if closing.ready else 0
+            remaining = await store.close(connection, closing, locked, billed)
+            return Closed(closing.session_id, billed, closing.reason, remaining)
+
+    async def credit(
+        self,
+        user_id: UUID,
+        seconds: int,
+        description: Description,
+        *,
+        reason: str | None = None,
+        actor: str | None = None,
+    ) -> int:
+        """The new balance. Raises Refusal: unknown_user, amount_too_large, insufficient_credits."""
+        async with self._database.transaction() as connection:
+            return await store.credit(connection, user_id, seconds, description, reason=reason, actor=actor)
+
+    async def mark_ending(self, session_id: UUID, reason: Reason, user_id: UUID | None = None) -> bool:
+        """Asks for a session's end; False where it is not active, or not of `user_id` when that is given."""
+        async with self._database.transaction() as connection:
+            return await store.mark_ending(connection, session_id, reason, user_id)
+
+    async def mark_user_ending(self, user_id: UUID, reason: Reason) -> int:
+        """Asks for the end of all of a user's sessions; how many there were."""
+        async with self._database.transaction() as connection:
+            return await store.mark_user_ending(connection, user_id, reason)
+
+    async def cut_leases(self) -> int:
+        """Cuts leases that end further ahead than a lease is long; how many."""
+        async with self._database.transaction() as connection:
+            return await store.cut_leases(connection)
+
+    async def reap(self) -> list[Ended]:
+        """Ends the sessions whose lease ran out. When to call it is the Reaper's business."""
+        return await self._end_abandoned(Reason.LEASE_EXPIRED)
+
+    async def end_life(self, life: UUID) -> list[Ended]:
+        """Ends the sessions of a dead process. Raises Unavailable where some of them stay locked."""
+        ended: list[Ended] = []
+        for _ in range(BURY_TRIES):
+            ended += await self._end_abandoned(Reason.SERVICE_RESTART, life)
+            async with self._database.transaction() as connection:
+                if await store.life_is_over(connection, life):
+                    return ended
+            await asyncio.sleep(BURY_EVERY)
+        raise Unavailable("The sessions of an earlier run are locked by another transaction.")
+
+    async def _end_abandoned(self, reason: Reason, life: UUID | None = None) -> list[Ended]:
+        ended: list[Ended] = []
+        while True:
+            async with self._database.transaction() as connection:
+                batch = await store.end_abandoned(connection, reason, REAP_BATCH, life)
+            ended += batch
+            if len(batch) < REAP_BATCH:
+                return ended
+
+    async def balance(self, user_id: UUID) -> Balance:
+        """A user's balance, zeros for one who has none."""
+        async with self._database.transaction() as connection:
+            return await store.balance(connection, user_id) or Balance()
+
+    async def usage_days(self, user_id: UUID, tz: str = "UTC", days: int = 30) -> list[Day]:
+        """The last days up to today in the time zone, oldest first. Raises Refusal invalid_timezone."""
+        async with self._database.transaction() as connection:
+            self._timezones = self._timezones or await store.timezones(connection)
+            if tz not in self._timezones:
+                raise Refusal("invalid_timezone", "Use the name of a time zone, such as Europe/Berlin.")
+            return await store.usage_days(connection, user_id, tz, days)
+
+    async def sessions(self, user_id: UUID | None = None, live: bool = False, limit: int = 10) -> list[SessionRow]:
+        """Sessions that became ready, newest first: a user's or everybody's, all or the live ones."""
+        async with self._database.transaction() as connection:
+            return await store.sessions(connection, user_id, live, limit)
+
+    async def live_count(self) -> int:
+        async with self._database.transaction() as connection:
+            return await store.live_count(connection)
+
+    async def audit(self) -> list[Finding]:
+        """What is wrong with the books, from one snapshot, beside a running service (money 26)."""
+        async with self._database.transaction(AUDIT_TIMEOUT) as connection:
+            return await store.audit(connection)
+
+
+def _as_stored(closing: Closing, locked: store.Locked) -> Closed:
+    if closing.number > locked.number and closing.total > locked.seconds_used:
+        unbilled = closing.total - locked.seconds_used
+        log.warning("closed_after_its_end", session_id=str(closing.session_id), unbilled=unbilled)
+    reason = closing.reason if locked.reason is None else Reason(locked.reason)
+    return Closed(closing.session_id, locked.seconds_used, reason, locked.seconds_remaining)

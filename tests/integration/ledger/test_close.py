@@ -1,0 +1,147 @@
+import asyncio
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from structlog.testing import capture_logs
+from tests.integration.ledger.books import Books, closing, opening
+
+from transcription_proxy.errors import Unavailable
+from transcription_proxy.ledger.entries import Balance
+from transcription_proxy.values import Closed
+from transcription_wire.codes import Reason
+
+
+async def test_it_books_the_rest_and_releases_the_hold(books: Books) -> None:
+    user = await books.user(1000)
+    session = await books.open(user)
+    await books.settle(session, 2, 8)
+    ended = closing(
+        session, 3, 12, reason=Reason.UPSTREAM_CLOSED, audio_ms=11_850, upstream_ms=12_345, request_id="r\0-1"
+    )
+    assert await books.ledger.close(ended) == Closed(session, 12, Reason.UPSTREAM_CLOSED, 988)
+    assert await books.ledger.balance(user) == Balance(988, 0, 0)
+    assert await books.rows(user) == [(-8, 992), (-4, 988)]
+    columns = "status, reason, seconds_used, hold, audio_seconds, upstream_seconds, upstream_request_id"
+    assert await books.row(session, columns) == (
+        "terminated",
+        "upstream_closed",
+        12,
+        0,
+        Decimal("11.9"),
+        Decimal("12.345"),
+        "r-1",
+    )
+    assert await books.row(session, "ended_at >= started_at") == (True,)
+
+
+async def test_a_lower_total_gives_the_difference_back_in_one_row(books: Books) -> None:
+    user = await books.user(1000)
+    session = await books.open(user)
+    await books.settle(session, 2, 30)
+    assert await books.ledger.close(closing(session, 3, 21)) == Closed(session, 21, Reason.CLIENT_STOP, 979)
+    assert await books.rows(user) == [(-30, 970), (9, 979)]
+
+
+async def test_never_beyond_the_grant_nor_below_nothing(books: Books) -> None:
+    user = await books.user(100)
+    one, two = await books.open(user), await books.open(user)
+    assert (await books.ledger.close(closing(one, 2, 10**6))).seconds_used == 25
+    assert (await books.ledger.close(closing(two, 2, -5))).seconds_used == 0
+
+
+async def test_an_end_without_news_writes_no_row(books: Books) -> None:
+    user = await books.user(100)
+    session = await books.open(user)
+    await books.settle(session, 2, 5)
+    await books.ledger.close(closing(session, 3, 5))
+    assert await books.rows(user) == [(-5, 95)]
+
+
+async def test_repeats_answer_what_is_stored(books: Books) -> None:
+    user = await books.user(1000)
+    session = await books.open(user)
+    first = await books.ledger.close(closing(session, 3, 21))
+    again = closing(session, 3, 30, reason=Reason.INTERNAL)
+    answers = await asyncio.gather(*(books.ledger.close(again) for _ in range(10)))
+    assert answers == [first] * 10
+    assert await books.rows(user) == [(-21, 979)]
+
+
+async def test_many_at_once_close_it_once(books: Books) -> None:
+    user = await books.user(1000)
+    session = await books.open(user)
+    answers = await asyncio.gather(*(books.ledger.close(closing(session, 3, 21)) for _ in range(10)))
+    assert answers == [Closed(session, 21, Reason.CLIENT_STOP, 979)] * 10
+    assert await books.rows(user) == [(-21, 979)]
+
+
+async def test_an_overtaken_number_does_not_end_it(books: Books) -> None:
+    user = await books.user(1000)
+    session = await books.open(user)
+    await books.settle(session, 5, 10)
+    assert await books.ledger.close(closing(session, 5, 30)) == Closed(session, 10, Reason.CLIENT_STOP, 990)
+    assert await books.row(session, "status") == ("active",)
+
+
+async def test_after_the_reaper_nothing_is_booked_and_the_loss_is_logged(books: Books) -> None:
+    user = await books.user(1000)
+    session = await books.open(user)
+    await books.settle(session, 2, 10)
+    await books.expire(session)
+    await books.ledger.reap()
+    with capture_logs() as logs:
+        closed = await books.ledger.close(closing(session, 3, 30))
+    assert closed == Closed(session, 10, Reason.LEASE_EXPIRED, 990)
+    assert [(entry["event"], entry["unbilled"]) for entry in logs] == [("closed_after_its_end", 20)]
+
+
+async def test_one_that_never_became_ready_is_free_and_not_listed(books: Books) -> None:
+    user = await books.user(1000)
+    session = (await books.ledger.open_session(opening(user))).session_id
+    ended = closing(session, 1, 7, ready=False, reason=Reason.UPSTREAM_CLOSED)
+    assert await books.ledger.close(ended) == Closed(session, 0, Reason.UPSTREAM_CLOSED, 1000)
+    assert await books.ledger.balance(user) == Balance(1000, 0, 0)
+    assert await books.ledger.sessions(user) == []
+
+
+async def test_one_that_ended_before_its_first_settle_is_listed(books: Books) -> None:
+    user = await books.user(1000)
+    session = (await books.ledger.open_session(opening(user))).session_id
+    await books.ledger.close(closing(session, 1, 2))
+    [row] = await books.ledger.sessions(user)
+    assert (row.id, row.seconds_used) == (session, 2)
+
+
+async def test_an_unknown_session_used_nothing(books: Books) -> None:
+    session = uuid4()
+    with capture_logs() as logs:
+        assert await books.ledger.close(closing(session, 1, 9)) == Closed(session, 0, Reason.INTERNAL, 0)
+    assert logs[0]["unbilled"] == 9
+
+
+async def test_it_waits_for_a_locked_balance_and_reads_it_then(books: Books) -> None:
+    user = await books.user(1000)
+    session = await books.open(user)
+    async with books.database.transaction() as connection:
+        await connection.execute("SELECT FROM credit_balance WHERE user_id = %s FOR UPDATE", (user,))
+        close = asyncio.create_task(books.ledger.close(closing(session, 2, 10)))
+        while not await books.sql("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            assert not close.done()
+        await connection.execute(
+            "WITH e AS (INSERT INTO usage_ledger (user_id, seconds, description, balance_after)"
+            " VALUES (%(u)s, 500, 'trial', 1500)) UPDATE credit_balance SET seconds_remaining = 1500"
+            " WHERE user_id = %(u)s",
+            {"u": user},
+        )
+    assert (await close).seconds_remaining == 1490
+
+
+async def test_a_database_that_is_away(books: Books, database_url: str) -> None:
+    from transcription_proxy.db.pool import Database
+
+    away = Database("postgresql://127.0.0.1:9/none", timeout=0.3)
+    await away.open()
+    with pytest.raises(Unavailable):
+        await Books(away).ledger.close(closing(uuid4(), 1, 1))
+    await away.close()

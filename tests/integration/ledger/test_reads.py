@@ -1,0 +1,94 @@
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.integration.ledger.books import Books, closing
+
+from transcription_proxy.errors import Refusal
+from transcription_proxy.ledger.entries import Day, Description
+from transcription_wire.codes import Reason, Status
+
+
+async def entry(books: Books, user: UUID, seconds: int, description: str, at: datetime) -> None:
+    """A row of the past, and the balance that goes with it."""
+    await books.ledger.credit(user, seconds, Description.TRIAL)
+    await books.sql(
+        "UPDATE usage_ledger SET recorded_at = %s, description = %s WHERE seq = (SELECT max(seq) FROM usage_ledger)",
+        at,
+        description,
+    )
+
+
+@pytest.mark.parametrize("tz", ["UTC", "Europe/Berlin", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu"])
+async def test_days_begin_at_midnight_of_the_time_zone(books: Books, tz: str) -> None:
+    user = await books.user()
+    today = datetime.now(ZoneInfo(tz)).date()
+    first = today - timedelta(days=29)
+    midnight = datetime.combine(first, datetime.min.time(), ZoneInfo(tz))
+    await entry(books, user, 1000, "credit_purchase", midnight - timedelta(microseconds=1))
+    await entry(books, user, 600, "trial", midnight)
+    await entry(books, user, -7, "session_usage", midnight + timedelta(hours=23, minutes=59))
+    await entry(books, user, -8, "session_usage", midnight + timedelta(days=1, hours=2))
+    days = await books.ledger.usage_days(user, tz)
+    assert [day.date for day in days] == [first + timedelta(days=ago) for ago in range(30)]
+    assert days[0] == Day(first, 7, 0, 600)
+    assert days[1] == Day(first + timedelta(days=1), 8, 0, 0)
+    assert days[2:] == [Day(first + timedelta(days=ago), 0, 0, 0) for ago in range(2, 30)]
+
+
+async def test_every_kind_has_its_column(books: Books) -> None:
+    user = await books.user()
+    now = datetime.now(UTC)
+    for seconds, description in [
+        (1000, "credit_purchase"),
+        (-200, "refund"),
+        (-100, "dispute"),
+        (40, "trial"),
+        (-15, "manual_adjustment"),
+        (-9, "session_usage"),
+        (2, "session_usage"),
+    ]:
+        await entry(books, user, seconds, description, now)
+    assert await books.ledger.usage_days(user, days=1) == [Day(now.date(), 7, 700, 25)]
+
+
+@pytest.mark.parametrize("tz", ["", "Mars/Base", "Mars/Base1", "EST5XYZ6", "a\0b", "'; --", "+02", "x" * 500])
+async def test_an_unknown_time_zone(books: Books, tz: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await books.ledger.usage_days(await books.user(), tz)
+    assert refusal.value.code == "invalid_timezone"
+
+
+async def test_sessions_newest_first(books: Books) -> None:
+    user, other = await books.user(1000), await books.user(1000)
+    first = await books.open(user, model="nova-3")
+    await books.ledger.close(closing(first, 2, 10, audio_ms=9960))
+    second = await books.open(other)
+    third = await books.open(user)
+    assert [row.id for row in await books.ledger.sessions()] == [third, second, first]
+    assert [row.id for row in await books.ledger.sessions(limit=1)] == [third]
+    live, ended = await books.ledger.sessions(user)
+    assert (live.id, live.user_id, live.status, live.reason) == (third, user, Status.ACTIVE, None)
+    assert (live.ended_at, live.audio_seconds) == (None, None)
+    assert (ended.id, ended.model, ended.status, ended.reason) == (
+        first,
+        "nova-3",
+        Status.COMPLETED,
+        Reason.CLIENT_STOP,
+    )
+    assert ended.ended_at is not None
+    assert ended.started_at < ended.ended_at
+    assert (ended.seconds_used, ended.audio_seconds) == (10, 10.0)
+    assert ended.email.endswith("@example.org")
+
+
+async def test_live_sessions(books: Books) -> None:
+    user, other = await books.user(1000), await books.user(1000)
+    lost, live, foreign = await books.open(user), await books.open(user), await books.open(other)
+    await books.expire(lost)
+    await books.ledger.mark_ending(live, Reason.IDLE)
+    assert [(row.id, row.reason) for row in await books.ledger.sessions(user, live=True)] == [(live, Reason.IDLE)]
+    assert [row.id for row in await books.ledger.sessions(live=True)] == [foreign, live]
+    assert await books.ledger.live_count() == 2
+    assert isinstance((await books.ledger.usage_days(user))[0].date, date)
