@@ -1,0 +1,29 @@
+"""What must hold at the end of every session, and of the whole run."""
+
+from typing import Any
+
+import pytest
+from tests.e2e.client import Captions, User
+from tests.e2e.service import KEY, Service
+from tests.e2e.upstream import WORD
+
+
+def assert_no_secrets(service: Service) -> None:
+    """No credential and no word that anybody said is in the log, and nothing broke."""
+    log = service.log()
+    for secret in (*service.tokens, service.env["JWT_SECRET"], KEY, WORD):
+        assert secret not in log, f"the log holds {secret[:12]}..."
+    assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+
+
+async def check_receipt(service: Service, user: User, captions: Captions, before: int, within: float = 15) -> Any:
+    """What `session_end` says is what the ledger holds, the hold is free, nobody is below zero; the session's row."""
+    end = await captions.end(within)
+    row = await service.session(user, captions.session_id)
+    balance = await service.balance(user)
+    assert set(end) == {"type", "seconds_used", "audio_seconds", "reason"}
+    assert (row["seconds_used"], row["reason"]) == (end["seconds_used"], end["reason"])
+    assert row["audio_seconds"] == pytest.approx(end["audio_seconds"], abs=0.051)
+    assert balance["seconds_remaining"] == before - end["seconds_used"] >= 0
+    assert balance["seconds_held"] == 0
+    return row

@@ -1,0 +1,53 @@
+"""One service and one stand-in Deepgram for all end-to-end tests; after each test the books must balance."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.e2e.checks import assert_no_secrets
+from tests.e2e.service import Service, environment, serving
+from tests.e2e.upstream import Upstream
+from tests.standin.deepgram import DeepgramStandIn
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All these tests share one event loop with the fixtures."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A folder that any user may enter: PostgreSQL does not run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="captions-e2e-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def upstream() -> AsyncIterator[Upstream]:
+    async with DeepgramStandIn() as standin:
+        yield Upstream(standin)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
+    async with serving(environment(scratch / "main", upstream.url)) as running:
+        yield running
+    assert_no_secrets(running)
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def books_balance(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """`ledger audit` after each test that used the common service."""
+    service: Service | None = request.getfixturevalue("service") if "service" in request.fixturenames else None
+    yield
+    if service is not None:
+        await service.command("ledger", "audit")

@@ -1,0 +1,177 @@
+"""The program as its users run it: `transcription-proxy serve` in a process of its own, and the operator's commands."""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.e2e.client import Captions, User
+
+PROGRAM = Path(sys.executable).with_name("transcription-proxy")
+KEY = "dg-key-of-the-tests-4f1c0a"
+START_WITHIN = 30.0
+POOL = 16
+
+
+@dataclass
+class Service:
+    """A running `serve`, its environment, and its log."""
+
+    env: dict[str, str]
+    log_path: Path
+    process: subprocess.Popen[bytes]
+    http: httpx.AsyncClient
+    tokens: list[str] = field(default_factory=list)
+    _pools: dict[int, list[User]] = field(default_factory=dict)
+    _pooling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.env['PORT']}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.env['PORT']}"
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    async def run(self, *arguments: str) -> tuple[int, str, str]:
+        """A command of the operator's, from another folder: exit status, standard output, standard error."""
+        process = await asyncio.create_subprocess_exec(
+            str(PROGRAM), *arguments, env=self.env, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(), 30)
+        except BaseException:
+            process.kill()
+            raise
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+    async def command(self, *arguments: str) -> str:
+        """A command that must succeed; its output."""
+        status, out, err = await self.run(*arguments)
+        assert status == 0, f"{' '.join(arguments)}: {status} {out}{err}"
+        return out
+
+    async def user(self, seconds: int = 3600) -> User:
+        """A fresh account with that balance."""
+        async with self._pooling:
+            pool = self._pools.setdefault(seconds, [])
+            if not pool:
+                count = POOL if seconds == 3600 else 2
+                made = await self.command("user", "create-many", str(count), "--seconds", str(seconds), "--json")
+                pool += [User(entry["email"], entry["token"]) for entry in json.loads(made)]
+                self.tokens += [user.token for user in pool]
+            return pool.pop()
+
+    async def captions(self, user: User, config: Mapping[str, Any] | None = None, **auth: Any) -> Captions:
+        """A caption socket that has sent its `auth`."""
+        return await Captions.open(self.ws_url, user, config, **auth)
+
+    async def dial(self, **options: Any) -> Captions:
+        """A caption socket that has said nothing yet."""
+        return await Captions.dial(self.ws_url, **options)
+
+    async def get(self, path: str, user: User) -> Any:
+        answer = await self.http.get(path, headers={"Authorization": f"Bearer {user.token}"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def balance(self, user: User) -> dict[str, int]:
+        answer: dict[str, int] = await self.get("/billing/balance", user)
+        return answer
+
+    async def sessions(self, user: User) -> list[dict[str, Any]]:
+        """The last ten, newest first."""
+        answer: list[dict[str, Any]] = (await self.get("/account/usage", user))["sessions"]
+        return answer
+
+    async def session(self, user: User, session_id: str) -> dict[str, Any]:
+        """What the service holds of one session, once it has ended; it may still be in the course of it."""
+        async with asyncio.timeout(20):
+            while True:
+                rows = [row for row in await self.sessions(user) if row["id"] == session_id]
+                if rows and rows[0]["status"] != "active":
+                    return rows[0]
+                await asyncio.sleep(0.1)
+
+    def send_signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9 of the program and of its workers, at one moment."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    async def stopped(self, within: float = 30) -> int:
+        """The exit status, once it has one."""
+        return await asyncio.to_thread(self.process.wait, within)
+
+
+def environment(data_dir: Path, deepgram_url: str, **more: str) -> dict[str, str]:
+    """A whole environment: nothing of the tester's own gets in."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {
+        **kept,
+        "PORT": str(_free_port()),
+        "DATA_DIR": str(data_dir),
+        "JWT_SECRET": secrets.token_urlsafe(48),
+        "DEEPGRAM_URL": deepgram_url,
+        "DEEPGRAM_API_KEY": KEY,
+        "AUTH_RATE_PER_MINUTE": "100000",
+        **more,
+    }
+
+
+@contextlib.asynccontextmanager
+async def serving(env: dict[str, str], ready: str = "/ready") -> AsyncIterator[Service]:
+    """`serve`, up until the end of the block. `ready`: the path that answers 200 when it may be used."""
+    log_path = Path(env["DATA_DIR"]).with_suffix(".log")
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
+            [PROGRAM, "serve"],
+            env=env,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    base = f"http://127.0.0.1:{env['PORT']}"
+    async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=10) as http:
+        service = Service(env, log_path, process, http)
+        try:
+            await _answers(service, ready)
+            yield service
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            await service.stopped()
+
+
+async def _answers(service: Service, path: str) -> None:
+    async with asyncio.timeout(START_WITHIN):
+        while True:
+            assert service.process.poll() is None, service.log()
+            with contextlib.suppress(httpx.TransportError):
+                if (await service.http.get(path)).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,144 @@
+"""How a live session ends from outside, and what its client, its neighbours and the ledger are told."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.e2e.checks import check_receipt
+from tests.e2e.client import SECOND, Captions, User, sound
+from tests.e2e.service import Service
+from tests.e2e.upstream import Upstream
+from tests.standin.script import Hangup, Script
+
+
+async def streaming(service: Service, user: User, config: Any = None, seconds: float = 3, **auth: Any) -> Captions:
+    """A session of that user that has been heard."""
+    captions = await service.captions(user, config, **auth)
+    await captions.ready()
+    await captions.send(sound(seconds))
+    await captions.first("transcript")
+    return captions
+
+
+async def test_a_dropped_clients_ghost_is_replaced(service: Service, upstream: Upstream) -> None:
+    user = await service.user(3600)
+    ghost = await streaming(service, user)
+    other = await streaming(service, user)
+    heir = await streaming(service, user, replaces=ghost.session_id)
+    assert (await ghost.end())["reason"] == "replaced"
+    assert (ghost.close_code, upstream.heard(ghost).types()) == (4409, ["CloseStream"])
+    for captions in (other, heir):
+        assert (await captions.stop())["seconds_used"] == 3
+    assert (await service.session(user, ghost.session_id))["status"] == "completed"
+    assert (await service.balance(user))["seconds_remaining"] == 3600 - 9
+
+
+async def test_replaces_of_what_is_not_ones_own_is_ignored(service: Service) -> None:
+    victim, user = await service.user(3600), await service.user(3600)
+    foreign = await streaming(service, victim)
+    ended = await streaming(service, user)
+    await ended.stop()
+    for replaces in (foreign.session_id, ended.session_id, str(uuid4())):
+        captions = await streaming(service, user, replaces=replaces)
+        assert (await captions.stop())["reason"] == "client_stop"
+    assert (await foreign.stop())["reason"] == "client_stop"
+
+
+async def test_it_does_not_help_against_the_limit(service: Service) -> None:
+    victim, user = await service.user(3600), await service.user(3600)
+    foreign = await streaming(service, victim)
+    pair = [await streaming(service, user) for _ in range(2)]
+    third = await service.captions(user, replaces=foreign.session_id)
+    assert await third.closed() == 4429
+    for captions in (foreign, *pair):
+        assert (await captions.stop())["reason"] == "client_stop"
+
+
+async def test_the_user_ends_it(service: Service) -> None:
+    user, stranger = await service.user(3600), await service.user(3600)
+    captions = await streaming(service, user)
+    path = f"/account/sessions/{captions.session_id}"
+    live = await service.get("/account/sessions?live=true", user)
+    assert [row["id"] for row in live["sessions"]] == [captions.session_id]
+    denied = await service.http.delete(path, headers={"Authorization": f"Bearer {stranger.token}"})
+    assert denied.status_code == 404
+    assert (await service.http.delete(path)).status_code == 401
+    ended = await service.http.delete(path, headers={"Authorization": f"Bearer {user.token}"})
+    assert ended.status_code == 204
+    row = await check_receipt(service, user, captions, 3600, within=3)
+    assert (row["reason"], row["status"], row["seconds_used"]) == ("ended_by_user", "completed", 3)
+    assert (captions.close_code, captions.errors()) == (1000, [])
+    assert (await service.get("/account/sessions?live=true", user))["sessions"] == []
+
+
+async def test_the_operator_ends_it(service: Service) -> None:
+    user = await service.user(3600)
+    captions = await streaming(service, user)
+    await service.command("session", "end", captions.session_id)
+    row = await check_receipt(service, user, captions, 3600, within=3)
+    assert (row["reason"], row["status"], row["seconds_used"]) == ("ended_by_operator", "completed", 3)
+    assert (captions.close_code, captions.errors()) == (1000, [])
+
+
+async def test_the_account_is_blocked_in_mid_session(service: Service) -> None:
+    user = await service.user(3600)
+    captions = await streaming(service, user)
+    await service.command("user", "block", user.email)
+    end = await captions.end(within=3)
+    assert (end["reason"], end["seconds_used"]) == ("ended_by_operator", 3)
+    assert (captions.errors(), captions.close_code) == (["unauthorized"], 4401)
+    await service.command("user", "unblock", user.email)
+
+
+@pytest.mark.parametrize("how", ["leaves", "vanishes"])
+async def test_a_client_that_is_gone_is_billed_its_audio(service: Service, upstream: Upstream, how: str) -> None:
+    user = await service.user(3600)
+    captions = await streaming(service, user)
+    if how == "leaves":
+        await captions.leave()
+    else:
+        captions.vanish()
+    row = await service.session(user, captions.session_id)
+    assert (row["reason"], row["status"], row["seconds_used"]) == ("client_gone", "completed", 3)
+    assert upstream.heard(captions).types() == ["CloseStream"]
+    balance = await service.balance(user)
+    assert (balance["seconds_remaining"], balance["seconds_held"]) == (3597, 0)
+
+
+async def test_a_client_that_leaves_before_ready_owes_nothing(service: Service, upstream: Upstream) -> None:
+    user = await service.user(3600)
+    config = upstream.scripted(Script(handshake_delay=1))
+    captions = await service.captions(user, config)
+    await captions.send(sound(1))
+    await upstream.until(lambda: bool(upstream.met(config)))
+    captions.vanish()
+    await upstream.until(lambda: upstream.met(config)[0].closed)
+    async with asyncio.timeout(10):
+        while (await service.balance(user))["seconds_held"]:
+            await asyncio.sleep(0.1)
+    assert (await service.balance(user))["seconds_remaining"] == 3600
+    assert await service.sessions(user) == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        Script(hangup=Hangup(3, 1011, "NET-0000")),
+        Script(hangup=Hangup(3, 1008, "DATA-0000")),
+        Script(hangup=Hangup(3, 1000, "")),
+        Script(reset_after=3),
+    ],
+    ids=["1011", "1008", "1000", "reset"],
+)
+async def test_an_upstream_that_ends(service: Service, upstream: Upstream, script: Script) -> None:
+    user = await service.user(3600)
+    config = upstream.scripted(script)
+    captions = await service.captions(user, config)
+    await captions.ready()
+    await captions.send_while_open(sound(5), speed=5)
+    row = await check_receipt(service, user, captions, 3600, within=40)
+    assert (row["reason"], row["status"]) == ("upstream_closed", "terminated")
+    assert (captions.errors()[-1], captions.close_code) == ("upstream_closed", 1011)
+    sent = sum(record.audio_bytes for record in upstream.met(config))
+    assert 3 <= row["seconds_used"] <= max(5, -(-sent // SECOND))

@@ -1,0 +1,127 @@
+"""Messages that are none of the protocol, misplaced ones, and those that are too big."""
+
+import json
+
+import pytest
+from tests.e2e.checks import check_receipt
+from tests.e2e.client import Captions, sound
+from tests.e2e.service import Service
+from tests.e2e.upstream import WORD, Upstream
+
+NONE = [
+    "",
+    "no message",
+    "null",
+    "5",
+    "[]",
+    '"stop"',
+    "{}",
+    '{"type":null}',
+    '{"type":"STOP"}',
+    '{"type":"CloseStream"}',
+    '{"type":"unheard-of"}',
+    '{"type":["stop"]}',
+    '{"type":"stop"',
+    '{"type":"stop"}}',
+    "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+    "[" * 100_000,
+    '{"a":' * 50_000,
+    '{"type":"' + WORD + '"}',
+]
+
+
+async def answered(captions: Captions, count: int) -> None:
+    await captions.until(lambda: len(captions.of("error")) >= count)
+    assert captions.errors() == ["bad_message"] * count
+
+
+async def test_each_is_answered_and_the_session_goes_on(service: Service, upstream: Upstream) -> None:
+    user = await service.user(3600)
+    captions = await service.captions(user)
+    await captions.ready()
+    await captions.send(sound(1))
+    for number, text in enumerate(NONE, start=1):
+        await captions.socket.send(text)
+        await answered(captions, number)
+    await captions.auth(user.token)
+    await answered(captions, len(NONE) + 1)
+    await captions.send(sound(1, seed=1))
+    end = await captions.stop()
+    assert (end["seconds_used"], end["reason"]) == (2, "client_stop")
+    assert bytes(upstream.heard(captions).audio) == sound(1) + sound(1, seed=1)
+    assert upstream.heard(captions).types() == ["CloseStream"]
+    assert not any(WORD in error["message"] for error in captions.of("error"))
+
+
+async def test_before_auth_too_and_auth_still_counts(service: Service, upstream: Upstream) -> None:
+    user = await service.user()
+    captions = await service.dial()
+    misplaced: list[str | bytes] = [
+        sound(0.1),
+        *(json.dumps({"type": kind}) for kind in ("keepalive", "finalize", "stop")),
+        *NONE,
+    ]
+    for number, message in enumerate(misplaced, start=1):
+        await captions.socket.send(message)
+        await answered(captions, number)
+    await captions.auth(user.token)
+    await captions.ready()
+    await captions.send(sound(1, seed=2))
+    assert (await captions.stop())["reason"] == "client_stop"
+    assert bytes(upstream.heard(captions).audio) == sound(1, seed=2)
+
+
+async def test_the_hundredth_in_a_session_ends_it(service: Service) -> None:
+    user = await service.user(3600)
+    captions = await service.captions(user)
+    await captions.ready()
+    await captions.send(sound(3))
+    for _ in range(99):
+        await captions.socket.send("no message")
+    await captions.until(lambda: len(captions.errors()) == 99)
+    assert captions.close_code is None
+    await captions.socket.send("no message")
+    row = await check_receipt(service, user, captions, 3600)
+    assert captions.close_code == 1008
+    assert (row["reason"], row["status"], row["seconds_used"]) == ("bad_messages", "terminated", 3)
+
+
+async def test_the_hundredth_before_auth_closes_too(service: Service) -> None:
+    captions = await service.dial()
+    for _ in range(100):
+        await captions.socket.send("no message")
+    assert await captions.closed() == 1008
+    assert set(captions.errors()) == {"bad_message"}
+    assert captions.of("session_end") == []
+
+
+TOO_BIG = 2**20 + 2
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 1000])
+async def test_more_than_a_mebibyte_in_one_frame_or_many(service: Service, upstream: Upstream, pieces: int) -> None:
+    user = await service.user(3600)
+    captions = await service.captions(user)
+    await captions.ready()
+    await captions.send(sound(1))
+    audio = bytes(TOO_BIG)
+    step = -(-TOO_BIG // pieces)
+    await captions.socket.send([audio[begin : begin + step] for begin in range(0, TOO_BIG, step)])
+    row = await check_receipt(service, user, captions, 3600)
+    assert (captions.errors(), captions.close_code) == (["message_too_big"], 1009)
+    assert (row["reason"], row["status"]) == ("bad_messages", "terminated")
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+async def test_too_much_text_and_too_much_before_auth(service: Service, pieces: int) -> None:
+    step = -(-TOO_BIG // pieces)
+    text = ["x" * step] * pieces
+    early = await service.dial()
+    await early.socket.send(text)
+    assert await early.closed() == 1009
+    assert early.errors() == ["message_too_big"]
+    captions = await service.captions(await service.user())
+    await captions.ready()
+    await captions.socket.send(text)
+    assert (await captions.end())["reason"] == "bad_messages"
+    assert (captions.errors(), captions.close_code) == (["message_too_big"], 1009)
