@@ -45,10 +45,11 @@ RETURNING opened.id
 -- Books and renews a batch of sessions in one statement. What is locked is left out of the answer (money 15, 18).
 -- `own` is what is left of a session's hold, `free` what its user has available once all of them gave back.
 WITH batch AS (
-  SELECT * FROM unnest(
+  SELECT DISTINCT ON (id) * FROM unnest(
     %(ids)b::uuid[], %(numbers)b::bigint[], %(totals)b::bigint[], %(keeps)b::bigint[], %(extends)b::boolean[],
     %(readies)b::boolean[]
   ) AS asked(id, asked_number, total, keep, extend, ready)
+  ORDER BY id, asked_number DESC
 ), balances AS MATERIALIZED (
   SELECT user_id, seconds_remaining, seconds_held,
     seconds_remaining::bigint - seconds_held - seconds_frozen AS available

@@ -70,11 +70,11 @@ class Ledger:
             return Refusal(ErrorCode.BUSY, "All streams are taken: try again in a moment.")
         return Opened(session_id, hold, balance.seconds_remaining)
 
-    async def settle(self, settlements: Sequence[Settlement]) -> list[Settled]:
+    async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         """Answers for the sessions that were not locked; the others are to be asked again at the next tick."""
         answers: list[Settled] = []
-        for start in range(0, len(settlements), SETTLE_BATCH):
-            answers += await self._settle(settlements[start : start + SETTLE_BATCH])
+        for start in range(0, len(batch), SETTLE_BATCH):
+            answers += await self._settle(batch[start : start + SETTLE_BATCH])
         return answers
 
     async def _settle(self, batch: Sequence[Settlement]) -> list[Settled]:

@@ -237,6 +237,15 @@ async def test_a_row_that_fails_is_settled_alone_and_left_out(books: Books) -> N
     assert await books.row(sessions[4], "number, seconds_used, hold") == (1, 0, 25)
 
 
+async def test_a_session_that_is_twice_in_a_batch_is_settled_once(books: Books) -> None:
+    user = await books.user(100)
+    session = await books.open(user)
+    batch = [Settlement(session, 3, 6), Settlement(session, 2, 5), Settlement(session, 3, 6)]
+    [answer] = await books.ledger.settle(batch)
+    assert (answer.number, answer.seconds_used) == (3, 6)
+    assert await books.rows(user) == [(-6, 94)]
+
+
 async def test_unknown_sessions_and_an_empty_batch(books: Books) -> None:
     assert await books.ledger.settle([]) == []
     assert await books.ledger.settle([Settlement(uuid4(), 1, 1)]) == []

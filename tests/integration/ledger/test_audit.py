@@ -1,0 +1,82 @@
+"""Each check finds the harm that it is there for, and nothing else."""
+
+from uuid import UUID
+
+import pytest
+from tests.integration.ledger.books import Books, closing
+
+from transcription_proxy.db.pool import Database
+from transcription_proxy.ledger.entries import Severity
+
+
+async def lived_in(database: Database) -> tuple[Books, UUID, UUID]:
+    """Sound books with every kind of row, a user of them and his live session."""
+    books = Books(database)
+    user = await books.user(1000)
+    ended, live = await books.open(user), await books.open(user)
+    await books.settle(ended, 2, 30)
+    await books.ledger.close(closing(ended, 3, 20))
+    await books.settle(live, 2, 5)
+    await books.user()
+    assert await books.ledger.audit() == []
+    return books, user, live
+
+
+@pytest.mark.parametrize(
+    ("harm", "checks"),
+    [
+        ("UPDATE credit_balance SET seconds_remaining = 5 WHERE seconds_held > 0", {"balances"}),
+        ("UPDATE usage_ledger SET balance_after = 1 WHERE seconds = -30", {"chain"}),
+        ("UPDATE usage_ledger SET balance_after = 1 WHERE seconds = -5", {"balances", "chain"}),
+        ("UPDATE usage_ledger SET seconds = 900 WHERE seconds = 1000", {"balances", "chain"}),
+        ("DELETE FROM credit_balance WHERE seconds_held > 0", {"balances", "holds"}),
+        ("UPDATE credit_balance SET seconds_held = seconds_held + 1 WHERE seconds_held > 0", {"holds"}),
+        ("UPDATE transcription_sessions SET seconds_used = 6 WHERE status = 'active'", {"sessions"}),
+        ("UPDATE usage_ledger SET session_id = NULL WHERE seconds = -5", {"sessions"}),
+    ],
+)
+async def test_errors(database: Database, harm: str, checks: set[str]) -> None:
+    books, user, live = await lived_in(database)
+    await books.sql(harm)
+    findings = await books.ledger.audit()
+    assert {finding.check for finding in findings} == checks
+    assert {finding.severity for finding in findings} == {Severity.ERROR}
+    assert {finding.subject for finding in findings} <= {user, live}
+
+
+async def test_a_hold_on_an_ended_session(database: Database) -> None:
+    books, _, live = await lived_in(database)
+    await books.sql("ALTER TABLE transcription_sessions DROP CONSTRAINT sessions_no_hold_after_end")
+    await books.sql("UPDATE transcription_sessions SET status = 'completed' WHERE id = %s", live)
+    assert {finding.check for finding in await books.ledger.audit()} == {"holds", "ended_holds"}
+
+
+async def test_rows_of_another_user(database: Database) -> None:
+    books, _, live = await lived_in(database)
+    other = await books.user()
+    await books.sql("UPDATE usage_ledger SET user_id = %s WHERE session_id = %s", other, live)
+    assert "sessions" in {finding.check for finding in await books.ledger.audit()}
+
+
+async def test_a_lease_that_the_reaper_missed_is_a_warning(database: Database) -> None:
+    books, _, live = await lived_in(database)
+    late = "UPDATE transcription_sessions SET lease_until = clock_timestamp() - %s * interval '1 s' WHERE id = %s"
+    await books.sql(late, 80, live)
+    assert await books.ledger.audit() == []
+    await books.sql(late, 91, live)
+    [finding] = await books.ledger.audit()
+    assert (finding.severity, finding.check, finding.subject) == (Severity.WARNING, "leases", live)
+
+
+async def test_usage_below_zero_needs_a_claw_back_since_the_session_began(database: Database) -> None:
+    books = Books(database)
+    user = await books.user(100)
+    before = await books.open(user)
+    await books.claw_back(user, 95, "dispute")
+    await books.settle(before, 2, 20)
+    await books.ledger.close(closing(before, 3, 10))
+    assert (await books.ledger.balance(user)).seconds_remaining == -5
+    assert await books.ledger.audit() == []
+    await books.sql("UPDATE transcription_sessions SET opened_seq = 2")
+    findings = await books.ledger.audit()
+    assert [(finding.check, finding.subject) for finding in findings] == [("overdrafts", before)] * 2
