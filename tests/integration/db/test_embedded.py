@@ -179,7 +179,7 @@ def test_nobody_else_gets_in(data_dir: Path) -> None:
             psycopg.connect(server.url.replace(password, "guessed"))
         assert data_of(server).stat().st_uid != 0
         programs = places.program(home.parent, 65534) if ROOT else places.program(home.parent, os.geteuid())
-        knock = [programs / "pg_isready", "-h", home / "socket"]
+        knock: list[str | Path] = [programs / "pg_isready", "-h", home / "socket"]
         assert subprocess.run(knock, check=False).returncode == 0
         if ROOT:  # only root can try as another user; for the others the modes above must do
             assert subprocess.run(knock, user=65534, group=65534, extra_groups=[], check=False).returncode != 0
