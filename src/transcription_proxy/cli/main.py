@@ -1,0 +1,22 @@
+"""The program `transcription-proxy`: wires its commands. Each group of them has a file of its own."""
+
+import sys
+
+import typer
+
+from transcription_proxy.cli import database, serve
+from transcription_proxy.errors import ConfigError, Refusal, Unavailable
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Live captions with prepaid minutes.")
+app.command()(serve.serve)
+app.command()(database.migrate)
+
+
+def main() -> None:
+    """Runs the command line. What goes wrong is said on standard error, one sentence each, with status 1."""
+    try:
+        app()
+    except ConfigError as error:
+        sys.exit("\n".join(error.problems))
+    except (Refusal, Unavailable) as error:
+        sys.exit(str(error))

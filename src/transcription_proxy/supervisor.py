@@ -1,0 +1,308 @@
+"""The parent of `serve`: it holds the listening sockets, the bundled PostgreSQL and the processes that do the work.
+
+It starts those again that die and passes signals on. It serves nothing itself, so that nothing can bring it down."""
+
+import errno
+import http.client
+import logging
+import os
+import queue
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from transcription_proxy.config import Settings
+from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+ENGINE: Final = (sys.executable, "-m", "transcription_proxy.engine")
+WORKER: Final = (sys.executable, "-m", "transcription_proxy.worker")
+MISCONFIGURED: Final = os.EX_CONFIG
+"""A worker's exit status that no restart can cure: it has said why."""
+GRACE: Final = 20.0
+"""Seconds beyond DRAIN_SECONDS after which a worker is killed."""
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 10.0
+STEADY: Final = 60.0
+"""Seconds of life after which a child's earlier deaths are forgotten."""
+TICK: Final = 0.5
+WATCH: Final = 2.0
+"""Seconds between looks at the bundled PostgreSQL."""
+
+
+def serve(settings: Settings, *, engine: Sequence[str] = ENGINE, worker: Sequence[str] = WORKER) -> int:
+    """Runs the service until a signal ends it; the exit status.
+
+    Raises ConfigError or Unavailable when it cannot start. To be called from the main thread.
+    """
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    signals = _signals()
+    with ExitStack() as held:
+        listener = held.enter_context(closing(listen(settings.host, settings.port)))
+        pipe = held.enter_context(_pipe())
+        inherited = Inherited({"PARENT_FD": str(pipe), "WORKER_FD": str(listener.fileno())}, (pipe, listener.fileno()))
+        if settings.database_url is None:
+            database = held.enter_context(Embedded.acquire(settings.data_dir, say))
+            held.enter_context(_watching(database))
+            inherited = inherited.and_also({"DATABASE_URL": database.url}, database.lock_fd)
+        speech = None
+        if settings.builtin_engine:
+            loopback = held.enter_context(closing(listen("127.0.0.1", 0)))
+            speech, address = _builtin_engine(engine, loopback, pipe)
+            inherited = inherited.and_also(address)
+        crew = [
+            Child(f"worker {number}", worker, inherited.and_also({"WORKER_NUMBER": str(number)}))
+            for number in range(settings.workers)
+        ]
+        _when_it_answers(listener, lambda: _introduce(settings))
+        return Supervisor(crew, speech, settings.drain_seconds + GRACE, listener.close).run(signals)
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What a child gets from us: environment variables, and descriptors that keep their numbers."""
+
+    env: Mapping[str, str]
+    descriptors: tuple[int, ...]
+
+    def and_also(self, env: Mapping[str, str], *descriptors: int) -> Self:
+        return replace(self, env={**self.env, **env}, descriptors=(*self.descriptors, *descriptors))
+
+
+def _builtin_engine(command: Sequence[str], loopback: socket.socket, pipe: int) -> tuple["Child", dict[str, str]]:
+    """The engine, and what workers need to reach it. We hold its socket: while it restarts, connections wait there."""
+    key, (address, port) = secrets.token_urlsafe(32), loopback.getsockname()
+    env = {"PARENT_FD": str(pipe), "ENGINE_FD": str(loopback.fileno()), "ENGINE_KEY": key}
+    child = Child("engine", command, Inherited(env, (pipe, loopback.fileno())))
+    return child, {"DEEPGRAM_URL": f"ws://{address}:{port}", "DEEPGRAM_API_KEY": key, "BUILTIN_ENGINE": "1"}
+
+
+class Child:
+    """A process that is to be there: when it dies it is started again, at once the first time, then later and later."""
+
+    def __init__(self, name: str, command: Sequence[str], inherited: Inherited) -> None:
+        self.name = name
+        self._command = command
+        self._inherited = inherited
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._pause = 0.0
+        self._due = 0.0
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None
+
+    def start_if_due(self, now: float) -> None:
+        """In a session of its own, so that Ctrl-C in a terminal reaches only us."""
+        if self.alive or now < self._due:
+            return
+        self._started = now
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own programs
+                self._command,
+                env={**os.environ, **self._inherited.env},
+                pass_fds=self._inherited.descriptors,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            log.error("%s cannot be started: %s", self.name, error)
+            self._plan_restart(now)
+
+    def ended(self, now: float) -> int | None:
+        """Its exit status, once, when it has died."""
+        status = self._process.poll() if self._process else None
+        if status is not None:
+            self._process = None
+            self._plan_restart(now)
+        return status
+
+    def signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def end(self, patience: float) -> None:
+        """SIGTERM, and SIGKILL where that does not help."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _plan_restart(self, now: float) -> None:
+        if now - self._started > STEADY:
+            self._pause = 0.0
+        self._due = now + self._pause
+        self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
+
+
+class Supervisor:
+    """Keeps the children alive until a signal; then the workers finish their sessions, and the engine goes last."""
+
+    def __init__(
+        self, workers: Sequence[Child], engine: Child | None, patience: float, on_stop: Callable[[], None]
+    ) -> None:
+        self._workers = workers
+        self._children = [*workers, engine] if engine else [*workers]
+        self._engine = engine
+        self._patience = patience
+        self._on_stop = on_stop
+        self._kill_at: float | None = None
+        self._status = 0
+
+    def run(self, signals: "queue.SimpleQueue[int]") -> int:
+        """Until all workers have ended after a signal, or one of them found the configuration to be wrong."""
+        while self._kill_at is None or any(worker.alive for worker in self._workers):
+            self._look_after(time.monotonic())
+            try:
+                number = signals.get(timeout=TICK)
+            except queue.Empty:
+                continue
+            if number != signal.SIGCHLD:
+                self._stop(time.monotonic())
+        if self._engine:
+            self._engine.end(5)
+        return self._status
+
+    def _look_after(self, now: float) -> None:
+        for child in self._children:
+            status = child.ended(now)
+            if status is not None:
+                self._mourn(child, status, now)
+            if self._kill_at is None or child is self._engine:  # sessions that finish still need the engine
+                child.start_if_due(now)
+        if self._kill_at is not None and now > self._kill_at:
+            self._signal_workers(signal.SIGKILL)
+
+    def _mourn(self, child: Child, status: int, now: float) -> None:
+        if status == MISCONFIGURED and child is not self._engine:
+            self._status = 1
+            if self._kill_at is None:
+                self._stop(now)
+        elif self._kill_at is None or child is self._engine:
+            log.error("%s ended with status %d and is started again", child.name, status)
+
+    def _stop(self, now: float) -> None:
+        if self._kill_at is None:
+            self._kill_at = now + self._patience
+            self._on_stop()
+        self._signal_workers(signal.SIGTERM)
+
+    def _signal_workers(self, number: signal.Signals) -> None:
+        for worker in self._workers:
+            worker.signal(number)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ConfigError, saying what stands in the way."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        raise ConfigError([_why_not(host, port, error)]) from error
+    return listener
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken: stop the program that listens there, or set PORT to another"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs special rights: set PORT to one above 1023"
+    return f"cannot listen on HOST {host}, PORT {port}: {error.strerror}"
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _signals() -> "queue.SimpleQueue[int]":
+    """The signals that arrive from now on. A SimpleQueue may be filled by a handler."""
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        if signal.getsignal(number) is not signal.SIG_IGN or number is not signal.SIGHUP:  # nohup ignores it
+            signal.signal(number, lambda number, _frame: signals.put(number))
+    return signals
+
+
+@contextmanager
+def _pipe() -> Iterator[int]:
+    """The end that children read from: it ends when we do, however we do."""
+    reader, writer = os.pipe()
+    try:
+        yield reader
+    finally:
+        os.close(writer)
+        os.close(reader)
+
+
+@contextmanager
+def _watching(database: Embedded) -> Iterator[None]:
+    """Brings the bundled PostgreSQL back whenever it dies."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(WATCH):
+            try:
+                database.ensure()
+            except Exception:
+                log.exception("the bundled PostgreSQL is down; trying again")  # whatever it was, it may pass
+
+    thread = threading.Thread(target=watch, name="database-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _when_it_answers(listener: socket.socket, then: Callable[[], None]) -> None:
+    """Calls `then` once GET /health gets an answer, whatever it says."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection(host, port, timeout=60)
+        while True:
+            try:
+                connection.request("GET", "/health")
+                connection.getresponse().read()
+                break
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                time.sleep(0.1)
+        connection.close()
+        then()
+
+    threading.Thread(target=ask, name="health-probe", daemon=True).start()
+
+
+def _introduce(settings: Settings) -> None:
+    say(f"Database: {_shown(settings.database_url) or f'the bundled PostgreSQL, in {settings.data_dir}'}")
+    say(f"Speech engine: {_shown(settings.deepgram_url) or 'the built-in one, English'}")
+    say(f"Ready: {settings.public_url}")
+
+
+def _shown(url: str | None) -> str | None:
+    """A URL without the password that it may hold."""
+    parts = urlsplit(url or "")
+    return url and f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
