@@ -43,9 +43,11 @@ RETURNING opened.id
 
 -- name: settle
 -- Books and renews a batch of sessions in one statement. What is locked is left out of the answer (money 15, 18).
--- `own` is what is left of a session's hold, `free` what its user has available once all of them gave back.
-WITH batch AS (
-  SELECT DISTINCT ON (id) * FROM unnest(
+-- `own` is what is left of a session's hold, `free` what its user has available once all of them gave back. The plan
+-- knows nothing of a batch's size, so single rows are looked up by key, and nothing is joined that windows can tell.
+WITH batch AS MATERIALIZED (
+  SELECT DISTINCT ON (id) *, (SELECT s.user_id FROM transcription_sessions s WHERE s.id = asked.id) AS user_id
+  FROM unnest(
     %(ids)b::uuid[], %(numbers)b::bigint[], %(totals)b::bigint[], %(keeps)b::bigint[], %(extends)b::boolean[],
     %(readies)b::boolean[]
   ) AS asked(id, asked_number, total, keep, extend, ready)
@@ -53,63 +55,69 @@ WITH batch AS (
 ), balances AS MATERIALIZED (
   SELECT user_id, seconds_remaining, seconds_held,
     seconds_remaining::bigint - seconds_held - seconds_frozen AS available
-  FROM credit_balance
-  WHERE user_id = ANY (ARRAY(SELECT s.user_id FROM batch JOIN transcription_sessions s USING (id)))
+  FROM credit_balance WHERE user_id = ANY (ARRAY(SELECT user_id FROM batch))
   ORDER BY user_id
   FOR NO KEY UPDATE SKIP LOCKED
+), settleable AS MATERIALIZED (
+  SELECT *, (SELECT blocked_at IS NOT NULL FROM users WHERE users.id = user_id) AS blocked
+  FROM batch JOIN balances USING (user_id)
 ), locked AS MATERIALIZED (
-  SELECT s.id, user_id, s.status, s.number, s.seconds_used, s.hold, s.hold_cap, s.ending, s.reason,
-    asked_number, total, keep, extend, ready, seconds_remaining, seconds_held, available,
-    u.blocked_at IS NOT NULL AS blocked
-  FROM batch JOIN transcription_sessions s USING (id) JOIN balances USING (user_id) JOIN users u ON u.id = user_id
-  FOR NO KEY UPDATE OF s SKIP LOCKED
+  SELECT settleable.*, status, number, seconds_used, hold, hold_cap, ending, reason,
+    status = 'active' AND asked_number > number AS due
+  FROM settleable CROSS JOIN LATERAL (
+    SELECT status, number, seconds_used, hold, hold_cap, ending, reason
+    FROM transcription_sessions s WHERE s.id = settleable.id
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) s
 ), booked AS (
-  SELECT *, least(greatest(total, seconds_used), seconds_used + hold) - seconds_used AS delta
-  FROM locked WHERE status = 'active' AND asked_number > number
+  SELECT *, CASE WHEN due THEN least(greatest(total, seconds_used), seconds_used + hold) - seconds_used ELSE 0 END::integer
+    AS delta
+  FROM locked
 ), given_back AS (
-  SELECT *, least(hold - delta, greatest(keep - seconds_used - delta, 0)) AS own FROM booked
+  SELECT *, least(hold - delta, CASE WHEN due THEN greatest(keep - seconds_used - delta, 0) END)::integer AS own
+  FROM booked
 ), eligible AS (
-  SELECT *, available + (sum(hold - delta - own) OVER (PARTITION BY user_id))::bigint AS free FROM given_back
+  SELECT *, available + sum(hold - delta - own) OVER (PARTITION BY user_id) AS free FROM given_back
 ), wanted AS (
-  SELECT *, CASE WHEN extend AND ending IS NULL AND NOT blocked THEN
-    greatest(least(hold_cap, greatest((free + own + %(shares)s - 1) / %(shares)s, 1)) - own, 0) ELSE 0 END AS wish
+  SELECT *, CASE WHEN due AND extend AND ending IS NULL AND NOT blocked THEN
+    greatest(least(hold_cap, greatest((free + own + %(shares)s - 1) / %(shares)s, 1)) - own, 0) ELSE 0 END::integer AS wish
   FROM eligible
 ), granted AS (
-  SELECT *, seconds_used + delta AS used, own
-    + least(wish, greatest(free - (sum(wish) OVER (PARTITION BY user_id ORDER BY id))::bigint + wish, 0)) AS new_hold
+  SELECT *, own + least(wish, greatest(free - sum(wish) OVER (PARTITION BY user_id ORDER BY id) + wish, 0))::integer
+    AS new_hold
   FROM wanted
-), sums AS (
-  SELECT user_id, sum(delta)::bigint AS delta, sum(new_hold - hold)::bigint AS held FROM granted GROUP BY user_id
+), settled AS MATERIALIZED (
+  SELECT *, seconds_used + delta AS used,
+    seconds_remaining - sum(delta) OVER (PARTITION BY user_id ORDER BY id) AS balance_after,
+    seconds_remaining - sum(delta) OVER (PARTITION BY user_id) AS remaining,
+    seconds_held + sum(new_hold - hold) OVER (PARTITION BY user_id) AS held,
+    available - sum(delta + new_hold - hold) OVER (PARTITION BY user_id) AS still_available
+  FROM granted
 ), renewed AS (
   UPDATE transcription_sessions s
   SET number = asked_number, seconds_used = used, hold = new_hold, lease_until = clock_timestamp() + %(lease)s,
-    started_at = CASE WHEN g.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.started_at END,
-    ready_at = CASE WHEN g.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.ready_at END
-  FROM granted g WHERE s.id = g.id
+    started_at = CASE WHEN settled.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.started_at END,
+    ready_at = CASE WHEN settled.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.ready_at END
+  FROM settled WHERE s.id = settled.id AND due
 ), charged AS (
-  UPDATE credit_balance b
-  SET seconds_remaining = b.seconds_remaining - delta, seconds_held = b.seconds_held + held, updated_at = now()
-  FROM sums WHERE b.user_id = sums.user_id AND (delta, held) <> (0, 0)
+  UPDATE credit_balance b SET seconds_remaining = remaining, seconds_held = held, updated_at = now()
+  FROM (SELECT DISTINCT user_id, remaining, held FROM settled) totals
+  WHERE b.user_id = totals.user_id AND (b.seconds_remaining, b.seconds_held) <> (remaining, held)
 ), entered AS (
   INSERT INTO usage_ledger (user_id, session_id, seconds, description, balance_after)
-  SELECT user_id, id, -delta, 'session_usage',
-    seconds_remaining - sum(delta) OVER (PARTITION BY user_id ORDER BY id)
-  FROM granted WHERE delta > 0
+  SELECT user_id, id, -delta, 'session_usage', balance_after FROM settled WHERE delta > 0
   ORDER BY user_id, id
 )
-SELECT l.id, l.asked_number,
-  coalesce(g.used + g.new_hold, l.seconds_used + l.hold), coalesce(g.used, l.seconds_used),
-  l.seconds_remaining - coalesce(sums.delta, 0),
-  l.seconds_held + coalesce(sums.held, 0) - coalesce(g.new_hold, l.hold),
-  l.status <> 'active' AND l.asked_number > l.number,
+SELECT id, asked_number, used + new_hold, used, remaining, held - new_hold,
+  status <> 'active' AND asked_number > number,
   CASE
-    WHEN l.status <> 'active' THEN coalesce(l.reason, 'internal')
-    WHEN l.ending IS NOT NULL THEN l.ending
-    WHEN l.blocked THEN 'ended_by_operator'
-    WHEN l.available - coalesce(sums.delta + sums.held, 0) < 0 THEN 'insufficient_credits'
+    WHEN status <> 'active' THEN coalesce(reason, 'internal')
+    WHEN ending IS NOT NULL THEN ending
+    WHEN blocked THEN 'ended_by_operator'
+    WHEN still_available < 0 THEN 'insufficient_credits'
   END,
-  l.blocked
-FROM locked l LEFT JOIN granted g USING (id) LEFT JOIN sums ON sums.user_id = l.user_id
+  blocked
+FROM settled
 
 -- name: lock_session
 -- A session and its user's balance, both as they are once locked.
@@ -257,7 +265,7 @@ WITH sums AS (
 SELECT u.id, 'balance ' || coalesce(seconds_remaining, 0) || ', sum of rows ' || coalesce(total, 0)
   || ', last balance_after ' || coalesce(balance_after, 0)
 FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN sums ON sums.user_id = u.id
-  LEFT JOIN usage_ledger l ON l.seq = sums.seq
+  LEFT JOIN usage_ledger l ON l.user_id = u.id AND l.seq = sums.seq
 WHERE coalesce(seconds_remaining, 0) <> coalesce(total, 0) OR coalesce(total, 0) <> coalesce(balance_after, 0)
 
 -- name: audit_chain
