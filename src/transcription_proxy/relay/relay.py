@@ -150,6 +150,15 @@ class Relay:
             self.upstream = None
 
     def _book(self, closing: Closing) -> None:
+        log.info(
+            "session_ended",
+            session=str(closing.session_id),
+            reason=closing.reason,
+            credits=closing.total,
+            audio_ms=closing.audio_ms,
+            upstream_ms=closing.upstream_ms,
+            upstream_request=closing.request_id,
+        )
         self._lines.settler.close(closing, self.happen)
 
     def _finish(self) -> None:
