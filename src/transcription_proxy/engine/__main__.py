@@ -1,0 +1,49 @@
+"""`python -m transcription_proxy.engine`: the built-in engine, on an inherited socket (ENGINE_FD) or on --port."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+
+from transcription_proxy.engine.model import Model
+from transcription_proxy.engine.server import Engine
+
+
+def main() -> None:
+    """Serves until SIGTERM, or until the parent is gone."""
+    parser = argparse.ArgumentParser(prog="transcription_proxy.engine", description=__doc__)
+    parser.add_argument("--port", type=int, default=3100, help="on 127.0.0.1, when no socket is inherited")
+    port = parser.parse_args().port
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # it logs a traceback for each handshake cut short
+    listener = _listener(port)
+    engine_key = os.environ.get("ENGINE_KEY") or None
+    asyncio.run(_run(listener, Model(), engine_key))
+
+
+async def _run(listener: socket.socket, model: Model, key: str | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    parent = os.environ.get("PARENT_FD")
+    if parent is not None:
+        loop.add_reader(int(parent), stop.set)  # the pipe's other end is closed when the parent dies
+    await Engine(model, key).serve(listener, stop)
+
+
+def _listener(port: int) -> socket.socket:
+    inherited = os.environ.get("ENGINE_FD")
+    if inherited is not None:
+        return socket.socket(fileno=int(inherited))
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=128)
+    except OSError as error:
+        sys.exit(f"Port {port} cannot be used ({error.strerror}): choose another with --port.")
+
+
+if __name__ == "__main__":
+    main()

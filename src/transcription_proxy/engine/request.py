@@ -1,0 +1,97 @@
+"""What a client may ask of the engine, and how it is refused: Deepgram's query parameters and error bodies.
+
+`tag`, `extra`, `punctuate`, `smart_format`, `numerals`, `profanity_filter`, `filler_words`, `diarize`, `keyterm`,
+`keywords`, `replace` and unknown parameters are accepted and have no effect; `model` may be any name."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+PATH: Final = "/v1/listen"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Raw linear16 audio and what is wanted of it. `endpointing`: whether the end of a line is an end of speech."""
+
+    sample_rate: int
+    channels: int = 1
+    multichannel: bool = False
+    interim_results: bool = False
+    endpointing: bool = True
+    vad_events: bool = False
+    utterance_end_ms: int | None = None
+
+    @property
+    def ears(self) -> int:
+        """How many channels are heard apart; others are mixed."""
+        return self.channels if self.multichannel else 1
+
+    @property
+    def block(self) -> int:
+        """Bytes of one sample of all channels."""
+        return 2 * self.channels
+
+
+class Refused(Exception):
+    """A handshake that is answered with an error. The text is for the person who sent it."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def body(self, request_id: UUID) -> str:
+        return json.dumps({"err_code": self.code, "err_msg": self.message, "request_id": str(request_id)})
+
+
+def read(target: str) -> Request:
+    """The request of a handshake's target. Raises Refused; of a repeated parameter the first counts."""
+    parts = urlsplit(target)
+    if parts.path != PATH:
+        raise Refused(404, "NOT_FOUND", f"This engine serves {PATH} only.")
+    query: dict[str, str] = {}
+    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+        query.setdefault(key, value)
+    language = query.get("language", "en").lower()
+    if language.partition("-")[0] != "en":
+        raise _invalid("The built-in engine understands English only: use language=en.")
+    if query.get("encoding") != "linear16":
+        raise _invalid("The built-in engine decodes raw audio only: use encoding=linear16 and its sample_rate.")
+    return Request(
+        sample_rate=_whole(query, "sample_rate", None, 8000, 48_000),
+        channels=_whole(query, "channels", 1, 1, 8),
+        multichannel=_flag(query, "multichannel"),
+        interim_results=_flag(query, "interim_results"),
+        endpointing=query.get("endpointing", "10").lower() != "false",
+        vad_events=_flag(query, "vad_events"),
+        utterance_end_ms=_whole(query, "utterance_end_ms", 0, 0, 60_000) or None,
+    )
+
+
+def authorized(header: str | None, key: str | None) -> bool:
+    """Whether `Authorization` carries the key, where one is asked for."""
+    scheme, _, token = (header or "").partition(" ")
+    return key is None or (scheme.lower() in ("token", "bearer") and token.strip() == key)
+
+
+def _invalid(message: str) -> Refused:
+    return Refused(400, "INVALID_QUERY_PARAMETER", message)
+
+
+def _flag(query: Mapping[str, str], key: str) -> bool:
+    value = query.get(key, "false").lower()
+    if value not in ("true", "false"):
+        raise _invalid(f"{key} must be true or false.")
+    return value == "true"
+
+
+def _whole(query: Mapping[str, str], key: str, default: int | None, low: int, high: int) -> int:
+    value = query.get(key, "" if default is None else str(default))
+    if not value.isascii() or not value.isdigit() or not low <= int(value[:9]) <= high:
+        raise _invalid(f"{key} must be a whole number from {low} to {high}.")
+    return int(value)

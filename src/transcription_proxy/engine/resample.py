@@ -1,0 +1,58 @@
+"""Audio of any rate as 16 kHz, piece by piece: a windowed-sinc low-pass in as many phases as the ratio needs."""
+
+from math import gcd
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE: Final = 16_000
+ZERO_CROSSINGS: Final = 16
+"""Of the sinc, on each side: more is steeper and slower."""
+Samples = NDArray[np.float32]
+
+
+class Resampler:
+    """One channel. What comes out in pieces is what would come out of the whole."""
+
+    def __init__(self, rate: int) -> None:
+        divisor = gcd(rate, RATE)
+        self._up, self._down = RATE // divisor, rate // divisor
+        self._same = rate == RATE
+        self._half = int(np.ceil(ZERO_CROSSINGS * max(1.0, rate / RATE)))
+        self._phases = _phases(self._up, self._down, self._half)
+        self._held = np.zeros(self._half, np.float32)
+        """Input still needed; it begins half a filter before the next output's position."""
+        self._position = 0
+        """Of the next output, in 1/up of an input sample, from the first held sample that is its centre."""
+
+    def feed(self, samples: Samples) -> Samples:
+        """16 kHz samples for as much as can be told; half a filter stays behind until more comes."""
+        if self._same:
+            return samples
+        self._held = np.concatenate([self._held, samples])
+        usable = len(self._held) - 2 * self._half
+        count = max(0, -(-(usable * self._up - self._position) // self._down))
+        positions = self._position + self._down * np.arange(count)
+        starts, phases = positions // self._up, positions % self._up
+        windows = self._held[starts[:, None] + np.arange(2 * self._half + 1)[None, :]]
+        out: Samples = np.einsum("ij,ij->i", windows, self._phases[phases]).astype(np.float32)
+        following = self._position + self._down * count
+        done = min(following // self._up, len(self._held))
+        self._held = self._held[done:]
+        self._position = following - done * self._up
+        return out
+
+    def flush(self) -> Samples:
+        """What stayed behind, as if silence followed."""
+        return self.feed(np.zeros(0 if self._same else self._half, np.float32))
+
+
+def _phases(up: int, down: int, half: int) -> NDArray[np.float32]:
+    """A row of taps for each phase, each of unit gain."""
+    cutoff = min(1.0, up / down)
+    taps = np.arange(2 * half + 1)[None, :] - half - np.arange(up)[:, None] / up
+    window = 0.5 + 0.5 * np.cos(np.pi * np.clip(taps / (half + 1), -1, 1))
+    kernel = cutoff * np.sinc(cutoff * taps) * window
+    phases: NDArray[np.float32] = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    return phases
