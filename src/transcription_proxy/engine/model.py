@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 NAME: Final = "moonshine-tiny-en"
 RATE: Final = 16_000
-LONGEST_LINE: Final = 10
-"""Seconds of speech after which a line is cut: every update decodes its line from the start again."""
 _NEVER: Final = 1e12
 
 
@@ -31,7 +29,7 @@ class Model:
     """Loaded once; streams share it. Calls release the GIL and may come from any thread, one at a time a stream."""
 
     def __init__(self) -> None:
-        options = {"return_audio_data": "false", "vad_max_segment_duration": str(LONGEST_LINE)}
+        options = {"return_audio_data": "false"}  # else every update copies all audio since the start
         path = files("moonshine_voice").joinpath("assets", "tiny-en")
         self._transcriber = Transcriber(str(path), ModelArch.TINY, options=options)
 
