@@ -57,6 +57,7 @@ class Settings:
 
 def environment(project: Path = PROJECT) -> dict[str, str]:
     """The process's environment on top of the project's `.env`."""
+    # an empty variable counts: it unsets what the file sets
     file = {name: value for name, value in dotenv_values(project / ".env").items() if value is not None}
     return {**file, **os.environ}
 

@@ -4,12 +4,13 @@ import sys
 
 import typer
 
-from transcription_proxy.cli import database, serve
+from transcription_proxy.cli import database, demo, serve
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Live captions with prepaid minutes.")
 app.command()(serve.serve)
 app.command()(database.migrate)
+app.command()(demo.demo)
 
 
 def main() -> None:
