@@ -4,13 +4,19 @@ import sys
 
 import typer
 
-from transcription_proxy.cli import database, demo, serve
+from transcription_proxy.cli import database, demo, doctor, money, serve, sessions, users
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Live captions with prepaid minutes.")
 app.command()(serve.serve)
+app.command()(serve.engine)
 app.command()(database.migrate)
 app.command()(demo.demo)
+app.command()(doctor.doctor)
+app.add_typer(users.app, name="user")
+app.add_typer(money.credits_app, name="credits")
+app.add_typer(sessions.app, name="session")
+app.add_typer(money.ledger_app, name="ledger")
 
 
 def main() -> None:

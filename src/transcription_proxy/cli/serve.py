@@ -1,4 +1,8 @@
-"""The command that runs the service."""
+"""The commands that run the service, or its engine alone."""
+
+import os
+import sys
+from typing import Annotated
 
 import typer
 
@@ -12,3 +16,11 @@ def serve() -> None:
     Example: PORT=8080 transcription-proxy serve
     """
     raise typer.Exit(supervisor.serve(load()))
+
+
+def engine(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 3100) -> None:
+    """Run the built-in speech engine alone: a server that speaks Deepgram's API.
+
+    Example: transcription-proxy engine --port 3100
+    """
+    os.execv(sys.executable, [sys.executable, "-m", "transcription_proxy.engine", "--port", str(port)])  # noqa: S606

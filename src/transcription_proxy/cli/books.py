@@ -1,0 +1,51 @@
+"""The services that the operator's commands work with, beside a running service or without one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from transcription_proxy.cli.database import database_url
+from transcription_proxy.config import Settings, load
+
+if TYPE_CHECKING:
+    from transcription_proxy.accounts.operator import Operator
+    from transcription_proxy.ledger.service import Ledger
+
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Email = Annotated[str, typer.Argument(metavar="EMAIL")]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    settings: Settings
+    ledger: "Ledger"
+    operator: "Operator"
+
+
+def with_books(work: Callable[[Books], Awaitable[T]]) -> T:
+    """What `work` returns. Raises Unavailable, and ConfigError for a database of another version."""
+    settings = load()
+    with database_url(settings) as url:
+        return asyncio.run(_opened(settings, url, work))
+
+
+async def _opened(settings: Settings, url: str, work: Callable[[Books], Awaitable[T]]) -> T:
+    from transcription_proxy.accounts.operator import Operator  # noqa: PLC0415 - `serve` must start without psycopg
+    from transcription_proxy.db.migrate import migrate  # noqa: PLC0415
+    from transcription_proxy.db.pool import Database  # noqa: PLC0415
+    from transcription_proxy.ledger.service import Ledger  # noqa: PLC0415
+
+    await migrate(url, settings.database_schema)
+    database = Database(url, schema=settings.database_schema, max_size=2, timeout=30)
+    await database.open()
+    try:
+        ledger = Ledger(
+            database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams
+        )
+        return await work(Books(settings, ledger, Operator(database)))
+    finally:
+        await database.close()

@@ -1,0 +1,109 @@
+"""`doctor`: looks at everything the service needs, and says what to do about what is wrong."""
+
+import asyncio
+import importlib.util
+import shutil
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import typer
+
+from transcription_proxy.cli.books import Books, Json, with_books
+from transcription_proxy.cli.tables import print_json
+from transcription_proxy.config import Settings, load
+from transcription_proxy.errors import ConfigError, Unavailable
+
+REACH_SECONDS: Final = 5.0
+SPACE_MIB: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    ok: bool
+    detail: str
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check settings, database, books, speech engine and disk. Status 1 where something is wrong.
+
+    Example: transcription-proxy doctor
+    """
+    checks = _checks()
+    if as_json:
+        print_json(checks)
+    else:
+        for check in checks:
+            typer.echo(f"{'ok     ' if check.ok else 'PROBLEM'} {check.name}: {check.detail}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _checks() -> list[Check]:
+    try:
+        settings = load()
+    except ConfigError as error:
+        return [Check("settings", False, problem) for problem in error.problems]
+    mode = "production" if settings.production else "development"
+    return [
+        Check("settings", True, f"{mode}, {settings.public_url}"),
+        _tried("database", lambda: with_books(_books)),
+        _tried("speech engine", lambda: _speech(settings)),
+        _disk(settings.data_dir),
+    ]
+
+
+def _tried(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except ConfigError as error:
+        return Check(name, False, " ".join(error.problems))
+    except (Unavailable, OSError) as error:
+        return Check(name, False, str(error))
+
+
+async def _books(books: Books) -> str:
+    findings = await books.ledger.audit()
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    if wrong:
+        raise Unavailable(f"the books are wrong in {len(wrong)} places: run transcription-proxy ledger audit")
+    return f"reached and migrated, {await books.ledger.live_count()} live sessions, the books are right"
+
+
+def _speech(settings: Settings) -> str:
+    if settings.deepgram_url is None:
+        if importlib.util.find_spec("moonshine_voice") is None:
+            raise Unavailable("the built-in engine's package is missing: run make setup")
+        return "the built-in one, English"
+    asyncio.run(_reach(settings.deepgram_url))
+    key = "" if settings.deepgram_api_key else ", without DEEPGRAM_API_KEY"
+    return f"{urlsplit(settings.deepgram_url).netloc} is reached{key}"
+
+
+async def _reach(url: str) -> None:
+    parts = urlsplit(url)
+    secure = parts.scheme in ("wss", "https")
+    try:
+        async with asyncio.timeout(REACH_SECONDS):
+            _, writer = await asyncio.open_connection(
+                parts.hostname,
+                parts.port or (443 if secure else 80),
+                ssl=ssl.create_default_context() if secure else None,
+            )
+        writer.close()
+    except (OSError, TimeoutError, socket.gaierror) as error:
+        said = str(error) or type(error).__name__
+        raise Unavailable(f"{parts.netloc} cannot be reached ({said}): check DEEPGRAM_URL and the network") from error
+
+
+def _disk(data_dir: Path) -> Check:
+    place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
+    free = shutil.disk_usage(place).free >> 20
+    return Check(
+        "disk", free >= SPACE_MIB, f"{free} MiB free in {place}" + ("" if free >= SPACE_MIB else ": make room")
+    )

@@ -1,0 +1,62 @@
+"""`credits ...` and `ledger ...`: the operator changes balances, and proves the books."""
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from transcription_proxy.cli.books import Books, Email, Json, with_books
+from transcription_proxy.cli.tables import print_json, print_table
+
+credits_app = typer.Typer(no_args_is_help=True, help="Change balances.")
+ledger_app = typer.Typer(no_args_is_help=True, help="Prove the books.")
+
+
+@credits_app.callback()
+@ledger_app.callback()
+def _group() -> None:
+    """A group of commands, even while there is only one in it."""
+
+
+@credits_app.command(context_settings={"ignore_unknown_options": True})
+def grant(
+    email: Email,
+    seconds: Annotated[int, typer.Argument(help="Negative ones are taken back, at most what is available.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the entry.")],
+    as_json: Json = False,
+) -> None:
+    """Give credit to an account, or take it back, as a manual adjustment.
+
+    Example: transcription-proxy credits grant me@example.com 3600 --reason "the outage of Monday"
+    """
+    balance = with_books(lambda books: _grant(books, email, seconds, reason))
+    if as_json:
+        print_json({"email": email, "seconds_remaining": balance})
+    else:
+        typer.echo(f"{email} now has {balance} seconds.")
+
+
+@ledger_app.command()
+def audit(as_json: Json = False) -> None:
+    """Check every balance against its ledger, from one snapshot; status 1 where something is wrong.
+
+    Example: transcription-proxy ledger audit
+    """
+    findings = with_books(lambda books: books.ledger.audit())
+    if as_json:
+        print_json(findings)
+    else:
+        rows = [(finding.severity, finding.check, finding.subject, finding.detail) for finding in findings]
+        print_table(("", "Check", "Of", "Finding"), rows, "The books are right.")
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _grant(books: Books, email: str, seconds: int, reason: str) -> int:
+    from transcription_proxy.ledger.entries import Description  # noqa: PLC0415 - with the rest of the ledger
+
+    if not reason.strip():
+        raise typer.BadParameter("say why, it is kept with the entry", param_hint="--reason")
+    user = await books.operator.user(email)
+    kind = Description.MANUAL_ADJUSTMENT
+    return await books.ledger.credit(user.id, seconds, kind, reason=reason.strip(), actor=getpass.getuser())

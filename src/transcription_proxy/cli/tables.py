@@ -1,0 +1,39 @@
+"""How commands print rows: a table for people, JSON for scripts."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+
+def print_json(value: Any) -> None:
+    """JSON of plain values, dataclasses, ids and moments."""
+    typer.echo(json.dumps(value, default=_plain))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], nothing: str) -> None:
+    """A table, or the sentence `nothing`."""
+    if not rows:
+        typer.echo(nothing)
+        return
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_shown(cell) for cell in row))
+    Console(highlight=False, soft_wrap=True).print(table)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _shown(cell: Any) -> str:
+    if cell is None:
+        return "-"
+    return cell.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if isinstance(cell, datetime) else str(cell)

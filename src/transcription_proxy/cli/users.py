@@ -1,0 +1,113 @@
+"""`user ...`: the operator looks after accounts."""
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from transcription_proxy.cli.books import Books, Email, Json, with_books
+from transcription_proxy.cli.tables import print_json, print_table
+from transcription_proxy.errors import Refusal
+
+app = typer.Typer(no_args_is_help=True, help="Look after accounts.")
+LIVE_AT_MOST = 1000
+
+
+@app.command("list")
+def list_users(
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100, as_json: Json = False
+) -> None:
+    """List accounts, newest first.
+
+    Example: transcription-proxy user list --limit 20
+    """
+    users = with_books(lambda books: books.operator.users(limit))
+    if as_json:
+        print_json(
+            [
+                {"id": u.id, "email": u.email, "created_at": u.created_at, "blocked": u.blocked_at is not None}
+                for u in users
+            ]
+        )
+    else:
+        rows = [(u.email, u.created_at, "blocked" if u.blocked_at else "") for u in users]
+        print_table(("E-mail", "Since", ""), rows, "There are no accounts yet.")
+
+
+@app.command()
+def show(email: Email, as_json: Json = False) -> None:
+    """Show an account, its balance and its live sessions.
+
+    Example: transcription-proxy user show me@example.com --json
+    """
+    shown = with_books(lambda books: _shown(books, email))
+    if as_json:
+        print_json(shown)
+    else:
+        print_table(("", ""), [(key.replace("_", " "), _text(value)) for key, value in shown.items()], "")
+
+
+@app.command()
+def block(email: Email) -> None:
+    """Shut an account out: its tokens stop working and its live sessions end.
+
+    Example: transcription-proxy user block me@example.com
+    """
+    told = with_books(lambda books: books.operator.block(email))
+    typer.echo(f"{email} is blocked; {told} live sessions were told to end.")
+
+
+@app.command()
+def unblock(email: Email) -> None:
+    """Let a blocked account in again.
+
+    Example: transcription-proxy user unblock me@example.com
+    """
+    with_books(lambda books: books.operator.unblock(email))
+    typer.echo(f"{email} may come in again.")
+
+
+@app.command("create-many")
+def create_many(
+    count: Annotated[int, typer.Argument(min=1, max=100_000)],
+    seconds: Annotated[int, typer.Option(min=0, help="Credit of each.")],
+    as_json: Json = False,
+) -> None:
+    """Make throw-away accounts for load tests. Refused in production.
+
+    Example: transcription-proxy user create-many 1000 --seconds 3600 --json
+    """
+    made = with_books(lambda books: _create_many(books, count, seconds))
+    if as_json:
+        print_json([{"email": email, "token": token} for email, token in made])
+    else:
+        typer.echo(f"Made {len(made)} accounts; with --json their tokens are printed.")
+
+
+async def _shown(books: Books, email: str) -> dict[str, object]:
+    user = await books.operator.user(email)
+    balance = await books.ledger.balance(user.id)
+    live = await books.ledger.sessions(user.id, live=True, limit=LIVE_AT_MOST)
+    return {
+        "id": user.id,
+        "email": user.email,
+        "created_at": user.created_at,
+        "blocked": user.blocked_at is not None,
+        "seconds_remaining": balance.seconds_remaining,
+        "seconds_held": balance.seconds_held,
+        "seconds_frozen": balance.seconds_frozen,
+        "live_sessions": live,
+    }
+
+
+async def _create_many(books: Books, count: int, seconds: int) -> list[tuple[str, str]]:
+    settings = books.settings
+    if settings.production:
+        raise Refusal("production", "Throw-away accounts are not made in production.")
+    return await books.operator.create_many(
+        count, seconds, secret=settings.jwt_secret, expiry=settings.jwt_expiry, actor=getpass.getuser()
+    )
+
+
+def _text(value: object) -> object:
+    return ", ".join(str(row.id) for row in value) or "none" if isinstance(value, list) else value
