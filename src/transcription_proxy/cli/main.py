@@ -7,7 +7,13 @@ import typer
 from transcription_proxy.cli import database, demo, doctor, money, serve, sessions, users
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Live captions with prepaid minutes.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they would show the values of variables
+    rich_markup_mode=None,
+    help="Live captions with prepaid minutes.",
+)
 app.command()(serve.serve)
 app.command()(serve.engine)
 app.command()(database.migrate)

@@ -4,11 +4,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+
+WIDEST: Final = 400
 
 
 def print_json(value: Any) -> None:
@@ -21,10 +24,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], nothing: 
     if not rows:
         typer.echo(nothing)
         return
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)  # an id that is cut is of no use
     for row in rows:
         table.add_row(*(_shown(cell) for cell in row))
-    Console(highlight=False, soft_wrap=True).print(table)
+    Console(highlight=False, width=WIDEST).print(table)
 
 
 def _plain(value: Any) -> Any:
