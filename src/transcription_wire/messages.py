@@ -1,6 +1,6 @@
 """The JSON messages of `/ws/transcribe`, both directions. Times and durations are seconds."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -88,8 +88,8 @@ ServerMessage = (
     Ready | Transcript | SpeechStarted | UtteranceEnd | Usage | CreditsLow | UpstreamStatus | Error | SessionEnd
 )
 
-_client_decoder = msgspec.json.Decoder(ClientMessage)
-_server_decoder = msgspec.json.Decoder(ServerMessage)
+_client_decoder: Final[msgspec.json.Decoder[ClientMessage]] = msgspec.json.Decoder(ClientMessage)
+_server_decoder: Final[msgspec.json.Decoder[ServerMessage]] = msgspec.json.Decoder(ServerMessage)
 _encoder = msgspec.json.Encoder()
 
 

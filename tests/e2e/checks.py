@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.e2e.client import Captions, User
 from tests.e2e.service import KEY, Service
 from tests.e2e.upstream import WORD

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from tests.e2e.checks import assert_no_secrets
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from tests.e2e.client import Captions, User
 
 PROGRAM = Path(sys.executable).with_name("transcription-proxy")

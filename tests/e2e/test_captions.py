@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+
 from tests.e2e.checks import check_receipt
 from tests.e2e.client import SECOND, sound
 from tests.e2e.service import KEY, Service

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from tests.e2e.checks import check_receipt
 from tests.e2e.client import SECOND, Captions, User, sound
 from tests.e2e.service import Service

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tests.e2e.checks import check_receipt
 from tests.e2e.client import Captions, sound
 from tests.e2e.service import Service

@@ -6,6 +6,7 @@ from typing import Any
 
 import jwt
 import pytest
+
 from tests.e2e.client import Captions, User
 from tests.e2e.service import Service
 from tests.e2e.upstream import Upstream

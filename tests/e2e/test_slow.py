@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+
 from tests.e2e.checks import check_receipt
 from tests.e2e.client import SECOND, sound
 from tests.e2e.service import Service

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.standin import child
 
+from tests.standin import child
 from transcription_proxy.db import places
 
 PARENT = """

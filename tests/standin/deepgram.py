@@ -18,12 +18,13 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.standin.script import SCRIPTS, Refusal, Script, values
-from tests.standin.speech import Speech
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+
+from tests.standin.script import SCRIPTS, Refusal, Script, values
+from tests.standin.speech import Speech
 
 RECEIVE_BUFFER = 16 * 1024
 """Of a connection that will stop reading, so that its writer notices soon."""

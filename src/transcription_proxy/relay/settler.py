@@ -13,7 +13,7 @@ from transcription_proxy.stream import events as ev
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
 
 TICK: Final = 0.05
-"""Seconds in which settles gather."""
+"""Seconds between batches, in which settles gather."""
 BATCH: Final = 500
 LEFT_LOCKED: Final = 5.0
 """After so long with its row locked a settle counts as failed, seconds."""
@@ -58,13 +58,13 @@ class Settler:
         task.add_done_callback(self._closes.discard)
 
     async def run(self) -> None:
-        """Settles for ever."""
+        """Settles for ever: a lone session at once, many of them a batch a tick."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(TICK)
             self._wake.clear()
             for batch in self._batches():
                 await self._settle(batch)
+            await asyncio.sleep(TICK)
             if self._due:
                 self._wake.set()
 

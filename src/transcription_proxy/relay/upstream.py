@@ -4,6 +4,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -87,6 +88,7 @@ class Upstream(WSListener):
             self._happen(ev.UpstreamSpoke(message.data))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        asyncio.get_running_loop().create_task(_absorb(transport))
         if self._happen is not None:
             handshake = transport.close_handshake
             received = handshake.recv if handshake else None
@@ -99,6 +101,12 @@ class Upstream(WSListener):
     def resume_writing(self) -> None:
         if self._happen is not None:
             self._happen(ev.UpstreamRecovered())
+
+
+async def _absorb(transport: WSTransport) -> None:
+    """Takes the exception that picows keeps for whoever waits; otherwise asyncio logs it."""
+    with suppress(WSError):
+        await transport.wait_disconnected()
 
 
 class Dialler:

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.integration.db.servers import data_of, kill_postgres, postmaster
 
+from tests.integration.db.servers import data_of, kill_postgres, postmaster
 from transcription_proxy.db import places
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.errors import Unavailable

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.integration.db.servers import kill_postgres, postmaster
 
+from tests.integration.db.servers import kill_postgres, postmaster
 from transcription_proxy.db import places
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.migrate import migrate

@@ -1,8 +1,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.integration.ledger.books import Books
 
+from tests.integration.ledger.books import Books
 from transcription_proxy.db.pool import Database
 
 

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 import pytest
-from tests.integration.ledger.books import Books, closing
 
+from tests.integration.ledger.books import Books, closing
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Severity
 

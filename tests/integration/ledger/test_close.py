@@ -4,8 +4,8 @@ from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
-from tests.integration.ledger.books import Books, closing, opening
 
+from tests.integration.ledger.books import Books, closing, opening
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.entries import Balance
 from transcription_proxy.values import Closed

@@ -2,8 +2,8 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from tests.integration.ledger.books import Books
 
+from tests.integration.ledger.books import Books
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store
 from transcription_proxy.ledger.entries import MAX_CREDITS, Balance, Description

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from tests.integration.ledger.books import LIFE, Books, closing, opening
 
+from tests.integration.ledger.books import LIFE, Books, closing, opening
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger import service
 from transcription_proxy.ledger.entries import Balance, Ended

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
 from tests.integration.ledger import model
 from tests.integration.ledger.books import Books, closing, opening
 from tests.integration.ledger.model import Account, Session
-
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import Balance, Description

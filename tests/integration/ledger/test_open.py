@@ -3,8 +3,8 @@ from contextlib import suppress
 from uuid import UUID, uuid4
 
 import pytest
-from tests.integration.ledger.books import LIFE, Books, closing, opening
 
+from tests.integration.ledger.books import LIFE, Books, closing, opening
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import Balance
 from transcription_proxy.values import Opened

@@ -3,8 +3,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.integration.ledger.books import Books, closing
 
+from tests.integration.ledger.books import Books, closing
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import Day, Description
 from transcription_wire.codes import Reason, Status

@@ -4,8 +4,8 @@ from uuid import UUID, uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.integration.ledger.books import Books, closing, opening
 
+from tests.integration.ledger.books import Books, closing, opening
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Balance, Description, new_hold
 from transcription_proxy.values import Settled, Settlement

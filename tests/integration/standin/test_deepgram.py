@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.standin.deepgram import DeepgramStandIn, Record
-from tests.standin.script import NONSENSE, REFUSALS, Hangup, Script
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidMessage, InvalidStatus
+
+from tests.standin.deepgram import DeepgramStandIn, Record
+from tests.standin.script import NONSENSE, REFUSALS, Hangup, Script
 
 QUERY = "encoding=linear16&sample_rate=16000&channels=1&interim_results=true"
 SECOND = 32_000
