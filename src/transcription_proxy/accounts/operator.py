@@ -1,0 +1,78 @@
+"""What an operator does with accounts: looks them up, blocks them, and makes throw-away ones for load tests."""
+
+import secrets
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+from transcription_proxy.accounts import addresses, store, tokens
+from transcription_proxy.accounts.passwords import Hasher
+from transcription_proxy.accounts.service import utc_now
+from transcription_proxy.accounts.store import Connection, User
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Refusal
+from transcription_proxy.ledger import store as ledger
+from transcription_proxy.ledger.entries import Description
+from transcription_wire.codes import Reason
+
+BATCH: Final = 100
+"""Accounts made in one transaction."""
+
+
+class Operator:
+    """Raises Refusal unknown_user for an address without account, and Unavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def users(self, limit: int) -> list[User]:
+        """The newest first."""
+        async with self._database.transaction() as connection:
+            return await store.recent(connection, limit)
+
+    async def user(self, email: str) -> User:
+        async with self._database.transaction() as connection:
+            found = await store.by_email(connection, addresses.normal(email))
+        if found is None:
+            raise Refusal("unknown_user", f"There is no account with the address {email}.")
+        return found
+
+    async def block(self, email: str) -> int:
+        """Shuts the account out at once; how many live sessions were told to end."""
+        user = await self.user(email)
+        async with self._database.transaction() as connection:
+            told = await ledger.mark_user_ending(connection, user.id, Reason.ENDED_BY_OPERATOR)
+            await store.block(connection, user.id)
+        return told
+
+    async def unblock(self, email: str) -> None:
+        user = await self.user(email)
+        async with self._database.transaction() as connection:
+            await store.unblock(connection, user.id)
+
+    async def create_many(
+        self, count: int, seconds: int, *, secret: str, expiry: timedelta, actor: str
+    ) -> list[tuple[str, str]]:
+        """`count` accounts of that credit: address and JWT of each. They share one hash of a password nobody knows."""
+        shared = await Hasher().hash(secrets.token_urlsafe(24))
+        made: list[tuple[str, str]] = []
+        while len(made) < count:
+            users = await self._create(min(BATCH, count - len(made)), shared, seconds, actor)
+            made += [
+                (user.email, tokens.issue(user.identity, secret, utc_now(), expiry, uuid4().hex)) for user in users
+            ]
+        return made
+
+    async def _create(self, count: int, password_hash: str, seconds: int, actor: str) -> list[User]:
+        async with self._database.transaction(60) as connection:
+            return [await _throw_away(connection, password_hash, seconds, actor) for _ in range(count)]
+
+
+async def _throw_away(connection: Connection, password_hash: str, seconds: int, actor: str) -> User:
+    user = await store.register(connection, f"load-{uuid4().hex}@example.org", password_hash)
+    if user is None:
+        raise Refusal("email_taken", "A random address was taken: try again.")
+    await ledger.credit(
+        connection, user.id, seconds, Description.MANUAL_ADJUSTMENT, reason="throw-away account", actor=actor
+    )
+    return user

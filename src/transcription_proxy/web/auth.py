@@ -1,0 +1,84 @@
+"""/auth/*: from an address and a password, or a refresh token, to tokens."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from transcription_proxy.accounts.service import Admission
+from transcription_proxy.web.errors import documented
+from transcription_proxy.web.services import Provided
+
+router = APIRouter(prefix="/auth", tags=["Accounts"])
+
+
+class Credentials(BaseModel):
+    email: str
+    password: str
+
+
+class RefreshToken(BaseModel):
+    refresh_token: str
+
+
+class UserBody(BaseModel):
+    id: UUID
+    email: str
+
+
+class Tokens(BaseModel):
+    """`token` goes into `Authorization: Bearer`, for `expires_in` seconds; then `refresh_token` buys the next pair."""
+
+    token: str
+    refresh_token: str
+    expires_in: int
+
+
+class Login(Tokens):
+    user: UserBody
+
+
+def new_tokens(admission: Admission) -> Tokens:
+    return Tokens(token=admission.token, refresh_token=admission.refresh_token, expires_in=admission.expires_in)
+
+
+def _login(admission: Admission) -> Login:
+    user = UserBody(id=admission.user.id, email=admission.user.email)
+    return Login(user=user, **new_tokens(admission).model_dump())
+
+
+@router.post(
+    "/register",
+    status_code=201,
+    summary="Make an account",
+    responses=documented("invalid_email", "weak_password", "invalid_request", "email_taken", "rate_limited"),
+)
+async def register(body: Credentials, services: Provided) -> Login:
+    """The address is stored in lower case; the password has 8 characters or more, and at most 72 bytes."""
+    return _login(await services.accounts.register(body.email, body.password))
+
+
+@router.post(
+    "/login",
+    summary="Log in",
+    responses=documented("invalid_credentials", "unauthorized", "invalid_request", "rate_limited"),
+)
+async def login(body: Credentials, services: Provided) -> Login:
+    """`unauthorized` means that the account is blocked."""
+    return _login(await services.accounts.login(body.email, body.password))
+
+
+@router.post(
+    "/refresh",
+    summary="Exchange a refresh token for new tokens",
+    responses=documented("refresh_reused", "unauthorized", "invalid_request", "rate_limited"),
+)
+async def refresh(body: RefreshToken, services: Provided) -> Tokens:
+    """A refresh token lives 30 days and works once; a second use ends all tokens of that login."""
+    return new_tokens(await services.accounts.refresh(body.refresh_token))
+
+
+@router.post("/logout", status_code=204, summary="Log out", responses=documented("invalid_request", "rate_limited"))
+async def logout(body: RefreshToken, services: Provided) -> None:
+    """Ends the refresh tokens of that login; 204 also where there was none."""
+    await services.accounts.logout(body.refresh_token)

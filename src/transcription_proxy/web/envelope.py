@@ -1,0 +1,108 @@
+"""What goes around every request: its id, the client's address, security headers, one log line, and the last catch."""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from transcription_proxy.errors import Refusal
+from transcription_proxy.web import errors
+from transcription_proxy.web.clients import NOWHERE, Address, Network, client_address, is_trusted
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+SECURITY: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_PROBES: Final = {"/health", "/ready"}
+log = structlog.get_logger(__name__)
+
+
+class Envelope:
+    """ASGI middleware, the outermost. It puts the client's address into the request's state as `client`."""
+
+    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network]) -> None:
+        self._app = app
+        self._trusted = trusted_proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        peer = scope["client"][0] if scope.get("client") else ""
+        forwarded = ",".join(headers.getlist("x-forwarded-for"))
+        client = client_address(peer, forwarded, self._trusted)
+        request_id = self._request_id(headers.get("x-request-id", ""), client_address(peer, "", ()))
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._answer(
+                {**scope, "state": {**scope.get("state", {}), "client": client}}, receive, send, request_id
+            )
+
+    def _request_id(self, given: str, peer: Address) -> str:
+        if _REQUEST_ID.fullmatch(given) and is_trusted(peer, self._trusted):
+            return given
+        return uuid4().hex
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        begun = time.perf_counter()
+        answer = _Answer(send, request_id)
+        try:
+            await self._app(scope, receive, answer)
+        except Exception:  # the last resort: whatever it was, the client gets an answer and the log the details
+            log.exception("request_failed", method=scope["method"], path=_path(scope))
+            if answer.status:
+                raise  # too late for another answer: the server cuts the connection
+            failed = errors.response(Refusal("internal", "Something failed on our side: try again later."))
+            await failed(scope, receive, answer)
+        _log(scope, answer.status, time.perf_counter() - begun)
+
+
+class _Answer:
+    """`send` with our headers; remembers the status, 0 until there is one."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._request_id
+            headers.update(SECURITY)
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    """Without query string and body: they may hold secrets. Probes are many and say nothing while they succeed."""
+    say = log.debug if scope["path"] in _PROBES and status < 400 else log.info
+    client = scope["state"].get("client", NOWHERE)
+    say(
+        "request",
+        method=scope["method"],
+        path=_path(scope),
+        status=status,
+        ms=round(seconds * 1000, 1),
+        client=str(client),
+    )
+
+
+def _path(scope: Scope) -> str:
+    """As it was sent, with its percent signs: so it fits on one line."""
+    raw: bytes = scope.get("raw_path") or b""
+    return raw[:200].decode("ascii", "replace")

@@ -1,0 +1,113 @@
+"""Errors at the HTTP edge: one table from code to status, and one JSON shape for all of them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from transcription_proxy.errors import Refusal, Unavailable
+
+STATUS: Final = {
+    "invalid_json": 400,
+    "unauthorized": 401,
+    "invalid_credentials": 401,
+    "refresh_reused": 401,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "request_timeout": 408,
+    "email_taken": 409,
+    "too_large": 413,
+    "invalid_request": 422,
+    "invalid_email": 422,
+    "weak_password": 422,
+    "invalid_timezone": 422,
+    "rate_limited": 429,
+    "internal": 500,
+    "service_unavailable": 503,
+}
+HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+_FRAMEWORK: Final = {
+    400: Refusal("invalid_json", "The body is not valid JSON."),
+    404: Refusal("not_found", "There is nothing here: /docs lists all paths."),
+    405: Refusal("method_not_allowed", "This path does not take that method: see the Allow header."),
+    408: Refusal("request_timeout", "The body did not arrive in time."),
+    413: Refusal("too_large", "The body is larger than 64 KiB."),
+}
+"""What the framework, and bodies.py with its exception, say by status alone."""
+log = structlog.get_logger(__name__)
+
+
+class ErrorDetail(BaseModel):
+    """`code` is stable; `message` is for people."""
+
+    code: str
+    message: str
+
+
+class ErrorBody(BaseModel):
+    """Every error has this shape."""
+
+    error: ErrorDetail
+
+
+def response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The answer to a request that cannot be granted."""
+    status = STATUS[refusal.code]
+    content = {"error": {"code": refusal.code, "message": refusal.message}}
+    return JSONResponse(content, status, {**HEADERS.get(status, {}), **(headers or {})})
+
+
+def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these codes, for the OpenAPI document."""
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(STATUS[code], []).append(f"`{code}`")
+    answers: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorBody, "description": "Any other error"}}
+    answers |= {status: {"model": ErrorBody, "description": ", ".join(found)} for status, found in by_status.items()}
+    return answers
+
+
+def install(app: FastAPI) -> None:
+    """Answers for all that routes and the framework raise; envelope.py answers for what nobody expected."""
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(Unavailable, _unavailable)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _by_status)
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return response(error)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    log.warning("database_away", error=str(error))
+    return response(Refusal("service_unavailable", "The database is away: try again in a moment."))
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return response(explain(error.errors()))
+
+
+async def _by_status(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405 and request.method == "OPTIONS":
+        return Response(status_code=204, headers=error.headers)
+    return response(_FRAMEWORK[error.status_code], error.headers)
+
+
+def explain(problems: Any) -> Refusal:
+    """A refusal that names the first field at fault. `problems` are pydantic's; what was sent is not repeated."""
+    first = problems[0]
+    if first["type"] == "json_invalid":
+        return _FRAMEWORK[400]
+    field = ".".join(str(part) for part in first["loc"][1:])
+    if not field:
+        return Refusal("invalid_request", "Send a JSON object with Content-Type: application/json.")
+    return Refusal("invalid_request", f"{field}: {first['msg']}.")

@@ -1,0 +1,43 @@
+"""/health and /ready, for load balancers and people who look whether it runs."""
+
+from typing import Final, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from transcription_proxy.errors import Refusal
+from transcription_proxy.web.errors import documented
+from transcription_proxy.web.services import Provided
+
+router = APIRouter(tags=["Health"])
+WITHIN: Final = 2.0
+"""Seconds that the database has for an answer."""
+
+
+class Health(BaseModel):
+    status: Literal["ok", "degraded"]
+    db: Literal["connected", "disconnected"]
+
+
+class Ready(BaseModel):
+    status: Literal["ready"]
+
+
+@router.get(
+    "/health",
+    summary="Whether the service and its database answer",
+    responses={503: {"model": Health, "description": "The database is away"}},
+)
+async def health(services: Provided, response: Response) -> Health:
+    if await services.database.healthy(WITHIN):
+        return Health(status="ok", db="connected")
+    response.status_code = 503
+    return Health(status="degraded", db="disconnected")
+
+
+@router.get("/ready", summary="Whether it takes new sessions", responses=documented("service_unavailable"))
+async def ready(services: Provided) -> Ready:
+    """503 while it starts or drains."""
+    if not services.ready():
+        raise Refusal("service_unavailable", "The service is starting or draining: try again in a moment.")
+    return Ready(status="ready")

@@ -1,0 +1,58 @@
+"""How often one client may call /auth/*: a moving window of a minute, in memory, for each process."""
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from transcription_proxy.errors import Refusal
+from transcription_proxy.web import errors
+from transcription_proxy.web.clients import NOWHERE, Address, bucket
+
+WINDOW: Final = 60.0
+"""Seconds."""
+MOST_CLIENTS: Final = 20_000
+"""Remembered at once; beyond it the one that called least recently is forgotten."""
+
+
+class MovingWindow:
+    """At most `limit` admissions of a client in any WINDOW. (The `limits` library's memory never forgets a client.)"""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._admitted: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def admit(self, client: str, now: float) -> float:
+        """0 when it is admitted, else after how many seconds it would be."""
+        times = self._admitted.setdefault(client, deque())
+        self._admitted.move_to_end(client)
+        if len(self._admitted) > MOST_CLIENTS:
+            self._admitted.popitem(last=False)
+        while times and times[0] <= now - WINDOW:
+            times.popleft()
+        if len(times) >= self._limit:
+            return times[0] + WINDOW - now
+        times.append(now)
+        return 0.0
+
+
+class AuthRate:
+    """ASGI middleware: 429 for a client that calls /auth/* too often, whatever it sends there."""
+
+    def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float]) -> None:
+        self._app = app
+        self._window = MovingWindow(limit)
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/auth/"):
+            client: Address = scope["state"].get("client", NOWHERE)
+            wait = self._window.admit(bucket(client), self._clock())
+            if wait:
+                refusal = Refusal("rate_limited", f"Too many attempts: try again in {math.ceil(wait)} seconds.")
+                answer = errors.response(refusal, {"Retry-After": str(math.ceil(wait))})
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

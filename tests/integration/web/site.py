@@ -1,0 +1,57 @@
+"""The API as its tests see it: a client, users, and the clocks."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from fastapi import FastAPI
+
+from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.db.pool import Database
+from transcription_proxy.ledger.service import Ledger
+
+SECRET = "a secret of the tests, 32 bytes and more"
+PASSWORD = "correct horse"
+
+
+class Site:
+    accounts: Accounts
+    ledger: Ledger
+    app: FastAPI
+    http: httpx.AsyncClient
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.now = datetime.now(UTC)
+        self.ready = True
+        self.auth_rate = 1000
+
+    def client(self, peer: str = "192.0.2.7", **options: Any) -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self.app, client=(peer, 1234))
+        return httpx.AsyncClient(transport=transport, base_url="http://captions", **options)
+
+    async def register(self, email: str | None = None) -> dict[str, Any]:
+        body = {"email": email or f"{uuid4().hex}@example.org", "password": PASSWORD}
+        answer = await self.http.post("/auth/register", json=body)
+        assert answer.status_code == 201, answer.text
+        login: dict[str, Any] = answer.json()
+        return login
+
+    async def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        async with self.database.transaction() as connection:
+            cursor = await connection.execute(statement, values)
+            return await cursor.fetchall() if cursor.description else []
+
+
+def bearer(login: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {login['token']}"}
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of an error, whose shape is checked."""
+    body = answer.json()
+    assert set(body) == {"error"}, body
+    assert set(body["error"]) == {"code", "message"}
+    assert body["error"]["message"]
+    return answer.status_code, body["error"]["code"]
