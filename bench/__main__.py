@@ -101,12 +101,14 @@ def service(engine_port: int, count: int, seconds: int, folder: Path) -> Row:
     env = {
         **os.environ,
         "PORT": str(port),
-        "DATA_DIR": str(folder / "data"),
+        "DATA_DIR": str(folder),
         "DEEPGRAM_URL": f"ws://127.0.0.1:{engine_port}",
         "UPSTREAM_MAX_STREAMS": "100000",
         "LOG_LEVEL": "warning",
     }
-    folder.mkdir()
+    for each in (folder.parent, folder):  # root's PostgreSQL runs as another user
+        each.mkdir(exist_ok=True)
+        each.chmod(0o711)
     with running([str(PROGRAM), "serve"], LOAD_CORE, env) as process:
         until_ready(port)
         worker = next(pid for pid in children(process.pid) if "worker" in command(pid))

@@ -32,6 +32,7 @@ def demo() -> None:
     Example: transcription-proxy demo
     """
     with tempfile.TemporaryDirectory(prefix="transcription-demo-") as folder:
+        Path(folder).chmod(0o711)  # for root: PostgreSQL runs as another user, and is to leave nothing elsewhere
         env = _environment(Path(folder))
         with _service(env) as address:
             client = Client(env | {"TRANSCRIPTION_PASSWORD": secrets.token_urlsafe(12)})
@@ -69,7 +70,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "PORT": str(_free_port()),
         "HOST": "127.0.0.1",
         "APP_ENV": "development",
-        "DATA_DIR": str(folder / "data"),
+        "DATA_DIR": str(folder),
         "TRANSCRIPTION_CONFIG_DIR": str(folder / "client"),
         "LOG_LEVEL": "warning",
         "WORKERS": "1",
