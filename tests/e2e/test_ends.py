@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from tests.e2e.checks import check_receipt
-from tests.e2e.client import SECOND, Captions, User, sound
+from tests.e2e.client import Captions, User, sound
 from tests.e2e.service import Service
 from tests.e2e.upstream import Upstream
-from tests.standin.script import Hangup, Script
+from tests.standin.script import Script
 
 
 async def streaming(service: Service, user: User, config: Any = None, seconds: float = 3, **auth: Any) -> Captions:
@@ -120,26 +120,3 @@ async def test_a_client_that_leaves_before_ready_owes_nothing(service: Service, 
             await asyncio.sleep(0.1)
     assert (await service.balance(user))["seconds_remaining"] == 3600
     assert await service.sessions(user) == []
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        Script(hangup=Hangup(3, 1011, "NET-0000")),
-        Script(hangup=Hangup(3, 1008, "DATA-0000")),
-        Script(hangup=Hangup(3, 1000, "")),
-        Script(reset_after=3),
-    ],
-    ids=["1011", "1008", "1000", "reset"],
-)
-async def test_an_upstream_that_ends(service: Service, upstream: Upstream, script: Script) -> None:
-    user = await service.user(3600)
-    config = upstream.scripted(script)
-    captions = await service.captions(user, config)
-    await captions.ready()
-    await captions.send_while_open(sound(5), speed=5)
-    row = await check_receipt(service, user, captions, 3600, within=40)
-    assert (row["reason"], row["status"]) == ("upstream_closed", "terminated")
-    assert (captions.errors()[-1], captions.close_code) == ("upstream_closed", 1011)
-    sent = sum(record.audio_bytes for record in upstream.met(config))
-    assert 3 <= row["seconds_used"] <= max(5, -(-sent // SECOND))

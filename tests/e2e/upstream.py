@@ -18,9 +18,9 @@ class Upstream:
 
     def __init__(self, standin: DeepgramStandIn) -> None:
         self._standin = standin
-        self._scripts: dict[str, Script] = {}
+        self._scripts: dict[str, list[Script]] = {}
         self._numbers = itertools.count()
-        standin.script = lambda record: self._scripts.get(record.value("keywords") or "", Script(word=WORD))
+        standin.script = self._script
 
     @property
     def url(self) -> str:
@@ -31,10 +31,10 @@ class Upstream:
         """How many connections there have been."""
         return len(self._standin.records)
 
-    def scripted(self, script: Script, **config: Any) -> dict[str, Any]:
-        """A config whose session meets this script."""
+    def scripted(self, *scripts: Script, **config: Any) -> dict[str, Any]:
+        """A config whose session meets these scripts, one a connection; the last one goes on."""
         case = f"case-{next(self._numbers)}"
-        self._scripts[case] = replace(script, word=WORD) if script.word == Script().word else script
+        self._scripts[case] = [replace(each, word=WORD) if each.word == Script().word else each for each in scripts]
         return {"keywords": case, **config}
 
     def met(self, config: dict[str, Any]) -> list[Record]:
@@ -45,6 +45,13 @@ class Upstream:
         """The one connection of a session."""
         (record,) = [r for r in self._standin.records if captions.session_id in (r.value("tag") or "")]
         return record
+
+    def _script(self, record: Record) -> Script:
+        """It is asked for several times a connection."""
+        case = record.value("keywords") or ""
+        scripts = self._scripts.get(case, [Script(word=WORD)])
+        earlier = [other for other in self._standin.records[: record.number] if other.value("keywords") == case]
+        return scripts[min(len(earlier), len(scripts) - 1)]
 
     async def until(self, condition: Callable[[], bool], within: float = 10.0) -> None:
         await self._standin.until(condition, within)

@@ -127,8 +127,8 @@ class Meter:
 
     @property
     def due(self) -> bool:
-        """Whether a settle should be asked for: 8 s of audio, or half the hold, and none under way (money 12)."""
-        return self._asked is None and self.forwarded > self.settled and self.forwarded >= self._due_at()
+        """Whether a settle should be asked for: 8 s of audio, or half the hold, none under way or just failed (money 12)."""
+        return not (self.asking or self._lenient) and self.forwarded > self.settled and self.forwarded >= self._due_at()
 
     def _due_at(self) -> int:
         half = self.settled + max(self.block, (self._covered - self.settled) // 2)
@@ -140,6 +140,6 @@ class Meter:
 
     def _reckon(self) -> None:
         until = self._limit()
-        if self._asked is None:
-            until = min(until, self._due_at())
+        if not (self.asking or self._lenient):
+            until = min(until, self._due_at() - 1)  # the frame that makes a settle due is for `take`
         self.allowance = max(0, until - self.forwarded) if self._open else 0

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -15,7 +17,7 @@ from transcription_proxy.stream import captions, endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.options import InvalidConfig
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
-from transcription_wire.messages import Auth
+from transcription_wire.messages import Auth, Error, encode
 
 AUTH_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 2.0
@@ -28,6 +30,7 @@ UNAVAILABLE: Final = (ErrorCode.SERVICE_UNAVAILABLE, "The service cannot reach i
 LATE: Final = (ErrorCode.AUTH_TIMEOUT, "The auth message did not come within 5 seconds.")
 FAILED: Final = (ErrorCode.INTERNAL, "Something failed on our side: connect again.")
 
+BINARY: Final = WSMsgType.BINARY
 log = structlog.get_logger()
 
 
@@ -37,11 +40,13 @@ class CaptionSocket(WSListener):
     def __init__(self, switchboard: Switchboard) -> None:
         self._switchboard = switchboard
         self._loop = asyncio.get_running_loop()
-        self._time = self._loop.time
         self._transport: WSTransport
         self._fragments = Fragments(MAX_MESSAGE)
         self._relay: Relay | None = None
         self._admit = _admit_nothing
+        self._record: Callable[[memoryview], None]
+        self._forward: Callable[[WSMsgType, memoryview], None]
+        """The upstream's `send`, to be used for what was admitted."""
         self._opening: asyncio.Task[None] | None = None
         self._early: list[ev.Event] = []
         self._bad_messages = 0
@@ -63,13 +68,10 @@ class CaptionSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         size = frame.payload_size
-        if (
-            frame.msg_type == WSMsgType.BINARY
-            and frame.fin
-            and 0 < size <= MAX_MESSAGE
-            and self._admit(size, self._time())
-        ):
-            self._relay.upstream.send_audio(frame.get_payload_as_memoryview())  # type: ignore[union-attr]
+        if frame.msg_type == BINARY and frame.fin and 0 < size <= MAX_MESSAGE and self._admit(size, monotonic()):
+            audio = frame.get_payload_as_memoryview()
+            self._record(audio)
+            self._forward(BINARY, audio)
         else:
             self._other_frame(transport, frame)
 
@@ -112,6 +114,9 @@ class CaptionSocket(WSListener):
 
     def ping(self) -> None:
         self._transport.send_ping()
+
+    def connect(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
+        self._forward = send
 
     def pause(self) -> None:
         self._transport.underlying_transport.pause_reading()
@@ -184,7 +189,7 @@ class CaptionSocket(WSListener):
         if self._bad_messages >= captions.MAX_BAD_MESSAGES:
             self._refuse(endings.TOO_MANY_BAD)
         else:
-            self.send(captions.error(ErrorCode.BAD_MESSAGE, what), optional=False)
+            self.send(encode(Error(ErrorCode.BAD_MESSAGE, what)), optional=False)
 
     async def _open(self, auth: Auth) -> None:
         try:
@@ -199,8 +204,8 @@ class CaptionSocket(WSListener):
             log.exception("open_failed")
             self._refuse(FAILED)
         else:
-            relay = self._relay = self._switchboard.connect(opened, wanted, self, self._time())
-            self._admit = relay.session.admit
+            relay = self._relay = self._switchboard.connect(opened, wanted, self, monotonic())
+            self._admit, self._record = relay.session.admit, relay.session.record
             self.resume()
             relay.start()
             early, self._early = self._early, []
@@ -210,7 +215,7 @@ class CaptionSocket(WSListener):
     def _refuse(self, error: endings.ErrorSaid) -> None:
         """Says why there is no session, and closes."""
         if not self._closing:
-            self.send(captions.error(*error), optional=False)
+            self.send(encode(Error(*error)), optional=False)
             self.close(CLOSE_CODES[error[0]])
 
     def _cancel_timer(self) -> None:

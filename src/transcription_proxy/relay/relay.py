@@ -1,11 +1,16 @@
-"""One session's two sockets and its machine: frames become events, actions become sends. Nothing is decided here."""
+"""One session's two sockets and its machine: frames become events, actions become sends. Nothing is decided here.
+
+The clock is read each time, and not once a turn of the loop: after a suspension the loop's own time is of before."""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol
 
 import structlog
+from picows import WSMsgType
 
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.upstream import Dialler, Refused, Upstream
@@ -23,6 +28,9 @@ class Client(Protocol):
     def send(self, text: bytes, optional: bool) -> None: ...
 
     def close(self, code: int) -> None: ...
+
+    def connect(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
+        """What the meter admits is to be sent by this from now on."""
 
     def ping(self) -> None: ...
 
@@ -71,14 +79,15 @@ class Relay:
                     self._perform(action)
         finally:
             self._busy = False
-        self._arm()
+        if self._timer is None or not isinstance(event, ev.UpstreamSpoke):  # words never bring a deadline nearer
+            self._arm()
 
     def _handle(self, event: ev.Event) -> list[ev.Action]:
         try:
-            return self.session.handle(event, self._loop.time())
+            return self.session.handle(event, monotonic())
         except Exception:  # one session's fault must end that session only, and properly
             log.exception("session_broke", session=str(self.session.id), during=type(event).__name__)
-            return self.session.handle(ev.Broke(), self._loop.time())
+            return self.session.handle(ev.Broke(), monotonic())
 
     def _arm(self) -> None:
         """Sets the timer to the session's deadline, unless it rings early enough anyway."""
@@ -89,12 +98,12 @@ class Relay:
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            self._timer = self._loop.call_at(max(deadline, self._loop.time() + 0.01), self._ring)
+            self._timer = self._loop.call_at(max(deadline, monotonic() + 0.01), self._ring)
 
     def _ring(self) -> None:
         self._timer = None
         deadline = self.session.deadline
-        if deadline is not None and deadline <= self._loop.time():
+        if deadline is not None and deadline <= monotonic():
             self.happen(ev.TimePassed())
         else:
             self._arm()
@@ -140,6 +149,7 @@ class Relay:
             log.warning("upstream_refused", session=str(session.id), status=refused.status, detail=refused.detail)
             self.happen(ev.UpstreamRefused(refused.status, refused.detail))
         else:
+            self._client.connect(self.upstream.send)
             self.happen(ev.UpstreamOpened(self.upstream.request_id))
 
     def _hang_up(self) -> None:

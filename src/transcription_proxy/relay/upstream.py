@@ -18,6 +18,7 @@ RETRY_EVERY: Final = 0.25
 READ_BUFFER: Final = 4096
 MAX_MESSAGE: Final = 1 << 20
 MAX_DETAIL: Final = 300
+TEXT: Final = WSMsgType.TEXT
 
 
 class Refused(Exception):
@@ -42,6 +43,13 @@ class Upstream(WSListener):
         """The upstream's own name for the request."""
         headers = self._transport.response.headers if self._transport else {}
         return headers.get("dg-request-id")
+
+    @property
+    def send(self) -> Callable[[WSMsgType, bytes | memoryview], None]:
+        """Of the open socket, for the path that every audio frame takes."""
+        if self._transport is None:
+            raise ConnectionError("the upstream is not open")
+        return self._transport.send
 
     def send_audio(self, data: bytes | memoryview) -> None:
         if self._transport is not None:
@@ -69,6 +77,9 @@ class Upstream(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if self._happen is None:
+            return
+        if frame.msg_type == TEXT and frame.fin and frame.payload_size <= MAX_MESSAGE:
+            self._happen(ev.UpstreamSpoke(frame.get_payload_as_bytes()))
             return
         match frame.msg_type:
             case WSMsgType.TEXT | WSMsgType.BINARY | WSMsgType.CONTINUATION:

@@ -7,7 +7,6 @@ from msgspec import UNSET
 
 from transcription_proxy.stream import deepgram
 from transcription_wire import messages as wire
-from transcription_wire.codes import ErrorCode
 
 LOW_MARKS: Final = (60, 300, 600)
 """`credits_low` is sent when what is left falls through these, seconds."""
@@ -26,52 +25,49 @@ def parse(text: bytes) -> wire.ClientMessage:
         raise BadMessage("send JSON with a type of auth, keepalive, finalize or stop") from error
 
 
-def error(code: ErrorCode, message: str) -> bytes:
-    return wire.encode(wire.Error(code, message))
-
-
-def caption(message: deepgram.Message | deepgram.Unknown, silence: float) -> bytes | None:
-    """Our form of an upstream's message, None when there is nothing to say. `silence`: our own, taken off times."""
+def caption(message: deepgram.Message | deepgram.Unknown, shift_ms: int) -> bytes | None:
+    """Our form of an upstream's message, None when there is nothing to say. `shift_ms` is added to its times."""
+    shift = shift_ms / 1000
     match message:
         case deepgram.Results():
-            return _transcript(message, silence)
+            return _transcript(message, shift)
         case deepgram.SpeechStarted():
-            return wire.encode(wire.SpeechStarted(_shifted(message.timestamp, silence)))
+            return wire.encode(wire.SpeechStarted(_shifted(message.timestamp, shift)))
         case deepgram.UtteranceEnd():
-            return wire.encode(wire.UtteranceEnd(_shifted(message.last_word_end, silence)))
+            return wire.encode(wire.UtteranceEnd(_shifted(message.last_word_end, shift)))
         case _:
             return None
 
 
-def _transcript(results: deepgram.Results, silence: float) -> bytes | None:
+def _transcript(results: deepgram.Results, shift: float) -> bytes | None:
     if not results.text:
         return None
     best = results.channel.alternatives[0]
     unknown = best.confidence is None or (best.confidence == 0 and not best.words)  # an engine that has none says 0
-    start = _shifted(results.start, silence)
+    start = _shifted(results.start, shift)
     return wire.encode(
         wire.Transcript(
             text=best.transcript,
             is_final=results.is_final,
             confidence=None if unknown else best.confidence,
             start=start,
-            duration=round(max(0.0, results.start + results.duration - silence - start), 3),
+            duration=round(max(0.0, results.start + results.duration + shift - start), 3),
             speech_final=results.speech_final,
-            words=[_word(word, silence) for word in best.words] if best.words else UNSET,
+            words=[_word(word, shift) for word in best.words] if best.words else UNSET,
             channel=results.channel_index or UNSET,
         )
     )
 
 
-def _word(word: dict[str, Any], silence: float) -> dict[str, Any]:
-    if not silence:
+def _word(word: dict[str, Any], shift: float) -> dict[str, Any]:
+    if not shift:
         return word
-    times = {key: _shifted(word[key], silence) for key in ("start", "end") if isinstance(word.get(key), int | float)}
+    times = {key: _shifted(word[key], shift) for key in ("start", "end") if isinstance(word.get(key), int | float)}
     return {**word, **times}
 
 
-def _shifted(seconds: float, silence: float) -> float:
-    return round(max(0.0, seconds - silence), 3) if silence else seconds
+def _shifted(seconds: float, shift: float) -> float:
+    return round(max(0.0, seconds + shift), 3) if shift else seconds
 
 
 class LowMark:

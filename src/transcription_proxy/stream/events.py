@@ -1,127 +1,106 @@
 """What happens to a session (past tense) and what it wants done (imperative). Values only."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
 
 # Events
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSpoke:
+class ClientSpoke(Struct, frozen=True):
     """A text frame of the client."""
 
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class AudioArrived:
+class AudioArrived(Struct, frozen=True):
     """A binary frame that the meter did not admit as it came."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ClientPonged:
+class ClientPonged(Struct, frozen=True):
     """The client gave a sign of life that is no message."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientOversent:
+class ClientOversent(Struct, frozen=True):
     """A message over 1 MiB, in one frame or many."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientStalled:
+class ClientStalled(Struct, frozen=True):
     """The client does not read: what we write to it piles up."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRecovered:
+class ClientRecovered(Struct, frozen=True):
     """The client reads again."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientLost:
+class ClientLost(Struct, frozen=True):
     """The client's socket is closed, by it or by the network."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamOpened:
+class UpstreamOpened(Struct, frozen=True):
     """The upstream answered 101. `request_id` is its own name for the request."""
 
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRefused:
+class UpstreamRefused(Struct, frozen=True):
     """The upstream could not be reached (no status), or answered the handshake with a status and a sentence."""
 
     status: int | None = None
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamSpoke:
+class UpstreamSpoke(Struct, frozen=True):
     """A text frame of the upstream."""
 
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamPonged:
+class UpstreamPonged(Struct, frozen=True):
     """The upstream gave a sign of life that is no message."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamStalled:
+class UpstreamStalled(Struct, frozen=True):
     """The upstream does not read: what we write to it piles up."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRecovered:
+class UpstreamRecovered(Struct, frozen=True):
     """The upstream reads again."""
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamLost:
+class UpstreamLost(Struct, frozen=True):
     """The upstream's socket is closed."""
 
     code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SettleAnswered:
+class SettleAnswered(Struct, frozen=True):
     answer: Settled
 
 
-@dataclass(frozen=True, slots=True)
-class SettleFailed:
+class SettleFailed(Struct, frozen=True):
     """The database did not take the settle: it is away, slow, or the row stayed locked."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseCommitted:
+class CloseCommitted(Struct, frozen=True):
     answer: Closed
 
 
-@dataclass(frozen=True, slots=True)
-class Nudged:
+class Nudged(Struct, frozen=True):
     """The session's row was changed from outside: ask what it says (money 22)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drained:
+class Drained(Struct, frozen=True):
     """The service goes down."""
 
 
-@dataclass(frozen=True, slots=True)
-class Broke:
+class Broke(Struct, frozen=True):
     """Our own code failed over this session."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Struct, frozen=True):
     """The session's deadline has come."""
 
 
@@ -134,77 +113,64 @@ Event = (
 # Actions
 
 
-@dataclass(frozen=True, slots=True)
-class SendClient:
+class SendClient(Struct, frozen=True):
     """A text frame. One that is `optional` may be left out while the client does not read."""
 
     text: bytes
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CloseClient:
+class CloseClient(Struct, frozen=True):
     code: int
 
 
-@dataclass(frozen=True, slots=True)
-class PingClient:
+class PingClient(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class PauseClient:
+class PauseClient(Struct, frozen=True):
     """Stop reading from the client."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeClient:
+class ResumeClient(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Dial:
+class Dial(Struct, frozen=True):
     """Open the upstream; answered by UpstreamOpened or UpstreamRefused."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendAudio:
+class SendAudio(Struct, frozen=True):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class SendUpstream:
+class SendUpstream(Struct, frozen=True):
     """A text frame."""
 
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PingUpstream:
+class PingUpstream(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(Struct, frozen=True):
     """Close the upstream, or give up dialling it. No event of it comes after this."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """Answered by SettleAnswered or SettleFailed."""
 
     settlement: Settlement
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     """Close the session in the ledger, again and again until it commits; answered by CloseCommitted."""
 
     closing: Closing
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """The session is over and booked: forget it."""
 
 

@@ -31,7 +31,10 @@ class Funding:
         self._in_need_since: float | None = None
         self._refused = False
         self._failing = False
-        self._gave_back = False
+        self._gave_back_at: int | None = None
+        """Bytes forwarded when the hold was given back: while there are no more, there is no need of one."""
+        self._ready = False
+        """`ready` is to be stated, until a settle that said so is booked."""
         self.nudged = False
         """The session's row was changed from outside: settle soon, to hear what it says."""
 
@@ -45,7 +48,9 @@ class Funding:
 
     def wanted(self, now: float) -> bool:
         """Whether a settle should be stated now."""
-        return not self._meter.asking and (self.nudged or self._meter.due or now >= self.settle_at)
+        if self._meter.asking:
+            return False
+        return now >= self.settle_at or self._meter.due or (self.nudged and not self._failing)
 
     @property
     def settle_at(self) -> float:
@@ -59,9 +64,13 @@ class Funding:
     @property
     def give_back_at(self) -> float | None:
         """When a session without audio returns its hold; None: it has, or cannot now."""
-        if self._gave_back or self._meter.asking or self._in_need_since is not None:
+        if self._gave_back or self._failing or self._meter.asking or self._in_need_since is not None:
             return None
         return self._meter.last_audio + GIVE_BACK_AFTER
+
+    @property
+    def _gave_back(self) -> bool:
+        return self._gave_back_at == self._meter.forwarded
 
     @property
     def despair_at(self) -> float | None:
@@ -71,28 +80,29 @@ class Funding:
     @property
     def away(self) -> bool:
         """Whether it is the database that is missing, not credit."""
-        return self._failing
+        return self._failing or self._meter.asking
 
     def state(self, now: float, *, ready: bool = False, give_back: bool = False) -> Settlement:
         """The next settle, to be sent at once."""
         self._asked_in_need = self._in_need_since is not None
         if give_back:
-            self._gave_back = True
-        elif self._asked_in_need or self._meter.forwarded > self._meter.settled:
-            self._gave_back = False
+            self._gave_back_at = self._meter.forwarded
+        elif self._asked_in_need:
+            self._gave_back_at = None
         self.number += 1
         self._asked_at = now
         self.nudged = False
+        self._ready = self._ready or ready
         total = self._meter.ask()
         if give_back:
             self._meter.regrant(total, self._meter.expires)
         keep = self._meter.grant if self._gave_back else None
-        return Settlement(self._id, self.number, total, extend=not self._gave_back, keep=keep, ready=ready)
+        return Settlement(self._id, self.number, total, extend=not self._gave_back, keep=keep, ready=self._ready)
 
     def answered(self, answer: Settled) -> bool:
         """Takes a booked settle in. False: credit is refused for good, nothing is left anywhere."""
         grew = answer.grant > self._meter.grant
-        self._failing = False
+        self._failing = self._ready = False
         self._meter.answered(answer.grant, self._asked_at + GRANT_SECONDS)
         self._refused = self._asked_in_need and not grew
         if grew:

@@ -1,0 +1,73 @@
+"""How often and how long a lost upstream is dialled again before the session gives up."""
+
+from typing import Final
+
+MOST_TRIES: Final = 5
+WITHIN: Final = 20.0
+"""Seconds from the loss."""
+TELL_AFTER: Final = 2.0
+"""Seconds without an upstream after which the client is told."""
+PAUSES: Final = (0.1, 0.5, 1.5, 4.0, 8.0)
+"""Seconds before each try, at most."""
+
+
+class Redial:
+    """Tries and clock start anew only when the upstream has proven itself: with Results beyond what was replayed.
+
+    `seed` spreads the tries of sessions that lost the same upstream. Times are monotonic seconds.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._tries = 0
+        self._lost_at: float | None = None
+        self._down_since: float | None = None
+        self._told = False
+        self._proof_ms = 0
+        self.dial_at: float | None = None
+        """When to dial next."""
+
+    def lost(self, now: float) -> bool:
+        """The upstream is gone, or was not reached. Plans the next try; False: enough was tried."""
+        if self._lost_at is None:
+            self._lost_at = now
+        if self._down_since is None:
+            self._down_since = now
+        if self._tries >= MOST_TRIES or now >= self._lost_at + WITHIN:
+            return False
+        self.dial_at = now + PAUSES[self._tries] * self._jitter()
+        return True
+
+    def dialled(self) -> None:
+        self._tries += 1
+        self.dial_at = None
+
+    def opened(self, replayed_ms: int) -> bool:
+        """It is up again, and has to hear again what lies before `replayed_ms`. Whether the client was told."""
+        told, self._told = self._told, False
+        self._down_since = None
+        self._proof_ms = replayed_ms
+        return told
+
+    def results(self, end_ms: int) -> None:
+        """Results up to `end_ms` came."""
+        if self._lost_at is not None and end_ms > self._proof_ms:
+            self._lost_at = None
+            self._tries = 0
+
+    def told(self) -> None:
+        """The client knows."""
+        self._told = True
+
+    @property
+    def tell_at(self) -> float | None:
+        """When to tell the client that there is no upstream."""
+        return None if self._told or self._down_since is None else self._down_since + TELL_AFTER
+
+    @property
+    def give_up_at(self) -> float | None:
+        return None if self._down_since is None or self._lost_at is None else self._lost_at + WITHIN
+
+    def _jitter(self) -> float:
+        """From 0.5 to 1, another one for each try."""
+        return 1 - (self._seed >> 8 * self._tries & 0xFF) / 510

@@ -1,0 +1,203 @@
+"""A session on a stage: its client, upstream and ledger are the test's, and so is the clock."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from transcription_proxy.metering import rates
+from transcription_proxy.stream import events as ev
+from transcription_proxy.stream import options
+from transcription_proxy.stream.session import Phase, Session
+from transcription_proxy.values import Closed, Opened, Settled, Settlement
+
+ID: Final = UUID("5e55105e-0000-4000-8000-000000000001")
+RATES: Final = rates.load()
+SECOND: Final = 32_000
+"""Bytes of a second of the default audio."""
+CLOSE_STREAM: Final = b'{"type":"CloseStream"}'
+A = TypeVar("A")
+
+
+class Stage:
+    """Its ledger grants 45 s beyond the total of every settle, at once, unless it is told otherwise."""
+
+    def __init__(
+        self, *, grant: int = 45, remaining: int = 1000, idle: float = 900, config: dict[str, Any] | None = None
+    ) -> None:
+        self.now = 1000.0
+        self.remaining = remaining
+        self.session = Session(Opened(ID, grant, remaining), options.read(config, RATES), idle, self.now)
+        self.ledger: Callable[[Settlement], ev.Event | None] = self.generous
+        self.pongs = True
+        self.actions: list[ev.Action] = self.session.start()
+        self.sent = bytearray()
+        """What went up, own silence included."""
+
+    # What the world does
+
+    def tell(self, *events: ev.Event) -> list[ev.Action]:
+        """Tells events, and what the ledger and the peers answer to what comes of them. All actions of it."""
+        waiting, done = list(events), list[ev.Action]()
+        while waiting:
+            for action in self.session.handle(waiting.pop(0), self.now):
+                done.append(action)
+                self._see(action)
+                waiting += self._answers(action)
+        self.actions += done
+        return done
+
+    def _see(self, action: ev.Action) -> None:
+        if isinstance(action, ev.SendAudio):
+            self.sent += action.data
+
+    def _answers(self, action: ev.Action) -> list[ev.Event]:
+        match action:
+            case ev.Settle(settlement):
+                answer = self.ledger(settlement)
+                return [] if answer is None else [answer]
+            case ev.PingClient() if self.pongs:
+                return [ev.ClientPonged()]
+            case ev.PingUpstream() if self.pongs:
+                return [ev.UpstreamPonged()]
+            case _:
+                return []
+
+    def wait(self, seconds: float) -> list[ev.Action]:
+        """Lets time pass, waking the session when it wants to be woken."""
+        until = self.now + seconds
+        done = list[ev.Action]()
+        while (at := self.session.deadline) is not None and at <= until:
+            self.now = max(self.now, at)
+            done += self.tell(ev.TimePassed())
+            later = self.session.deadline
+            assert later is None or later > self.now, "a busy loop"
+        self.now = until
+        return done
+
+    def frame(self, data: bytes = bytes(SECOND // 10)) -> list[ev.Action]:
+        """One binary frame of the client."""
+        if self.session.admit(len(data), self.now):
+            self.session.record(data)
+            self.sent += data
+            return []
+        return self.tell(ev.AudioArrived(data))
+
+    def stream(self, seconds: float) -> list[ev.Action]:
+        """So much audio, in real time, in frames of 100 ms; the upstream says something every second."""
+        done = list[ev.Action]()
+        for count in range(round(seconds * 10)):
+            done += self.wait(0.1)
+            done += self.frame()
+            if count % 10 == 9 and self.session.phase is Phase.LIVE:
+                done += self.tell(results(""))
+        return done
+
+    def open(self, request_id: str | None = None) -> list[ev.Action]:
+        return self.tell(ev.UpstreamOpened(request_id))
+
+    def cannot_dial(self) -> list[ev.Action]:
+        """No upstream is reached any more, until the session gives up."""
+        done = list[ev.Action]()
+        while self.session.phase is Phase.REDIALLING:
+            waited = self.wait(0.1)
+            done += waited
+            if any(isinstance(action, ev.Dial) for action in waited):
+                done += self.tell(ev.UpstreamRefused())
+        return done
+
+    def say(self, kind: str) -> list[ev.Action]:
+        """A text frame of the client."""
+        return self.tell(ev.ClientSpoke(json.dumps({"type": kind}).encode()))
+
+    # What the ledger may do
+
+    def generous(self, settlement: Settlement) -> ev.Event | None:
+        return self.granted(settlement, settlement.keep if settlement.keep is not None else settlement.total + 45)
+
+    def granted(self, settlement: Settlement, grant: int, elsewhere: int = 0, **news: Any) -> ev.SettleAnswered:
+        """Booked, with this grant."""
+        used, left = settlement.total, self.remaining - settlement.total
+        return ev.SettleAnswered(Settled(ID, settlement.number, grant, used, left, elsewhere, **news))
+
+    def failing(self, _: Settlement) -> ev.Event | None:
+        return ev.SettleFailed()
+
+    def silent(self, _: Settlement) -> ev.Event | None:
+        return None
+
+    def commit(self) -> list[ev.Action]:
+        """The ledger commits the close as it was asked."""
+        closing = self.only(ev.Close).closing
+        left = self.remaining - closing.total
+        return self.tell(ev.CloseCommitted(Closed(ID, closing.total, closing.reason, left)))
+
+    # What is seen of it
+
+    def only(self, kind: type[A]) -> A:
+        """The one action of this kind so far."""
+        (action,) = self.every(kind)
+        return action
+
+    def every(self, kind: type[A]) -> list[A]:
+        return [action for action in self.actions if isinstance(action, kind)]
+
+    @property
+    def settlements(self) -> list[Settlement]:
+        return [action.settlement for action in self.every(ev.Settle)]
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What the client was told so far."""
+        return messages(self.actions)
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["type"] == kind]
+
+    @property
+    def texts(self) -> list[str]:
+        """Types of the text frames that went up."""
+        return texts(self.actions)
+
+    @property
+    def paused(self) -> bool:
+        """Whether reading from the client is paused."""
+        last = [action for action in self.actions if isinstance(action, ev.PauseClient | ev.ResumeClient)][-1:]
+        return last == [ev.PauseClient()]
+
+    def ending(self) -> tuple[str, int, str | None]:
+        """Finishes, with no Metadata: the reason of `session_end`, the close code, the code of the error."""
+        if self.session.phase is Phase.FINISHING:
+            self.wait(5)
+        self.commit()
+        assert self.actions[-1] == ev.Finish()
+        error = self.told("error")[-1]["code"] if self.told("error") else None
+        (end,) = self.told("session_end")
+        return end["reason"], self.only(ev.CloseClient).code, error
+
+
+def live(*, grant: int = 45, **settings: Any) -> Stage:
+    """A stage with an open upstream; its first settle is granted no more than its opening was."""
+    stage = Stage(grant=grant, **settings)
+    stage.ledger = lambda settlement: stage.granted(settlement, grant)
+    stage.open()
+    stage.ledger = stage.generous
+    return stage
+
+
+def messages(actions: list[ev.Action]) -> list[dict[str, Any]]:
+    return [json.loads(action.text) for action in actions if isinstance(action, ev.SendClient)]
+
+
+def texts(actions: list[ev.Action]) -> list[str]:
+    return [json.loads(action.text)["type"] for action in actions if isinstance(action, ev.SendUpstream)]
+
+
+def results(text: str, start: float = 0.0, duration: float = 0.0, **more: Any) -> ev.UpstreamSpoke:
+    alternative = {"transcript": text, "confidence": 0.9}
+    message = {"type": "Results", "start": start, "duration": duration, "channel": {"alternatives": [alternative]}}
+    return ev.UpstreamSpoke(json.dumps({**message, **more}).encode())
+
+
+def metadata(duration: float, request_id: str | None = None) -> ev.UpstreamSpoke:
+    return ev.UpstreamSpoke(json.dumps({"type": "Metadata", "duration": duration, "request_id": request_id}).encode())
