@@ -100,9 +100,18 @@ class Service:
         self._keep("listener", lambda: listen(self.database_url, "session_ending", self._switchboard.nudge))
         self._begun = True
 
-    async def drain(self) -> None:
-        """Takes no more sessions and ends the live ones; returns when they are booked, or after END_WITHIN."""
+    @property
+    def live(self) -> bool:
+        """Whether there are sessions that are not booked yet."""
+        return bool(self._switchboard.relays)
+
+    def drain(self) -> None:
+        """Takes no more sessions."""
         self._switchboard.drain()
+
+    async def end(self) -> None:
+        """Ends the live sessions too; returns when they are booked, or after END_WITHIN."""
+        self._switchboard.end()
         relays = [relay.finished for relay in self._switchboard.relays.values()]
         if relays:
             await asyncio.wait(relays, timeout=END_WITHIN)

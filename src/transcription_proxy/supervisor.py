@@ -30,7 +30,7 @@ ENGINE: Final = (sys.executable, "-m", "transcription_proxy.engine")
 WORKER: Final = (sys.executable, "-m", "transcription_proxy.worker")
 MISCONFIGURED: Final = os.EX_CONFIG
 """A worker's exit status that no restart can cure: it has said why."""
-GRACE: Final = 20.0
+GRACE: Final = 60.0
 """Seconds beyond DRAIN_SECONDS after which a worker is killed."""
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0

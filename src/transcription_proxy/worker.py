@@ -5,10 +5,11 @@ The supervisor starts it; it reads WORKER_FD, PARENT_FD and BUILTIN_ENGINE besid
 import asyncio
 import logging
 import os
-import signal
+import resource
 import socket
 import sys
 from contextlib import AsyncExitStack
+from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ def main() -> int:
     except ConfigError as error:
         return _complain(error)
     configure_logging(settings.log_level)
+    _allow_many_sockets()
     try:
         uvloop.run(_run(settings))
     except ConfigError as error:
@@ -61,19 +63,42 @@ def configure_logging(level: str) -> None:
     logging.getLogger("picows").setLevel(logging.ERROR)  # below that it tells each connection's life
 
 
-class Server(uvicorn.Server):
-    """uvicorn, but SIGTERM first ends the live sessions while the port still answers."""
+def _allow_many_sockets() -> None:
+    """Two for each stream; the usual limit is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+
+class Server(uvicorn.Server):
+    """uvicorn, but SIGTERM lets live sessions go on for a while; a second one ends them. The port answers meanwhile."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, drain_seconds: float) -> None:
         super().__init__(config)
         self._service = service
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._service.drain()
-        await super().shutdown(sockets)
+        self._drain_seconds = drain_seconds
+        self._end_at: float | None = None
+        self._asked = 0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.should_exit = True  # and nothing is raised again at the end: a proper end has status 0
+        self._asked += 1  # and nothing is raised again at the end: a proper end has status 0
+
+    def end_now(self) -> None:
+        """As two signals would."""
+        self._asked = 2
+
+    async def on_tick(self, counter: int) -> bool:
+        """Looked at ten times a second; True: it is time to end."""
+        failed = await super().on_tick(counter)
+        if self._asked and self._end_at is None:
+            self._end_at = monotonic() + self._drain_seconds
+            self._service.drain()
+        return failed or (
+            self._end_at is not None and (self._asked > 1 or monotonic() >= self._end_at or not self._service.live)
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._service.end()
+        await super().shutdown(sockets)
 
 
 async def _run(settings: Settings) -> None:
@@ -81,7 +106,7 @@ async def _run(settings: Settings) -> None:
         life = Life.begin(settings.data_dir)
         service = build(settings, life)
         await stack.enter_async_context(service)
-        server = Server(_uvicorn_config(service), service)
+        server = Server(_uvicorn_config(service), service, settings.drain_seconds)
         _end_with_parent(server)
         preparing = asyncio.create_task(_prepare(service, settings, server))
         try:
@@ -133,8 +158,9 @@ def _end_with_parent(server: Server) -> None:
 
 
 def _parent_gone(server: Server, pipe: int) -> None:
+    """Nobody is left to hold the port for the next program, so this one does not linger."""
     asyncio.get_running_loop().remove_reader(pipe)
-    server.handle_exit(signal.SIGTERM, None)
+    server.end_now()
 
 
 def _complain(error: ConfigError) -> int:

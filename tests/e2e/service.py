@@ -132,6 +132,7 @@ def environment(data_dir: Path, deepgram_url: str, **more: str) -> dict[str, str
         "DEEPGRAM_URL": deepgram_url,
         "DEEPGRAM_API_KEY": KEY,
         "AUTH_RATE_PER_MINUTE": "100000",
+        "DRAIN_SECONDS": "1",
         **more,
     }
 

@@ -1,7 +1,6 @@
 """The program's own life: what it does when it is told to stop, is killed, is full, or has no database."""
 
 import asyncio
-import signal
 from pathlib import Path
 
 from tests.e2e.checks import assert_no_secrets, check_receipt
@@ -13,25 +12,6 @@ from tests.standin.script import REFUSALS, Script
 
 async def audited(service: Service) -> None:
     assert (await service.run("ledger", "audit"))[0] == 0
-
-
-async def test_sigterm_finishes_sessions_properly(scratch: Path, upstream: Upstream) -> None:
-    env = environment(scratch / "term", upstream.url, DRAIN_SECONDS="1")
-    async with serving(env) as service:
-        user = await service.user(3600)
-        captions = await service.captions(user)
-        await captions.ready()
-        await captions.send(sound(5))
-        service.send_signal(signal.SIGTERM)
-        end = await captions.end(within=20)
-        assert (end["reason"], end["seconds_used"]) == ("service_restart", 5)
-        assert (captions.errors(), captions.close_code) == (["service_restart"], 1012)
-        assert upstream.heard(captions).types() == ["CloseStream"]
-        assert await service.stopped() == 0
-    async with serving(env) as again:
-        row = await again.session(user, captions.session_id)
-        assert (row["reason"], row["status"], row["seconds_used"]) == ("service_restart", "terminated", 5)
-        await audited(again)
 
 
 async def test_kill_9_costs_at_most_ten_seconds_and_holds_nothing(scratch: Path, upstream: Upstream) -> None:

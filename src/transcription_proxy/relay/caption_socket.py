@@ -27,6 +27,7 @@ SEND_BUFFER: Final = 64 * 1024
 """The kernel's, for one client: one that does not read is noticed soon, and costs no more."""
 AUTH_FIRST: Final = "send the auth message first"
 UNAVAILABLE: Final = (ErrorCode.SERVICE_UNAVAILABLE, "The service cannot reach its accounts: try again in a moment.")
+CROWDED: Final = (ErrorCode.SERVICE_UNAVAILABLE, "Too many are connecting at once: try again in a moment.")
 LATE: Final = (ErrorCode.AUTH_TIMEOUT, "The auth message did not come within 5 seconds.")
 FAILED: Final = (ErrorCode.INTERNAL, "Something failed on our side: connect again.")
 
@@ -61,8 +62,9 @@ class CaptionSocket(WSListener):
         raw = transport.underlying_transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._switchboard.sockets.add(self)
-        if self._switchboard.draining:
-            self._refuse(endings.DRAINING)
+        self._switchboard.greetings.add(self)
+        if self._switchboard.full:
+            self._refuse(CROWDED)
         else:
             self._timer = self._loop.call_later(AUTH_SECONDS, self._refuse, LATE)
 
@@ -79,6 +81,7 @@ class CaptionSocket(WSListener):
         self._closing = True
         self._cancel_timer()
         self._switchboard.sockets.discard(self)
+        self._switchboard.greetings.discard(self)
         handshake = transport.close_handshake
         too_big = (
             handshake is not None and handshake.sent is not None and handshake.sent.code == WSCloseCode.MESSAGE_TOO_BIG
@@ -128,12 +131,10 @@ class CaptionSocket(WSListener):
 
     def shutdown(self) -> None:
         """The service goes down."""
-        if self._relay is not None:
-            self._relay.happen(ev.Drained())
-        elif self._opening is None:
+        if self._relay is None and self._opening is None:
             self._refuse(endings.DRAINING)
         else:
-            self._early.append(ev.Drained())
+            self._tell(ev.Drained())
 
     def _other_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         match frame.msg_type:
@@ -180,7 +181,11 @@ class CaptionSocket(WSListener):
         if not isinstance(auth, Auth):
             self._bad_message(AUTH_FIRST)
             return
+        if self._switchboard.draining:
+            self._refuse(endings.DRAINING)
+            return
         self._cancel_timer()
+        self._switchboard.greetings.discard(self)
         self.pause()  # what is on its way already is kept for the session
         self._opening = self._loop.create_task(self._open(auth))
 

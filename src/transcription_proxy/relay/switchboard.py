@@ -29,7 +29,8 @@ class Opener(Protocol):
 class Socket(Protocol):
     """A client's socket, authenticated or not."""
 
-    def shutdown(self) -> None: ...
+    def shutdown(self) -> None:
+        """The service goes down now: there is no session, or it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ class Switchboard:
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)
+    greetings: set[Socket] = field(default_factory=set)
+    """Those of the sockets that have not authenticated yet."""
     relays: dict[UUID, Relay] = field(default_factory=dict)
-    greetings: int = 0
     draining: bool = False
 
     async def open(self, auth: Auth) -> tuple[Opened, options.Options]:
@@ -85,9 +87,18 @@ class Switchboard:
         if relay is not None:
             relay.happen(ev.Nudged())
 
+    @property
+    def full(self) -> bool:
+        """Whether too many sockets are open that are nobody's yet."""
+        return len(self.greetings) > MAX_GREETINGS
+
     def drain(self) -> None:
-        """Takes no more sessions, and ends those there are."""
+        """Takes no more sessions: whoever authenticates from now on is refused."""
         self.draining = True
+
+    def end(self) -> None:
+        """Takes no more sessions, and ends those there are."""
+        self.drain()
         for socket in list(self.sockets):
             socket.shutdown()
 
