@@ -1,0 +1,148 @@
+"""Too much of anything: the service stays small, and whoever behaves does not notice."""
+
+import asyncio
+import contextlib
+import resource
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.client import SECOND, Captions, sound
+from tests.e2e.service import Service, environment, serving
+from tests.e2e.upstream import Upstream
+from tests.standin.script import Script
+
+MIB = 1 << 20
+MOST = 256 * MIB
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def crowded(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
+    env = environment(scratch / "crowded", upstream.url, MAX_SESSIONS_PER_USER="100", UPSTREAM_MAX_STREAMS="60")
+    async with serving(env) as running:
+        yield running
+
+
+def memory(service: Service) -> int:
+    """Resident bytes of the worker."""
+    parent = service.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    (worker,) = [child for child in children if "worker" in Path(f"/proc/{child}/cmdline").read_text()]
+    return int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+class Watch:
+    """The most memory that was seen."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.most = 0
+
+    async def __aenter__(self) -> "Watch":
+        self._task = asyncio.create_task(self._look())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+
+    async def _look(self) -> None:
+        while True:
+            self.most = max(self.most, memory(self._service))
+            await asyncio.sleep(0.1)
+
+
+async def works(service: Service) -> None:
+    """A newcomer gets captions."""
+    captions = await service.captions(await service.user(60))
+    await captions.ready()
+    await captions.send(sound(3))
+    assert (await captions.stop())["seconds_used"] == 3
+
+
+async def test_sockets_that_never_authenticate(crowded: Service) -> None:
+    async with Watch(crowded) as watch:
+        strangers = [await crowded.dial() for _ in range(1500)]
+        for stranger in strangers[:100]:
+            with contextlib.suppress(Exception):
+                await stranger.socket.send(b"\0" * MIB)
+        for stranger in strangers:
+            await stranger.closed(within=20)
+    assert watch.most < MOST
+    assert {stranger.close_code for stranger in strangers} == {4408, 1013}
+    await works(crowded)
+
+
+async def test_a_flood_of_tiny_frames_and_nonsense(crowded: Service) -> None:
+    users = [await crowded.user(3600) for _ in range(4)]
+    floods = [await crowded.captions(user) for user in users for _ in range(2)]
+    for flood in floods:
+        await flood.ready()
+    tiny, nonsense = floods[:4], floods[4:]
+    async with Watch(crowded) as watch:
+        await asyncio.gather(*(flood.send(b"\0" * 5000, frame=1) for flood in tiny))
+        await asyncio.gather(*(shout(flood) for flood in nonsense))
+        ends = [await flood.stop() for flood in tiny]
+    assert watch.most < MOST
+    assert [end["seconds_used"] for end in ends] == [1] * 4
+    assert [flood.close_code for flood in nonsense] == [1008] * 4
+    await works(crowded)
+
+
+async def shout(captions: Captions) -> None:
+    with contextlib.suppress(Exception):
+        for number in range(1000):
+            await captions.socket.send("[" * 100_000 if number % 10 == 0 else '{"type":')
+    await captions.closed()
+
+
+async def test_one_stuck_stream_among_fifty_delays_no_other(crowded: Service, upstream: Upstream) -> None:
+    user = await crowded.user(3600)
+    stuck = await crowded.captions(user, upstream.scripted(Script(stops_reading_after=1)))
+    others = [await crowded.captions(user) for _ in range(49)]
+    for captions in (stuck, *others):
+        await captions.ready()
+    pushing = asyncio.create_task(stuck.send_while_open(sound(120)))
+    begun = time.monotonic()
+    await asyncio.gather(*(captions.send(sound(4), speed=1) for captions in others))
+    ends = await asyncio.gather(*(captions.stop() for captions in others))
+    assert time.monotonic() - begun < 20
+    assert [end["seconds_used"] for end in ends] == [4] * 49
+    assert stuck.close_code is None
+    pushing.cancel()
+    stuck.vanish()
+
+
+async def test_a_slow_upstream_holds_its_client_back(crowded: Service, upstream: Upstream) -> None:
+    user = await crowded.user(3600)
+    captions = await crowded.captions(user, upstream.scripted(Script(stops_reading_after=1)))
+    await captions.ready()
+    async with Watch(crowded) as watch:
+        before = memory(crowded)
+        pushing = asyncio.create_task(captions.send_while_open(sound(600)))
+        await asyncio.sleep(3)
+        assert not pushing.done()
+    assert watch.most - before < 8 * MIB
+    assert upstream.heard(captions).audio_bytes < 10 * SECOND
+    pushing.cancel()
+    captions.vanish()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_no_more_streams_than_the_upstream_allows(scratch: Path, upstream: Upstream, workers: str) -> None:
+    env = environment(scratch / f"streams{workers}", upstream.url, UPSTREAM_MAX_STREAMS="3", WORKERS=workers)
+    async with serving(env) as service:
+        users = [await service.user(3600) for _ in range(3)]
+        live = [await service.captions(user) for user in users]
+        for captions in live:
+            await captions.ready()
+        late = await service.captions(await service.user(3600))
+        assert (await late.closed(), late.errors()) == (1013, ["busy"])
+        await live[0].stop()
+        again = await service.captions(users[0])
+        await again.ready()
+        for captions in (again, *live[1:]):
+            await captions.stop()
+        await service.command("ledger", "audit")
