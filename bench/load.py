@@ -18,7 +18,7 @@ CONNECTING_AT_ONCE = 50
 
 
 class Stream(WSListener):
-    """One client. `late`: seconds from sending the last frame of a second to its answer."""
+    """One client. `late`: seconds from sending a frame to the answer that covers the audio up to its end."""
 
     def __init__(self, token: str | None) -> None:
         self._token = token
@@ -27,7 +27,7 @@ class Stream(WSListener):
         self.gone = False
         self.late: list[float] = []
         self.sent = 0
-        self._sent_at = 0.0
+        self._sent_at: list[float] = []
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
@@ -41,7 +41,7 @@ class Stream(WSListener):
             return
         text = frame.get_payload_as_bytes()
         if b"word word" in text:
-            self.late.append(time.perf_counter() - self._sent_at)
+            self.late.append(time.perf_counter() - self._sent_at[_frames(json.loads(text)) - 1])
         elif not self.ready.done() and b'"ready"' in text:
             self.ready.set_result(None)
         elif b'"error"' in text and not self.ready.done():
@@ -56,8 +56,7 @@ class Stream(WSListener):
         if not self.gone:
             self.transport.send(WSMsgType.BINARY, FRAME)
             self.sent += 1
-            if self.sent % FRAMES_A_SECOND == 0:
-                self._sent_at = time.perf_counter()
+            self._sent_at.append(time.perf_counter())
 
     def stop(self) -> None:
         if not self.gone:
@@ -65,6 +64,11 @@ class Stream(WSListener):
                 self.transport.send(WSMsgType.TEXT, b'{"type":"stop"}')
             else:
                 self.transport.send_close(WSCloseCode.OK)
+
+
+def _frames(answer: dict[str, float]) -> int:
+    """How many frames an answer covers; both dialects name their times alike."""
+    return round((answer["start"] + answer["duration"]) * FRAMES_A_SECOND)
 
 
 async def _connect(url: str, token: str | None, turn: asyncio.Semaphore) -> Stream:
