@@ -72,6 +72,7 @@ class Service:
             self._database,
             auth_rate_per_minute=settings.auth_rate_per_minute,
             trusted_proxies=settings.trusted_proxies,
+            public_url=settings.public_url,
             ready=lambda: self._begun and not self._switchboard.draining,
         )
 

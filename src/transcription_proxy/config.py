@@ -56,10 +56,11 @@ class Settings:
 
 
 def environment(project: Path = PROJECT) -> dict[str, str]:
-    """The process's environment on top of the project's `.env`."""
+    """The process's environment on top of the project's `.env`, whose relative paths begin in its own folder."""
     # an empty variable counts: it unsets what the file sets
     file = {name: value for name, value in dotenv_values(project / ".env").items() if value is not None}
-    return {**file, **os.environ}
+    paths = {name: str(project / Path(file[name]).expanduser()) for name in _PATHS if file.get(name)}
+    return {**file, **paths, **os.environ}
 
 
 def load(env: Mapping[str, str] | None = None) -> Settings:
@@ -92,6 +93,14 @@ class _Reader:
             shown = "" if name.endswith("_URL") else f", not {value!r}"  # a URL may hold a password
             self.problems.append(f"{name} must be {meaning}{shown}")
             return default
+
+    def secret(self, name: str, data_dir: Path) -> str:
+        """The variable, or one that is made once and kept in `data_dir`."""
+        try:
+            return self.text(name) or _generated_secret(data_dir, name.lower())
+        except OSError as error:
+            self.problems.append(f"DATA_DIR must be a folder that can be written, not {data_dir} ({error.strerror})")
+            return ""
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
         return self.take(name, default, _between(int, low, high), f"a whole number from {low} to {high}")
@@ -135,7 +144,7 @@ def _read(reader: _Reader) -> Settings:
         database_url=reader.url("DATABASE_URL", None, "postgresql", "postgres"),
         database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
         public_url=reader.url("PUBLIC_URL", None, "https", "http") or f"http://127.0.0.1:{port}",
-        jwt_secret=reader.text("JWT_SECRET") or ("" if production else _generated_secret(data_dir, "jwt_secret")),
+        jwt_secret=reader.text("JWT_SECRET") or "" if production else reader.secret("JWT_SECRET", data_dir),
         jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
         auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
         max_sessions_per_user=reader.whole("MAX_SESSIONS_PER_USER", 2, 1, 1000),
@@ -188,9 +197,11 @@ def _generated_secret(data_dir: Path, name: str) -> str:
     return path.read_text().strip()
 
 
+_PATHS: Final = ("DATA_DIR", "RATES_FILE")
 _MODES: Final = "development or production"
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST: Final = timedelta(days=36_500)  # a moment that far ahead is still one
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -204,9 +215,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 def _duration(value: str) -> timedelta:
     match = re.fullmatch(r"(\d{1,9})([smhd]?)", value)
-    if match is None or int(match[1]) == 0:
+    duration = timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"]) if match else timedelta(0)
+    if not timedelta(0) < duration <= _LONGEST:
         raise ValueError
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"])
+    return duration
 
 
 def _identifier(value: str) -> str | None:

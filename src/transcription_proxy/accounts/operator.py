@@ -34,7 +34,7 @@ class Operator:
         async with self._database.transaction() as connection:
             found = await store.by_email(connection, addresses.normal(email))
         if found is None:
-            raise Refusal("unknown_user", f"There is no account with the address {email}.")
+            raise Refusal("unknown_user", f"There is no account with the address {email}: see user list.")
         return found
 
     async def block(self, email: str) -> int:

@@ -1,13 +1,15 @@
 """The services that the operator's commands work with, beside a running service or without one."""
 
 import asyncio
+import getpass
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from transcription_proxy.cli.database import database_url
+from transcription_proxy.cli.database import database_url, migrated
 from transcription_proxy.config import Settings, load
 
 if TYPE_CHECKING:
@@ -26,6 +28,14 @@ class Books:
     operator: "Operator"
 
 
+def actor() -> str:
+    """Who gives the command, for the books. A container's user may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 def with_books(work: Callable[[Books], Awaitable[T]]) -> T:
     """What `work` returns. Raises Unavailable, and ConfigError for a database of another version."""
     settings = load()
@@ -35,11 +45,10 @@ def with_books(work: Callable[[Books], Awaitable[T]]) -> T:
 
 async def _opened(settings: Settings, url: str, work: Callable[[Books], Awaitable[T]]) -> T:
     from transcription_proxy.accounts.operator import Operator  # noqa: PLC0415 - `serve` must start without psycopg
-    from transcription_proxy.db.migrate import migrate  # noqa: PLC0415
     from transcription_proxy.db.pool import Database  # noqa: PLC0415
     from transcription_proxy.ledger.service import Ledger  # noqa: PLC0415
 
-    await migrate(url, settings.database_schema)
+    await migrated(settings, url)
     database = Database(url, schema=settings.database_schema, max_size=2, timeout=30)
     await database.open()
     try:

@@ -8,6 +8,7 @@ import typer
 
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.errors import Unavailable
 
 
 @contextmanager
@@ -20,14 +21,22 @@ def database_url(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
+async def migrated(settings: Settings, url: str) -> int:
+    """Brings the database to this program's version; which one. Raises ConfigError, and Unavailable with advice."""
+    from transcription_proxy.db import migrate as migrations  # noqa: PLC0415 - `serve` must start without psycopg
+
+    try:
+        return await migrations.migrate(url, settings.database_schema)
+    except Unavailable as error:
+        raise Unavailable(f"{error} - check DATABASE_URL, and that its server runs.") from error
+
+
 def migrate() -> None:
     """Bring the database to this program's version. `serve` does the same when it starts.
 
     Example: DATABASE_URL=postgresql://captions@db/captions transcription-proxy migrate
     """
-    from transcription_proxy.db import migrate as migrations  # noqa: PLC0415 - `serve` must start without psycopg
-
     settings = load()
     with database_url(settings) as url:
-        version = asyncio.run(migrations.migrate(url, settings.database_schema))
+        version = asyncio.run(migrated(settings, url))
     typer.echo(f"The database is at version {version}.")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import typer
 
 from transcription_proxy.cli.books import Books, Json, with_books
-from transcription_proxy.cli.tables import print_json
+from transcription_proxy.cli.tables import one_line, print_json
 from transcription_proxy.config import Settings, load
 from transcription_proxy.errors import ConfigError, Unavailable
 
@@ -64,7 +64,7 @@ def _tried(name: str, look: Callable[[], str]) -> Check:
     except ConfigError as error:
         return Check(name, False, " ".join(error.problems))
     except (Unavailable, OSError) as error:
-        return Check(name, False, str(error))
+        return Check(name, False, one_line(error))
 
 
 async def _books(books: Books) -> str:

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from transcription_proxy.cli import database, demo, doctor, money, serve, sessions, users
+from transcription_proxy.cli.tables import one_line
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
 
 app = typer.Typer(
@@ -26,10 +27,23 @@ app.add_typer(money.ledger_app, name="ledger")
 
 
 def main() -> None:
-    """Runs the command line. What goes wrong is said on standard error, one sentence each, with status 1."""
+    """Runs the command line. What goes wrong is said on standard error, one sentence each; 2 is for a wrong command."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except ConfigError as error:
         sys.exit("\n".join(error.problems))
     except (Refusal, Unavailable) as error:
-        sys.exit(str(error))
+        sys.exit(one_line(error))
+    except typer.TyperException as error:
+        typer.echo(_corrected(error), err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        sys.exit(f"{one_line(error)}: check DATA_DIR, whose it is and how much space is left there.")
+
+
+def _corrected(error: typer.TyperException) -> str:
+    """What is wrong with the command, or its help where it was only begun."""
+    said, context = error.format_message(), getattr(error, "ctx", None)
+    if said.startswith("Usage:"):
+        return said
+    return f"{said.rstrip('.')}: see {context.command_path if context else 'transcription-proxy'} --help."

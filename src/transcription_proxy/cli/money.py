@@ -1,12 +1,12 @@
 """`credits ...` and `ledger ...`: the operator changes balances, and proves the books."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
-from transcription_proxy.cli.books import Books, Email, Json, with_books
+from transcription_proxy.cli.books import Books, Email, Json, actor, with_books
 from transcription_proxy.cli.tables import print_json, print_table
+from transcription_proxy.errors import Refusal
 
 credits_app = typer.Typer(no_args_is_help=True, help="Change balances.")
 ledger_app = typer.Typer(no_args_is_help=True, help="Prove the books.")
@@ -29,6 +29,8 @@ def grant(
 
     Example: transcription-proxy credits grant me@example.com 3600 --reason "the outage of Monday"
     """
+    if not reason.strip() or not reason.isprintable():
+        raise Refusal("no_reason", "Say why in a line of text after --reason: it is kept with the entry.")
     balance = with_books(lambda books: _grant(books, email, seconds, reason))
     if as_json:
         print_json({"email": email, "seconds_remaining": balance})
@@ -55,8 +57,6 @@ def audit(as_json: Json = False) -> None:
 async def _grant(books: Books, email: str, seconds: int, reason: str) -> int:
     from transcription_proxy.ledger.entries import Description  # noqa: PLC0415 - with the rest of the ledger
 
-    if not reason.strip():
-        raise typer.BadParameter("say why, it is kept with the entry", param_hint="--reason")
     user = await books.operator.user(email)
     kind = Description.MANUAL_ADJUSTMENT
-    return await books.ledger.credit(user.id, seconds, kind, reason=reason.strip(), actor=getpass.getuser())
+    return await books.ledger.credit(user.id, seconds, kind, reason=reason.strip(), actor=actor())

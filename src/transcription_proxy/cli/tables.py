@@ -23,12 +23,17 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], nothing: 
     if not rows:
         typer.echo(nothing)
         return
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, show_header=any(columns))
     for column in columns:
         table.add_column(column, no_wrap=True)  # an id that is cut is of no use
     for row in rows:
         table.add_row(*(_shown(cell) for cell in row))
-    Console(highlight=False, width=WIDEST).print(table)
+    Console(highlight=False, markup=False, emoji=False, width=WIDEST).print(table)
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, without the line breaks that PostgreSQL puts in."""
+    return " ".join(str(error).split())
 
 
 def _plain(value: Any) -> Any:

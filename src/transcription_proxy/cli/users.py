@@ -1,12 +1,12 @@
 """`user ...`: the operator looks after accounts."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
-from transcription_proxy.cli.books import Books, Email, Json, with_books
+from transcription_proxy.cli.books import Books, Email, Json, actor, with_books
 from transcription_proxy.cli.tables import print_json, print_table
+from transcription_proxy.config import load
 from transcription_proxy.errors import Refusal
 
 app = typer.Typer(no_args_is_help=True, help="Look after accounts.")
@@ -77,6 +77,8 @@ def create_many(
 
     Example: transcription-proxy user create-many 1000 --seconds 3600 --json
     """
+    if load().production:
+        raise Refusal("production", "Throw-away accounts are not made in production: register real ones over HTTP.")
     made = with_books(lambda books: _create_many(books, count, seconds))
     if as_json:
         print_json([{"email": email, "token": token} for email, token in made])
@@ -102,10 +104,8 @@ async def _shown(books: Books, email: str) -> dict[str, object]:
 
 async def _create_many(books: Books, count: int, seconds: int) -> list[tuple[str, str]]:
     settings = books.settings
-    if settings.production:
-        raise Refusal("production", "Throw-away accounts are not made in production.")
     return await books.operator.create_many(
-        count, seconds, secret=settings.jwt_secret, expiry=settings.jwt_expiry, actor=getpass.getuser()
+        count, seconds, secret=settings.jwt_secret, expiry=settings.jwt_expiry, actor=actor()
     )
 
 

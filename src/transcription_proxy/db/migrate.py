@@ -33,6 +33,10 @@ async def migrate(url: str, schema: str | None = None, *, upto: int | None = Non
             return version
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigError([f"the user of DATABASE_URL may not change the database: {error}"]) from error
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:  # a statement of ours
+            raise
+        raise ConfigError([f"DATABASE_URL is not understood: {error}"]) from error
     except AWAY as error:
         raise Unavailable(f"the database is away or too slow: {error}") from error
 

@@ -88,3 +88,8 @@ async def test_a_failing_file_leaves_nothing_of_itself(empty_database_url: str) 
 async def test_a_database_that_is_away() -> None:
     with pytest.raises(Unavailable):
         await migrate("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_a_url_that_is_none_is_a_mistake_in_the_configuration() -> None:
+    with pytest.raises(ConfigError, match="DATABASE_URL"):
+        await migrate("postgresql:///db?bogus=1")

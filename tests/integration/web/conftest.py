@@ -1,6 +1,5 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from ipaddress import ip_network
 
 import httpx
 import pytest
@@ -10,7 +9,6 @@ from transcription_proxy.accounts.passwords import Hasher
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
-from transcription_proxy.web import api
 
 
 @pytest.fixture
@@ -26,17 +24,7 @@ async def site(database: Database) -> AsyncIterator[Site]:
         hasher=Hasher(cost=4),
     )
     site.ledger = Ledger(database, max_sessions=2, max_streams=100)
-    app = api.build(
-        site.accounts,
-        site.ledger,
-        database,
-        auth_rate_per_minute=site.auth_rate,
-        trusted_proxies=[ip_network("10.0.0.0/8")],
-        ready=lambda: site.ready,
-        public_url="https://captions.example.org",
-        clock=lambda: site.now.timestamp(),
-    )
-    site.app = app
+    site.build(auth_rate=1000)
     async with site.client() as client:
         site.http = client
         yield site

@@ -1,6 +1,7 @@
 """The API as its tests see it: a client, users, and the clocks."""
 
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.web import api
 
 SECRET = "a secret of the tests, 32 bytes and more"
 PASSWORD = "correct horse"
@@ -25,7 +27,22 @@ class Site:
         self.database = database
         self.now = datetime.now(UTC)
         self.ready = True
-        self.auth_rate = 1000
+
+    def build(self, auth_rate: int) -> None:
+        """The application that clients made from now on use."""
+        self.app = api.build(
+            self.accounts,
+            self.ledger,
+            self.database,
+            auth_rate_per_minute=auth_rate,
+            trusted_proxies=[ip_network("10.0.0.0/8")],
+            ready=lambda: self.ready,
+            public_url="https://captions.example.org",
+            clock=self.monotonic,
+        )
+
+    def monotonic(self) -> float:
+        return self.now.timestamp()
 
     def client(self, peer: str = "192.0.2.7", **options: Any) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, client=(peer, 1234))

@@ -77,9 +77,14 @@ async def test_a_wrong_login_costs_one_hash_whoever_it_is(
     site: Site, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, email: str, password: str
 ) -> None:
     await site.register("dave@example.org")
-    hashes = []
+    hashes: list[bytes] = []
     check = bcrypt.checkpw
-    monkeypatch.setattr(bcrypt, "checkpw", lambda given, hashed: (hashes.append(hashed), check(given, hashed))[1])
+
+    def counted(given: bytes, hashed: bytes) -> bool:
+        hashes.append(hashed)
+        return check(given, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", counted)
     answer = await http.post("/auth/login", json={"email": email, "password": password})
     assert code(answer) == (401, "invalid_credentials")
     assert len(hashes) == 1

@@ -1,0 +1,142 @@
+"""What an operator does with accounts, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from tests.integration.ledger.books import Books, opening
+from transcription_proxy.accounts import operator as module
+from transcription_proxy.accounts.operator import Operator
+from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Refusal
+from transcription_proxy.ledger.entries import Balance
+
+SECRET = "a secret of the tests, 32 bytes and more"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def books(database: Database) -> AsyncIterator[Books]:
+    """Books that must balance at the end of the test."""
+    books = Books(database)
+    yield books
+    assert await books.ledger.audit() == []
+
+
+@pytest.fixture
+def operator(database: Database) -> Operator:
+    return Operator(database)
+
+
+@pytest.fixture
+def accounts(database: Database) -> Accounts:
+    return Accounts(database, secret=SECRET, expiry=DAY)
+
+
+async def email_of(books: Books, user: UUID) -> str:
+    [(email,)] = await books.sql("SELECT email FROM users WHERE id = %s", user)
+    return str(email)
+
+
+async def test_users_newest_first_and_at_most_so_many(books: Books, operator: Operator) -> None:
+    assert await operator.users(10) == []
+    made = [await books.user() for _ in range(4)]
+    await books.sql("UPDATE users SET created_at = now() + interval '1 hour' WHERE id = %s", made[0])
+    assert [user.id for user in await operator.users(10)] == [made[0], made[3], made[2], made[1]]
+    assert [user.id for user in await operator.users(1)] == [made[0]]
+
+
+async def test_a_user_is_found_by_the_address_however_it_is_written(books: Books, operator: Operator) -> None:
+    user = await books.user()
+    email = await email_of(books, user)
+    assert (await operator.user(f" {email.upper()} ")).id == user
+
+
+@pytest.mark.parametrize(("email", "code"), [("nobody@example.org", "unknown_user"), ("nobody", "invalid_email")])
+async def test_one_who_is_not_there(operator: Operator, email: str, code: str) -> None:
+    for call in (operator.user, operator.block, operator.unblock):
+        with pytest.raises(Refusal) as refusal:
+            await call(email)
+        assert refusal.value.code == code
+
+
+async def test_block_shuts_out_at_once_and_tells_the_live_sessions(books: Books, operator: Operator) -> None:
+    user, other = await books.user(1000), await books.user(1000)
+    mine = [await books.open(user), await books.open(user)]
+    foreign = await books.open(other)
+    email = await email_of(books, user)
+    assert await operator.block(email) == 2
+    for session in mine:
+        assert await books.row(session, "status, ending") == ("active", "ended_by_operator")
+    assert await books.row(foreign, "ending") == (None,)
+    with pytest.raises(Refusal) as refusal:
+        await books.ledger.open_session(opening(user))
+    assert refusal.value.code == "unauthorized"
+    [(first,)] = await books.sql("SELECT blocked_at FROM users WHERE id = %s", user)
+    await operator.block(email)
+    assert await books.sql("SELECT blocked_at FROM users WHERE id = %s", user) == [(first,)]
+
+
+async def test_unblock_lets_in_again_with_the_same_token(books: Books, operator: Operator, accounts: Accounts) -> None:
+    [(email, token)] = await operator.create_many(1, 60, secret=SECRET, expiry=DAY, actor="ann")
+    await operator.block(email)
+    with pytest.raises(Refusal) as refusal:
+        await accounts.authenticate(token)
+    assert refusal.value.code == "unauthorized"
+    await operator.unblock(email)
+    assert (await accounts.authenticate(token)).email == email
+    await operator.unblock(email)
+
+
+async def test_no_session_slips_in_while_its_user_is_blocked(books: Books, operator: Operator) -> None:
+    """Opened before the block it is told to end; after it, refused."""
+    user = await books.user(1000)
+    email = await email_of(books, user)
+    opened, told = await asyncio.gather(
+        books.ledger.open_session(opening(user)), operator.block(email), return_exceptions=True
+    )
+    if isinstance(opened, BaseException):
+        assert isinstance(opened, Refusal)
+        assert (opened.code, told) == ("unauthorized", 0)
+    else:
+        assert told == 1
+        assert await books.row(opened.session_id, "ending") == ("ended_by_operator",)
+
+
+async def test_throw_away_accounts_have_credit_and_a_token_that_works(
+    books: Books, operator: Operator, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 3)
+    made = await operator.create_many(7, 90, secret=SECRET, expiry=DAY, actor="ann")
+    assert len({email for email, _ in made}) == len({token for _, token in made}) == 7
+    for email, token in made:
+        user = await accounts.authenticate(token)
+        assert user.email == email
+        assert await books.ledger.balance(user.id) == Balance(90)
+    rows = await books.sql("SELECT DISTINCT seconds, description, reason, actor FROM usage_ledger")
+    assert rows == [(90, "manual_adjustment", "throw-away account", "ann")]
+    assert len(await books.sql("SELECT DISTINCT password_hash FROM users")) == 1
+
+
+async def test_without_credit_they_are_made_too(books: Books, operator: Operator) -> None:
+    [(email, _)] = await operator.create_many(1, 0, secret=SECRET, expiry=DAY, actor="ann")
+    assert await books.ledger.balance((await operator.user(email)).id) == Balance()
+    assert await books.sql("SELECT 1 FROM usage_ledger") == []
+
+
+async def test_too_much_credit_makes_none_of_them(books: Books, operator: Operator) -> None:
+    with pytest.raises(Refusal) as refusal:
+        await operator.create_many(2, 1_000_000_001, secret=SECRET, expiry=DAY, actor="ann")
+    assert refusal.value.code == "amount_too_large"
+    assert await operator.users(10) == []
+
+
+async def test_an_address_is_stored_in_lower_case_only(books: Books) -> None:
+    """Whoever writes to the table: two spellings of one address would be two accounts."""
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await books.sql("INSERT INTO users (email, password_hash) VALUES (%s, '')", f"Ann-{uuid4()}@example.org")

@@ -1,0 +1,165 @@
+"""The pages, and the OpenAPI document, which must say what the service does."""
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter
+from fastapi.openapi.models import OpenAPI
+from fastapi.routing import APIRoute
+
+from tests.integration.web.site import PASSWORD, Site, bearer
+from transcription_proxy import web
+
+PAGES = ["/", "/docs"]
+METHODS = {"get", "post", "put", "patch", "delete"}
+FOR_PEOPLE = {"/", "/docs", "/favicon.ico"}
+
+
+@pytest.fixture
+async def document(http: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await http.get("/openapi.json")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from ([value["$ref"]] if "$ref" in value else [])
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def routed() -> set[tuple[str, str]]:
+    """Every path and method in a file of `web`."""
+    modules = [import_module(f"{web.__name__}.{module.name}") for module in iter_modules(web.__path__)]
+    routers: list[APIRouter] = [module.router for module in modules if hasattr(module, "router")]
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    return {(route.path, method.lower()) for route in routes for method in route.methods or ()}
+
+
+def test_the_document_is_a_valid_one(document: dict[str, Any]) -> None:
+    OpenAPI.model_validate(document)
+    assert document["openapi"].startswith("3.")
+    assert document["servers"] == [{"url": "https://captions.example.org"}]
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= known
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+    for path, method, operation in operations(document):
+        assert method in METHODS
+        named = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path))
+        assert [status for status in operation["responses"] if status.startswith("2")], (path, method)
+
+
+def test_the_document_covers_every_route(document: dict[str, Any]) -> None:
+    said = {(path, method) for path, method, _ in operations(document)}
+    assert said | {(path, "get") for path in FOR_PEOPLE} == routed()
+    assert not {path for path, _ in said} & FOR_PEOPLE
+
+
+def test_every_operation_is_described_for_people(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        assert operation["summary"], (path, method)
+        assert operation["tags"], (path, method)
+
+
+async def test_what_needs_a_token_says_so_and_only_that(http: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+    for path, method, operation in operations(document):
+        body = {"current": "", "new": ""} if "requestBody" in operation else None
+        answer = await http.request(method, path.replace("{session_id}", "x"), json=body)
+        needed = (answer.status_code, answer.headers.get("www-authenticate")) == (401, "Bearer")
+        assert bool(operation.get("security")) is needed, (path, method)
+        assert not needed or "401" in operation["responses"]
+
+
+def test_every_error_is_documented_in_our_own_shape(document: dict[str, Any]) -> None:
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    ours = {"$ref": "#/components/schemas/ErrorBody"}
+    for path, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if status == "default" or (int(status) >= 400 and path != "/health"):
+                assert answer["content"]["application/json"]["schema"] == ours, (path, status)
+
+
+async def test_what_is_answered_is_what_is_documented(
+    site: Site, http: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    """Fields of each success, no more and no fewer."""
+    headers = bearer(await site.register("ann@example.org"))
+    login = {"email": "ann@example.org", "password": PASSWORD}
+    refresh = {"refresh_token": (await http.post("/auth/login", json=login)).json()["refresh_token"]}
+    calls: list[tuple[str, str, Any]] = [
+        ("get", "/health", None),
+        ("get", "/ready", None),
+        ("post", "/auth/register", {**login, "email": "bob@example.org"}),
+        ("post", "/auth/login", login),
+        ("post", "/auth/refresh", refresh),
+        ("get", "/account/me", None),
+        ("get", "/account/usage", None),
+        ("get", "/account/sessions", None),
+        ("get", "/billing/balance", None),
+        ("post", "/account/password", {"current": PASSWORD, "new": "another password"}),
+    ]
+    for method, path, body in calls:
+        answer = await http.request(method, path, json=body, headers=headers)
+        content = document["paths"][path][method]["responses"][str(answer.status_code)]["content"]["application/json"]
+        schema = document["components"]["schemas"][content["schema"]["$ref"].rsplit("/", 1)[1]]
+        assert set(answer.json()) == set(schema["properties"]) == set(schema["required"]), path
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_loads_nothing_from_elsewhere_and_all_it_loads_is_there(
+    http: httpx.AsyncClient, path: str
+) -> None:
+    answer = await http.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    links = re.findall(r'(?:src|href|action)="([^"]*)"', answer.text)
+    assert links
+    for link in links:
+        assert re.match(r"/(?!/)", link), link
+        assert (await http.get(link)).status_code == 200, link
+    for forbidden in ("<script", "<style", "style=", "javascript:", "url(", "@import", " onload="):
+        assert forbidden not in answer.text
+
+
+async def test_the_style_sheet_loads_nothing_either(http: httpx.AsyncClient) -> None:
+    sheet = await http.get("/static/page.css")
+    assert sheet.headers["content-type"].startswith("text/css")
+    assert not re.search(r"url\(|@import|https?:", sheet.text)
+
+
+async def test_the_api_page_shows_every_operation(http: httpx.AsyncClient, document: dict[str, Any]) -> None:
+    html = (await http.get("/docs")).text
+    for path, method, _ in operations(document):
+        assert f"<code>{method.upper()} {path}</code>" in html
+
+
+async def test_the_start_page_leads_to_the_api(http: httpx.AsyncClient) -> None:
+    assert 'href="/docs"' in (await http.get("/")).text
+
+
+async def test_browsers_find_an_icon(http: httpx.AsyncClient) -> None:
+    assert (await http.get("/favicon.ico")).headers["content-type"] == "image/svg+xml"
+
+
+async def test_an_asset_is_sent_again_only_when_it_changed(http: httpx.AsyncClient) -> None:
+    first = await http.get("/static/page.css")
+    again = await http.get("/static/page.css", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")

@@ -1,0 +1,89 @@
+"""What `doctor` finds before it comes to the database; the rest is in the end-to-end tests."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from transcription_proxy.cli.doctor import doctor
+
+AWAY = "postgresql://me:hunter2@127.0.0.1:1/none"
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DEEPGRAM_API_KEY", "DEEPGRAM_URL"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("JWT_SECRET", "x" * 32)
+    monkeypatch.setenv("DATABASE_URL", AWAY)
+
+
+def checks(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What it prints, which is never a success here: there is no database."""
+    with pytest.raises(typer.Exit) as left:
+        doctor(as_json=True)
+    assert left.value.exit_code == 1
+    return {check["name"]: check for check in json.loads(capsys.readouterr().out)}
+
+
+def test_it_looks_at_everything_although_the_first_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    found = checks(capsys)
+    assert {name: check["ok"] for name, check in found.items()} == {
+        "settings": True,
+        "database": False,
+        "speech engine": True,
+        "disk": True,
+    }
+    assert "DATABASE_URL" in found["database"]["detail"]
+    assert "hunter2" not in found["database"]["detail"]
+    assert "built-in" in found["speech engine"]["detail"]
+
+
+def test_each_mistake_in_the_settings_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PORT", "x")
+    monkeypatch.setenv("WORKERS", "0")
+    with pytest.raises(typer.Exit):
+        doctor()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines] == [["PROBLEM", "settings:", name] for name in ("PORT", "WORKERS")]
+
+
+def test_an_engine_of_ones_own_is_reached_and_a_missing_key_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("DEEPGRAM_URL", f"ws://{place}")
+        keyless = checks(capsys)["speech engine"]
+        monkeypatch.setenv("DEEPGRAM_API_KEY", "dg-key-hunter2")
+        keyed = checks(capsys)["speech engine"]
+    gone = checks(capsys)["speech engine"]
+    assert [check["ok"] for check in (keyless, keyed, gone)] == [True, True, False]
+    assert keyless["detail"] == f"{place} is reached, without DEEPGRAM_API_KEY"
+    assert keyed["detail"] == f"{place} is reached"
+    assert place in gone["detail"]
+    assert "check DEEPGRAM_URL" in gone["detail"]
+
+
+def test_a_port_where_nobody_speaks_tls_is_not_reached(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("transcription_proxy.cli.doctor.REACH_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("DEEPGRAM_URL", f"wss://127.0.0.1:{silent.getsockname()[1]}")
+        assert not checks(capsys)["speech engine"]["ok"]
+
+
+def test_a_disk_that_is_almost_full_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("transcription_proxy.cli.doctor.SPACE_MIB", 1 << 40)
+    disk = checks(capsys)["disk"]
+    assert not disk["ok"]
+    assert disk["detail"].endswith(f"free in {tmp_path}: make room")  # DATA_DIR itself is not there yet
