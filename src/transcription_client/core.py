@@ -9,6 +9,10 @@ from transcription_wire import messages as wire
 
 SAMPLE_BYTES: Final = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 FRAME_SECONDS: Final = 0.1
+AHEAD_SECONDS: Final = 10.0
+"""Of audio. The built-in engine hears that much in 2 s; the service waits 5 s for the last words."""
+JOINERS: Final = "\u200c\u200d"
+"""Part of how Persian, Hindi and emoji are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,39 @@ def frames(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
 class Pace:
     """When a frame is due, so that audio is sent as fast as it was spoken and no drift adds up."""
 
-    def __init__(self, audio: Format, began: float) -> None:
+    def __init__(self, audio: Format) -> None:
         self._rate = audio.bytes_per_second
-        self._began = began
+        self._began: float | None = None
         self._sent = 0
+
+    def take(self, message: wire.ServerMessage) -> None:
+        """What comes back makes no difference to what is live."""
 
     def wait(self, nbytes: int, now: float) -> float:
         """Seconds to wait before sending these bytes, which are spoken by then."""
+        if self._began is None:
+            self._began = now
         self._sent += nbytes
         return max(0.0, self._began + self._sent / self._rate - now)
+
+
+class FastPace(Pace):
+    """As fast as the words come back: what is sent far ahead of them waits in buffers on the way, and is lost to the
+    time limits at the end of a session. Silence brings no words, so it goes at the speed of live sound."""
+
+    def __init__(self, audio: Format) -> None:
+        super().__init__(audio)
+        self._heard = 0.0
+
+    def take(self, message: wire.ServerMessage) -> None:
+        """Notes how far the service has come."""
+        if isinstance(message, wire.Transcript):
+            self._heard = max(self._heard, message.start + message.duration)
+
+    def wait(self, nbytes: int, now: float) -> float:
+        """Seconds to wait before sending these bytes: what they last, where they are far ahead."""
+        self._sent += nbytes
+        return 0.0 if self._sent / self._rate - self._heard <= AHEAD_SECONDS else nbytes / self._rate
 
 
 @dataclass(slots=True)
@@ -120,7 +148,7 @@ def receipt(end: wire.SessionEnd, captions: Captions) -> str:
     left = "" if captions.seconds_remaining is None else f", {length(captions.seconds_remaining)} left"
     pending = " (will be booked when the service's database is back)" if end.pending else ""
     why = ENDS.get(end.reason, printable(end.reason))
-    return f"{end.audio_seconds:g} s of audio, {end.seconds_used} s used{pending}{left}: {why}."
+    return f"{end.audio_seconds:.10g} s of audio, {end.seconds_used} s used{pending}{left}: {why}."
 
 
 def length(seconds: int) -> str:
@@ -136,4 +164,4 @@ def length(seconds: int) -> str:
 
 def printable(text: str) -> str:
     """The text without what could drive a terminal: control and formatting characters become spaces."""
-    return "".join(" " if unicodedata.category(char).startswith("C") else char for char in text)
+    return "".join(char if char in JOINERS or unicodedata.category(char)[0] != "C" else " " for char in text)

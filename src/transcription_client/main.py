@@ -1,24 +1,38 @@
 """`transcription-client`: log in, see what is left, and turn sound into live captions."""
 
 import asyncio
+import io
 import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import msgspec
 import typer
 
 from transcription_client import audio, net, ui
-from transcription_client.core import Format, length
+from transcription_client.core import FastPace, Format, Pace, length
 from transcription_client.errors import ClientError
 from transcription_client.store import Store
+from transcription_wire import messages as wire
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:3000"
+SAME_SIGNAL: Final = 0.5
+"""Seconds: timeout(1) and supervisors send a signal to the program and to its group, which is twice."""
+OPTIONS: Final = {
+    "model": "--model",
+    "language": "--language",
+    "encoding": "--encoding",
+    "sample_rate": "--rate",
+    "channels": "--channels",
+}
+"""What has an option of its own and cannot be `--set`."""
 app = typer.Typer(
     help="Live captions from a transcription-proxy service.",
+    epilog="Example: transcription-client login --register, then: transcription-client transcribe talk.mp3",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,36 +40,50 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Server = Annotated[
-    str | None, typer.Option(help="The service's address.", envvar="TRANSCRIPTION_SERVER", show_default=DEFAULT_SERVER)
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help=f"The service's address; where you were last, or {DEFAULT_SERVER}.",
+        envvar="TRANSCRIPTION_SERVER",
+    ),
 ]
+Start = Callable[[], AsyncIterator[bytes]]
 
 
 @app.command(epilog="Example: transcription-client login --register --email me@example.com")
 def login(
     server: Server = None,
-    email: Annotated[str | None, typer.Option(help="Your address; asked for when missing.")] = None,
+    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Your address; asked for when missing.")] = None,
     register: Annotated[bool, typer.Option("--register", help="Make a new account.")] = False,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from a pipe.")] = False,
 ) -> None:
-    """Log in; the login is kept in a file that only you can read. TRANSCRIPTION_PASSWORD may hold the password."""
+    """Log in, or make an account.
+
+    The login is kept in a file that only you can read. The password is asked for unless TRANSCRIPTION_PASSWORD has it.
+    """
     store = Store()
     known = store.load()
     api = net.Api(server or (known.server if known else DEFAULT_SERVER))
-    address = email or typer.prompt("E-mail", err=True)
-    entered = api.enter(address, _password(password_stdin, confirm=register), register=register)
-    store.save(entered)
-    balance = api.balance(entered.token)
-    typer.echo(f"Logged in as {entered.email} at {entered.server}: {length(balance['seconds_remaining'])} left.")
+    address = email or _asked("E-mail")
+    entered = api.enter(address, _password(password_stdin, new=register), register=register)
+    with store.locked():
+        store.save(entered)
+    left = api.balance(entered.token).seconds_remaining
+    typer.echo(f"Logged in as {entered.email} at {entered.server}: {length(left)} left.")
 
 
 @app.command(epilog="Example: transcription-client logout")
 def logout() -> None:
     """Forget the login, here and at the service."""
     store = Store()
-    known = store.load()
-    store.forget()
+    with store.locked():
+        known = store.load()
+        store.forget()
     if known is not None:
-        net.Api(known.server).leave(known)
+        try:
+            net.Api(known.server).leave(known)
+        except ClientError as error:
+            raise ClientError(f"Logged out here, but the service does not know: {error}") from error
     typer.echo("Logged out.")
 
 
@@ -65,55 +93,82 @@ def balance(as_json: Json = False) -> None:
     current = net.current(Store())
     answer = net.Api(current.server).balance(current.token)
     if as_json:
-        typer.echo(json.dumps(answer))
+        typer.echo(msgspec.json.encode(answer).decode())
     else:
-        held = f" ({length(answer['seconds_held'])} held by live sessions)" if answer["seconds_held"] else ""
-        typer.echo(f"{current.email}: {length(answer['seconds_remaining'])} left{held}.")
+        held = f" ({length(answer.seconds_held)} held by live sessions)" if answer.seconds_held else ""
+        typer.echo(f"{current.email}: {length(answer.seconds_remaining)} left{held}.")
 
 
 @app.command(
-    epilog="Examples: transcription-client transcribe talk.mp3 | "
-    "arecord -f S16_LE -r 16000 -t raw | transcription-client transcribe -"
+    epilog="\b\nExamples:\n  transcription-client transcribe talk.mp3\n"
+    "  arecord -f S16_LE -r 16000 -t raw | transcription-client transcribe -"
 )
 def transcribe(
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file of sound, or - for raw audio on a pipe.")],
-    fast: Annotated[bool, typer.Option("--fast", help="Send a file as fast as the service takes it.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Send a file as fast as its words come back.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the service's messages, one a line.")] = False,
-    model: Annotated[str, typer.Option(help="The speech model.")] = "nova-2",
-    language: Annotated[str, typer.Option(help="The language spoken.")] = "en-US",
-    encoding: Annotated[str, typer.Option(help="Of raw audio: linear16, linear32, mulaw or alaw.")] = "linear16",
-    rate: Annotated[int, typer.Option(help="Of raw audio, Hz.")] = 16000,
-    channels: Annotated[int, typer.Option(help="Of raw audio.")] = 1,
+    model: Annotated[str, typer.Option(metavar="NAME", help="The speech model.")] = "nova-2",
+    language: Annotated[str, typer.Option(metavar="CODE", help="The language spoken.")] = "en-US",
+    encoding: Annotated[
+        str, typer.Option(metavar="NAME", help="Of raw audio: linear16, linear32, mulaw or alaw.")
+    ] = "linear16",
+    rate: Annotated[int, typer.Option(metavar="HZ", help="Of raw audio.")] = 16000,
+    channels: Annotated[int, typer.Option(metavar="NUMBER", help="Of raw audio.")] = 1,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other option, such as diarize=true.")
     ] = None,
 ) -> None:
-    """Print live captions of a file or of raw audio. Ctrl-C ends properly, with the receipt; twice, at once."""
-    raw = source == "-"
-    sound = Format(encoding, rate, channels) if raw else Format()
-    config = {**_config(settings or []), "model": model, "language": language}
-    config |= {"encoding": sound.encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
-    coming = audio.from_stdin() if raw else audio.from_file(_existing(source), sound, fast=fast)
-    asyncio.run(_transcribe(config, coming, as_json=as_json))
+    """Print live captions of a file, or of raw audio.
+
+    A file is decoded and sent as fast as it was spoken. Ctrl-C ends properly, with the receipt; twice, at once. The
+    exit status is 0 after all of the sound or one Ctrl-C, 1 when something went wrong, 130 after two.
+    """
+    chosen = _config(settings or []) | {"model": model, "language": language}
+    if source == "-":
+        sound = Format(encoding, rate, channels)
+        start: Start = audio.from_stdin
+        pace = Pace(Format())
+    else:
+        sound = Format()
+        pace = FastPace(sound) if fast else Pace(sound)
+        decoded = audio.from_file(Path(source), sound)
+        start = lambda: audio.paced(decoded, sound, pace)  # noqa: E731 - short, and used once
+    chosen |= {"encoding": sound.encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
+    asyncio.run(_transcribe(chosen, start, pace, as_json=as_json))
 
 
-async def _transcribe(config: dict[str, Any], coming: AsyncIterator[bytes], *, as_json: bool) -> None:
+async def _transcribe(config: dict[str, Any], start: Start, pace: Pace, *, as_json: bool) -> None:
+    coming = start()
     current = await asyncio.to_thread(net.current, Store())
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(_interrupt, interrupted))
     with ui.Screen(as_json=as_json) as screen:
-        end = await net.transcribe(current, config, coming, interrupted, screen.show)
-    if end is not None:
-        screen.receipt(end)
+
+        def show(message: wire.ServerMessage, text: str) -> None:
+            pace.take(message)
+            screen.show(message, text)
+
+        end = await net.transcribe(current, config, coming, _interrupted(screen), show)
     if end is None or end.reason != "client_stop":
         raise typer.Exit(1)
 
 
-def _interrupt(interrupted: asyncio.Event) -> None:
-    if interrupted.is_set():
-        os._exit(130)
-    interrupted.set()
+def _interrupted(screen: ui.Screen) -> asyncio.Event:
+    """Set by Ctrl-C, or by SIGTERM; when it comes again the program ends where it is."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    counts_from = 0.0
+
+    def interrupt() -> None:
+        nonlocal counts_from
+        if not interrupted.is_set():
+            counts_from = loop.time() + SAME_SIGNAL
+            interrupted.set()
+        elif loop.time() > counts_from:
+            screen.restore()
+            os._exit(130)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(interrupt))
+    return interrupted
 
 
 def _config(settings: list[str]) -> dict[str, Any]:
@@ -123,34 +178,64 @@ def _config(settings: list[str]) -> dict[str, Any]:
         key, equals, text = setting.partition("=")
         if not equals:
             raise ClientError(f"--set {setting}: write KEY=VALUE, such as diarize=true.")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-        config[key] = (
-            [*(config[key] if isinstance(config[key], list) else [config[key]]), value] if key in config else value
-        )
+        if key in OPTIONS:
+            raise ClientError(f"--set {setting}: use {OPTIONS[key]}.")
+        value = _value(text)
+        if key in config:
+            before = config[key]
+            value = [*(before if isinstance(before, list) else [before]), value]
+        config[key] = value
     return config
 
 
-def _existing(source: str) -> Path:
-    path = Path(source)
-    if not path.is_file():
-        raise ClientError(f"There is no file {source}: check the name.")
-    return path
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
-def _password(from_stdin: bool, *, confirm: bool) -> str:
+def _password(from_stdin: bool, *, new: bool) -> str:
     if from_stdin:
-        return sys.stdin.readline().rstrip("\n")
-    given = os.environ.get("TRANSCRIPTION_PASSWORD")
-    return given or str(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
+        given = sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
+        if not given:
+            raise ClientError("No password came on standard input: pipe it in, as one line.")
+        return given
+    return os.environ.get("TRANSCRIPTION_PASSWORD") or _asked("Password", hide_input=True, confirmation_prompt=new)
+
+
+def _asked(what: str, **options: Any) -> str:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ClientError(
+            f"{what} is missing, and there is no terminal to ask on: "
+            "use --email, and TRANSCRIPTION_PASSWORD or --password-stdin."
+        )
+    return str(typer.prompt(what, err=True, **options))
 
 
 def main() -> None:
-    """The program: errors are one sentence on standard error, and status 1."""
+    """The program: errors are one sentence on standard error; status 1, or 2 for a wrong command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter does not end the captions
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except ClientError as error:
         ui.complain(str(error))
         sys.exit(1)
+    except typer.TyperException as error:
+        typer.echo(_corrected(error), err=True)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends
+        sys.exit(1)
+
+
+def _corrected(error: typer.TyperException) -> str:
+    """What is wrong with the command, or the help where it was only begun."""
+    said, context = error.format_message(), getattr(error, "ctx", None)
+    if context is None or said.startswith("Usage:"):
+        return said
+    return f"{said.rstrip('.')}: see {context.command_path} --help."

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,46 +20,109 @@ RENEW_BEFORE: Final = 60.0
 READY_WITHIN: Final = 30.0
 END_WITHIN: Final = 30.0
 """For the last words, the receipt and the close, after `stop`, seconds."""
+NOT_OURS: Final = "does not answer as this service does: check the address"
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 OnMessage = Callable[[wire.ServerMessage, str], None]
+T = TypeVar("T")
+
+
+class Balance(msgspec.Struct):
+    seconds_remaining: int
+    minutes_remaining: int
+    seconds_held: int
+    seconds_frozen: int
+
+
+class _Tokens(msgspec.Struct):
+    token: str
+    refresh_token: str
+    expires_in: float
+
+    @property
+    def expires_at(self) -> float:
+        return time.time() + self.expires_in
+
+
+class _User(msgspec.Struct):
+    email: str
+
+
+class _Entered(_Tokens):
+    user: _User
+
+
+class _Said(msgspec.Struct):
+    message: str
+
+
+class _Refused(msgspec.Struct):
+    error: _Said
 
 
 class Api:
     """The HTTP side of one server."""
 
     def __init__(self, server: str) -> None:
-        parts = urlsplit(server)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ClientError(f"{server!r} is no address of a service: it starts with http:// or https://.")
-        self.server = server.rstrip("/")
+        self.server = _address(server)
 
     def enter(self, email: str, password: str, *, register: bool) -> Login:
         """Logs in, or makes an account."""
-        answer = self._call("POST", "/auth/register" if register else "/auth/login", json=_credentials(email, password))
-        return Login(self.server, answer["user"]["email"], *_tokens(answer))
+        path = "/auth/register" if register else "/auth/login"
+        answer = self._call("POST", path, _Entered, json={"email": email, "password": password})
+        return Login(self.server, answer.user.email, answer.token, answer.refresh_token, answer.expires_at)
 
     def renew(self, login: Login) -> Login:
-        answer = self._call("POST", "/auth/refresh", json={"refresh_token": login.refresh_token})
-        token, refresh_token, expires_at = _tokens(answer)
-        return replace(login, token=token, refresh_token=refresh_token, expires_at=expires_at)
+        answer = self._call("POST", "/auth/refresh", _Tokens, json={"refresh_token": login.refresh_token})
+        return replace(login, token=answer.token, refresh_token=answer.refresh_token, expires_at=answer.expires_at)
 
     def leave(self, login: Login) -> None:
-        self._call("POST", "/auth/logout", json={"refresh_token": login.refresh_token})
+        self._call("POST", "/auth/logout", None, json={"refresh_token": login.refresh_token})
 
-    def balance(self, token: str) -> dict[str, Any]:
-        return self._call("GET", "/billing/balance", headers={"Authorization": f"Bearer {token}"})
+    def balance(self, token: str) -> Balance:
+        return self._call("GET", "/billing/balance", Balance, headers={"Authorization": f"Bearer {token}"})
 
-    def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+    def _call(self, method: str, path: str, expected: type[T] | None, **request: Any) -> T:
         try:
-            response = httpx.request(method, self.server + path, timeout=HTTP_SECONDS, **request)
-            answer: dict[str, Any] = response.json() if response.content else {}
-        except httpx.HTTPError as error:
-            raise ClientError(f"{self.server} cannot be reached ({_said(error)}): is the service running?") from error
-        except ValueError as error:
-            raise ClientError(f"{self.server} does not answer as this service does: check the address.") from error
+            response = httpx.request(
+                method, self.server + path, timeout=HTTP_SECONDS, trust_env=not _is_here(self.server), **request
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _unreachable(self.server, error) from error
         if response.is_error:
-            message = answer.get("error", {}).get("message") if isinstance(answer.get("error"), dict) else None
-            raise ClientError(message or f"The service answered with status {response.status_code}.")
-        return answer
+            raise ClientError(_complaint(response) or f"{self.server} {NOT_OURS} (status {response.status_code}).")
+        try:
+            return msgspec.json.decode(response.content or b"null", type=expected)
+        except ValueError as error:  # a DecodeError is one
+            raise ClientError(f"{self.server} {NOT_OURS}.") from error
+
+
+def _address(server: str) -> str:
+    """Scheme, host and path, without a slash at the end."""
+    try:
+        parts = urlsplit(server)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ClientError(f"{server!r} is no address of a service: write one such as https://captions.example.com.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+
+
+def _is_here(server: str) -> bool:
+    """A proxy of the environment leads away from this machine."""
+    return urlsplit(server).hostname in LOOPBACK
+
+
+def _complaint(response: httpx.Response) -> str | None:
+    try:
+        return msgspec.json.decode(response.content, type=_Refused).error.message
+    except ValueError:
+        return None
+
+
+def _unreachable(server: str, error: Exception) -> ClientError:
+    said = str(error) or type(error).__name__
+    return ClientError(f"{server} cannot be reached ({said}): check the address, and that the service is running.")
 
 
 def current(store: Store) -> Login:
@@ -85,11 +148,13 @@ async def transcribe(
 
     Raises ClientError when the service cannot be reached or is lost."""
     url = "ws" + login.server.removeprefix("http") + "/ws/transcribe"
+    proxy: Literal[True] | None = None if _is_here(login.server) else True
     try:
-        async with websockets.connect(url, max_size=None, open_timeout=HTTP_SECONDS, compression=None) as socket:
-            return await _Session(socket, on_message).run(wire.Auth(login.token, config), audio, interrupted)
-    except (OSError, websockets.InvalidHandshake, TimeoutError) as error:
-        raise ClientError(f"{login.server} cannot be reached ({_said(error)}): is the service running?") from error
+        socket = await websockets.connect(url, max_size=None, open_timeout=HTTP_SECONDS, compression=None, proxy=proxy)
+    except (OSError, websockets.WebSocketException) as error:
+        raise _unreachable(login.server, error) from error
+    async with socket:
+        return await _Session(socket, on_message).run(wire.Auth(login.token, config), audio, interrupted)
 
 
 class _Session:
@@ -109,15 +174,15 @@ class _Session:
         stopping = asyncio.create_task(interrupted.wait())
         try:
             await asyncio.wait((listening, sending, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()  # an error of the audio's source
             sending.cancel()
-            if not listening.done():
-                await self._send(wire.Stop())
-                await asyncio.wait((listening,), timeout=END_WITHIN)
+            await self._send(wire.Stop())
+            await asyncio.wait((listening,), timeout=END_WITHIN)
         finally:
             for task in (listening, sending, stopping):
                 task.cancel()
+        for task in (listening, sending):
+            if task.done() and not task.cancelled():
+                task.result()  # what failed was the screen, or the source of the audio
         return self._outcome()
 
     async def _listen(self) -> None:
@@ -158,18 +223,8 @@ class _Session:
             return
 
     def _outcome(self) -> wire.SessionEnd | None:
-        if self._end is None and not self._refused:
-            raise ClientError("The connection was lost before the receipt: see transcription-client balance.")
-        return self._end
-
-
-def _credentials(email: str, password: str) -> dict[str, str]:
-    return {"email": email, "password": password}
-
-
-def _tokens(answer: dict[str, Any]) -> tuple[str, str, float]:
-    return answer["token"], answer["refresh_token"], time.time() + answer["expires_in"]
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
+        if self._end is not None or self._refused:
+            return self._end
+        if not self._ready.is_set():
+            raise ClientError("The service did not begin: try again.")
+        raise ClientError("The connection was lost before the receipt: see transcription-client balance.")

@@ -1,22 +1,21 @@
 """The login, in a file that only its owner can read, renewed under a lock: a refresh token works once."""
 
-import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import platformdirs
 
+from transcription_client import lock
 from transcription_client.errors import ClientError
 
-LOCK_WAIT: Final = 30.0
-"""Seconds after which a lock is one that its owner left behind."""
-LOCK_POLL: Final = 0.05
+LOCK_WAIT: Final = 40.0
+"""Seconds; who holds the lock may be waiting for the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,62 +38,52 @@ def folder() -> Path:
 class Store:
     """The login of one user of this machine."""
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, lock_wait: float = LOCK_WAIT) -> None:
         self._folder = directory or folder()
         self._file = self._folder / "login.json"
+        self._lock_wait = lock_wait
 
     def load(self) -> Login | None:
         """The login, None without one or where the file is not ours."""
         try:
-            return Login(**json.loads(self._file.read_text()))
-        except (OSError, ValueError, TypeError):
+            return msgspec.json.decode(self._file.read_bytes(), type=Login)
+        except (OSError, ValueError):  # a DecodeError is one
             return None
 
     def save(self, login: Login) -> None:
-        """Replaces the login, at no moment readable by others or half written."""
-        self._make_folder()
-        with tempfile.NamedTemporaryFile("w", dir=self._folder, delete=False) as draft:  # made with mode 0600
-            json.dump(asdict(login), draft)
-        Path(draft.name).replace(self._file)
+        """Replaces the login, at no moment readable by others or half written. Raises ClientError."""
+        with self._writing():
+            draft, name = tempfile.mkstemp(dir=self._folder, prefix="login-")  # made with mode 0600
+            try:
+                with os.fdopen(draft, "wb") as file:
+                    file.write(msgspec.json.encode(login))
+                Path(name).replace(self._file)
+            except OSError:
+                Path(name).unlink()
+                raise
 
     def forget(self) -> None:
-        self._file.unlink(missing_ok=True)
+        with self._writing():
+            self._file.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One process at a time. Blocks; raises ClientError when that takes too long."""
-        self._make_folder()
-        lock = self._folder / "login.lock"
-        give_up_at = time.monotonic() + LOCK_WAIT
-        while not _make(lock):
-            if _age(lock) > LOCK_WAIT:
-                lock.unlink(missing_ok=True)
-            elif time.monotonic() > give_up_at:
-                raise ClientError(f"Another program holds {lock}: end it, or remove the file.")
-            else:
-                time.sleep(LOCK_POLL)
+        path = self._folder / "login.lock"
+        with self._writing():
+            descriptor = lock.take(path, self._lock_wait)
+        if descriptor is None:
+            raise ClientError(f"Another program holds {path}: end it, then try again.")
         try:
             yield
         finally:
-            lock.unlink(missing_ok=True)
+            os.close(descriptor)
 
-    def _make_folder(self) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """There is a folder, made for its owner alone. Raises ClientError instead of OSError."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            yield
         except OSError as error:
-            raise ClientError(f"{self._folder} cannot be made: {error.strerror}.") from error
-
-
-def _make(lock: Path) -> bool:
-    try:
-        os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except FileExistsError:
-        return False
-    return True
-
-
-def _age(lock: Path) -> float:
-    try:
-        return time.time() - lock.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+            raise ClientError(f"{self._folder} cannot be written ({error.strerror}): set that right.") from error

@@ -1,22 +1,25 @@
 """`transcription-proxy demo`: the main job in one command, with the programs that users run."""
 
+import http.client
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import fields
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import typer
 
+from transcription_proxy.config import Settings
 from transcription_proxy.errors import Unavailable
 
 EMAIL: Final = "streamer@example.org"
@@ -24,6 +27,8 @@ CREDIT: Final = 600
 STARTS_WITHIN: Final = 60.0
 RECORDING: Final = "two_cities.wav"
 PROGRAMS: Final = Path(sys.executable).parent
+OTHER_SETTINGS: Final = ("APP_ENV", "STRIPE_SECRET_KEY", "TRANSCRIPTION_SERVER")
+"""Those that have no field of their own in Settings."""
 
 
 def demo() -> None:
@@ -31,85 +36,102 @@ def demo() -> None:
 
     Example: transcription-proxy demo
     """
+    _heed_signals()
     with tempfile.TemporaryDirectory(prefix="transcription-demo-") as folder:
         Path(folder).chmod(0o711)  # for root: PostgreSQL runs as another user, and is to leave nothing elsewhere
         env = _environment(Path(folder))
         with _service(env) as address:
-            client = Client(env | {"TRANSCRIPTION_PASSWORD": secrets.token_urlsafe(12)})
-            client.run("login", "--register", "--email", EMAIL, "--server", address)
-            _run("transcription-proxy", env, "credits", "grant", EMAIL, str(CREDIT), "--reason", "the demo")
-            _show(client)
+            programs = Programs(env | {"TRANSCRIPTION_PASSWORD": secrets.token_urlsafe(12)})
+            programs.client("login", "--register", "--email", EMAIL, "--server", address)
+            programs.operator("credits", "grant", EMAIL, str(CREDIT), "--reason", "the demo")
+            _show(programs)
 
 
-class Client:
-    """The desktop side, as its user runs it."""
+def _heed_signals() -> None:
+    """They end it by way of the clearing up. In the background of a shell SIGINT is ignored: our programs heed it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+
+
+class Programs:
+    """The desktop side and the operator's commands, as they are run by hand."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
 
-    def run(self, *arguments: str) -> None:
-        _run("transcription-client", self._env, *arguments)
+    def client(self, *arguments: str) -> None:
+        self._run("transcription-client", *arguments)
+
+    def operator(self, *arguments: str) -> None:
+        self._run("transcription-proxy", *arguments)
 
     def balance(self) -> int:
-        answer = _run("transcription-client", self._env, "balance", "--json", captured=True)
+        answer = self._run("transcription-client", "balance", "--json", captured=True)
         return int(json.loads(answer)["seconds_remaining"])
 
+    def session(self) -> dict[str, Any]:
+        """What the service holds of the one session there was."""
+        (session,) = json.loads(self._run("transcription-proxy", "session", "list", "--json", captured=True))
+        return dict(session)
 
-def _show(client: Client) -> None:
-    before = client.balance()
-    typer.secho(f"\nBalance before: {before} s. Now playing {RECORDING}, as live:\n", bold=True)
+    def _run(self, program: str, *arguments: str, captured: bool = False) -> str:
+        out = subprocess.PIPE if captured else None
+        command = [str(PROGRAMS / program), *arguments]
+        done = subprocess.run(command, env=self._env, stdout=out, text=True, check=False)  # noqa: S603 - our own
+        if done.returncode:
+            raise Unavailable(f"{program} {arguments[0]} failed: see what it said above.")
+        return done.stdout or ""
+
+
+def _show(programs: Programs) -> None:
+    before = programs.balance()
+    typer.secho(f"\nBalance: {before} s. Now playing {RECORDING}, as live:\n", bold=True)
     with as_file(files("moonshine_voice").joinpath("assets", RECORDING)) as recording:
-        client.run("transcribe", str(recording))
-    after = client.balance()
-    typer.secho(f"Balance before {before} s, after {after} s: {before - after} s billed.", bold=True)
+        programs.client("transcribe", str(recording))
+    after, session = programs.balance(), programs.session()
+    typer.secho(
+        f"\nReceipt: {session['audio_seconds']:g} s of audio, {session['seconds_used']} s billed; "
+        f"balance before {before} s, after {after} s.",
+        bold=True,
+    )
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of the caller's settings, and nothing that stays."""
+    """Nothing of the caller's settings, from the environment or from .env, and nothing that stays."""
+    unset = dict.fromkeys((*(field.name.upper() for field in fields(Settings)), *OTHER_SETTINGS), "")
     ours = {
         "PORT": str(_free_port()),
-        "HOST": "127.0.0.1",
-        "APP_ENV": "development",
         "DATA_DIR": str(folder),
         "TRANSCRIPTION_CONFIG_DIR": str(folder / "client"),
         "LOG_LEVEL": "warning",
-        "WORKERS": "1",
     }
-    unset = dict.fromkeys(
-        ("DATABASE_URL", "DEEPGRAM_URL", "DEEPGRAM_API_KEY", "PUBLIC_URL", "TRANSCRIPTION_SERVER"), ""
-    )
     return {**os.environ, **unset, **ours}
 
 
 @contextmanager
 def _service(env: Mapping[str, str]) -> Iterator[str]:
-    address = f"http://127.0.0.1:{env['PORT']}"
+    port = int(env["PORT"])
     process = subprocess.Popen([PROGRAMS / "transcription-proxy", "serve"], env=env)  # noqa: S603 - our own program
     try:
-        _await(f"{address}/ready", process)
-        yield address
+        _await_ready(port, process)
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait()
 
 
-def _await(url: str, process: subprocess.Popen[bytes]) -> None:
+def _await_ready(port: int, process: subprocess.Popen[bytes]) -> None:
     give_up_at = time.monotonic() + STARTS_WITHIN
     while process.poll() is None and time.monotonic() < give_up_at:
-        try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address
+        with suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", "/ready")
+            if connection.getresponse().status == http.HTTPStatus.OK:
                 return
-        except OSError:
-            time.sleep(0.1)
+        time.sleep(0.1)
     raise Unavailable("The service did not start: see what it said above.")
-
-
-def _run(program: str, env: Mapping[str, str], *arguments: str, captured: bool = False) -> str:
-    out = subprocess.PIPE if captured else None
-    done = subprocess.run([PROGRAMS / program, *arguments], env=env, stdout=out, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise Unavailable(f"{program} {arguments[0]} failed: see what it said above.")
-    return done.stdout or ""
 
 
 def _free_port() -> int:

@@ -1,0 +1,37 @@
+"""A lock between processes on a file: the system drops it when its holder ends, however that ends."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+POLL: Final = 0.05
+
+
+def take(path: Path, within: float) -> int | None:
+    """Blocks until the lock is ours: a descriptor, whose close frees it. None when that takes too long; OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    give_up_at = time.monotonic() + within
+    while not _take(descriptor):
+        if time.monotonic() > give_up_at:
+            os.close(descriptor)
+            return None
+        time.sleep(POLL)
+    return descriptor
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

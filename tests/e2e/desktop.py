@@ -1,0 +1,210 @@
+"""`transcription-client` as a person runs it: in a process of its own, in a pipe or on a terminal."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import time
+import wave
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.client import User
+from tests.e2e.service import Service
+
+PROGRAM = Path(sys.executable).with_name("transcription-client")
+ENDS_WITHIN = 30.0
+
+
+@dataclass
+class Running:
+    """A started command, and what it has written so far."""
+
+    process: asyncio.subprocess.Process
+    terminal: int | None = None
+    out: str = ""
+    err: str = ""
+    _readers: list[asyncio.Task[None]] = field(default_factory=list)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def read(self) -> None:
+        if self.terminal is None:
+            assert self.process.stdout is not None
+            assert self.process.stderr is not None
+            self._readers = [
+                asyncio.create_task(self._read(self.process.stdout, "out")),
+                asyncio.create_task(self._read(self.process.stderr, "err")),
+            ]
+        else:
+            asyncio.get_running_loop().add_reader(self.terminal, self._read_terminal, self.terminal)
+
+    async def until(self, condition: Callable[[str], bool], within: float = ENDS_WITHIN) -> None:
+        """Until its output is so."""
+        async with asyncio.timeout(within):
+            while not condition(self.out):
+                assert self.process.returncode is None, f"ended: {self.out}{self.err}"
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def ended(self, within: float = ENDS_WITHIN) -> int:
+        """The exit status, once it has one."""
+        async with asyncio.timeout(within):
+            status = await self.process.wait()
+            await asyncio.gather(*self._readers)
+        if self.terminal is not None:
+            self._read_terminal(self.terminal)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def type(self, text: str) -> None:
+        """On the keyboard of its terminal."""
+        assert self.terminal is not None
+        os.write(self.terminal, text.encode())
+
+    async def _read(self, stream: asyncio.StreamReader, name: str) -> None:
+        while data := await stream.read(1 << 16):
+            setattr(self, name, getattr(self, name) + data.decode())
+            self._changed.set()
+
+    def _read_terminal(self, terminal: int) -> None:
+        with contextlib.suppress(OSError):  # nothing more, or nobody at the other end
+            while data := os.read(terminal, 1 << 16):
+                self.out += data.decode()
+                self._changed.set()
+
+
+@dataclass
+class Desktop:
+    """One person's settings folder, and the service it is used with."""
+
+    service: Service
+    folder: Path
+
+    @property
+    def login_file(self) -> Path:
+        return self.folder / "login.json"
+
+    @property
+    def env(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {
+            **kept,
+            "TRANSCRIPTION_CONFIG_DIR": str(self.folder),
+            "TRANSCRIPTION_SERVER": self.service.url,
+            "TERM": "xterm",
+        }
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(PROGRAM), *arguments]
+
+    def login(self) -> Any:
+        """What is kept of the login."""
+        return json.loads(self.login_file.read_text())
+
+    def log_in_as(self, user: User) -> None:
+        """Without a password: an account of the tests has none."""
+        self.keep(server=self.service.url, email=user.email, token=user.token, refresh_token="", expires_at=2e10)
+
+    def keep(self, **login: Any) -> None:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.login_file.write_text(json.dumps(login))
+
+    async def run(
+        self, *arguments: str, stdin: bytes = b"", status: int = 0, env: dict[str, str] | None = None
+    ) -> tuple[str, str]:
+        """Standard output and standard error of a command that ends with that status."""
+        process = await asyncio.create_subprocess_exec(
+            *self.command(*arguments),
+            env=self.env | (env or {}),
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(stdin), ENDS_WITHIN)
+        except BaseException:
+            process.kill()
+            raise
+        assert process.returncode == status, f"{' '.join(arguments)}: {process.returncode} {out!r} {err!r}"
+        return out.decode(), err.decode()
+
+    async def refused(self, *arguments: str, **options: Any) -> str:
+        """The one sentence on standard error of a command that fails."""
+        out, err = await self.run(*arguments, status=1, **options)
+        assert out == ""
+        assert err.endswith("\n")
+        assert err.count("\n") == 1, err
+        return err.removesuffix("\n")
+
+    @contextlib.asynccontextmanager
+    async def running(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> AsyncIterator[Running]:
+        """A command that goes on, in a pipe."""
+        process = await asyncio.create_subprocess_exec(
+            *self.command(*arguments),
+            env=self.env,
+            cwd="/",
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        async with _until_the_end(Running(process)) as running:
+            yield running
+
+    @contextlib.asynccontextmanager
+    async def on_a_terminal(self, *arguments: str, columns: int = 80) -> AsyncIterator[Running]:
+        """A command that goes on, on a terminal of that width."""
+        ours, theirs = pty.openpty()
+        os.set_blocking(ours, False)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self.command(*arguments),
+                env=self.env,
+                cwd="/",
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C can be typed
+            )
+            async with _until_the_end(Running(process, ours)) as running:
+                yield running
+        finally:
+            asyncio.get_running_loop().remove_reader(ours)
+            os.close(theirs)
+            os.close(ours)
+
+
+@contextlib.asynccontextmanager
+async def _until_the_end(running: Running) -> AsyncIterator[Running]:
+    running.read()
+    try:
+        yield running
+    finally:
+        if running.process.returncode is None:
+            running.process.kill()
+            await running.process.wait()
+
+
+def wav(path: Path, sound: bytes) -> Path:
+    """A file of linear16 at 16 kHz, mono: what is decoded from it is what is in it."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(sound)
+    return path
+
+
+def expired(login: dict[str, Any]) -> dict[str, Any]:
+    """The same login, whose token is of no use any more."""
+    return login | {"token": "used-up", "expires_at": time.time() - 1}

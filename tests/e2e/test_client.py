@@ -1,0 +1,341 @@
+"""The desktop side on a command line, against the running service: accounts, captions, their end, and the terminal."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import SECOND, sound
+from tests.e2e.desktop import Desktop, expired, wav
+from tests.e2e.service import Service
+from tests.e2e.upstream import Upstream, words
+from tests.standin.script import Script
+from tests.unit.client.terminal import Terminal, screen, screens
+
+PASSWORD = {"TRANSCRIPTION_PASSWORD": "correct horse battery"}
+
+
+@pytest.fixture
+def desktop(service: Service, tmp_path: Path) -> Desktop:
+    return Desktop(service, tmp_path / "settings")
+
+
+@pytest.fixture
+async def known(desktop: Desktop) -> Desktop:
+    """Somebody with an hour of credit is logged in."""
+    desktop.log_in_as(await desktop.service.user(3600))
+    return desktop
+
+
+def scripted(upstream: Upstream, script: Script | None = None) -> tuple[dict[str, Any], list[str]]:
+    """A config that meets this script, and the arguments that say so."""
+    config = upstream.scripted(script or Script())
+    return config, ["--set", f"keywords={config['keywords']}"]
+
+
+async def remaining(desktop: Desktop) -> int:
+    out, _ = await desktop.run("balance", "--json")
+    return int(json.loads(out)["seconds_remaining"])
+
+
+async def test_registering_logs_in_with_what_a_new_account_is_given(desktop: Desktop) -> None:
+    out, err = await desktop.run("login", "--register", "--email", "New@Example.com", env=PASSWORD)
+    assert out == f"Logged in as new@example.com at {desktop.service.url}: 10 min 0 s left.\n"
+    assert err == ""
+    assert desktop.login_file.stat().st_mode & 0o777 == 0o600
+    assert desktop.folder.stat().st_mode & 0o777 == 0o700
+    assert PASSWORD["TRANSCRIPTION_PASSWORD"] not in desktop.login_file.read_text()
+
+    taken = await desktop.refused("login", "--register", "--email", "new@example.com", env=PASSWORD)
+    assert taken == "There is an account with this address: log in."
+
+
+async def test_a_wrong_password_is_refused_and_a_right_one_is_not(desktop: Desktop) -> None:
+    await desktop.run("login", "--register", "--email", "two@example.com", env=PASSWORD)
+    await desktop.run("logout")
+    wrong = await desktop.refused("login", "--email", "two@example.com", "--password-stdin", stdin=b"a wrong one\n")
+    assert wrong == "The address or the password is wrong."
+    assert not desktop.login_file.exists()
+    password = PASSWORD["TRANSCRIPTION_PASSWORD"].encode()
+    out, _ = await desktop.run("login", "--email", "two@example.com", "--password-stdin", stdin=password)
+    assert out.startswith("Logged in as two@example.com")
+
+
+def asks(question: str, out: str) -> bool:
+    """With a blank at the end: by then what is typed is hidden."""
+    return question in out.rsplit("\n", maxsplit=1)[-1] and out.endswith(": ")
+
+
+async def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(desktop: Desktop) -> None:
+    async with desktop.on_a_terminal("login", "--register") as running:
+        for question, answer in (
+            ("E-mail", "typed@example.com"),
+            ("Password", "long enough"),
+            ("Repeat", "long enough"),
+        ):
+            await running.until(partial(asks, question))
+            running.type(f"{answer}\r")
+        assert await running.ended() == 0
+    assert "Logged in as typed@example.com" in running.out
+    assert "long enough" not in running.out
+
+
+async def test_a_weak_password_is_refused(desktop: Desktop) -> None:
+    weak = await desktop.refused("login", "--register", "--email", "w@example.com", "--password-stdin", stdin=b"short")
+    assert weak == "Use 8 characters or more, and at most 72 bytes."
+
+
+async def test_logging_out_ends_the_login_here_and_there(desktop: Desktop) -> None:
+    await desktop.run("login", "--register", "--email", "out@example.com", env=PASSWORD)
+    refresh_token = desktop.login()["refresh_token"]
+    assert await desktop.run("logout") == ("Logged out.\n", "")
+    assert await desktop.refused("balance") == "Nobody is logged in: run transcription-client login."
+    answer = await desktop.service.http.post("/auth/refresh", json={"refresh_token": refresh_token})
+    assert answer.status_code == 401
+
+
+async def test_the_balance_is_what_the_service_says(desktop: Desktop) -> None:
+    user = await desktop.service.user(3600)
+    desktop.log_in_as(user)
+    out, err = await desktop.run("balance", "--json")
+    assert json.loads(out) == await desktop.service.balance(user)
+    assert err == ""
+    assert await desktop.run("balance") == (f"{user.email}: 1 h 0 min left.\n", "")
+
+
+async def test_a_token_that_has_expired_is_renewed_once_by_programs_that_run_at_once(desktop: Desktop) -> None:
+    await desktop.run("login", "--register", "--email", "old@example.com", env=PASSWORD)
+    before = desktop.login()
+    desktop.keep(**expired(before))
+    answers = await asyncio.gather(*(desktop.run("balance", "--json") for _ in range(3)))
+    assert {json.loads(out)["seconds_remaining"] for out, _ in answers} == {600}
+    after = desktop.login()
+    assert after["refresh_token"] != before["refresh_token"]
+    assert desktop.login_file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_login_that_cannot_be_renewed_says_how_to_go_on(desktop: Desktop) -> None:
+    await desktop.run("login", "--register", "--email", "gone@example.com", env=PASSWORD)
+    login = desktop.login()
+    await desktop.run("logout")
+    desktop.keep(**expired(login))
+    assert (await desktop.refused("balance")).endswith("log in again: transcription-client login.")
+
+
+async def test_a_file_as_json_is_the_services_messages(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+    config, arguments = scripted(upstream)
+    audio = sound(12.3)
+    path = wav(tmp_path / "talk.wav", audio)
+    out, err = await known.run("transcribe", str(path), "--fast", "--json", *arguments)
+    assert err == ""
+    messages = [json.loads(line) for line in out.splitlines()]
+    assert messages[0].keys() == {"type", "session_id", "seconds_remaining"}
+    assert (messages[0]["type"], messages[0]["seconds_remaining"]) == ("ready", 3600)
+    assert {message["type"] for message in messages} == {"ready", "transcript", "usage", "session_end"}
+    transcripts = [message for message in messages if message["type"] == "transcript"]
+    needed = {"type", "text", "is_final", "confidence", "start", "duration", "speech_final"}
+    assert all(needed <= message.keys() for message in transcripts)
+    assert " ".join(message["text"] for message in transcripts if message["is_final"]) == words(25)
+    end = {"type": "session_end", "seconds_used": 13, "audio_seconds": 12.3, "reason": "client_stop"}
+    assert messages[-1] == end
+    (heard,) = upstream.met(config)
+    assert bytes(heard.audio) == audio
+    assert await remaining(known) == 3600 - 13
+
+
+async def test_a_file_as_text_is_one_line_for_each_final(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+    _, arguments = scripted(upstream, Script(final_ms=10_000))
+    path = wav(tmp_path / "talk.wav", sound(20))
+    out, err = await known.run("transcribe", str(path), "--fast", *arguments)
+    assert out.splitlines() == [words(20), words(20, first=20)]
+    assert err == "20 s of audio, 20 s used, 59 min 40 s left: finished.\n"
+
+
+async def test_a_long_file_does_not_run_away_from_its_words(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+    late = 0.5
+    config, arguments = scripted(upstream, Script(delay=late))
+    path = wav(tmp_path / "talk.wav", sound(60))
+    out, _ = await known.run("transcribe", str(path), "--fast", *arguments)
+    assert out.split() == words(120).split()
+    (heard,) = upstream.met(config)
+    assert bytes(heard.audio) == sound(60)
+    without_a_word = [at for at in heard.audio_at if at < heard.audio_at[0] + late]
+    assert len(without_a_word) <= 100 + 10 * late + 1  # ten seconds at once, then as live
+
+
+async def test_a_file_is_paced_as_live(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+    config, arguments = scripted(upstream)
+    path = wav(tmp_path / "talk.wav", sound(2))
+    await known.run("transcribe", str(path), *arguments)
+    (heard,) = upstream.met(config)
+    assert heard.audio_bytes == 2 * SECOND
+    assert heard.audio_at[-1] - heard.opened_at >= 2.0
+
+
+async def test_raw_sound_comes_by_a_pipe(known: Desktop, upstream: Upstream) -> None:
+    config, arguments = scripted(upstream)
+    audio = sound(3.2)
+    out, err = await known.run("transcribe", "-", *arguments, stdin=audio)
+    assert out.split() == words(7).split()
+    assert err == "3.2 s of audio, 4 s used, 59 min 56 s left: finished.\n"
+    (heard,) = upstream.met(config)
+    assert bytes(heard.audio) == audio
+
+
+async def test_captions_come_while_the_pipe_is_open(known: Desktop, upstream: Upstream) -> None:
+    _, arguments = scripted(upstream)
+    async with known.running("transcribe", "-", *arguments, stdin=subprocess.PIPE) as running:
+        assert running.process.stdin is not None
+        running.process.stdin.write(sound(2))
+        await running.until(lambda out: out == f"{words(4)}\n")
+        running.process.stdin.close()
+        assert await running.ended() == 0
+
+
+async def test_what_is_asked_for_goes_upstream(known: Desktop, upstream: Upstream) -> None:
+    config, arguments = scripted(upstream)
+    options = ["--model", "nova-3", "--language", "en", "--encoding", "mulaw", "--rate", "8000", "--channels", "2"]
+    extras = ["--set", "multichannel=true", "--set", "replace=one:two", "--set", "replace=three:four"]
+    await known.run("transcribe", "-", *arguments, *options, *extras, stdin=bytes(32_000))
+    (heard,) = upstream.met(config)
+    expected = {"model": "nova-3", "language": "en", "encoding": "mulaw", "sample_rate": "8000", "channels": "2"}
+    assert {name: heard.value(name) for name in expected} == expected
+    assert heard.value("multichannel") == "true"
+    assert [value for name, value in heard.query if name == "replace"] == ["one:two", "three:four"]
+    assert await remaining(known) == 3600 - 2 * 2
+
+
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGTERM, 2)])
+async def test_a_signal_ends_with_the_last_words_and_the_receipt(
+    known: Desktop, upstream: Upstream, tmp_path: Path, number: signal.Signals, times: int
+) -> None:
+    config, arguments = scripted(upstream)
+    path = wav(tmp_path / "talk.wav", sound(60))
+    async with known.running("transcribe", str(path), *arguments) as running:
+        await running.until(lambda out: words(4) in out)
+        for _ in range(times):  # timeout(1) sends it twice
+            running.send_signal(number)
+        assert await running.ended() == 0
+    (heard,) = upstream.met(config)
+    assert heard.types() == ["CloseStream"]
+    assert running.err.endswith(": finished.\n")
+    assert running.out.split() == words(-(-heard.audio_bytes * 2 // SECOND)).split()
+    used = -(-heard.audio_bytes // SECOND)
+    assert f"{used} s used" in running.err
+    assert await remaining(known) == 3600 - used
+
+
+async def test_ctrl_c_twice_ends_at_once_and_leaves_the_terminal_as_it_was(
+    known: Desktop, upstream: Upstream, tmp_path: Path
+) -> None:
+    _, arguments = scripted(upstream, Script(heeds_close_stream=False))
+    path = wav(tmp_path / "talk.wav", sound(60))
+    async with known.on_a_terminal("transcribe", str(path), *arguments) as running:
+        await running.until(lambda out: words(1) in out)
+        ending = asyncio.create_task(running.ended())
+        while not ending.done():
+            running.type("\x03")
+            await asyncio.wait((ending,), timeout=0.1)
+        assert ending.result() == 130
+    terminal = Terminal()
+    terminal.write(running.out.replace("^C", ""))
+    assert terminal.cursor_shown
+
+
+async def test_on_a_terminal_words_are_redrawn_and_finals_stay(
+    known: Desktop, upstream: Upstream, tmp_path: Path
+) -> None:
+    _, arguments = scripted(upstream)
+    path = wav(tmp_path / "talk.wav", sound(6))
+    async with known.on_a_terminal("transcribe", str(path), "--fast", *arguments) as running:
+        assert await running.ended() == 0
+    finals = [words(4, first=first) for first in (0, 4, 8)]
+    receipt = "6 s of audio, 6 s used, 59 min 54 s left: finished."
+    assert screen(running.out) == [*finals, receipt]
+    seen = screens(running.out)
+    status = "0 s used, 1 h 0 min left"
+    assert [words(1), status] in seen
+    assert [words(2), status] in seen
+    assert [finals[0], words(1, first=4), status] in seen
+
+
+async def test_ctrl_c_on_a_terminal_brings_the_receipt(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+    _, arguments = scripted(upstream)
+    path = wav(tmp_path / "talk.wav", sound(60))
+    async with known.on_a_terminal("transcribe", str(path), *arguments) as running:
+        await running.until(lambda out: words(4) in out)
+        running.type("\x03")
+        assert await running.ended() == 0
+    lines = screen(running.out.replace("^C", ""))
+    assert lines[-1].endswith("left: finished.")
+    assert lines[0] == words(4)
+
+
+async def test_credit_that_runs_out_ends_it_with_the_reason(
+    desktop: Desktop, upstream: Upstream, tmp_path: Path
+) -> None:
+    desktop.log_in_as(await desktop.service.user(5))
+    _, arguments = scripted(upstream)
+    path = wav(tmp_path / "talk.wav", sound(20))
+    out, err = await desktop.run("transcribe", str(path), "--fast", *arguments, status=1)
+    assert out.split() == words(10).split()
+    error, receipt = err.splitlines()
+    assert error == "No minutes are left: buy more to go on."
+    assert receipt == "5 s of audio, 5 s used, 0 s left: no minutes are left."
+
+
+async def test_without_credit_nothing_begins(desktop: Desktop, tmp_path: Path) -> None:
+    desktop.log_in_as(await desktop.service.user(0))
+    path = wav(tmp_path / "talk.wav", sound(1))
+    assert (await desktop.refused("transcribe", str(path))).startswith("No minutes are available")
+
+
+async def test_what_the_service_refuses_is_one_sentence(known: Desktop, tmp_path: Path) -> None:
+    path = str(wav(tmp_path / "talk.wav", sound(1)))
+    assert "'nova-9' is not offered" in await known.refused("transcribe", path, "--model", "nova-9")
+    assert "config.callback" in await known.refused("transcribe", path, "--set", "callback=https://example.com")
+    known.keep(**known.login() | {"token": "nonsense"})
+    assert "Log in" in await known.refused("transcribe", path)
+    assert "Log in" in await known.refused("balance")
+
+
+async def test_where_there_is_no_service_it_says_so(known: Desktop, tmp_path: Path) -> None:
+    server = "http://127.0.0.1:1"
+    known.keep(**known.login() | {"server": server})
+    path = str(wav(tmp_path / "talk.wav", sound(1)))
+    for command in (["balance"], ["transcribe", path], ["login", "--server", server, "--email", "a@example.com"]):
+        sentence = await known.refused(*command, env=PASSWORD)
+        assert sentence.startswith(f"{server} cannot be reached")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+async def test_a_reader_that_has_seen_enough_ends_it_quietly(
+    known: Desktop, upstream: Upstream, tmp_path: Path, arguments: list[str]
+) -> None:
+    config, more = scripted(upstream)
+    path = str(wav(tmp_path / "talk.wav", sound(60)))
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = await asyncio.create_subprocess_exec(
+        *known.command("transcribe", path, *arguments, *more), env=known.env, stdout=writer, stderr=subprocess.PIPE
+    )
+    os.close(writer)
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert b"Traceback" not in err
+    assert b"Broken" not in err
+    (heard,) = upstream.met(config)
+    await upstream.until(lambda: heard.closed)
+
+
+async def test_every_command_has_help_with_an_example(desktop: Desktop) -> None:
+    for command in ([], ["login"], ["logout"], ["balance"], ["transcribe"]):
+        out, err = await desktop.run(*command, "--help")
+        assert "Example" in out
+        assert err == ""

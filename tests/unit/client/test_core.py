@@ -1,0 +1,198 @@
+"""Frames and their times, what is shown, and the receipt."""
+
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcription_client.core import (
+    AHEAD_SECONDS,
+    ENDS,
+    Captions,
+    FastPace,
+    Format,
+    Pace,
+    frames,
+    length,
+    printable,
+    receipt,
+)
+from transcription_wire import messages as wire
+from transcription_wire.codes import Reason
+
+SECOND = Format().bytes_per_second
+TENTH = Format().frame_bytes
+JOINERS = "\u200c\u200d"
+
+
+@pytest.mark.parametrize(
+    ("audio", "bytes_per_second", "frame_bytes"),
+    [
+        (Format(), 32_000, 3_200),
+        (Format("mulaw", 8_000), 8_000, 800),
+        (Format("alaw", 8_000, 2), 16_000, 1_600),
+        (Format("linear16", 44_100, 2), 176_400, 17_640),
+        (Format("linear32", 11_025), 44_100, 4_408),
+    ],
+)
+def test_a_format_knows_its_bytes(audio: Format, bytes_per_second: int, frame_bytes: int) -> None:
+    assert (audio.bytes_per_second, audio.frame_bytes) == (bytes_per_second, frame_bytes)
+
+
+@given(st.lists(st.binary(max_size=50)), st.integers(1, 20))
+def test_frames_are_the_same_bytes_in_equal_parts(pieces: list[bytes], size: int) -> None:
+    cut = list(frames(pieces, size))
+    assert b"".join(cut) == b"".join(pieces)
+    assert all(len(frame) == size for frame in cut[:-1])
+    assert all(0 < len(frame) <= size for frame in cut[-1:])
+
+
+def test_a_frame_is_there_before_the_sound_after_it_is_read() -> None:
+    def live() -> Iterator[bytes]:
+        yield b"abc"
+        raise AssertionError("read too far")
+
+    assert next(frames(live(), 2)) == b"ab"
+
+
+@given(st.floats(0, 1e6), st.lists(st.tuples(st.integers(1, 2 * TENTH), st.floats(0, 1)), min_size=1))
+def test_a_frame_is_sent_when_it_has_been_spoken_whatever_held_up_those_before(
+    began: float, steps: list[tuple[int, float]]
+) -> None:
+    pace, now, sent = Pace(Format()), began, 0
+    for nbytes, held_up in steps:
+        sent += nbytes
+        wait = pace.wait(nbytes, now)
+        assert wait >= 0
+        assert now + wait == pytest.approx(max(now, began + sent / SECOND), abs=1e-6)
+        now += wait + held_up
+
+
+def test_live_sound_waits_whatever_has_come_back() -> None:
+    pace = Pace(Format())
+    pace.take(spoken(0, 60))
+    assert pace.wait(SECOND, 5.0) == 1.0
+
+
+def spoken(start: float, duration: float, text: str = "words", *, final: bool = False) -> wire.Transcript:
+    return wire.Transcript(text, final, 0.9, start, duration, final)
+
+
+def sent_at_once(pace: FastPace) -> float:
+    """How many seconds of sound go without waiting."""
+    tenths = 0
+    while pace.wait(TENTH, 0.0) == 0:
+        tenths += 1
+    return tenths / 10
+
+
+def test_fast_sound_runs_ahead_of_the_words_only_so_far() -> None:
+    pace = FastPace(Format())
+    assert sent_at_once(pace) == AHEAD_SECONDS
+    assert pace.wait(TENTH, 1000.0) == pytest.approx(0.1)  # silence has no words: it goes as fast as it lasts
+
+
+def test_fast_sound_goes_on_when_its_words_come_back() -> None:
+    pace = FastPace(Format())
+    sent_at_once(pace)
+    pace.take(spoken(2.0, 3.0))
+    pace.take(spoken(0.0, 1.0))  # another channel's, further back
+    pace.take(wire.Usage(60, 60))
+    assert sent_at_once(pace) == pytest.approx(5.0 - 0.1)  # the frame that waited has gone
+
+
+@pytest.mark.parametrize(
+    ("messages", "status"),
+    [
+        ([], "0 s used"),
+        ([wire.Ready("id", 600)], "0 s used, 10 min 0 s left"),
+        ([wire.Ready("id", 600), wire.Usage(8, 592)], "8 s used, 9 min 52 s left"),
+        ([wire.CreditsLow(50)], "0 s used, 50 s left - minutes run low"),
+        ([wire.Ready("id", 600), wire.UpstreamStatus("reconnecting")], "0 s used, 10 min 0 s left - reconnecting ..."),
+        ([wire.UpstreamStatus("reconnecting"), wire.UpstreamStatus("connected")], "0 s used"),
+        ([wire.Usage(8, 592), wire.SessionEnd(10, 9.5, "client_stop")], "10 s used, 9 min 50 s left"),
+        ([wire.Usage(8, 592), wire.SessionEnd(7, 6.5, "client_stop")], "7 s used, 9 min 53 s left"),
+        ([wire.SessionEnd(3, 2.5, "client_stop")], "3 s used"),
+        ([wire.SpeechStarted(1.0), wire.UtteranceEnd(2.0), wire.Error("busy", "Later.")], "0 s used"),
+    ],
+)
+def test_the_line_below_says_what_is_used_and_left(messages: list[wire.ServerMessage], status: str) -> None:
+    captions = Captions()
+    for message in messages:
+        assert captions.take(message) is None
+    assert captions.status() == status
+
+
+def test_interim_words_change_until_they_are_final() -> None:
+    captions = Captions()
+    assert captions.take(spoken(0, 1, "it wars")) is None
+    assert captions.take(spoken(0, 2, "it was the")) is None
+    assert captions.interim == "it was the"
+    assert captions.take(spoken(0, 3, "It was the best.", final=True)) == "It was the best."
+    assert captions.interim == ""
+
+
+def test_words_cannot_drive_the_terminal() -> None:
+    captions = Captions()
+    captions.take(spoken(0, 1, "\x1b[2Jred\x9b1mx"))
+    assert captions.interim == " [2Jred 1mx"
+    assert captions.take(spoken(0, 1, "a\x07\nb", final=True)) == "a  b"
+
+
+@given(st.text())
+def test_printable_text_has_no_control_or_formatting_characters(text: str) -> None:
+    shown = printable(text)
+    assert len(shown) == len(text)
+    assert all(char in JOINERS or not unicodedata.category(char).startswith("C") for char in shown)
+    assert all(after in (before, " ") for before, after in zip(text, shown, strict=True))
+
+
+@pytest.mark.parametrize("text", ["naïve café", "日本語", "می\u200cخواهم", "क्\u200dष", "🙂 – “quoted”"])
+def test_what_people_write_is_printed_as_it_is(text: str) -> None:
+    assert printable(text) == text
+
+
+@pytest.mark.parametrize(
+    ("end", "left", "line"),
+    [
+        (wire.SessionEnd(13, 12.3, "client_stop"), 3600, "12.3 s of audio, 13 s used, 59 min 47 s left: finished."),
+        (wire.SessionEnd(0, 0.0, "idle"), None, "0 s of audio, 0 s used: no audio came for a long time."),
+        (wire.SessionEnd(9, 9.0, "insufficient_credits"), 9, "9 s of audio, 9 s used, 0 s left: no minutes are left."),
+        (wire.SessionEnd(1, 1.0, "new\x1breason"), None, "1 s of audio, 1 s used: new reason."),
+        (wire.SessionEnd(1, 1234567.8, "idle"), None, "1234567.8 s of audio, 1 s used: no audio came for a long time."),
+        (
+            wire.SessionEnd(5, 5.0, "database_away", pending=True),
+            None,
+            "5 s of audio, 5 s used (will be booked when the service's database is back): "
+            "the service could not reach its accounts.",
+        ),
+    ],
+)
+def test_the_receipt(end: wire.SessionEnd, left: int | None, line: str) -> None:
+    captions = Captions(seconds_remaining=left)
+    captions.take(end)
+    assert receipt(end, captions) == line
+
+
+def test_every_reason_has_words() -> None:
+    assert set(ENDS) == {reason.value for reason in Reason}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min 0 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 0 min"),
+        (30_059, "8 h 20 min"),
+        (-7, "-7 s"),
+        (-90, "-1 min 30 s"),
+        (-7_260, "-2 h 1 min"),
+    ],
+)
+def test_lengths_of_time(seconds: int, text: str) -> None:
+    assert length(seconds) == text

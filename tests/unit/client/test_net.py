@@ -1,0 +1,164 @@
+"""Accounts over HTTP, with a service that behaves and with others."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.client.servers import Answer, Http
+from transcription_client.errors import ClientError
+from transcription_client.net import Api, Balance, current
+from transcription_client.store import Login, Store
+
+LOGIN = Login("http://127.0.0.1:1", "me@example.com", "a-token", "a-refresh-token", 0.0)
+TOKENS = {"token": "t2", "refresh_token": "r2", "expires_in": 3600}
+BALANCE = {"seconds_remaining": 125, "minutes_remaining": 2, "seconds_held": 5, "seconds_frozen": 0}
+SENTENCE = {"error": {"code": "some_code", "message": "Do something else."}}
+
+
+@pytest.mark.parametrize(("register", "path"), [(False, "/auth/login"), (True, "/auth/register")])
+def test_entering_gives_a_login(http: Http, register: bool, path: str) -> None:
+    http.answers[f"POST {path}"] = (200, {**TOKENS, "user": {"id": "1", "email": "me@example.com"}})
+    before = time.time()
+    login = Api(f"{http.url}/").enter("Me@example.com", "a password", register=register)
+    assert replace(login, expires_at=0) == Login(http.url, "me@example.com", "t2", "r2", 0)
+    assert before + 3600 <= login.expires_at <= time.time() + 3600
+    assert http.asked[0].body == {"email": "Me@example.com", "password": "a password"}
+
+
+def test_leaving_says_which_login(http: Http) -> None:
+    http.answers["POST /auth/logout"] = (204, b"")
+    Api(http.url).leave(LOGIN)
+    assert http.asked[0].body == {"refresh_token": "a-refresh-token"}
+
+
+def test_the_balance_is_asked_with_the_token(http: Http) -> None:
+    http.answers["GET /billing/balance"] = (200, {**BALANCE, "of_a_newer_server": 1})
+    assert Api(http.url).balance("a-token") == Balance(**BALANCE)
+    assert http.asked[0].authorization == "Bearer a-token"
+
+
+def test_a_refusal_is_told_in_the_services_words(http: Http) -> None:
+    http.answers["GET /billing/balance"] = (401, SENTENCE)
+    with pytest.raises(ClientError, match=r"^Do something else\.$"):
+        Api(http.url).balance("t")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, b"<html>Welcome</html>"),
+        (200, b""),
+        (200, b"\xff\xfe"),
+        (200, {}),
+        (200, []),
+        (200, {**BALANCE, "seconds_remaining": "many"}),
+        (204, b""),
+        (302, b""),
+        (404, b"<html>Not found</html>"),
+        (500, {"error": "no"}),
+        (502, b""),
+    ],
+)
+def test_what_is_not_our_service_is_told_apart(http: Http, answer: Answer) -> None:
+    http.answers["GET /billing/balance"] = answer
+    with pytest.raises(ClientError, match=f"^{http.url} does not answer as this service does: check the address"):
+        Api(http.url).balance("t")
+
+
+def test_where_nobody_listens_it_says_so(nobody: str) -> None:
+    with pytest.raises(ClientError, match=f"^{nobody} cannot be reached .*refused.*: check the address"):
+        Api(nobody).balance("t")
+
+
+def test_a_proxy_of_the_environment_is_not_for_this_machine(
+    http: Http, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http.answers["GET /billing/balance"] = (200, BALANCE)
+    monkeypatch.setenv("HTTP_PROXY", nobody)
+    monkeypatch.setenv("ALL_PROXY", nobody)
+    assert Api(http.url).balance("t").seconds_remaining == 125
+
+
+def test_a_proxy_of_the_environment_is_used_for_all_others(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    http.answers["GET http://captions.test/billing/balance"] = (200, BALANCE)
+    monkeypatch.setenv("HTTP_PROXY", http.url)
+    assert Api("http://captions.test").balance("t").seconds_remaining == 125
+
+
+@pytest.mark.parametrize(
+    "server",
+    ["", "captions.example.com", "127.0.0.1:3000", "ftp://a", "http://", "http://:80", "http://a:b", "http://[::1"],
+)
+def test_what_is_no_address_is_refused_with_an_example(server: str) -> None:
+    with pytest.raises(ClientError, match="is no address of a service: write one such as https://"):
+        Api(server)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("http://a:3000/", "http://a:3000"),
+        ("HTTPS://captions.example.com", "https://captions.example.com"),
+        ("https://a/behind/a/path/?q#f", "https://a/behind/a/path"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+    ],
+)
+def test_an_address_is_kept_in_one_form(written: str, kept: str) -> None:
+    assert Api(written).server == kept
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def logged_in(store: Store, http: Http, *, valid_for: float) -> Login:
+    login = replace(LOGIN, server=http.url, expires_at=time.time() + valid_for)
+    store.save(login)
+    return login
+
+
+def test_without_one_it_says_how_to_get_one(store: Store) -> None:
+    with pytest.raises(ClientError, match="Nobody is logged in: run transcription-client login"):
+        current(store)
+
+
+def test_a_good_token_is_used_as_it_is(store: Store, http: Http) -> None:
+    login = logged_in(store, http, valid_for=600)
+    assert current(store) == login
+    assert http.asked == []
+
+
+@pytest.mark.parametrize("valid_for", [-1000, 30])
+def test_one_that_has_expired_or_is_about_to_is_renewed_and_kept(store: Store, http: Http, valid_for: float) -> None:
+    logged_in(store, http, valid_for=valid_for)
+    http.answers["POST /auth/refresh"] = (200, TOKENS)
+    renewed = current(store)
+    assert (renewed.token, renewed.refresh_token, renewed.email) == ("t2", "r2", "me@example.com")
+    assert store.load() == renewed
+    assert http.asked[0].body == {"refresh_token": "a-refresh-token"}
+
+
+def test_programs_that_start_at_once_renew_it_once(store: Store, http: Http) -> None:
+    logged_in(store, http, valid_for=-1)
+
+    def once(body: Any) -> Answer:
+        return (200, TOKENS) if body["refresh_token"] == "a-refresh-token" else (401, SENTENCE)
+
+    http.answers["POST /auth/refresh"] = once
+    with ThreadPoolExecutor(8) as threads:
+        tokens = list(threads.map(lambda _: current(store).token, range(8)))
+    assert tokens == ["t2"] * 8
+    assert len(http.asked) == 1
+
+
+def test_one_that_cannot_be_renewed_is_kept_and_advice_is_given(store: Store, http: Http) -> None:
+    login = logged_in(store, http, valid_for=-1)
+    http.answers["POST /auth/refresh"] = (401, SENTENCE)
+    with pytest.raises(ClientError, match=r"Do something else\. If that goes on, log in again"):
+        current(store)
+    assert store.load() == login
