@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final, Self
 
 import structlog
@@ -13,7 +14,7 @@ from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
 from transcription_proxy.db.listen import listen
 from transcription_proxy.db.pool import Database
-from transcription_proxy.errors import Unavailable
+from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.ledger.lives import Life, dead_lives
 from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
 from transcription_proxy.ledger.service import Ledger
@@ -38,7 +39,7 @@ class Service:
 
     def __init__(self, settings: Settings, life: Life) -> None:
         builtin = os.environ.get("BUILTIN_ENGINE") == "1"
-        rates_text = settings.rates_file.read_text() if settings.rates_file else None
+        rates_text = read_text("RATES_FILE", settings.rates_file)
         self.database_url = settings.database_url or ""
         self._life = life
         self._data_dir = settings.data_dir
@@ -147,6 +148,14 @@ class Service:
     def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Runs `work` for ever; one that dies is logged and started again."""
         self._tasks.append(asyncio.create_task(_kept(name, work), name=name))
+
+
+def read_text(name: str, path: Path | None) -> str | None:
+    """The text of a file that a setting names, None without one. Raises ConfigError."""
+    try:
+        return path.read_text() if path else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{name} cannot be read: {error}"]) from error
 
 
 async def _kept(name: str, work: Callable[[], Awaitable[None]]) -> None:

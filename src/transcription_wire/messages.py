@@ -1,6 +1,6 @@
 """The JSON messages of `/ws/transcribe`, both directions. Times and durations are seconds."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -88,6 +88,8 @@ ServerMessage = (
     Ready | Transcript | SpeechStarted | UtteranceEnd | Usage | CreditsLow | UpstreamStatus | Error | SessionEnd
 )
 
+_Message = TypeVar("_Message")
+
 _client_decoder: Final[msgspec.json.Decoder[ClientMessage]] = msgspec.json.Decoder(ClientMessage)
 _server_decoder: Final[msgspec.json.Decoder[ServerMessage]] = msgspec.json.Decoder(ServerMessage)
 _encoder = msgspec.json.Encoder()
@@ -95,12 +97,19 @@ _encoder = msgspec.json.Encoder()
 
 def decode_client(text: str | bytes | memoryview) -> ClientMessage:
     """A client's message. Raises msgspec.DecodeError (ValidationError is one) for anything else."""
-    return _client_decoder.decode(text)
+    return _decode(_client_decoder, text)
 
 
 def decode_server(text: str | bytes) -> ServerMessage:
     """A server's message. Raises msgspec.DecodeError (ValidationError is one) for anything else."""
-    return _server_decoder.decode(text)
+    return _decode(_server_decoder, text)
+
+
+def _decode(decoder: msgspec.json.Decoder[_Message], text: str | bytes | memoryview) -> _Message:
+    try:
+        return decoder.decode(text)
+    except (UnicodeError, RecursionError) as error:  # msgspec lets these through: no UTF-8, and nesting without end
+        raise msgspec.DecodeError("JSON is not UTF-8, or nested too deep") from error
 
 
 def encode(message: ClientMessage | ServerMessage) -> bytes:

@@ -127,8 +127,8 @@ class Meter:
 
     @property
     def due(self) -> bool:
-        """Whether a settle should be asked for: 8 s of audio, or half the hold, none under way or just failed (money 12)."""
-        return not (self.asking or self._lenient) and self.forwarded > self.settled and self.forwarded >= self._due_at()
+        """Whether a settle should be asked for: 8 s of audio or half the hold, none under way or failed (money 12)."""
+        return not (self.asking or self._lenient) and self.forwarded >= self._due_at()
 
     def _due_at(self) -> int:
         half = self.settled + max(self.block, (self._covered - self.settled) // 2)
@@ -136,7 +136,9 @@ class Meter:
 
     def _limit(self) -> int:
         """The byte count that must not be passed before the next answer."""
-        return self._covered if self._lenient else min(self._covered, self.settled + PAUSE_SECONDS * self.rate)
+        if self._lenient:
+            return self._covered
+        return min(self._covered, (self.settled + PAUSE_SECONDS * self.rate) // self.block * self.block)
 
     def _reckon(self) -> None:
         until = self._limit()

@@ -78,12 +78,12 @@ def load(text: str | None = None, *, builtin_engine: bool = False) -> Rates:
         text = files(__package__).joinpath("rates.toml").read_text()
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # tomllib lets through what numbers and nesting without end raise
         raise ConfigError([f"the rates file is not TOML: {error}"]) from error
     reader = _Reader()
     rates = Rates(
         models=reader.rates(table, "models"),
-        languages={name.lower(): rate for name, rate in reader.rates(table, "languages").items()},
+        languages=reader.rates(table, "languages"),
         addons=reader.rates(table, "addons"),
         stripe_fee_percent=reader.number(table, "stripe_fee_percent", "2.9", 100, "the rates file"),
         stripe_fee_cents=reader.cents(table, "stripe_fee_cents", 30),
@@ -107,11 +107,12 @@ class _Reader:
         self.problems: list[str] = []
 
     def rates(self, table: Mapping[str, Any], section: str) -> dict[str, Rate]:
+        """The rates of a section, by name in lower case."""
         entries = table.get(section, {})
         if not isinstance(entries, dict):
             self.problems.append(f"{section} must be a table")
             return {}
-        return {name: self._rate(entry, f"{section}.{name}") for name, entry in entries.items()}
+        return {name.lower(): self._rate(entry, f"{section}.{name}") for name, entry in entries.items()}
 
     def _rate(self, entry: Any, where: str) -> Rate:
         if not isinstance(entry, dict):
@@ -119,10 +120,11 @@ class _Reader:
             return BUILTIN_ENGINE
         unknown = set(entry) - {"cost_per_minute", "credits_per_second"}
         self.problems += [f"{where} has an unknown key {key!r}" for key in sorted(unknown)]
+        found = len(self.problems)
         credits = self.number(entry, "credits_per_second", None, MAX_CREDITS_PER_SECOND, where)
-        cost = self.number(entry, "cost_per_minute", None, 1000, where)
-        if not credits and not any(where in problem for problem in self.problems):
+        if not credits and found == len(self.problems):
             self.problems.append(f"{where}: credits_per_second must be above 0")
+        cost = self.number(entry, "cost_per_minute", None, 1000, where)
         return Rate(int(credits * MICRO), cost)
 
     def number(self, table: Mapping[str, Any], key: str, default: str | None, most: int, where: str) -> Decimal:

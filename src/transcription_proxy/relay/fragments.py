@@ -25,11 +25,6 @@ class Fragments:
         self._parts: bytearray | None = None
         self._is_text = False
 
-    @property
-    def pending(self) -> bool:
-        """Whether a message has begun and is not whole."""
-        return self._parts is not None
-
     def add(self, frame: WSFrame) -> Message | None:
         """The message, when this data frame completes it. Raises Oversize; what was there is dropped then."""
         if frame.payload_size + len(self._parts or b"") > self._limit:

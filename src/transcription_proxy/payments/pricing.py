@@ -1,0 +1,92 @@
+"""What a package leaves once the engine and Stripe are paid (contract 6). Money is decimal US cents, never a float."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+from transcription_proxy.metering.meter import MICRO
+from transcription_proxy.metering.rates import Rates
+from transcription_proxy.payments.packages import Package
+
+HUNDRED: Final = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """One package sold and used up, in cents. `break_even`: the lowest price that loses nothing."""
+
+    package: Package
+    engine: Decimal
+    fee: Decimal
+    break_even: int
+
+    @property
+    def margin(self) -> Decimal:
+        return self.package.price_cents - self.engine - self.fee
+
+    @property
+    def loses(self) -> bool:
+        return self.margin < 0
+
+
+def sale(package: Package, rates: Rates) -> Sale:
+    """Reckoned at the dearest base model on offer, and one use of Stripe."""
+    engine = package.seconds * _cents_a_credit(rates)
+    fee = package.price_cents * rates.stripe_fee_percent / HUNDRED + rates.stripe_fee_cents
+    return Sale(package, engine, fee, _price(engine, rates, Decimal(0)))
+
+
+def suggest(packages: Iterable[Package], rates: Rates, percent: Decimal) -> list[Package]:
+    """The same packages at the lowest price that leaves this margin. Raises ValueError where no price does."""
+    share = percent / HUNDRED
+    if not 0 <= share < 1 - rates.stripe_fee_percent / HUNDRED:
+        most = HUNDRED - rates.stripe_fee_percent
+        raise ValueError(f"A margin is 0% or more and under {most}%, which is what Stripe leaves.")
+    return [
+        replace(package, price_cents=_price(package.seconds * _cents_a_credit(rates), rates, share))
+        for package in packages
+    ]
+
+
+def losses(packages: Sequence[Package], rates: Rates) -> list[str]:
+    """A sentence for each package that sells below its cost."""
+    sales = [sale(package, rates) for package in packages]
+    return [
+        f"the package {each.package.id} sells for {dollars(Decimal(each.package.price_cents))} and costs "
+        f"{dollars(each.engine + each.fee)}: break-even is {dollars(Decimal(each.break_even))}"
+        for each in sales
+        if each.loses
+    ]
+
+
+def as_toml(packages: Iterable[Package]) -> str:
+    """A PACKAGES_FILE."""
+    return "\n".join(
+        f'[[package]]\nid = "{package.id}"\nlabel = {_quoted(package.label)}\n'
+        f"seconds = {package.seconds}\nprice_cents = {package.price_cents}\n"
+        for package in packages
+    )
+
+
+def dollars(cents: Decimal) -> str:
+    """To the cent, as it is written: $3.00, -$0.39."""
+    rounded = round(cents / HUNDRED, 2)
+    return f"-${-rounded}" if rounded < 0 else f"${rounded}"
+
+
+def _cents_a_credit(rates: Rates) -> Decimal:
+    """What the engine takes for a credit's worth of audio, at the model where that is most."""
+    models = [rates.flat] if rates.flat is not None else list(rates.models.values())
+    return max(rate.cost * HUNDRED / 60 * MICRO / rate.micro for rate in models)
+
+
+def _price(engine: Decimal, rates: Rates, share: Decimal) -> int:
+    """Whole cents, rounded up, of which `share` is left."""
+    left = 1 - rates.stripe_fee_percent / HUNDRED - share
+    return int(((engine + rates.stripe_fee_cents) / left).to_integral_value(ROUND_CEILING))
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

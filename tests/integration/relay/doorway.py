@@ -1,0 +1,253 @@
+"""A door on a real uvicorn server and a real socket, before a small application and a switchboard that knows nobody."""
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from transcription_proxy.errors import Refusal
+from transcription_proxy.metering import rates
+from transcription_proxy.relay.door import door
+from transcription_proxy.relay.relay import Lines
+from transcription_proxy.relay.settler import Settler
+from transcription_proxy.relay.switchboard import Holder, Switchboard
+from transcription_proxy.relay.upstream import Dialler
+from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
+
+PATIENCE = 20.0
+KIB = 1024
+GET = b"GET /here HTTP/1.1\r\nHost: captions\r\n"
+SLOW = GET.replace(b"here", b"slow") + b"\r\n"
+POST = b"POST /there HTTP/1.1\r\nHost: captions\r\n"
+UPGRADE = (
+    b"GET /ws/transcribe HTTP/1.1\r\nHost: captions\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+"""The answer to that key (RFC 6455, 1.3)."""
+
+
+class Nothing:
+    """A ledger that nobody gets as far as."""
+
+    async def open_session(self, opening: Opening) -> Opened:
+        raise AssertionError(opening)
+
+    async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
+        raise AssertionError(batch)
+
+    async def close(self, closing: Closing) -> Closed:
+        raise AssertionError(closing)
+
+
+def stranger(token: str) -> Holder:
+    """The fate of every token."""
+    raise Refusal("unauthorized", f"I do not know {token}.")
+
+
+@dataclass
+class Answer:
+    """One HTTP answer, as it stood on the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        error = json.loads(self.body)["error"]
+        assert set(error) == {"code", "message"}
+        return str(error["code"])
+
+
+@dataclass
+class Wire:
+    """A TCP connection to the door."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def say(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def say_in_packets(self, *packets: bytes) -> None:
+        """Each in a packet of its own, as far as that can be brought about."""
+        for packet in packets:
+            self.writer.write(packet)
+            await asyncio.sleep(0.005)
+
+    async def answer(self) -> Answer:
+        async with asyncio.timeout(PATIENCE):
+            lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
+            status = int(lines[0].split()[1])
+            length = 0 if status == 101 else int(headers["content-length"])
+            return Answer(status, headers, await self.reader.readexactly(length))
+
+    async def refusal(self) -> tuple[int, str]:
+        """Status and code of an answer of the door's own, after which it closes."""
+        answer = await self.answer()
+        assert answer.headers["connection"] == "close"
+        assert answer.headers["x-request-id"]
+        assert await self.closed()
+        return answer.status, answer.code
+
+    async def message(self) -> tuple[str, int]:
+        """The next frame: the code of an error, or "close" and its code."""
+        async with asyncio.timeout(PATIENCE):
+            opcode, size = await self.reader.readexactly(2)
+            if size == 126:
+                (size,) = struct.unpack("!H", await self.reader.readexactly(2))
+            payload = await self.reader.readexactly(size)
+        if opcode == 0x88:
+            return "close", int.from_bytes(payload[:2])
+        assert opcode == 0x81
+        return json.loads(payload)["code"], 0
+
+    async def closed(self) -> bool:
+        """Whether the door closes without another word."""
+        async with asyncio.timeout(PATIENCE):
+            return await self.reader.read(1) == b""
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """A client's, masked with zeros."""
+    size = len(payload)
+    if size < 126:
+        length = bytes([0x80 | size])
+    elif size < 1 << 16:
+        length = b"\xfe" + struct.pack("!H", size)
+    else:
+        length = b"\xff" + struct.pack("!Q", size)
+    return bytes([0x80 | opcode]) + length + bytes(4) + payload
+
+
+def text(message: Any) -> bytes:
+    """A frame of a client."""
+    return frame(1, json.dumps(message).encode())
+
+
+AUTH = text({"type": "auth", "token": "me"})
+NONSENSE = text("nonsense")
+REFUSED = ("unauthorized", 0)
+CLOSED = ("close", 4401)
+
+
+@dataclass
+class Doorway:
+    """`released` lets the application answer /slow and /unread; `asked` and `answered` are paths that reached it."""
+
+    port: int
+    server: uvicorn.Server
+    released: asyncio.Event
+    asked: list[str] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
+    troubles: list[dict[str, Any]] = field(default_factory=list)
+    """What nobody caught."""
+    wires: list[Wire] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """As new, for the next test."""
+        self.released.clear()
+        self.asked.clear()
+        self.answered.clear()
+        self.troubles.clear()
+
+    def end(self) -> None:
+        """Ends what a test left open; whatever went wrong behind its back fails it."""
+        self.released.set()
+        for wire in self.wires:
+            wire.writer.close()
+        self.wires.clear()
+        assert self.troubles == []
+
+    async def open(self) -> Wire:
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port))
+        self.wires.append(wire)
+        return wire
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    async def ringing(self) -> None:
+        """Waits for as long as a head may take, after a request has reached the application."""
+        await self.until(lambda: bool(self.asked))
+        assert await (await self.open()).refusal() == (408, "request_timeout")
+
+    async def until_alone(self) -> None:
+        """Waits until the server knows of no connection any more."""
+        await self.until(lambda: not self.server.server_state.connections)
+
+    async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers with the path and the length of the body; /early and /unread do not wait for that."""
+        path = scope["path"]
+        self.asked.append(path)
+        size, more = 0, path not in ("/early", "/unread")
+        while more:
+            message = await receive()
+            size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+        if path in ("/slow", "/unread"):
+            await self.released.wait()
+        body = f"{path} {size}".encode()
+        head = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": body})
+        self.answered.append(path)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Doorway]:
+    """A server as worker.py configures it."""
+    switchboard = Switchboard(
+        verify=stranger,
+        ledger=Nothing(),
+        rates=rates.load(),
+        lines=Lines(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
+        life=uuid4(),
+        idle_seconds=900,
+    )
+    listening = socket.create_server(("127.0.0.1", 0))
+    doorway = Doorway(listening.getsockname()[1], None, asyncio.Event())  # type: ignore[arg-type]
+    options: dict[str, Any] = {
+        "app": doorway.application,
+        "interface": "asgi3",
+        "http": door(switchboard),
+        "lifespan": "off",
+        "loop": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 5,
+    }
+    doorway.server = uvicorn.Server(uvicorn.Config(**options))
+    asyncio.get_running_loop().set_exception_handler(lambda _, trouble: doorway.troubles.append(trouble))
+    serving = asyncio.create_task(doorway.server.serve(sockets=[listening]))
+    yield doorway
+    doorway.server.should_exit = True
+    await asyncio.wait_for(serving, PATIENCE)
+    assert doorway.troubles == []
+
+
+async def is_a_socket(wire: Wire) -> None:
+    """It is answered with 101, and then speaks the caption protocol."""
+    answer = await wire.answer()
+    assert (answer.status, answer.headers["sec-websocket-accept"]) == (101, ACCEPT)
+    assert answer.headers["x-request-id"]
+    wire.say(AUTH)
+    assert [await wire.message(), await wire.message()] == [REFUSED, CLOSED]
+
+
+async def is_answered(wire: Wire, body: bytes = b"/here 0") -> None:
+    answer = await wire.answer()
+    assert (answer.status, answer.body) == (200, body)
