@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 
+from transcription_proxy.engine.hearing import OpenStream
 from transcription_proxy.engine.model import Model
 from transcription_proxy.engine.server import Engine
 
@@ -21,10 +22,10 @@ def main() -> None:
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # it logs a traceback for each handshake cut short
     listener = _listener(port)
     engine_key = os.environ.get("ENGINE_KEY") or None
-    asyncio.run(_run(listener, Model(), engine_key))
+    asyncio.run(_run(listener, Model().stream, engine_key))
 
 
-async def _run(listener: socket.socket, model: Model, key: str | None) -> None:
+async def _run(listener: socket.socket, open_stream: OpenStream, key: str | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -32,7 +33,7 @@ async def _run(listener: socket.socket, model: Model, key: str | None) -> None:
     parent = os.environ.get("PARENT_FD")
     if parent is not None:
         loop.add_reader(int(parent), stop.set)  # the pipe's other end is closed when the parent dies
-    await Engine(model, key).serve(listener, stop)
+    await Engine(open_stream, key).serve(listener, stop)
 
 
 def _listener(port: int) -> socket.socket:

@@ -9,9 +9,13 @@ from moonshine_voice.moonshine_api import ModelArch
 from moonshine_voice.transcriber import Transcriber, Transcript
 from numpy.typing import NDArray
 
-NAME: Final = "moonshine-tiny-en"
-RATE: Final = 16_000
+from transcription_proxy.engine.resample import RATE
+
 _NEVER: Final = 1e12
+_CUT_AT: Final = 10.0
+"""Seconds after which it ends a line, speech or not: at two thirds of its vad_max_segment_duration."""
+_PAUSE: Final = np.zeros(RATE // 2, np.float32)
+"""It looks at its audio every half second, and needs a third of a second of speech to notice any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,11 @@ class Line:
     start: float
     duration: float
     complete: bool
+
+    @property
+    def cut(self) -> bool:
+        """Whether it ended by its length, and not in a pause."""
+        return self.complete and self.duration >= _CUT_AT
 
 
 class Model:
@@ -50,10 +59,13 @@ class Stream:
         return _lines(self._stream.update_transcription())
 
     def finish(self) -> list[Line]:
-        """Completes what is open, and begins again at time 0 with nothing remembered."""
-        lines = _lines(self._stream.stop())
+        """Completes what is open, and begins again at time 0 with nothing remembered.
+
+        A pause is heard before: without it the last half second would be lost. Speech of under 0.3 s still is.
+        """
+        lines = {line.id: line for line in [*self.hear(_PAUSE), *_lines(self._stream.stop())]}
         self._stream.start()
-        return lines
+        return list(lines.values())
 
     def close(self) -> None:
         self._stream.close()

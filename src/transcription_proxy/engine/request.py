@@ -4,10 +4,11 @@
 `keywords`, `replace` and unknown parameters are accepted and have no effect; `model` may be any name."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 PATH: Final = "/v1/listen"
@@ -15,13 +16,13 @@ PATH: Final = "/v1/listen"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Raw linear16 audio and what is wanted of it. `endpointing`: whether the end of a line is an end of speech."""
+    """Raw linear16 audio and what is wanted of it. `endpointing`: milliseconds of silence that end a speech."""
 
     sample_rate: int
     channels: int = 1
     multichannel: bool = False
     interim_results: bool = False
-    endpointing: bool = True
+    endpointing: int | None = 10
     vad_events: bool = False
     utterance_end_ms: int | None = None
 
@@ -51,26 +52,29 @@ class Refused(Exception):
 
 def read(target: str) -> Request:
     """The request of a handshake's target. Raises Refused; of a repeated parameter the first counts."""
-    parts = urlsplit(target)
-    if parts.path != PATH:
+    path, _, parameters = target.partition("?")
+    if path != PATH:
         raise Refused(404, "NOT_FOUND", f"This engine serves {PATH} only.")
     query: dict[str, str] = {}
-    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+    for key, value in parse_qsl(parameters, keep_blank_values=True):
         query.setdefault(key, value)
     language = query.get("language", "en").lower()
     if language.partition("-")[0] != "en":
         raise _invalid("The built-in engine understands English only: use language=en.")
     if query.get("encoding") != "linear16":
         raise _invalid("The built-in engine decodes raw audio only: use encoding=linear16 and its sample_rate.")
-    return Request(
+    request = Request(
         sample_rate=_whole(query, "sample_rate", None, 8000, 48_000),
         channels=_whole(query, "channels", 1, 1, 8),
         multichannel=_flag(query, "multichannel"),
         interim_results=_flag(query, "interim_results"),
-        endpointing=query.get("endpointing", "10").lower() != "false",
+        endpointing=_milliseconds_or_false(query, "endpointing", 10),
         vad_events=_flag(query, "vad_events"),
         utterance_end_ms=_whole(query, "utterance_end_ms", 0, 0, 60_000) or None,
     )
+    if request.utterance_end_ms and not request.interim_results:
+        raise _invalid("utterance_end_ms needs interim_results=true.")
+    return request
 
 
 def authorized(header: str | None, key: str | None) -> bool:
@@ -90,8 +94,19 @@ def _flag(query: Mapping[str, str], key: str) -> bool:
     return value == "true"
 
 
+def _milliseconds_or_false(query: Mapping[str, str], key: str, default: int) -> int | None:
+    """None for `false`; `true` is the default."""
+    match query.get(key, "true").lower():
+        case "true":
+            return default
+        case "false":
+            return None
+        case _:
+            return _whole(query, key, default, 0, 60_000)
+
+
 def _whole(query: Mapping[str, str], key: str, default: int | None, low: int, high: int) -> int:
     value = query.get(key, "" if default is None else str(default))
-    if not value.isascii() or not value.isdigit() or not low <= int(value[:9]) <= high:
+    if not re.fullmatch("[0-9]{1,9}", value) or not low <= int(value) <= high:
         raise _invalid(f"{key} must be a whole number from {low} to {high}.")
     return int(value)

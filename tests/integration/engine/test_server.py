@@ -1,0 +1,326 @@
+"""The engine's server in this process, with scripted voices in place of the model: crowds, failures and hang-ups."""
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from tests.integration.engine.running import CLOSE, PATIENCE, RAW, SECOND, Talk, end, talking
+from tests.unit.engine.voices import Spoken, Voice
+from transcription_proxy.engine import server, stream
+from transcription_proxy.engine.hearing import OpenStream
+from transcription_proxy.engine.resample import Samples
+from transcription_proxy.engine.server import VOICES_A_CORE, Engine
+
+TURN = SECOND // 2
+"""What is heard in one go."""
+
+
+@asynccontextmanager
+async def serving(
+    open_stream: OpenStream, stop: asyncio.Event | None = None, key: str | None = None, cores: int = 1
+) -> AsyncIterator[str]:
+    """An engine; its URL. With more than one of its cores, one voice that hears slowly holds up no other."""
+    stop = stop or asyncio.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(Engine(open_stream, key, cores).serve(listener, stop))
+    try:
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        stop.set()
+        await task
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+class Crowd:
+    """Clients that stay until they are told to leave."""
+
+    def __init__(self, url: str, group: asyncio.TaskGroup) -> None:
+        self._url = url
+        self._group = group
+        self._leave = asyncio.Event()
+
+    async def refusal(self, query: str = RAW) -> InvalidStatus | None:
+        """What one more was told, None if it is in now."""
+        answer: asyncio.Future[InvalidStatus | None] = asyncio.get_running_loop().create_future()
+        self._group.create_task(self._stay(query, answer))
+        return await answer
+
+    async def _stay(self, query: str, answer: "asyncio.Future[InvalidStatus | None]") -> None:
+        try:
+            async with talking(self._url, query) as talk:
+                answer.set_result(None)
+                await self._leave.wait()
+                await talk.send(CLOSE)
+        except InvalidStatus as refused:
+            answer.set_result(refused)
+
+    def leave(self) -> None:
+        self._leave.set()
+
+
+@asynccontextmanager
+async def crowd(url: str) -> AsyncIterator[Crowd]:
+    async with asyncio.TaskGroup() as group:
+        clients = Crowd(url, group)
+        try:
+            yield clients
+        finally:
+            clients.leave()
+
+
+async def is_let_in(url: str) -> bool:
+    try:
+        async with talking(url) as talk:
+            await talk.send(CLOSE)
+    except InvalidStatus as refused:
+        assert refused.response.status_code == 429
+        return False
+    return talk.code == 1000
+
+
+async def until_let_in(url: str) -> None:
+    """A place is free a moment after the one who had it is told goodbye. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE):
+        while not await is_let_in(url):
+            await asyncio.sleep(0.01)
+
+
+async def test_one_voice_too_many_is_told_to_come_later() -> None:
+    async with serving(Voice) as url:
+        async with crowd(url) as clients:
+            assert [await clients.refusal() for _ in range(VOICES_A_CORE)] == [None] * VOICES_A_CORE
+            refused = await clients.refusal()
+            assert refused is not None
+            assert refused.response.status_code == 429
+            assert refused.response.headers["dg-error"]
+        await until_let_in(url)
+
+
+async def test_of_many_who_come_at_once_no_more_are_let_in() -> None:
+    async with serving(Voice) as url, crowd(url) as clients:
+        refusals = await asyncio.gather(*[clients.refusal() for _ in range(3 * VOICES_A_CORE)])
+        assert refusals.count(None) == VOICES_A_CORE
+
+
+async def test_channels_that_are_heard_apart_are_voices_each() -> None:
+    async with serving(Voice) as url, crowd(url) as clients:
+        assert await clients.refusal(f"{RAW}&channels=3&multichannel=true") is None
+        assert await clients.refusal(f"{RAW}&channels=2&multichannel=true") is not None
+        assert await clients.refusal(f"{RAW}&channels=8") is None
+        assert await clients.refusal() is not None
+
+
+async def test_a_machine_that_hears_nobody_hears_any_stream() -> None:
+    async with serving(Voice) as url, crowd(url) as clients:
+        assert await clients.refusal(f"{RAW}&channels=8&multichannel=true") is None
+        assert await clients.refusal() is not None
+
+
+class Slow(Voice):
+    """Hears only when it is let."""
+
+    def __init__(self, *answers: Sequence[Spoken]) -> None:
+        super().__init__(*answers)
+        self.let = threading.Event()
+
+    def hear(self, samples: Samples) -> Sequence[Spoken]:
+        assert self.let.wait(PATIENCE)
+        return super().hear(samples)
+
+
+async def test_nobody_is_let_in_while_those_who_are_heard_are_heard_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "BEHIND", 0.1)
+    voice = Slow()
+    voices = iter([voice])
+    async with serving(lambda: next(voices, Voice()), cores=2) as url, talking(url) as talk:
+        await talk.send(bytes(SECOND))
+        async with asyncio.timeout(PATIENCE):
+            while await is_let_in(url):
+                await asyncio.sleep(0.05)
+        voice.let.set()
+        await until_let_in(url)
+        await talk.send(CLOSE)
+
+
+async def test_a_client_that_is_ahead_of_time_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "BEHIND", 25.0)
+    voice = Slow()
+    voices = iter([voice, Voice()])
+    async with serving(lambda: next(voices), cores=2) as url, talking(url) as talk:
+        await talk.send(*[bytes(SECOND)] * 30, CLOSE)
+        await pong(talk)
+        assert await is_let_in(url)
+        voice.let.set()
+    assert talk.metadata["duration"] == 30
+
+
+@pytest.mark.parametrize("headers", [[], ["Token wrong"], ["Token k3y", "Token k3y"], ["Token k3y", "Token wrong"]])
+async def test_who_does_not_show_the_key_once_is_not_let_in(headers: list[str]) -> None:
+    async with serving(Voice, key="k3y") as url:
+        with pytest.raises(InvalidStatus) as raised:
+            await connect(f"{url}/v1/listen?{RAW}", additional_headers=[("Authorization", each) for each in headers])
+    assert raised.value.response.status_code == 401
+
+
+class Deaf(Voice):
+    def hear(self, samples: Samples) -> Sequence[Spoken]:
+        raise RuntimeError("the model failed")
+
+
+async def test_a_failing_model_ends_the_stream_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    voice = Deaf()
+    async with serving(lambda: voice) as url, talking(url) as talk:
+        await talk.send(bytes(TURN))
+    assert talk.code == 1011
+    assert "the model failed" in caplog.text
+    assert voice.closes == 1
+
+
+async def test_a_model_that_opens_no_stream_ends_the_connection_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken() -> Voice:
+        raise RuntimeError("no stream")
+
+    async with serving(broken) as url, talking(url) as talk:
+        pass
+    assert talk.code == 1011
+    assert [record.levelno for record in caplog.records if record.name == server.__name__] == [logging.ERROR]
+
+
+async def test_a_client_that_vanishes_gives_its_ear_back() -> None:
+    voice = Voice()
+    async with serving(lambda: voice) as url, talking(url) as talk:
+        await talk.send(bytes(TURN))
+        talk.socket.transport.abort()
+        await until(lambda: voice.closes == 1)
+
+
+async def test_a_client_that_does_not_read_gives_its_ear_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "TAKEN_WITHIN", 0.1)
+    voice = Voice(*[[Spoken(number, "word " * 200_000, 0, 0.5)] for number in range(50)])
+    async with serving(lambda: voice) as url, talking(url) as talk:
+        talk.socket.transport.pause_reading()
+        await talk.send(bytes(TURN * 50))
+        await until(lambda: voice.closes == 1)
+        talk.socket.transport.abort()
+
+
+class Turns(Voice):
+    """Hears a turn each time it is let, and notes whose turn it was."""
+
+    def __init__(self, name: str, let: threading.Semaphore, notes: list[str]) -> None:
+        super().__init__()
+        self._name, self._let, self._notes = name, let, notes
+
+    def hear(self, samples: Samples) -> Sequence[Spoken]:
+        assert self._let.acquire(timeout=PATIENCE)
+        self._notes.append(self._name)
+        return super().hear(samples)
+
+
+async def test_whoever_has_much_to_hear_holds_up_nobody() -> None:
+    """Beside one whose turns never end, a live stream's turn comes after at most two others."""
+    let, notes = threading.Semaphore(0), list[str]()
+    names = iter(["behind", "live"])
+    async with (
+        serving(lambda: Turns(next(names), let, notes)) as url,
+        talking(url) as behind,
+        talking(url) as live,
+    ):
+        await behind.send(*[bytes(SECOND)] * 30, CLOSE)
+        await pong(behind)
+        for _ in range(5):
+            await live.send(bytes(TURN))
+            await pong(live)
+            before = len(notes)
+            while "live" not in notes[before:]:
+                await turn(let, notes)
+                await pong(live)
+            assert notes[before:].count("behind") <= 2
+        await live.send(CLOSE)
+        let.release(100)
+    assert behind.metadata["duration"] == 30
+
+
+async def turn(let: threading.Semaphore, notes: list[str]) -> None:
+    """One is heard by somebody."""
+    count = len(notes)
+    let.release()
+    await until(lambda: len(notes) > count)
+
+
+async def pong(talk: Talk) -> None:
+    """All that was sent before has arrived. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE):
+        await (await talk.socket.ping())
+
+
+async def test_pings_are_answered_while_audio_waits() -> None:
+    voice = Slow()
+    async with serving(lambda: voice) as url, talking(url) as talk:
+        await talk.send(*[bytes(SECOND)] * 30)
+        await pong(talk)
+        assert talk.messages == []
+        voice.let.set()
+        await talk.send(CLOSE)
+    assert talk.metadata["duration"] == 30
+
+
+async def test_a_client_that_is_gone_without_a_word_gives_its_ear_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "QUIET_AFTER", 0.1)
+    voice = Voice()
+    async with serving(lambda: voice) as url, talking(url) as talk:
+        await talk.send(bytes(TURN))
+        talk.socket.transport.pause_reading()  # nothing comes from it any more, not even an answer to a ping
+        await until(lambda: voice.closes == 1)
+        talk.socket.transport.abort()
+
+
+async def test_who_sent_all_at_once_is_quiet_only_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The audio of a stream that ends for want of frames is heard all the same."""
+    monkeypatch.setattr(stream, "QUIET_AFTER", 0.1)
+    voice = Slow()
+    async with serving(lambda: voice) as url, talking(url) as talk:
+        await talk.send(*[bytes(SECOND)] * 5)
+        await asyncio.sleep(0.2)  # longer than a client may be quiet
+        voice.let.set()
+    assert talk.metadata["duration"] == 5
+    assert talk.code == 1011
+
+
+async def test_at_the_end_a_stream_that_is_behind_has_last_words_at_once() -> None:
+    voice, stop = Slow(), asyncio.Event()
+    async with serving(lambda: voice, stop) as url, talking(url) as talk:
+        await talk.send(*[bytes(SECOND)] * 30)
+        await pong(talk)
+        stop.set()
+        await pong(talk)
+        voice.let.set()
+    assert talk.code == 1000
+    assert talk.metadata["duration"] <= 5
+    assert end(talk.finals()[-1]) == talk.metadata["duration"]
+
+
+async def test_what_piles_up_waits_outside() -> None:
+    """A stream that is behind is not read from: the sender feels it, and nothing is lost."""
+    voice = Slow()
+    async with serving(lambda: voice) as url, talking(url, f"{RAW}&channels=8") as talk:
+        sending = asyncio.create_task(talk.send(*[bytes(1 << 20)] * 100, CLOSE))
+        await asyncio.wait([sending], timeout=0.5)
+        assert not sending.done()
+        voice.let.set()
+        await sending
+    assert talk.metadata["duration"] == pytest.approx(100 * (1 << 20) / SECOND / 8)
