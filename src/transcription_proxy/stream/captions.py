@@ -21,7 +21,7 @@ def parse(text: bytes) -> wire.ClientMessage:
     """The client's message. Raises BadMessage."""
     try:
         return wire.decode_client(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         raise BadMessage("send JSON with a type of auth, keepalive, finalize or stop") from error
 
 

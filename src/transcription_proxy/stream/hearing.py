@@ -50,6 +50,7 @@ class Hearing:
         """A connection that is going to hear the audio from `position` on, which is at `begin_ms`."""
         self.connections += 1
         self.request_id = request_id
+        self.reported_ms = None
         self.silence_ms = 0
         self._begin_ms = begin_ms
         self._begin_position = position
@@ -85,7 +86,7 @@ class Hearing:
         """Whether it has heard too much in silence."""
         self.look_at = now + LOOK_EVERY
         unanswered = position - self._said_position
-        return now - self._said_at >= WATCHDOG_SECONDS and unanswered >= WATCHDOG_SECONDS * bytes_per_second
+        return now >= self._said_at + WATCHDOG_SECONDS and unanswered >= WATCHDOG_SECONDS * bytes_per_second
 
     def heard(self, forwarded: int, *, fell_silent: bool) -> Heard:
         """What the bill is made from. `forwarded`: bytes that went up, each once; `fell_silent`: if that counts."""

@@ -12,7 +12,8 @@ PAUSES: Final = (0.1, 0.5, 1.5, 4.0, 8.0)
 
 
 class Redial:
-    """Tries and clock start anew only when the upstream has proven itself: with Results beyond what was replayed.
+    """Tries and clock start anew only when the upstream has proven itself: with Results beyond what was replayed,
+    or, where a muted client gave it nothing beyond that, by staying for long.
 
     `seed` spreads the tries of sessions that lost the same upstream. Times are monotonic seconds.
     """
@@ -23,12 +24,18 @@ class Redial:
         self._lost_at: float | None = None
         self._down_since: float | None = None
         self._told = False
+        self._open_since: float | None = None
         self._proof_ms = 0
         self.dial_at: float | None = None
         """When to dial next."""
 
-    def lost(self, now: float) -> bool:
-        """The upstream is gone, or was not reached. Plans the next try; False: enough was tried."""
+    def lost(self, now: float, came_ms: int) -> bool:
+        """The upstream is gone, or was not reached. Plans the next try; False: enough was tried.
+
+        `came_ms`: where the client's audio ends so far."""
+        if self._open_since is not None and now >= self._open_since + WITHIN and came_ms <= self._proof_ms:
+            self._start_anew()
+        self._open_since = None
         if self._lost_at is None:
             self._lost_at = now
         if self._down_since is None:
@@ -42,18 +49,18 @@ class Redial:
         self._tries += 1
         self.dial_at = None
 
-    def opened(self, replayed_ms: int) -> bool:
+    def opened(self, replayed_ms: int, now: float) -> bool:
         """It is up again, and has to hear again what lies before `replayed_ms`. Whether the client was told."""
         told, self._told = self._told, False
         self._down_since = None
+        self._open_since = now
         self._proof_ms = replayed_ms
         return told
 
     def results(self, end_ms: int) -> None:
         """Results up to `end_ms` came."""
-        if self._lost_at is not None and end_ms > self._proof_ms:
-            self._lost_at = None
-            self._tries = 0
+        if end_ms > self._proof_ms:
+            self._start_anew()
 
     def told(self) -> None:
         """The client knows."""
@@ -67,6 +74,10 @@ class Redial:
     @property
     def give_up_at(self) -> float | None:
         return None if self._down_since is None or self._lost_at is None else self._lost_at + WITHIN
+
+    def _start_anew(self) -> None:
+        self._lost_at = None
+        self._tries = 0
 
     def _jitter(self) -> float:
         """From 0.5 to 1, another one for each try."""

@@ -4,43 +4,30 @@ It decides; what it knows of its three sides is kept by audience.py, uplink.py a
 `admit`, one integer comparison, and `record`; a frame that is not admitted comes in as AudioArrived."""
 
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Final
 
 from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import captions, deepgram, endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.audience import Audience
-from transcription_proxy.stream.bill import Bill, reckon
+from transcription_proxy.stream.flow import Flow
 from transcription_proxy.stream.funding import GRANT_SECONDS, Funding
 from transcription_proxy.stream.options import Options
+from transcription_proxy.stream.parting import Parting
+from transcription_proxy.stream.phase import RUNNING, Phase
 from transcription_proxy.stream.uplink import Uplink
-from transcription_proxy.values import Closed, Closing, Opened, Settled
+from transcription_proxy.values import Closed, Opened, Settled
 from transcription_wire import messages as wire
-from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, Reason
+from transcription_wire.codes import Reason
 
-EARLY_AUDIO_MS: Final = 5000
-"""Audio kept before `ready`."""
 METADATA_WITHIN: Final = 5.0
+"""After CloseStream, or after the last of the words that still come."""
+LAST_WORDS_WITHIN: Final = 30.0
+"""However many still come: as long as a replay."""
 COMMIT_WITHIN: Final = 10.0
 NORMAL_CLOSE: Final = 1000
 POLICY_CLOSE: Final = 1008
 """An upstream that closes with this would refuse the same audio again."""
-
-
-class Phase(Enum):
-    DIALLING = auto()
-    LIVE = auto()
-    REDIALLING = auto()
-    """The upstream was lost: audio is kept, and another one is sought."""
-    FINISHING = auto()
-    """CloseStream is sent: the last words and Metadata are awaited."""
-    CLOSING = auto()
-    """The ledger is to commit the end."""
-    OVER = auto()
-
-
-RUNNING: Final = (Phase.LIVE, Phase.REDIALLING)
 Duty = tuple[float, Callable[[float], None]]
 
 
@@ -51,14 +38,14 @@ class Session:
         self.id = opened.session_id
         self.options = options
         self.phase = Phase.DIALLING
-        self.reason = Reason.INTERNAL
-        """Why it ends; of use from FINISHING on."""
         audio = options.audio
         self.meter = Meter(audio.bytes_per_second, audio.block, options.micro, opened.grant, now, now + GRANT_SECONDS)
         self._actions: list[ev.Action] = []
         self._client = Audience(self._actions, opened.seconds_remaining, now)
         self._upstream = Uplink(self._actions, audio, options.channels_billed, self.meter, self.id.int)
         self._funding = Funding(self.id, self.meter, now)
+        self._flow = Flow(self._actions, self._client, self._upstream, self._funding, self.meter, audio)
+        self._parting = Parting(self._actions, self.id, options, self._client)
         self.admit = self.meter.admit
         self.record = self._upstream.tape.record
         """To be given each frame that was admitted."""
@@ -66,10 +53,14 @@ class Session:
         self._waited_at = now
         """When the client's last audio came that had to wait."""
         self._stop_queued = False
-        self._ready = False
         self._phase_since = now
-        self._close_code = REASON_CLOSE_CODES[self.reason]
-        self._bill = Bill(0, 0)
+        self._words_until = now
+        """While FINISHING: how long the last words and Metadata are awaited."""
+
+    @property
+    def reason(self) -> Reason:
+        """Why it ends; of use from FINISHING on."""
+        return self._parting.reason
 
     def start(self) -> list[ev.Action]:
         """What to do first."""
@@ -89,7 +80,7 @@ class Session:
             case Phase.LIVE | Phase.REDIALLING:
                 return min(at for at, _ in self._duties())
             case Phase.FINISHING:
-                return self._phase_since + METADATA_WITHIN
+                return self._words_until
             case Phase.CLOSING if not self._client.dismissed:
                 return self._phase_since + COMMIT_WITHIN
             case _:
@@ -138,7 +129,7 @@ class Session:
                 self._funding.nudged = True
                 self._steer(now)
             case ev.Drained():
-                self._end(Reason.SERVICE_RESTART, now, None if self._ready else endings.DRAINING)
+                self._end(Reason.SERVICE_RESTART, now, None if self._parting.began else endings.DRAINING)
             case ev.Broke():
                 self._end(Reason.INTERNAL, now)
             case ev.TimePassed():
@@ -168,7 +159,10 @@ class Session:
             case wire.Finalize() | wire.Stop():
                 self._stop_queued = isinstance(message, wire.Stop)
                 self._upstream.tape.mark(message)
-                self._pump(now)
+                if self.phase is Phase.REDIALLING and self._needless:
+                    self._end(Reason.CLIENT_STOP, now)
+                else:
+                    self._pump(now)
 
     @property
     def _listening(self) -> bool:
@@ -182,18 +176,18 @@ class Session:
     # The upstream
 
     def _upstream_opened(self, request_id: str | None, now: float) -> None:
-        if self.phase not in (Phase.DIALLING, Phase.REDIALLING):
+        if self.phase not in (Phase.DIALLING, Phase.REDIALLING) or not self._upstream.wanted:
             return
         self.phase, self._phase_since = Phase.LIVE, now
         client_knows = self._upstream.opened(request_id, now)
-        if not self._ready:
+        if not self._parting.began:
             self._begin(now)
         elif client_knows:
             self._client.say(wire.UpstreamStatus("connected"))
         self._pump(now)
 
     def _begin(self, now: float) -> None:
-        self._ready = True
+        self._parting.began = True
         self.meter.last_audio = now
         self._client.pulse.heard(now)
         self._client.welcome(str(self.id))
@@ -202,7 +196,10 @@ class Session:
     def _upstream_spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> None:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
+        heard_ms = self._upstream.hearing.results_ms
         text = self._upstream.spoke(message, now)
+        if self._upstream.hearing.results_ms > heard_ms:
+            self._words_until = min(now + METADATA_WITHIN, self._phase_since + LAST_WORDS_WITHIN)
         if text is not None:
             interim = isinstance(message, deepgram.Results) and not message.is_final
             self._client.pass_on(text, optional=interim)
@@ -219,7 +216,7 @@ class Session:
     def _upstream_lost(self, code: int | None, now: float) -> None:
         self._upstream.lost()
         final = code == POLICY_CLOSE
-        if self.phase is Phase.LIVE and not final:
+        if self.phase in RUNNING and not final:
             self._seek(now)
         elif self.phase is not Phase.FINISHING:
             self._end(Reason.UPSTREAM_CLOSED, now)
@@ -232,7 +229,12 @@ class Session:
     @property
     def _owes_words(self) -> bool:
         """Whether a client that said `stop` waits for words that another upstream may find."""
-        return self.reason is Reason.CLIENT_STOP and len(self._upstream.tape) > 0
+        return self.reason is Reason.CLIENT_STOP and not self._client.gone and self._upstream.owes_words
+
+    @property
+    def _needless(self) -> bool:
+        """Whether another upstream would have nothing to find: the client said `stop`, and all is final."""
+        return self._stop_queued and not self._upstream.owes_words
 
     def _seek(self, now: float) -> None:
         """Another upstream is to hear again what was not final, and to go on from there."""
@@ -241,9 +243,9 @@ class Session:
         self._try_again(now)
 
     def _try_again(self, now: float) -> None:
-        if self._stop_queued and not self._upstream.tape.unsent:
+        if self._needless:
             self._end(Reason.CLIENT_STOP, now)
-        elif self._upstream.redial.lost(now):
+        elif self._upstream.unreached(now):
             self._steer(now)
         else:
             self._give_up(now)
@@ -252,10 +254,6 @@ class Session:
         self._upstream.hang_up()
         self._end(Reason.UPSTREAM_CLOSED, now)
 
-    def _dial(self, now: float) -> None:
-        self._upstream.redial.dialled()
-        self._upstream.dial()
-
     def _say_reconnecting(self, now: float) -> None:
         self._upstream.redial.told()
         self._client.say(wire.UpstreamStatus("reconnecting"))
@@ -263,45 +261,14 @@ class Session:
     # Audio and credit
 
     def _pump(self, now: float) -> None:
-        """Sends up what waits, in order, as far as the grant and the upstream allow."""
-        while self.phase is Phase.LIVE and not self._upstream.stalled:
-            match self._upstream.tape.due():
-                case wire.Finalize():
-                    self._upstream.send(deepgram.FINALIZE, now)
-                case wire.Stop():
-                    self._end(Reason.CLIENT_STOP, now)
-                case None:
-                    if not self._upstream.forward(now):
-                        break
-        self._steer(now)
+        """Sends up what may go."""
+        if self.phase is Phase.LIVE and self._flow.pump(now):
+            self._end(Reason.CLIENT_STOP, now)
+        else:
+            self._steer(now)
 
     def _steer(self, now: float) -> None:
-        """Decides whether to read on, and whether to settle."""
-        self._client.hold(self._full)
-        if self.phase not in RUNNING:
-            return
-        upstream = self._upstream
-        if self.phase is Phase.LIVE and not self._client.paused:
-            self.meter.open()
-        else:
-            self.meter.shut()
-        self._funding.need(self.phase is Phase.LIVE and upstream.tape.unsent > 0 and not upstream.stalled, now)
-        if self._funding.wanted(now):
-            self._actions.append(ev.Settle(self._funding.state(now)))
-
-    @property
-    def _full(self) -> bool:
-        """Whether no more of the client's audio can be taken now."""
-        tape = self._upstream.tape
-        match self.phase:
-            case Phase.DIALLING:
-                return tape.crowded or tape.unsent >= self.options.audio.bytes_in(EARLY_AUDIO_MS)
-            case Phase.LIVE:
-                return tape.waits or self._upstream.stalled
-            case Phase.REDIALLING:
-                return self._upstream.overfull
-            case _:
-                return False  # what it sends is ignored, but its leaving is seen
+        self._flow.steer(self.phase, now)
 
     def _settle_answered(self, answer: Settled, now: float) -> None:
         if self.phase not in RUNNING or not self.meter.asking or answer.number != self._funding.number:
@@ -334,10 +301,10 @@ class Session:
     def _time_passed(self, now: float) -> None:
         if self.phase in RUNNING:
             self._do_duties(now)
-        elif self.phase is Phase.FINISHING and now >= self._phase_since + METADATA_WITHIN:
+        elif self.phase is Phase.FINISHING and now >= self._words_until:
             self._close(now)
         elif self.phase is Phase.CLOSING and now >= self._phase_since + COMMIT_WITHIN:
-            self._tell(self._bill.total, self.reason, pending=True)
+            self._parting.pending()
 
     def _do_duties(self, now: float) -> None:
         phase = self.phase
@@ -367,7 +334,7 @@ class Session:
             duties += [
                 (redial.tell_at, self._say_reconnecting),
                 (redial.give_up_at, self._give_up),
-                (redial.dial_at, self._dial),
+                (redial.dial_at, lambda _: upstream.dial()),
             ]
         duties.append((None if self.meter.asking else funding.settle_at, self._steer))
         return [(at, act) for at, act in duties if at is not None]
@@ -392,62 +359,34 @@ class Session:
         if self.phase not in (Phase.DIALLING, *RUNNING):
             return
         heard = self.phase is Phase.LIVE and self._upstream.wanted
-        self._explain(reason, error)
+        self._parting.explain(reason, error)
         self.meter.shut()
         self.phase, self._phase_since = Phase.FINISHING, now
+        self._words_until = now + METADATA_WITHIN
         self._steer(now)
         if heard:
             self._upstream.send(deepgram.CLOSE_STREAM, now)
         else:
             self._close(now)
 
-    def _explain(self, reason: Reason, error: endings.ErrorSaid | None = None) -> None:
-        """Notes the reason, and says the error that goes with it."""
-        error = error or endings.ERRORS.get(reason)
-        if error is not None:
-            self._client.say(wire.Error(*error))
-        self.reason = reason
-        self._close_code = CLOSE_CODES[error[0]] if error else REASON_CLOSE_CODES[reason]
-
     def _close(self, now: float) -> None:
-        """Reckons the bill and has it booked. The client is dismissed when it is: by then its hold is free."""
+        """Has the bill booked. The client is dismissed when it is: by then its hold is free."""
         self._upstream.hang_up()
         self.phase, self._phase_since = Phase.CLOSING, now
-        hearing = self._upstream.hearing
-        heard = hearing.heard(self.meter.forwarded, fell_silent=self.reason is Reason.UPSTREAM_CLOSED)
-        self._bill = reckon(heard, self.options.audio, self.options.micro)
-        closing = Closing(
-            self.id,
-            self._funding.number + 1,
-            self._bill.total,
-            self.reason,
-            audio_ms=self._bill.audio_ms,
-            upstream_ms=hearing.reported_ms,
-            request_id=hearing.request_id,
-            ready=self._ready,
-        )
-        self._actions.append(ev.Close(closing))
+        self._parting.book(self._funding.number + 1, self.meter, self._upstream.hearing)
 
     def _close_committed(self, answer: Closed) -> None:
-        self._tell(answer.seconds_used, answer.reason)
+        self._parting.booked(answer.seconds_used, answer.reason)
         self._over()
 
     def _gone(self, answer: Settled, now: float) -> None:
-        """The ledger has ended the session already: nothing more is booked, its figures stand (money 16)."""
-        self._explain(answer.ending or Reason.LEASE_EXPIRED)
-        self._bill = Bill(answer.seconds_used, self.options.audio.milliseconds(self.meter.forwarded))
+        """The ledger has ended the session already."""
+        self._parting.explain(answer.ending or Reason.LEASE_EXPIRED)
         if self.phase is Phase.LIVE:
             self._upstream.send(deepgram.CLOSE_STREAM, now)
         self._upstream.hang_up()
-        self._tell(answer.seconds_used, self.reason)
+        self._parting.overtaken(answer.seconds_used, self.meter.forwarded)
         self._over()
-
-    def _tell(self, seconds_used: int, reason: Reason, *, pending: bool = False) -> None:
-        """The last message, and the close, once. A session that never became ready has no `session_end`."""
-        if self._ready:
-            audio_seconds = (self._bill.audio_ms + 50) // 100 / 10  # halves up, as the ledger has it
-            self._client.say(wire.SessionEnd(seconds_used, audio_seconds, reason, pending))
-        self._client.dismiss(self._close_code)
 
     def _over(self) -> None:
         self.meter.shut()

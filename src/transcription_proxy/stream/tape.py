@@ -91,8 +91,8 @@ class Tape:
             self._begin = until
 
     def bound(self, nbytes: int) -> None:
-        """Keeps about `nbytes` for a replay."""
-        self.forget(self.end - nbytes)
+        """Keeps about `nbytes` of what went up, beside what has not."""
+        self.forget(self.position - nbytes)
 
     def rewind(self) -> None:
         """All that is kept has to go up again, to another upstream; so has the last Finalize among it."""

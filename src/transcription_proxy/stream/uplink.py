@@ -13,6 +13,8 @@ from transcription_proxy.stream.tape import Tape
 
 REPLAY_MS: Final = 30_000
 """Audio kept for another upstream."""
+SHORTEST_WORD_MS: Final = 100
+"""No words come of less audio: finals rarely end with the very last sample."""
 PIECE: Final = 64 * 1024
 """Bytes that go up in one frame, of audio that waited."""
 KEEP_ALIVE_AFTER: Final = 4.0
@@ -40,6 +42,8 @@ class Uplink:
         """It is open, or being dialled."""
 
     def dial(self) -> None:
+        """Another one is sought."""
+        self.redial.dialled()
         self.wanted = True
         self._actions.append(ev.Dial())
 
@@ -50,7 +54,11 @@ class Uplink:
         self._pulse = Heartbeat(now)
         position = self.tape.position
         self.hearing.opened(request_id, position, self._audio.milliseconds(position), now)
-        return self.redial.opened(self._audio.milliseconds(self._meter.forwarded))
+        return self.redial.opened(self._audio.milliseconds(self._meter.forwarded), now)
+
+    def unreached(self, now: float) -> bool:
+        """It was lost, or could not be opened. Plans another try; False: enough was tried."""
+        return self.redial.lost(now, self._audio.milliseconds(self.tape.end))
 
     def lost(self) -> None:
         self.wanted = self.stalled = False
@@ -94,7 +102,7 @@ class Uplink:
             return captions.caption(message, hearing.shift_ms)
         repeated = hearing.repeats(message)
         hearing.said(message, position, self._audio.milliseconds(position), now)
-        self.redial.results(message.end_ms + hearing.shift_ms)
+        self.redial.results(hearing.results_ms)
         tape.forget(self._audio.bytes_in(hearing.final_ms))
         self.bound()
         return None if repeated else captions.caption(message, hearing.shift_ms)
@@ -102,6 +110,11 @@ class Uplink:
     def bound(self) -> None:
         """Keeps no more than REPLAY_MS of what went up."""
         self.tape.bound(self._replay_bytes)
+
+    @property
+    def owes_words(self) -> bool:
+        """Whether there is audio that is not final, or has not gone up."""
+        return len(self.tape) >= self._audio.bytes_in(SHORTEST_WORD_MS)
 
     @property
     def overfull(self) -> bool:

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
+from random import Random
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from transcription_proxy.metering import rates
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
-from transcription_proxy.stream.session import Phase, Session
+from transcription_proxy.stream.phase import Phase
+from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closed, Opened, Settled, Settlement
 
 ID: Final = UUID("5e55105e-0000-4000-8000-000000000001")
@@ -33,6 +35,8 @@ class Stage:
         self.actions: list[ev.Action] = self.session.start()
         self.sent = bytearray()
         """What went up, own silence included."""
+        self.heard = bytearray()
+        """What the present upstream heard of it."""
 
     # What the world does
 
@@ -40,16 +44,20 @@ class Stage:
         """Tells events, and what the ledger and the peers answer to what comes of them. All actions of it."""
         waiting, done = list(events), list[ev.Action]()
         while waiting:
-            for action in self.session.handle(waiting.pop(0), self.now):
+            event = waiting.pop(0)
+            if isinstance(event, ev.UpstreamOpened):
+                self.heard.clear()
+            for action in self.session.handle(event, self.now):
                 done.append(action)
-                self._see(action)
+                if isinstance(action, ev.SendAudio):
+                    self._go_up(action.data)
                 waiting += self._answers(action)
         self.actions += done
         return done
 
-    def _see(self, action: ev.Action) -> None:
-        if isinstance(action, ev.SendAudio):
-            self.sent += action.data
+    def _go_up(self, audio: bytes) -> None:
+        self.sent += audio
+        self.heard += audio
 
     def _answers(self, action: ev.Action) -> list[ev.Event]:
         match action:
@@ -79,7 +87,7 @@ class Stage:
         """One binary frame of the client."""
         if self.session.admit(len(data), self.now):
             self.session.record(data)
-            self.sent += data
+            self._go_up(data)
             return []
         return self.tell(ev.AudioArrived(data))
 
@@ -95,6 +103,21 @@ class Stage:
 
     def open(self, request_id: str | None = None) -> list[ev.Action]:
         return self.tell(ev.UpstreamOpened(request_id))
+
+    def lose(self, code: int | None = 1011) -> list[ev.Action]:
+        """The upstream closes."""
+        return self.tell(ev.UpstreamLost(code))
+
+    def dialled(self) -> list[ev.Action]:
+        """Lets time pass until it dials, or gives up."""
+        done = list[ev.Action]()
+        while ev.Dial() not in done and self.session.phase is Phase.REDIALLING:
+            done += self.wait(0.1)
+        return done
+
+    def redial(self) -> list[ev.Action]:
+        """Another upstream opens as soon as it is dialled, unless it gives up."""
+        return self.dialled() + self.open()
 
     def cannot_dial(self) -> list[ev.Action]:
         """No upstream is reached any more, until the session gives up."""
@@ -183,6 +206,11 @@ def live(*, grant: int = 45, **settings: Any) -> Stage:
     stage.open()
     stage.ledger = stage.generous
     return stage
+
+
+def noise(seconds: float) -> bytes:
+    """Default audio, no part of which is like another."""
+    return Random(1).randbytes(round(seconds * SECOND))
 
 
 def messages(actions: list[ev.Action]) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """A session's life: what the client hears, what goes up, what wakes it, and every way it ends."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.unit.stream.stage import (
@@ -14,7 +16,7 @@ from tests.unit.stream.stage import (
     texts,
 )
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream.session import Phase
+from transcription_proxy.stream.phase import Phase
 from transcription_proxy.values import Closed, Settlement
 from transcription_wire.codes import Reason
 
@@ -424,6 +426,31 @@ def test_a_stop_waits_5_s_for_metadata_and_bills_what_was_sent_without() -> None
     assert (closing.total, closing.audio_ms, closing.upstream_ms) == (3, 2300, None)
 
 
+def test_last_words_that_still_come_are_awaited_but_not_for_ever() -> None:
+    stage = live(grant=100)
+    stage.frame(bytes(8 * SECOND))
+    stage.say("stop")
+    stage.wait(4)
+    stage.tell(results("late", 0.0, 1.0))
+    stage.wait(4.9)
+    assert stage.session.phase is Phase.FINISHING
+    for count in range(8):
+        stage.tell(results("and later", 0.0, 1.1 + count * 0.5), results("", 0.0, 1.0))
+        stage.wait(4)
+    assert stage.only(ev.Close)
+
+
+def test_an_upstream_that_repeats_itself_is_not_awaited() -> None:
+    stage = live()
+    stage.stream(2)
+    stage.tell(results("two", 0.0, 2.0))
+    stage.say("stop")
+    for _ in range(3):
+        stage.wait(1.7)
+        stage.tell(results("two", 0.0, 2.0))
+    assert stage.session.phase is Phase.CLOSING
+
+
 @pytest.mark.parametrize(
     ("reported", "words", "total", "audio_ms"),
     [
@@ -632,3 +659,13 @@ def test_gone_without_a_stored_reason_is_lease_expired() -> None:
     stage.ledger = lambda s: stage.granted(s, 2, gone=True)
     stage.tell(ev.Nudged())
     assert stage.told("session_end")[0]["reason"] == "lease_expired"
+
+
+@pytest.mark.parametrize("make", [Stage, live])
+def test_a_timer_that_rings_too_early_does_nothing(make: Callable[[], Stage]) -> None:
+    stage = make()
+    assert stage.tell(ev.TimePassed()) == []
+    stage.say("stop")
+    assert stage.tell(ev.TimePassed()) == []
+    stage.tell(ev.ClientLost(), metadata(0.0))
+    assert stage.tell(ev.TimePassed()) == []

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.stream.stage import SECOND, Stage, live, messages
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream.session import Phase
+from transcription_proxy.stream.phase import Phase
 from transcription_proxy.values import Settlement
 from transcription_wire.codes import Reason
 

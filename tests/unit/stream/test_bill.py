@@ -1,0 +1,117 @@
+"""The final total: which figure for the audio counts, rounded up once (money 2-7)."""
+
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcription_proxy.metering.audio import AudioFormat
+from transcription_proxy.stream.bill import Bill, Heard, reckon
+
+AUDIO = AudioFormat()
+SECOND = AUDIO.bytes_per_second
+RATE_1 = 1_000_000
+
+
+def bill(seconds: float, micro: int = RATE_1, audio: AudioFormat = AUDIO, **known: Any) -> Bill:
+    """Of so much audio that was sent, in one connection that spoke and said no figure, unless told otherwise."""
+    heard: dict[str, Any] = {
+        "reported_ms": None,
+        "silence_ms": 0,
+        "spoke": True,
+        "results_ms": 0,
+        "fell_silent": False,
+        **known,
+    }
+    return reckon(Heard(forwarded=round(seconds * audio.bytes_per_second), **heard), audio, micro)
+
+
+def test_no_audio_costs_nothing() -> None:
+    assert bill(0) == bill(0, reported_ms=5000) == Bill(0, 0)
+
+
+def test_what_was_sent_is_billed_where_nothing_was_reported() -> None:
+    assert bill(2.3) == Bill(3, 2300)
+    assert bill(2) == Bill(2, 2000)
+
+
+def test_a_single_byte_is_a_credit() -> None:
+    assert reckon(Heard(1, None, 0, False, 0, False), AUDIO, RATE_1) == Bill(1, 0)
+
+
+@pytest.mark.parametrize(("reported_ms", "expected"), [(1900, Bill(2, 1900)), (2000, Bill(2, 2000)), (1, Bill(1, 1))])
+def test_what_was_reported_is_billed(reported_ms: int, expected: Bill) -> None:
+    assert bill(2.3, reported_ms=reported_ms) == expected
+
+
+@pytest.mark.parametrize("reported_ms", [2300, 2301, 9_999_999])
+def test_never_more_than_what_was_sent(reported_ms: int) -> None:
+    assert bill(2.3, reported_ms=reported_ms) == Bill(3, 2300)
+
+
+def test_own_silence_is_taken_off_what_was_reported() -> None:
+    assert bill(3, reported_ms=2100, silence_ms=100) == Bill(2, 2000)
+    assert bill(3, reported_ms=50, silence_ms=100) == Bill(0, 0)
+
+
+def test_nothing_reported_although_there_were_words_is_not_believed() -> None:
+    assert bill(2.3, reported_ms=0, spoke=True) == Bill(3, 2300)
+    assert bill(2.3, reported_ms=0, spoke=False) == Bill(0, 0)
+
+
+def test_what_an_upstream_heard_in_silence_is_billed_5_s_at_most() -> None:
+    assert bill(30, results_ms=10_000, fell_silent=True) == Bill(15, 15_000)
+    assert bill(12, results_ms=10_000, fell_silent=True) == Bill(12, 12_000)
+    assert bill(30, results_ms=10_000, fell_silent=False) == Bill(30, 30_000)
+
+
+@pytest.mark.parametrize(("reported_ms", "seconds"), [(12_000, 12), (20_000, 15)])
+def test_the_lower_of_both_limits_counts(reported_ms: int, seconds: int) -> None:
+    known: dict[str, Any] = {"results_ms": 10_000, "fell_silent": True, "reported_ms": reported_ms}
+    assert bill(30, **known) == Bill(seconds, seconds * 1000)
+
+
+def test_it_is_rounded_up_once_and_exactly() -> None:
+    assert bill(50, 1_100_000).total == 55
+    assert bill(50, 1_100_000, reported_ms=50_000).total == 55
+    assert bill(50.001, 1_100_000).total == 56
+    assert bill(33.4, 1_200_000).total == 41
+
+
+@given(
+    forwarded=st.integers(0, 10**9),
+    micro=st.integers(1, 8_000_000_000),
+    audio=st.builds(
+        AudioFormat,
+        st.sampled_from(["linear16", "linear32", "mulaw", "alaw"]),
+        st.integers(8000, 48_000),
+        st.integers(1, 8),
+    ),
+    reported_ms=st.none() | st.integers(0, 10**7),
+    silence_ms=st.sampled_from([0, 100]),
+    spoke=st.booleans(),
+    results_ms=st.integers(0, 10**7),
+    fell_silent=st.booleans(),
+)
+def test_it_is_the_ceiling_of_rate_times_audio_by_exact_arithmetic(
+    forwarded: int,
+    micro: int,
+    audio: AudioFormat,
+    reported_ms: int | None,
+    silence_ms: int,
+    spoke: bool,
+    results_ms: int,
+    fell_silent: bool,
+) -> None:
+    seconds = sent = Fraction(forwarded, audio.bytes_per_second)
+    if reported_ms is not None and not (reported_ms == 0 and spoke):
+        seconds = min(seconds, max(Fraction(0), Fraction(reported_ms - silence_ms, 1000)))
+    if fell_silent:
+        seconds = min(seconds, Fraction(results_ms, 1000) + 5)
+    made = reckon(Heard(forwarded, reported_ms, silence_ms, spoke, results_ms, fell_silent), audio, micro)
+    assert made.total == ceil(Fraction(micro, 1_000_000) * seconds)
+    assert abs(Fraction(made.audio_ms, 1000) - seconds) <= Fraction(1, 2000)
+    assert made.total <= ceil(Fraction(micro, 1_000_000) * sent)

@@ -1,0 +1,97 @@
+"""Deepgram's dialect: what is understood of theirs, and what is nonsense without harm."""
+
+import json
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transcription_proxy.stream import deepgram
+
+
+def test_results_as_deepgram_sends_them_are_understood() -> None:
+    message = deepgram.parse(
+        b'{"type":"Results","channel_index":[0,1],"duration":1.98,"start":5.99,"is_final":true,"speech_final":true,'
+        b'"from_finalize":false,"channel":{"alternatives":[{"transcript":"tell me more","confidence":0.99,'
+        b'"languages":["en"],"words":[{"word":"tell","start":6.07,"end":6.31,"punctuated_word":"Tell"}]}]},'
+        b'"metadata":{"request_id":"r","model_uuid":"m"},"entities":[]}'
+    )
+    assert isinstance(message, deepgram.Results)
+    assert (message.text, message.is_final, message.speech_final) == ("tell me more", True, True)
+    assert (message.start, message.duration, message.end_ms) == (5.99, 1.98, 7970)
+    assert message.channel.alternatives[0].words[0]["punctuated_word"] == "Tell"
+
+
+def test_the_other_messages_are_understood() -> None:
+    metadata = b'{"type":"Metadata","transaction_key":"deprecated","request_id":"r","duration":25.93,"channels":1}'
+    assert deepgram.parse(metadata) == deepgram.Metadata(duration=25.93, request_id="r")
+    started = b'{"type":"SpeechStarted","channel":[0,1],"timestamp":9.54}'
+    assert deepgram.parse(started) == deepgram.SpeechStarted(9.54)
+    ended = memoryview(b'{"type":"UtteranceEnd","channel":[0,1],"last_word_end":2.395}')
+    assert deepgram.parse(ended) == deepgram.UtteranceEnd(2.395)
+
+
+def test_what_is_missing_has_a_harmless_default() -> None:
+    message = deepgram.parse(b'{"type":"Results"}')
+    assert isinstance(message, deepgram.Results)
+    assert (message.text, message.end_ms, message.is_final, message.channel_index) == ("", 0, False, [])
+    assert deepgram.parse(b'{"type":"Metadata"}') == deepgram.Metadata(None, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"hello", b"[]", b"{}", b'{"type":"ConfigureSuccess"}', b'{"type":"Error","variant":"SchemaError"}',
+        b'{"type":"Results","start":"soon"}', b'{"type":"Results","channel":[]}', b'{"type":"Metadata","duration":{}}',
+        b"\xff\xfe", b'{"type":"\xff"}', b"[" * 100_000, b'{"type":"Results","channel":' + b'{"x":' * 100_000,
+    ],
+)  # fmt: skip
+def test_anything_else_is_unknown_and_raises_nothing(text: bytes) -> None:
+    assert deepgram.parse(text) == deepgram.Unknown()
+
+
+@given(st.binary(max_size=60) | st.recursive(st.none() | st.floats() | st.text(max_size=5), st.lists).map(
+    lambda value: json.dumps({"type": "Results", "start": value}).encode()
+))  # fmt: skip
+def test_no_bytes_at_all_raise(text: bytes) -> None:
+    message = deepgram.parse(text)
+    assert not isinstance(message, deepgram.Results) or message.end_ms >= 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, 0), (0.0004, 0), (0.0006, 1), (1.9996, 2000), (25.93, 25930), (7, 7000),
+        (None, None), (-0.001, None), (float("nan"), None), (float("inf"), None), (-float("inf"), None), (1e18, None),
+    ],
+)  # fmt: skip
+def test_times_are_rounded_to_milliseconds_and_nonsense_is_none(seconds: float | None, expected: int | None) -> None:
+    assert deepgram.milliseconds(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "duration", "end_ms"), [(-1.0, 2.0, 2000), (1.0, -2.0, 1000), (1e300, 1.5, 1500), (1.0004, 1.0004, 2000)]
+)
+def test_a_time_that_makes_no_sense_counts_as_nothing(start: float, duration: float, end_ms: int) -> None:
+    assert deepgram.Results(start=start, duration=duration).end_ms == end_ms
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (deepgram.KEEP_ALIVE, "KeepAlive"),
+        (deepgram.FINALIZE, "Finalize"),
+        (deepgram.CLOSE_STREAM, "CloseStream"),
+    ],
+)
+def test_our_control_messages_are_theirs(text: bytes, kind: str) -> None:
+    assert json.loads(text) == {"type": kind}
+
+
+def test_the_request_has_the_options_in_order_repeated_and_encoded_and_a_tag() -> None:
+    query = (("model", "nova-2"), ("keyterm", "a b"), ("keyterm", "c&d=é"), ("endpointing", "false"))
+    url = urlsplit(deepgram.request_target("wss://api.example.com", query, "session-1"))
+    assert (url.scheme, url.netloc, url.path) == ("wss", "api.example.com", "/v1/listen")
+    assert parse_qsl(url.query) == [*query, ("tag", "session-1")]
+    assert "a%20b" in url.query

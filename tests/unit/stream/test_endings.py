@@ -1,0 +1,77 @@
+"""What a client is told at the end: the error that goes with a reason, or with a refusal of the upstream."""
+
+import pytest
+
+from transcription_proxy.stream import endings
+from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode, Reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (Reason.INSUFFICIENT_CREDITS, "insufficient_credits"),
+        (Reason.UPSTREAM_CLOSED, "upstream_closed"),
+        (Reason.SERVICE_RESTART, "service_restart"),
+        (Reason.DATABASE_AWAY, "service_unavailable"),
+        (Reason.LEASE_EXPIRED, "internal"),
+        (Reason.INTERNAL, "internal"),
+    ],
+)
+def test_reasons_that_are_no_wish_of_the_client_have_an_error(reason: Reason, code: str) -> None:
+    said, sentence = endings.ERRORS[reason]
+    assert said == code
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - set(endings.ERRORS)))
+def test_the_other_reasons_end_without_one(reason: Reason) -> None:
+    assert reason in {
+        "client_stop", "client_gone", "replaced", "ended_by_user", "ended_by_operator", "idle", "too_slow",
+        "bad_messages",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", sorted(endings.ERRORS))
+def test_the_close_code_of_a_reason_is_that_of_its_error(reason: Reason) -> None:
+    assert CLOSE_CODES[endings.ERRORS[reason][0]] == REASON_CLOSE_CODES[reason]
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "close"),
+    [
+        (endings.DRAINING, "service_unavailable", 1013),
+        (endings.BLOCKED, "unauthorized", 4401),
+        (endings.TOO_BIG, "message_too_big", 1009),
+        (endings.TOO_MANY_BAD, "bad_message", 1008),
+    ],
+)
+def test_special_ends_have_an_error_and_a_close_code_of_their_own(
+    said: endings.ErrorSaid, code: str, close: int
+) -> None:
+    assert said[0] == code
+    assert CLOSE_CODES[said[0]] == close
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, ErrorCode.INVALID_CONFIG),
+        (429, ErrorCode.BUSY),
+        (401, ErrorCode.UPSTREAM_UNAVAILABLE),
+        (402, ErrorCode.UPSTREAM_UNAVAILABLE),
+        (403, ErrorCode.UPSTREAM_UNAVAILABLE),
+        (404, ErrorCode.UPSTREAM_UNAVAILABLE),
+        (500, ErrorCode.UPSTREAM_UNAVAILABLE),
+        (503, ErrorCode.UPSTREAM_UNAVAILABLE),
+        (None, ErrorCode.UPSTREAM_UNAVAILABLE),
+    ],
+)
+def test_a_refusal_is_told_by_what_can_be_done_about_it(status: int | None, code: ErrorCode) -> None:
+    assert endings.refusal(status, "")[0] is code
+
+
+def test_the_upstreams_own_sentence_is_passed_on_only_where_it_is_about_the_config() -> None:
+    assert endings.refusal(400, "No such model.")[1] == "The speech engine refused these settings: No such model."
+    assert endings.refusal(400, "")[1] == "The speech engine refused these settings."
+    for status in (401, 402, 403, 429, 500, None):
+        assert "secret" not in endings.refusal(status, "secret key")[1]

@@ -1,0 +1,243 @@
+"""What the upstream heard and said, in the session's own time."""
+
+import json
+from typing import Any
+
+import pytest
+
+from transcription_proxy.stream import deepgram
+from transcription_proxy.stream.bill import Heard
+from transcription_proxy.stream.hearing import Hearing
+
+RATE = 1000
+"""Bytes a second, so that a byte is a millisecond."""
+
+
+def hearing(channels: int = 1) -> Hearing:
+    """One whose first connection opened at 0 s, with the first byte."""
+    new = Hearing(channels)
+    new.opened("request-1", 0, 0, 0.0)
+    return new
+
+
+def results(start: float, duration: float, text: str = "", **more: Any) -> deepgram.Results:
+    alternatives = {"alternatives": [{"transcript": text}]}
+    message = {"type": "Results", "start": start, "duration": duration, "channel": alternatives}
+    parsed = deepgram.parse(json.dumps({**message, **more}).encode())
+    assert isinstance(parsed, deepgram.Results)
+    return parsed
+
+
+def final(start: float, duration: float, channel: int = 0, channels: int = 1) -> deepgram.Results:
+    return results(start, duration, "words", is_final=True, channel_index=[channel, channels])
+
+
+def say(to: Hearing, message: deepgram.Message | deepgram.Unknown, sent_ms: int, now: float = 0.0) -> None:
+    """The upstream says it, when so much audio has gone up."""
+    to.said(message, sent_ms * RATE // 1000, sent_ms, now)
+
+
+# Times
+
+
+def test_the_first_connection_has_the_time_of_the_session() -> None:
+    assert hearing().shift_ms == 0
+
+
+def test_own_silence_is_taken_off_the_time_of_its_connection() -> None:
+    heard = hearing()
+    heard.silence_ms = 100
+    assert heard.shift_ms == -100
+    say(heard, final(0.0, 2.1), 5000)
+    assert (heard.final_ms, heard.results_ms) == (2000, 2000)
+
+
+def test_a_later_connection_goes_on_where_its_audio_begins() -> None:
+    heard = hearing()
+    heard.silence_ms = 100
+    heard.opened("request-2", 7000, 7000, 20.0)
+    assert (heard.shift_ms, heard.silence_ms, heard.connections, heard.request_id) == (7000, 0, 2, "request-2")
+    heard.silence_ms = 100
+    say(heard, final(0.0, 1.1), 9000)
+    assert heard.final_ms == 8000
+
+
+def test_what_was_never_sent_cannot_be_final() -> None:
+    heard = hearing()
+    say(heard, final(0.0, 60.0), 5000)
+    assert (heard.final_ms, heard.results_ms) == (5000, 5000)
+
+
+def test_only_final_results_make_audio_final() -> None:
+    heard = hearing()
+    say(heard, results(0.0, 3.0, "interim"), 5000)
+    assert (heard.final_ms, heard.results_ms) == (0, 3000)
+
+
+def test_what_is_final_stays_so() -> None:
+    heard = hearing()
+    say(heard, final(0.0, 3.0), 5000)
+    say(heard, final(1.0, 0.5), 5000)
+    assert (heard.final_ms, heard.results_ms) == (3000, 3000)
+
+
+def test_audio_is_final_when_it_is_so_on_all_channels() -> None:
+    heard = hearing(channels=2)
+    say(heard, final(0.0, 3.0, 0, 2), 5000)
+    assert heard.final_ms == 0
+    say(heard, final(0.0, 2.0, 1, 2), 5000)
+    assert heard.final_ms == 2000
+
+
+@pytest.mark.parametrize("index", [[], [7, 8], [-1, 2], [1, 2]])
+def test_an_odd_channel_counts_as_the_first(index: list[int]) -> None:
+    heard = hearing(channels=1)
+    say(heard, results(0.0, 3.0, "words", is_final=True, channel_index=index), 5000)
+    assert heard.final_ms == 3000
+
+
+# Repetition
+
+
+def test_words_of_the_first_connection_are_never_a_repetition() -> None:
+    heard = hearing()
+    say(heard, final(0.0, 3.0), 5000)
+    assert not heard.repeats(final(0.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("start", "duration", "repeated"),
+    [(0.0, 1.0, True), (1.0, 1.9, True), (1.0, 2.0, False), (2.0, 1.0, False), (0.0, 0.0, True), (2.0, 0.0, False)],
+)
+def test_a_replay_repeats_what_lies_mostly_before_the_last_final(start: float, duration: float, repeated: bool) -> None:
+    heard = hearing()
+    say(heard, final(0.0, 3.0), 5000)
+    heard.opened("request-2", 1000, 1000, 10.0)
+    assert heard.repeats(final(start, duration)) is repeated
+    assert heard.repeats(results(start, duration, "interim")) is repeated
+
+
+def test_each_channel_has_its_own_last_final() -> None:
+    heard = hearing(channels=2)
+    say(heard, final(0.0, 4.0, 0, 2), 5000)
+    say(heard, final(0.0, 2.0, 1, 2), 5000)
+    heard.opened("request-2", 2000, 2000, 10.0)
+    assert heard.repeats(final(0.0, 2.0, 0, 2))
+    assert not heard.repeats(final(0.0, 2.0, 1, 2))
+
+
+def test_a_duration_that_makes_no_sense_counts_as_none() -> None:
+    heard = hearing()
+    say(heard, final(0.0, 3.0), 5000)
+    heard.opened("request-2", 3000, 3000, 10.0)
+    assert not heard.repeats(final(0.0, -5.0))
+
+
+# Own silence
+
+
+def test_a_connection_is_untouched_until_it_is_sent_something() -> None:
+    heard = hearing()
+    assert heard.untouched(0)
+    assert not heard.untouched(1)
+    heard.silence_ms = 100
+    assert not heard.untouched(0)
+    heard.opened("request-2", 4000, 4000, 10.0)
+    assert heard.untouched(4000)
+    assert not heard.untouched(4001)
+
+
+# The watchdog
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds", "stalled"), [(15_000, 15.0, True), (14_999, 15.0, False), (15_000, 14.9, False)]
+)
+def test_it_has_stalled_after_15_s_of_audio_and_15_s_of_time_without_a_message(
+    sent: int, seconds: float, stalled: bool
+) -> None:
+    assert hearing().stalled(sent, RATE, seconds) is stalled
+
+
+@pytest.mark.parametrize("message", [deepgram.Unknown(), results(0.0, 1.0), deepgram.SpeechStarted(1.0)])
+def test_any_message_is_a_sign_of_life(message: deepgram.Message | deepgram.Unknown) -> None:
+    heard = hearing()
+    say(heard, message, 10_000, 10.0)
+    assert heard.look_at == 25.0
+    assert not heard.stalled(24_999, RATE, 25.0)
+    assert heard.stalled(25_000, RATE, 25.0)
+
+
+def test_the_watchdog_begins_anew_with_a_connection_and_counts_the_replay() -> None:
+    heard = hearing()
+    heard.opened("request-2", 5000, 5000, 100.0)
+    assert heard.look_at == 115.0
+    assert not heard.stalled(19_999, RATE, 115.0)
+    assert heard.stalled(20_000, RATE, 115.0)
+
+
+def test_it_looks_again_after_a_second() -> None:
+    heard = hearing()
+    assert heard.look_at == 15.0
+    heard.stalled(0, RATE, 15.0)
+    assert heard.look_at == 16.0
+
+
+# For the bill
+
+
+def test_one_connection_is_billed_by_its_metadata() -> None:
+    heard = hearing()
+    heard.silence_ms = 100
+    say(heard, final(0.1, 2.0), 5000)
+    say(heard, deepgram.Metadata(duration=4.2004, request_id="request-9"), 5000)
+    assert heard.heard(5000, fell_silent=False) == Heard(
+        forwarded=5000, reported_ms=4200, silence_ms=100, spoke=True, results_ms=2000, fell_silent=False
+    )
+    assert heard.request_id == "request-9"
+
+
+def test_metadata_without_a_request_id_keeps_the_one_of_the_handshake() -> None:
+    heard = hearing()
+    say(heard, deepgram.Metadata(duration=1.0), 5000)
+    assert heard.request_id == "request-1"
+
+
+def test_metadata_before_other_words_was_not_the_closing_one() -> None:
+    heard = hearing()
+    say(heard, deepgram.Metadata(duration=1.0), 5000)
+    say(heard, results(0.0, 1.0), 5000)
+    assert heard.reported_ms is None
+
+
+def test_several_connections_are_billed_by_what_was_sent() -> None:
+    heard = hearing()
+    heard.opened("request-2", 0, 0, 10.0)
+    say(heard, deepgram.Metadata(duration=4.0), 5000)
+    assert heard.reported_ms == 4000
+    assert heard.heard(5000, fell_silent=False).reported_ms is None
+
+
+def test_results_without_words_do_not_count_as_spoken() -> None:
+    heard = hearing()
+    say(heard, results(0.0, 1.0, ""), 5000)
+    assert not heard.heard(5000, fell_silent=False).spoke
+    say(heard, results(0.0, 1.0, "hi"), 5000)
+    say(heard, results(1.0, 1.0, ""), 5000)
+    assert heard.heard(5000, fell_silent=False).spoke
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_its_silence_counts_only_where_that_ends_the_session(counts: bool) -> None:
+    heard = hearing()
+    heard.fell_silent = True
+    assert heard.heard(5000, fell_silent=counts).fell_silent is counts
+
+
+def test_an_upstream_that_speaks_again_is_no_longer_silent() -> None:
+    heard = hearing()
+    heard.fell_silent = True
+    say(heard, deepgram.Unknown(), 5000)
+    assert heard.fell_silent
+    say(heard, results(0.0, 1.0), 5000)
+    assert not heard.fell_silent

@@ -1,0 +1,148 @@
+"""The end of a session: its reason, its error and close code, its bill, and the last message."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from transcription_proxy.metering import rates
+from transcription_proxy.metering.meter import Meter
+from transcription_proxy.stream import deepgram, endings, options
+from transcription_proxy.stream import events as ev
+from transcription_proxy.stream.audience import Audience
+from transcription_proxy.stream.hearing import Hearing
+from transcription_proxy.stream.parting import Parting
+from transcription_proxy.values import Closing
+from transcription_wire.codes import Reason
+
+ID = UUID(int=7)
+OPTIONS = options.read(None, rates.load())
+SECOND = OPTIONS.audio.bytes_per_second
+
+
+class Farewell:
+    """A parting after some seconds of audio, which one upstream heard."""
+
+    def __init__(self, seconds: float = 2.3, began: bool = True) -> None:
+        self.actions: list[ev.Action] = []
+        self.client = Audience(self.actions, 1000, 0.0)
+        self.parting = Parting(self.actions, ID, OPTIONS, self.client)
+        self.parting.began = began
+        self.meter = Meter(SECOND, 2, 1_000_000, 1000, 0.0, 45.0)
+        self.meter.take(round(seconds * SECOND), 0.0)
+        self.hearing = Hearing(1)
+        self.hearing.opened("request-1", 0, 0, 0.0)
+
+    def book(self) -> Closing:
+        self.parting.book(5, self.meter, self.hearing)
+        action = self.actions.pop()
+        assert isinstance(action, ev.Close)
+        return action.closing
+
+    def metadata(self, duration: float) -> None:
+        self.hearing.said(deepgram.Metadata(duration=duration), self.meter.forwarded, 0, 0.0)
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        return [json.loads(action.text) for action in self.actions if isinstance(action, ev.SendClient)]
+
+
+def test_without_any_reason_it_is_our_own_fault() -> None:
+    assert Farewell().parting.reason is Reason.INTERNAL
+
+
+@pytest.mark.parametrize(
+    ("reason", "error", "said", "close"),
+    [
+        (Reason.CLIENT_STOP, None, None, 1000),
+        (Reason.REPLACED, None, None, 4409),
+        (Reason.TOO_SLOW, None, None, 1008),
+        (Reason.UPSTREAM_CLOSED, None, "upstream_closed", 1011),
+        (Reason.SERVICE_RESTART, None, "service_restart", 1012),
+        (Reason.SERVICE_RESTART, endings.DRAINING, "service_unavailable", 1013),
+        (Reason.BAD_MESSAGES, endings.TOO_BIG, "message_too_big", 1009),
+        (Reason.ENDED_BY_OPERATOR, endings.BLOCKED, "unauthorized", 4401),
+    ],
+)
+def test_a_reason_or_its_own_error_decides_what_is_said_and_the_close_code(
+    reason: Reason, error: endings.ErrorSaid | None, said: str | None, close: int
+) -> None:
+    end = Farewell()
+    end.parting.explain(reason, error)
+    assert end.parting.reason is reason
+    assert [message["code"] for message in end.told] == [said] * (said is not None)
+    end.parting.booked(3, reason)
+    assert end.actions[-1] == ev.CloseClient(close)
+
+
+def test_what_was_sent_is_booked_under_the_next_number() -> None:
+    end = Farewell()
+    end.parting.explain(Reason.CLIENT_STOP)
+    assert end.book() == Closing(
+        ID, 5, 3, Reason.CLIENT_STOP, audio_ms=2300, upstream_ms=None, request_id="request-1", ready=True
+    )
+
+
+def test_what_the_upstream_reported_is_booked_beside_what_is_billed() -> None:
+    end = Farewell()
+    end.metadata(2.0)
+    assert (end.book().total, end.book().audio_ms, end.book().upstream_ms) == (2, 2000, 2000)
+    end.metadata(9.0)
+    assert (end.book().total, end.book().audio_ms, end.book().upstream_ms) == (3, 2300, 9000)
+
+
+@pytest.mark.parametrize(("reason", "total"), [(Reason.UPSTREAM_CLOSED, 5), (Reason.CLIENT_STOP, 8)])
+def test_silence_of_the_upstream_is_cheap_only_where_it_is_the_reason(reason: Reason, total: int) -> None:
+    end = Farewell(8)
+    end.hearing.fell_silent = True
+    end.parting.explain(reason)
+    assert end.book().total == total
+
+
+def test_the_last_message_has_what_the_ledger_holds_and_then_the_client_is_dismissed() -> None:
+    end = Farewell()
+    end.parting.explain(Reason.CLIENT_STOP)
+    end.book()
+    end.parting.booked(4, Reason.REPLACED)
+    assert end.told == [{"type": "session_end", "seconds_used": 4, "audio_seconds": 2.3, "reason": "replaced"}]
+    assert end.actions[1:] == [ev.CloseClient(1000)]
+
+
+def test_a_session_that_never_began_has_no_last_message() -> None:
+    end = Farewell(0, began=False)
+    end.parting.explain(Reason.CLIENT_GONE)
+    assert end.book().ready is False
+    end.parting.booked(0, Reason.CLIENT_GONE)
+    assert end.actions == [ev.CloseClient(1000)]
+
+
+def test_what_is_pending_is_told_as_such_and_not_told_again() -> None:
+    end = Farewell()
+    end.parting.explain(Reason.CLIENT_STOP)
+    end.book()
+    end.parting.pending()
+    end.parting.booked(3, Reason.CLIENT_STOP)
+    assert end.told == [
+        {"type": "session_end", "seconds_used": 3, "audio_seconds": 2.3, "reason": "client_stop", "pending": True}
+    ]
+    assert end.actions[1:] == [ev.CloseClient(1000)]
+
+
+def test_where_the_ledger_was_first_its_figures_are_told() -> None:
+    end = Farewell()
+    end.parting.explain(Reason.LEASE_EXPIRED)
+    end.parting.overtaken(2, end.meter.forwarded)
+    assert end.told[1] == {"type": "session_end", "seconds_used": 2, "audio_seconds": 2.3, "reason": "lease_expired"}
+    assert end.actions[-1] == ev.CloseClient(1011)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"), [(2249, 2.2), (2250, 2.3), (2350, 2.4), (2050, 2.1), (49, 0.0), (50, 0.1), (0, 0.0)]
+)
+def test_audio_seconds_have_one_decimal_halves_up(milliseconds: int, shown: float) -> None:
+    end = Farewell(3)
+    end.metadata(milliseconds / 1000)
+    end.book()
+    end.parting.booked(3, Reason.CLIENT_STOP)
+    assert end.told[0]["audio_seconds"] == shown

@@ -1,0 +1,164 @@
+"""How long a lost upstream is sought: five tries, twenty seconds, and afresh only after one that has proven itself."""
+
+import pytest
+
+from transcription_proxy.stream.redial import MOST_TRIES, PAUSES, TELL_AFTER, WITHIN, Redial
+
+NO_JITTER = 0
+MOST_JITTER = (1 << 128) - 1
+
+
+def failing(redial: Redial, now: float) -> list[float]:
+    """Every try fails at once: when each was made, until there are no more."""
+    dialled = list[float]()
+    while redial.lost(now, 0):
+        assert redial.dial_at is not None
+        now = redial.dial_at
+        redial.dialled()
+        dialled.append(now)
+    return dialled
+
+
+def test_nothing_is_planned_while_nothing_was_lost() -> None:
+    redial = Redial(1)
+    assert (redial.dial_at, redial.tell_at, redial.give_up_at) == (None, None, None)
+    assert redial.opened(0, 0.0) is False
+    redial.results(5000)
+    assert (redial.dial_at, redial.tell_at, redial.give_up_at) == (None, None, None)
+
+
+def test_the_first_try_is_made_at_once_and_each_later_one_waits_longer() -> None:
+    dialled = failing(Redial(NO_JITTER), 100.0)
+    assert dialled[0] == 100.1
+    pauses = [later - earlier for earlier, later in zip([100.0, *dialled], dialled, strict=False)]
+    assert pauses == pytest.approx(list(PAUSES))
+    assert pauses == sorted(pauses)
+
+
+def test_five_tries_are_made_within_the_twenty_seconds() -> None:
+    dialled = failing(Redial(NO_JITTER), 0.0)
+    assert len(dialled) == MOST_TRIES == 5
+    assert dialled[-1] < WITHIN
+
+
+def test_a_try_is_no_longer_planned_when_it_is_under_way() -> None:
+    redial = Redial(1)
+    redial.lost(0.0, 0)
+    redial.dialled()
+    assert redial.dial_at is None
+
+
+def test_jitter_takes_up_to_half_of_each_pause_away() -> None:
+    soonest = failing(Redial(MOST_JITTER), 0.0)
+    latest = failing(Redial(NO_JITTER), 0.0)
+    assert soonest == pytest.approx([at / 2 for at in latest])
+
+
+def test_sessions_that_lost_the_same_upstream_do_not_dial_together() -> None:
+    tries = [tuple(failing(Redial(seed), 0.0)) for seed in (0x1122334455, 0x5544332211, 0xA0B0C0D0E0)]
+    assert len({at for dialled in tries for at in dialled}) == 3 * MOST_TRIES
+
+
+def test_the_jitter_is_another_one_for_each_try() -> None:
+    dialled = failing(Redial(0x00_FF_00_FF_00), 0.0)
+    pauses = [later - earlier for earlier, later in zip([0.0, *dialled], dialled, strict=False)]
+    assert [round(pause / whole, 6) for pause, whole in zip(pauses, PAUSES, strict=True)] == [1, 0.5, 1, 0.5, 1]
+
+
+def test_it_gives_up_twenty_seconds_after_the_loss_however_few_the_tries() -> None:
+    redial = Redial(1)
+    redial.lost(100.0, 0)
+    assert redial.give_up_at == 120.0
+    redial.dialled()
+    assert redial.lost(119.9, 0)
+    redial.dialled()
+    assert not redial.lost(120.0, 0)
+
+
+def test_the_client_is_to_be_told_after_two_seconds_once_for_each_loss() -> None:
+    redial = Redial(1)
+    redial.lost(100.0, 0)
+    assert redial.tell_at == 100.0 + TELL_AFTER == 102.0
+    redial.lost(101.0, 0)
+    assert redial.tell_at == 102.0
+    redial.told()
+    assert redial.tell_at is None
+    assert redial.opened(0, 103.0) is True
+    assert redial.lost(103.0, 0)
+    assert redial.tell_at == 105.0
+
+
+def test_a_client_that_was_not_told_of_the_loss_is_not_told_of_its_end() -> None:
+    redial = Redial(1)
+    redial.lost(100.0, 0)
+    assert redial.opened(0, 101.0) is False
+    assert redial.tell_at is None
+
+
+def test_nothing_is_given_up_while_it_is_open() -> None:
+    redial = Redial(1)
+    redial.lost(100.0, 0)
+    redial.dialled()
+    redial.opened(5000, 101.0)
+    assert (redial.give_up_at, redial.tell_at, redial.dial_at) == (None, None, None)
+
+
+def test_results_beyond_the_replay_start_tries_and_clock_anew() -> None:
+    redial = Redial(NO_JITTER)
+    for start in (100.0, 200.0, 300.0):
+        assert redial.lost(start, 0)
+        assert redial.give_up_at == start + WITHIN
+        assert redial.dial_at == start + PAUSES[0]
+        redial.dialled()
+        redial.opened(5000, start + 1)
+        redial.results(5001)
+
+
+@pytest.mark.parametrize("heard_ms", [0, 4999, 5000])
+def test_results_of_the_replay_alone_prove_nothing(heard_ms: int) -> None:
+    redial = Redial(NO_JITTER)
+    redial.lost(100.0, 0)
+    redial.dialled()
+    redial.opened(5000, 101.0)
+    redial.results(heard_ms)
+    assert redial.lost(103.0, 0)
+    assert redial.give_up_at == 120.0
+    assert redial.dial_at == 103.0 + PAUSES[1]
+
+
+def test_an_upstream_that_opens_and_dies_every_three_seconds_is_not_fed_for_ever() -> None:
+    redial = Redial(NO_JITTER)
+    now, opened = 100.0, 0
+    while redial.lost(now, 0):
+        assert redial.dial_at is not None
+        redial.dialled()
+        opened += 1
+        redial.opened(opened * 3000, now)
+        redial.results(opened * 3000)
+        now += 3
+    assert opened == MOST_TRIES
+
+
+def muted(open_seconds: float, came_ms: int) -> Redial:
+    """Lost at 100 s; another one opened, had to hear 5 s again, and was lost in its turn."""
+    redial = Redial(NO_JITTER)
+    redial.lost(100.0, 5000)
+    redial.dialled()
+    redial.opened(5000, 101.0)
+    redial.lost(101.0 + open_seconds, came_ms)
+    return redial
+
+
+def test_one_that_stayed_for_long_with_a_muted_client_has_proven_itself() -> None:
+    assert muted(WITHIN, 5000).give_up_at == 101.0 + 2 * WITHIN
+
+
+@pytest.mark.parametrize(("open_seconds", "came_ms"), [(WITHIN - 1, 5000), (WITHIN - 1, 6000), (WITHIN, 5001)])
+def test_one_that_did_not_stay_or_had_audio_to_answer_has_not(open_seconds: float, came_ms: int) -> None:
+    assert muted(open_seconds, came_ms).give_up_at == 100.0 + WITHIN
+
+
+def test_one_that_could_not_be_opened_has_not_stayed() -> None:
+    redial = muted(WITHIN - 1, 5000)
+    redial.lost(500.0, 5000)
+    assert redial.give_up_at == 100.0 + WITHIN

@@ -1,0 +1,364 @@
+"""The upstream of a session: what goes up, what is heard again, and what of its words the client is told."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.stream.stage import SECOND, noise
+from transcription_proxy.metering.audio import AudioFormat
+from transcription_proxy.metering.meter import Meter
+from transcription_proxy.stream import deepgram
+from transcription_proxy.stream import events as ev
+from transcription_proxy.stream.uplink import PIECE, REPLAY_MS, Uplink
+from transcription_wire.messages import Finalize
+
+AUDIO = AudioFormat()
+
+
+class Line:
+    """An uplink with its meter, opened at 100 s; `grant` seconds are paid for."""
+
+    def __init__(self, grant: int = 1000, channels: int = 1, audio: AudioFormat = AUDIO) -> None:
+        self.actions: list[ev.Action] = []
+        self.meter = Meter(audio.bytes_per_second, audio.block, 1_000_000, grant, 100.0, 145.0)
+        self.uplink = Uplink(self.actions, audio, channels, self.meter, 0)
+        self.open(100.0)
+
+    def open(self, now: float) -> bool:
+        return self.uplink.opened("request", now)
+
+    def hear(self, audio: bytes, now: float = 100.0) -> None:
+        """Audio comes, goes up as far as it may, and is settled every second of it."""
+        for begin in range(0, len(audio), SECOND):
+            self.uplink.tape.append(audio[begin : begin + SECOND])
+            self.replay(now)
+            self.meter.ask()
+            self.meter.answered(self.meter.grant, self.meter.expires)
+
+    def lose(self, now: float = 100.0) -> None:
+        """This connection is gone, and another one hears what is kept."""
+        self.uplink.lost()
+        self.uplink.unreached(now)
+        self.uplink.tape.rewind()
+        self.uplink.dial()
+        self.open(now)
+
+    def replay(self, now: float = 100.0) -> bytes:
+        """What goes up of what waits."""
+        before = len(self.sent)
+        while self.uplink.forward(now):
+            pass
+        return self.sent[before:]
+
+    def say(self, text: str, start: float, duration: float, **more: Any) -> Any:
+        """The upstream says words; what the client is told."""
+        alternatives = {"alternatives": [{"transcript": text}]}
+        message = {"type": "Results", "start": start, "duration": duration, "channel": alternatives, **more}
+        return self.spoke(json.dumps(message).encode())
+
+    def spoke(self, text: bytes, now: float = 100.0) -> Any:
+        told = self.uplink.spoke(deepgram.parse(text), now)
+        return None if told is None else json.loads(told)
+
+    @property
+    def sent(self) -> bytes:
+        return b"".join(action.data for action in self.actions if isinstance(action, ev.SendAudio))
+
+
+# Opening and closing
+
+
+def test_it_is_wanted_from_the_start_and_hung_up_on_once() -> None:
+    line = Line()
+    assert line.uplink.wanted
+    line.uplink.stalled = True
+    line.uplink.hang_up()
+    line.uplink.hang_up()
+    assert line.actions == [ev.HangUp()]
+    assert not line.uplink.wanted
+    assert not line.uplink.stalled
+
+
+def test_one_that_is_lost_is_not_hung_up_on() -> None:
+    line = Line()
+    line.uplink.lost()
+    line.uplink.hang_up()
+    assert line.actions == []
+
+
+def test_one_that_is_dialled_is_wanted_and_can_be_hung_up_on() -> None:
+    line = Line()
+    line.uplink.lost()
+    line.uplink.dial()
+    line.uplink.hang_up()
+    assert line.actions == [ev.Dial(), ev.HangUp()]
+
+
+def test_it_says_whether_the_client_knows_that_it_was_away() -> None:
+    line = Line()
+    assert line.open(100.0) is False
+    line.uplink.unreached(101.0)
+    line.uplink.redial.told()
+    assert line.open(104.0) is True
+
+
+# What goes up
+
+
+def test_audio_goes_up_in_pieces_as_far_as_the_grant_covers_it() -> None:
+    line = Line(grant=3)
+    audio = noise(4)
+    line.uplink.tape.append(audio)
+    assert line.replay() == audio[: 3 * SECOND]
+    assert max(len(action.data) for action in line.actions if isinstance(action, ev.SendAudio)) == PIECE
+    assert line.uplink.tape.unsent == SECOND
+    assert line.meter.total == 3
+
+
+def test_nothing_waits_nothing_goes_up() -> None:
+    line = Line()
+    assert line.uplink.forward(100.0) is False
+    assert line.actions == []
+
+
+def test_a_replay_is_what_went_up_before_and_costs_nothing() -> None:
+    line = Line(grant=3)
+    audio = noise(3)
+    line.hear(audio)
+    line.lose()
+    assert line.replay() == audio
+    assert (line.meter.total, line.meter.forwarded) == (3, 3 * SECOND)
+
+
+def test_a_replay_needs_no_grant_but_what_comes_after_it_does() -> None:
+    line = Line(grant=3)
+    audio = noise(3.5)
+    line.hear(audio)
+    line.lose()
+    assert line.replay(now=1000.0) == audio[: 3 * SECOND]
+    assert line.uplink.tape.unsent == SECOND // 2
+    line.meter.regrant(4, 2000.0)
+    assert line.replay(now=1000.0) == audio[3 * SECOND :]
+
+
+def test_a_second_replay_in_the_middle_of_the_first_begins_it_again() -> None:
+    line = Line()
+    audio = noise(5)
+    line.hear(audio)
+    line.lose()
+    line.uplink.forward(100.0)
+    line.lose()
+    assert line.replay() == audio
+    assert line.meter.forwarded == 5 * SECOND
+
+
+# What is kept
+
+
+def test_what_is_final_is_not_heard_again() -> None:
+    line = Line()
+    audio = noise(5)
+    line.hear(audio)
+    line.say("one", 0.0, 2.0, is_final=True)
+    line.say("two", 2.0, 2.0)
+    line.lose()
+    assert line.replay() == audio[2 * SECOND :]
+
+
+def test_of_two_channels_the_one_that_is_behind_decides() -> None:
+    line = Line(channels=2, audio=AudioFormat(channels=2))
+    audio = noise(10)
+    line.hear(audio)
+    line.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2])
+    line.say("right", 0.0, 1.0, is_final=True, channel_index=[1, 2])
+    line.lose()
+    assert line.replay() == audio[2 * SECOND :]
+
+
+def test_thirty_seconds_are_kept_when_nothing_is_final() -> None:
+    line = Line()
+    audio = noise(40)
+    line.hear(audio)
+    line.uplink.bound()
+    assert len(line.uplink.tape) == 30 * SECOND == AUDIO.bytes_in(REPLAY_MS)
+    line.lose()
+    assert line.replay() == audio[10 * SECOND :]
+
+
+def test_words_that_are_not_final_keep_it_within_its_bound() -> None:
+    line = Line()
+    line.hear(noise(40))
+    line.say("interim", 39.0, 1.0)
+    assert len(line.uplink.tape) == 30 * SECOND
+
+
+def test_without_an_upstream_thirty_seconds_are_full() -> None:
+    line = Line()
+    line.hear(bytes(20 * SECOND))
+    line.uplink.lost()
+    line.uplink.tape.rewind()
+    line.uplink.tape.append(bytes(10 * SECOND - 2))
+    assert not line.uplink.overfull
+    line.uplink.tape.append(bytes(2))
+    assert line.uplink.overfull
+
+
+@pytest.mark.parametrize(("seconds", "owed"), [(0, False), (0.09, False), (0.1, True), (5, True)])
+def test_words_are_owed_while_audio_is_kept_that_is_long_enough_for_one(seconds: float, owed: bool) -> None:
+    line = Line()
+    line.hear(noise(2))
+    line.say("one", 0.0, 2.0, is_final=True)
+    assert not line.uplink.owes_words
+    line.hear(noise(seconds))
+    assert line.uplink.owes_words is owed
+
+
+def test_very_many_requests_are_full_too() -> None:
+    line = Line()
+    for _ in range(64):
+        line.uplink.tape.append(b"ab")
+        line.uplink.tape.mark(Finalize())
+    assert line.uplink.overfull
+
+
+# What the client is told
+
+
+def test_words_are_told_in_the_time_of_the_session() -> None:
+    line = Line()
+    line.hear(noise(5))
+    line.say("one", 0.0, 2.0, is_final=True)
+    line.lose()
+    line.replay()
+    told = line.say("two", 0.5, 1.5, is_final=True)
+    assert (told["text"], told["start"], told["duration"]) == ("two", 2.5, 1.5)
+    assert line.spoke(b'{"type":"SpeechStarted","timestamp":0.25}') == {"type": "speech_started", "start": 2.25}
+    assert line.spoke(b'{"type":"UtteranceEnd","last_word_end":1.0}') == {"type": "utterance_end", "last_word_end": 3.0}
+
+
+def test_final_words_are_told_once() -> None:
+    line = Line(channels=2, audio=AudioFormat(channels=2))
+    line.hear(noise(10))
+    assert line.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2])
+    line.lose()
+    line.replay()
+    assert line.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2]) is None
+    assert line.say("le", 0.0, 1.0, channel_index=[0, 2]) is None
+    assert line.say("right", 0.0, 4.0, is_final=True, channel_index=[1, 2])["text"] == "right"
+
+
+def test_a_message_that_is_no_caption_is_not_told_but_counts_as_a_sign_of_life() -> None:
+    line = Line()
+    assert line.spoke(b'{"type":"Metadata","duration":1.5,"request_id":"r"}', 104.0) is None
+    assert (line.uplink.hearing.reported_ms, line.uplink.hearing.request_id) == (1500, "r")
+    assert line.spoke(b"?", 104.0) is None
+    assert line.uplink.check_at == 114.0
+
+
+# Whether it has proven itself
+
+
+def test_only_words_beyond_the_replay_give_it_new_tries() -> None:
+    line = Line()
+    line.hear(noise(2))
+    line.lose(200.0)
+    line.replay()
+    line.say("again", 0.0, 2.0)
+    line.lose(203.0)
+    line.replay()
+    assert line.uplink.unreached(221.0) is False
+    line.open(221.0)
+    line.hear(noise(1))
+    line.say("new", 2.0, 0.5)
+    assert line.uplink.unreached(300.0) is True
+
+
+def test_an_upstream_that_claims_more_than_it_was_sent_proves_nothing() -> None:
+    line = Line()
+    line.hear(noise(2))
+    line.lose(200.0)
+    line.replay()
+    line.say("again", 0.0, 2.02)
+    line.uplink.unreached(210.0)
+    assert line.uplink.redial.give_up_at == 220.0
+
+
+# Keeping it alive
+
+
+def keep_alive(line: Line, now: float) -> list[ev.Action]:
+    line.actions.clear()
+    line.uplink.keep_alive(now)
+    return line.actions.copy()
+
+
+def test_an_upstream_without_any_audio_is_sent_own_silence_once() -> None:
+    line = Line()
+    assert line.uplink.keep_alive_at == 104.0
+    silence, alive = ev.SendAudio(bytes(SECOND // 10)), ev.SendUpstream(b'{"type":"KeepAlive"}')
+    assert keep_alive(line, 104.0) == [silence, alive]
+    assert line.uplink.keep_alive_at == 108.0
+    assert keep_alive(line, 108.0) == [alive]
+    assert line.meter.forwarded == 0
+    assert line.uplink.hearing.silence_ms == 100
+
+
+def test_the_next_one_is_sent_its_own() -> None:
+    line = Line()
+    line.hear(noise(1))
+    line.say("one", 0.0, 1.0, is_final=True)
+    assert len(keep_alive(line, 104.0)) == 1
+    line.lose(200.0)
+    assert line.uplink.keep_alive_at == 204.0
+    assert len(keep_alive(line, 204.0)) == 2
+    assert len(keep_alive(line, 208.0)) == 1
+
+
+def test_one_that_hears_a_replay_needs_no_silence() -> None:
+    line = Line()
+    line.hear(noise(1))
+    line.lose(200.0)
+    line.replay()
+    assert len(keep_alive(line, 204.0)) == 1
+
+
+def test_audio_and_text_both_keep_it_alive() -> None:
+    line = Line()
+    line.hear(noise(1), now=103.0)
+    assert line.uplink.keep_alive_at == 107.0
+    line.uplink.send(deepgram.FINALIZE, 105.0)
+    assert line.uplink.keep_alive_at == 109.0
+
+
+# Whether it is there
+
+
+def test_it_is_pinged_when_it_is_quiet_and_dead_when_it_stays_so() -> None:
+    line = Line()
+    assert line.uplink.check_at == 110.0
+    assert line.uplink.check(109.0)
+    assert line.actions == []
+    assert line.uplink.check(110.0)
+    assert line.actions == [ev.PingUpstream()]
+    assert not line.uplink.check(120.0)
+
+
+def test_a_pong_keeps_it_and_a_new_connection_has_a_pulse_of_its_own() -> None:
+    line = Line()
+    line.uplink.check(110.0)
+    line.uplink.ponged(111.0)
+    assert line.uplink.check(120.0)
+    line.lose(200.0)
+    assert line.uplink.check_at == 210.0
+
+
+@pytest.mark.parametrize(("seconds", "fine"), [(15, False), (14.5, True)])
+def test_one_that_hears_and_says_nothing_is_given_up_though_it_pongs(seconds: float, fine: bool) -> None:
+    line = Line()
+    line.hear(noise(seconds))
+    for now in (105.0, 112.0):
+        line.uplink.ponged(now)
+    assert line.uplink.check_at == 115.0
+    assert line.uplink.check(114.9)
+    assert line.uplink.check(115.0) is fine
