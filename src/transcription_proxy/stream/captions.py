@@ -1,5 +1,6 @@
 """Our caption protocol: the client's messages in, our JSON out (contract 4)."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -25,49 +26,64 @@ def parse(text: bytes) -> wire.ClientMessage:
         raise BadMessage("send JSON with a type of auth, keepalive, finalize or stop") from error
 
 
-def caption(message: deepgram.Message | deepgram.Unknown, shift_ms: int) -> bytes | None:
-    """Our form of an upstream's message, None when there is nothing to say. `shift_ms` is added to its times."""
-    shift = shift_ms / 1000
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Turns an upstream's times, which begin anew with each connection, into those of the session."""
+
+    shift_ms: int = 0
+    """What is added to them."""
+    begin_ms: int = 0
+    """Where the connection begins: nothing that it says is of before. What it heard earlier is our own silence."""
+
+    @property
+    def same(self) -> bool:
+        """Whether the session's times are the connection's."""
+        return self.shift_ms == self.begin_ms == 0
+
+    def time(self, seconds: float) -> float:
+        if self.same:
+            return seconds
+        return round(max(self.begin_ms / 1000, seconds + self.shift_ms / 1000), 3)
+
+
+def caption(message: deepgram.Message | deepgram.Unknown, clock: Clock) -> bytes | None:
+    """Our form of an upstream's message, None when there is nothing to say."""
     match message:
         case deepgram.Results():
-            return _transcript(message, shift)
+            return _transcript(message, clock)
         case deepgram.SpeechStarted():
-            return wire.encode(wire.SpeechStarted(_shifted(message.timestamp, shift)))
+            return wire.encode(wire.SpeechStarted(clock.time(message.timestamp)))
         case deepgram.UtteranceEnd():
-            return wire.encode(wire.UtteranceEnd(_shifted(message.last_word_end, shift)))
+            return wire.encode(wire.UtteranceEnd(clock.time(message.last_word_end)))
         case _:
             return None
 
 
-def _transcript(results: deepgram.Results, shift: float) -> bytes | None:
+def _transcript(results: deepgram.Results, clock: Clock) -> bytes | None:
     if not results.text:
         return None
     best = results.channel.alternatives[0]
     unknown = best.confidence is None or (best.confidence == 0 and not best.words)  # an engine that has none says 0
-    start = _shifted(results.start, shift)
+    start = clock.time(results.start)
     return wire.encode(
         wire.Transcript(
             text=best.transcript,
             is_final=results.is_final,
             confidence=None if unknown else best.confidence,
             start=start,
-            duration=round(max(0.0, results.start + results.duration + shift - start), 3),
+            duration=round(max(0.0, results.start + results.duration + clock.shift_ms / 1000 - start), 3),
             speech_final=results.speech_final,
-            words=[_word(word, shift) for word in best.words] if best.words else UNSET,
+            words=[_word(word, clock) for word in best.words] if best.words else UNSET,
             channel=results.channel_index or UNSET,
         )
     )
 
 
-def _word(word: dict[str, Any], shift: float) -> dict[str, Any]:
-    if not shift:
+def _word(word: dict[str, Any], clock: Clock) -> dict[str, Any]:
+    if clock.same:
         return word
-    times = {key: _shifted(word[key], shift) for key in ("start", "end") if isinstance(word.get(key), int | float)}
+    times = {key: clock.time(word[key]) for key in ("start", "end") if isinstance(word.get(key), int | float)}
     return {**word, **times}
-
-
-def _shifted(seconds: float, shift: float) -> float:
-    return round(max(0.0, seconds + shift), 3) if shift else seconds
 
 
 class LowMark:

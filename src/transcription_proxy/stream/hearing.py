@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from transcription_proxy.stream import deepgram
+from transcription_proxy.stream import captions, deepgram
 from transcription_proxy.stream.bill import Heard
 
 WATCHDOG_SECONDS: Final = 15
@@ -40,6 +40,11 @@ class Hearing:
     def shift_ms(self) -> int:
         """What has to be added to the connection's times."""
         return self._begin_ms - self.silence_ms
+
+    @property
+    def clock(self) -> captions.Clock:
+        """Of the connection."""
+        return captions.Clock(self.shift_ms, self._begin_ms)
 
     @property
     def final_ms(self) -> int:

@@ -99,13 +99,13 @@ class Uplink:
         position = tape.position
         if not isinstance(message, deepgram.Results):
             hearing.said(message, position, 0, now)
-            return captions.caption(message, hearing.shift_ms)
+            return captions.caption(message, hearing.clock)
         repeated = hearing.repeats(message)
         hearing.said(message, position, self._audio.milliseconds(position), now)
         self.redial.results(hearing.results_ms)
         tape.forget(self._audio.bytes_in(hearing.final_ms))
         self.bound()
-        return None if repeated else captions.caption(message, hearing.shift_ms)
+        return None if repeated else captions.caption(message, hearing.clock)
 
     def bound(self) -> None:
         """Keeps no more than REPLAY_MS of what went up."""

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from transcription_proxy.stream import captions, deepgram
+from transcription_proxy.stream.captions import Clock
 from transcription_wire import messages as wire
 
 
-def told(message: dict[str, Any], shift_ms: int = 0) -> Any:
+def told(message: dict[str, Any], shift_ms: int = 0, begin_ms: int = 0) -> Any:
     """Our form of a message of the upstream, as a client reads it."""
-    text = captions.caption(deepgram.parse(json.dumps(message).encode()), shift_ms)
+    text = captions.caption(deepgram.parse(json.dumps(message).encode()), Clock(shift_ms, begin_ms))
     return None if text is None else json.loads(text)
 
 
@@ -117,6 +118,16 @@ def test_times_are_never_before_the_session_and_what_was_cut_off_is_not_in_the_d
     assert message["words"] == [{"word": "hi", "start": 0.0, "end": 0.2}]
     assert told(results(HI, start=0.0, duration=0.05), shift_ms=-100)["duration"] == 0.0
     assert told({"type": "UtteranceEnd", "last_word_end": -1}, -100)["last_word_end"] == 0.0
+
+
+@pytest.mark.parametrize("shift_ms", [4900, 0])
+def test_times_are_never_before_the_connection_either(shift_ms: int) -> None:
+    words = [{"word": "hi", "start": 0.05, "end": 5.3}]
+    message = told(results({**HI, "words": words}, start=0.0, duration=5.5), shift_ms, begin_ms=5000)
+    end = 5.5 + shift_ms / 1000
+    assert (message["start"], message["start"] + message["duration"]) == (5.0, end)
+    assert message["words"] == [{"word": "hi", "start": 5.0, "end": round(end - 0.2, 3)}]
+    assert told({"type": "SpeechStarted", "timestamp": 0.05}, shift_ms, 5000)["start"] == 5.0
 
 
 def test_without_a_shift_times_are_the_upstreams_own() -> None:

@@ -895,7 +895,7 @@ def test_a_session_that_mutes_gets_own_silence_from_the_next_upstream_and_its_ti
     stage.wait(4)
     assert stage.heard == bytes(SECOND // 10)
     stage.frame(noise(1))
-    (two,) = messages(stage.tell(final("two", 0.1, 1.0)))
+    (two,) = messages(stage.tell(final("two", 0.0, 1.1)))
     assert (two["start"], two["duration"]) == (2.0, 1.0)
     stage.say("stop")
     stage.tell(metadata(1.1))
