@@ -1,4 +1,4 @@
-.PHONY: help setup serve dev test lint demo bench lock clean
+.PHONY: help setup serve dev test lint demo bench chaos lock clean
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -25,6 +25,9 @@ lint: $(STAMP) ## ruff, mypy strict, import-linter
 
 bench: $(STAMP) ## the benchmarks, side by side in one run
 	@$(BIN)/python -m bench
+
+chaos: $(STAMP) ## break everything at random and check the bill: make chaos MINUTES=30 SEED=7
+	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
 lock: ## renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock

@@ -52,6 +52,8 @@ class Record:
     headers: list[tuple[str, str]]
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     opened_at: float = field(default_factory=time.monotonic)
+    port: int = 0
+    """Of the peer."""
     query: list[tuple[str, str]] = field(init=False)
     audio: bytearray = field(default_factory=bytearray)
     audio_bytes: int = 0
@@ -123,11 +125,15 @@ class DeepgramStandIn:
         host: str = "127.0.0.1",
         port: int = 0,
         finished: Callable[[Record], None] = lambda record: None,
+        heard: Callable[[Record, bytes], None] = lambda record, audio: None,
     ) -> None:
         self.script: Script | Chooser = script or Script()
         self.records: list[Record] = []
+        self.streams: dict[int, Stream] = {}
+        """The open connections, by the number of their record."""
         self._host, self._port = host, port
         self._finished = finished
+        self.heard = heard
         self._changed = asyncio.Event()
         self._closing = asyncio.Event()
         self._server: Server | None = None
@@ -163,6 +169,10 @@ class DeepgramStandIn:
         return f"ws://{self._host}:{self._port}"
 
     @property
+    def address(self) -> tuple[str, int]:
+        return self._host, self._port
+
+    @property
     def last(self) -> Record:
         return self.records[-1]
 
@@ -184,6 +194,7 @@ class DeepgramStandIn:
         assert isinstance(connection, _Connection)
         record = Record(len(self.records), request.path, list(request.headers.raw_items()))
         connection.record, connection.standin = record, self
+        record.port = connection.remote_address[1]
         self.records.append(record)
         self.note()
         script = self.script_for(record)
@@ -213,10 +224,11 @@ class DeepgramStandIn:
     async def _serve(self, connection: ServerConnection) -> None:
         assert isinstance(connection, _Connection)
         record = connection.record
-        stream = _Stream(connection, self.script_for(record), self)
+        stream = self.streams[record.number] = Stream(connection, self.script_for(record), self)
         try:
             await stream.run()
         finally:
+            del self.streams[record.number]
             received = connection.protocol.close_rcvd
             record.close_code = received.code if received else 1006
             record.closed_first = bool(received and connection.protocol.close_rcvd_then_sent)
@@ -242,7 +254,7 @@ class _Connection(ServerConnection):
         super().process_event(event)
 
 
-class _Stream:
+class Stream:
     """One accepted connection: reads, and has a task that writes what falls due."""
 
     def __init__(self, connection: _Connection, script: Script, standin: DeepgramStandIn) -> None:
@@ -252,6 +264,16 @@ class _Stream:
         self._outbox: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
         self._heard_at = time.monotonic()
         self._nonsense = list(script.nonsense)
+        self._head = b""
+
+    @property
+    def port(self) -> int:
+        return self._record.port
+
+    async def follow(self, script: Script) -> None:
+        """Goes on by another script, at once; how it numbers and times words stays as it was."""
+        self._script = script
+        await self._react()
 
     async def run(self) -> None:
         tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._watch())]
@@ -294,7 +316,17 @@ class _Stream:
         record.audio_bytes += len(audio)
         record.audio_messages += 1
         record.audio_at.append(self._heard_at)
+        self._standin.heard(record, audio)
+        self._locate(audio)
         self._say(self._speech.hear(len(audio)))
+
+    def _locate(self, audio: bytes) -> None:
+        if self._script.locate is not None and not self._speech.located:
+            self._head += audio
+            position = self._script.locate(self._head)
+            if position is not None:
+                self._speech.begins_at(position)
+                self._head = b""
 
     def _say(self, messages: Iterable[str | bytes]) -> None:
         for message in messages:  # the generator runs in any case: the clock has to go on

@@ -1,7 +1,7 @@
 """What the stand-in Deepgram does with one connection. Seconds are seconds of audio unless they say otherwise."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,6 +70,9 @@ class Script:
     patience: float | None = 10.0
     """Seconds of time without a frame, or without first audio, after which it ends with NET-0001."""
     keeps_audio: bool = True
+    locate: Callable[[bytes], int | None] | None = None
+    """Tells from a connection's first bytes where in the speaker's own audio it begins, in bytes; None: not yet.
+    Words are then numbered from the beginning of that audio, and there are none before it is known."""
 
 
 def _results(**fields: object) -> str:

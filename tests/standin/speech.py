@@ -26,6 +26,7 @@ class Speech:
         self._utterance_end = self._first(query, "utterance_end_ms") is not None
         self._diarize = self._first(query, "diarize") == "true"
         self.nbytes = 0
+        self._origin_ms: int | None = None if script.locate else 0
         self._segment_ms = 0
         self._next_ms = script.interim_ms
         self._opened_segment = False
@@ -42,6 +43,14 @@ class Speech:
     @property
     def seconds(self) -> float:
         return self.nbytes / self.bytes_per_second
+
+    @property
+    def located(self) -> bool:
+        return self._origin_ms is not None
+
+    def begins_at(self, position: int) -> None:
+        """It began so many bytes after the beginning of the speaker's audio; in silence before it, if below 0."""
+        self._origin_ms = position * 1000 // self.bytes_per_second
 
     def hear(self, nbytes: int) -> Iterator[str]:
         """What it has to say about so much more audio."""
@@ -105,17 +114,20 @@ class Speech:
         }
 
     def _words(self, track: int, end_ms: int) -> list[dict[str, Any]]:
-        word_ms = self._script.word_ms
+        if self._origin_ms is None:
+            return []
+        word_ms, origin_ms = self._script.word_ms, self._origin_ms
+        first_ms, last_ms = (max(0, origin_ms + ms) for ms in (self._segment_ms, end_ms))
         prefix = f"c{track}{self._script.word}" if self._tracks > 1 else self._script.word
         speaker = {"speaker": 0} if self._diarize else {}
         return [
             {
                 "word": f"{prefix}{number}",
                 "punctuated_word": f"{prefix}{number}",
-                "start": number * word_ms / 1000,
-                "end": (number + 1) * word_ms / 1000,
+                "start": (number * word_ms - origin_ms) / 1000,
+                "end": ((number + 1) * word_ms - origin_ms) / 1000,
                 "confidence": 0.99,
                 **speaker,
             }
-            for number in range(-(-self._segment_ms // word_ms), -(-end_ms // word_ms))
+            for number in range(-(-first_ms // word_ms), -(-last_ms // word_ms))
         ]

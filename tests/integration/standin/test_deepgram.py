@@ -230,6 +230,46 @@ async def test_late_results_come_late_and_whole(standin: DeepgramStandIn) -> Non
     assert words(messages) == ""
 
 
+async def test_an_open_connection_goes_on_by_another_script(standin: DeepgramStandIn) -> None:
+    async with dial(standin) as socket:
+        await socket.send(bytes(SECOND))
+        assert [json.loads(await socket.recv())["type"] for _ in range(2)] == ["Results", "Results"]
+        (stream,) = standin.streams.values()
+        assert stream.port == standin.last.port == socket.local_address[1]
+        await stream.follow(Script(silent_after=0))
+        await socket.send(bytes(SECOND))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.recv(), 0.1)
+        await stream.follow(Script(hangup=Hangup(0, 1011, "NET-0000")))
+        with pytest.raises(ConnectionClosedError) as closed:
+            await socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.reason == "NET-0000"
+    await standin.until(lambda: not standin.streams)
+
+
+async def test_words_may_be_numbered_from_the_beginning_of_the_speaker_s_own_audio(standin: DeepgramStandIn) -> None:
+    """Here its first byte that is not zero tells how many half seconds of it went to another connection."""
+    heard: list[tuple[int, int]] = []
+    standin.heard = lambda record, audio: heard.append((record.number, len(audio)))
+
+    def locate(head: bytes) -> int | None:
+        sound = head.lstrip(b"\0")
+        return sound[0] * SECOND // 2 - (len(head) - len(sound)) if sound else None
+
+    standin.script = Script(locate=locate)
+    async with dial(standin) as socket:
+        await socket.send(bytes(SECOND // 10))
+        await socket.send('{"type":"Finalize"}')
+        await socket.send(b"\x05" * SECOND)
+        await socket.send('{"type":"CloseStream"}')
+        messages = await rest(socket)
+    assert words(messages) == " w5 w6"
+    spoken = messages[-2]["channel"]["alternatives"][0]["words"]
+    assert [word["start"] for word in spoken] == [0.1, 0.6]
+    assert heard == [(0, SECOND // 10), (0, SECOND)]
+
+
 async def test_as_a_process_it_prints_each_finished_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

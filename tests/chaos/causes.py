@@ -1,0 +1,90 @@
+"""Which fault may bring about which end. What no fault explains is a violation: pure tables, and how long after."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+LINGER: Final = 15.0
+"""Seconds after a fault in which it may still have its effect: timeouts of 5 and 10 s, and their retries."""
+LINGERS: Final[Mapping[str, float]] = {"upstream_closed": 45.0, "silence": 5.0}
+"""Where it takes longer: 15 s of watchdog and 20 s of redials; or less long: a connection breaks at once."""
+NOTICED: Final = 45.0
+"""Seconds in which the service finds a client gone that left without a word: two times 10 s of pings, and more."""
+RECOVERS: Final = 10.0
+"""Seconds after which a database that is back has taken all settles: a timeout of 6 s, and a retry."""
+HINDSIGHT: Final = 2.0
+"""Seconds by which a fault may be noted late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A fault, as it really happened."""
+
+    kind: str
+    begin: float
+    end: float
+
+    def since(self, moment: float) -> "Cause":
+        return Cause(self.kind, self.begin - moment, self.end - moment)
+
+    def may_explain(self, earliest: float, latest: float, linger: float = LINGER) -> bool:
+        """Whether it may have brought about what happened at some time from `earliest` to `latest`."""
+        return self.begin - HINDSIGHT <= latest and earliest <= self.end + linger
+
+
+DATABASE: Final = frozenset(
+    {"db_killed", "db_restarted", "db_unreachable", "db_slow", "db_cut", "db_frozen", "everything_killed"}
+)
+CRASHES: Final = frozenset({"worker_killed", "everything_killed", "worker_paused"})
+NETWORK: Final = frozenset({"net_cut", "net_frozen", "net_slow", "net_refuses"})
+UPSTREAM: Final = frozenset(
+    {
+        "up_closed_net0000",
+        "up_closed_net0001",
+        "up_closed_1000",
+        "up_reset",
+        "up_stalled",
+        "up_refuses",
+        "up_slow",
+        "up_deaf",
+        "up_frozen",
+    }
+)
+
+EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
+    # reasons of ends
+    "client_gone": NETWORK | {"worker_paused", "client_deaf"},
+    "ended_by_operator": frozenset({"session_ended", "user_blocked"}),
+    "upstream_closed": UPSTREAM | {"worker_paused"},
+    "service_restart": CRASHES | {"drained"},
+    "too_slow": NETWORK | {"client_deaf", "worker_paused"},
+    "database_away": DATABASE,
+    "lease_expired": frozenset({"worker_paused"}),
+    # errors of refusals
+    "unauthorized": frozenset({"user_blocked"}),
+    "auth_timeout": NETWORK | {"worker_paused"},
+    "upstream_unavailable": UPSTREAM | {"worker_paused"},
+    "service_unavailable": DATABASE | {"drained"},
+    # the connection ended, or could not be made, and nothing was said
+    "crash": CRASHES,
+    "suspension": frozenset({"worker_paused"}),
+    "silence": CRASHES | NETWORK | {"drained", "client_deaf"},
+}
+"""What is not here is never explained by a fault: `internal`, `idle`, `busy`, `invalid_config` ..."""
+
+
+def explained(what: str, causes: Iterable[Cause], earliest: float, latest: float) -> bool:
+    """Whether one of the causes may have brought that about, at some time from `earliest` to `latest`."""
+    kinds, linger = EXPLAINS.get(what, frozenset()), LINGERS.get(what, LINGER)
+    return any(cause.kind in kinds and cause.may_explain(earliest, latest, linger) for cause in causes)
+
+
+def without_database(causes: Iterable[Cause], earliest: float, latest: float) -> bool:
+    """Whether the database may have been away just before a process died, at some time from `earliest` to `latest`."""
+    known = list(causes)
+    crashes = [cause for cause in known if cause.kind in CRASHES | {"drained"} and cause.may_explain(earliest, latest)]
+    return any(
+        away.kind.startswith("db_") and away.begin <= crash.end and crash.begin <= away.end + RECOVERS
+        for away in known
+        for crash in crashes
+    )

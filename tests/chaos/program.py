@@ -1,0 +1,140 @@
+"""The service as its users run it, and its PostgreSQL: what is started, stopped and killed here, and what is asked."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.e2e.service import Service, serving
+from transcription_proxy.db.embedded import Embedded
+
+BACK_WITHIN = 60.0
+TRIES = 8
+Say = Callable[[str], None]
+
+
+class Postgres:
+    """A server of the run's own, on a unix socket."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._server = Embedded.acquire(home, settings={"fsync": "off", "max_connections": "100"})
+        self.url = self._server.url
+
+    @property
+    def socket(self) -> Path:
+        (folder,) = parse_qs(urlsplit(self.url).query)["host"]
+        return Path(folder) / ".s.PGSQL.5432"
+
+    def through(self, port: int) -> str:
+        """The URL by way of a proxy."""
+        parts = urlsplit(self.url)
+        return parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}", query="").geturl()
+
+    def signal(self, number: int) -> None:
+        """To the postmaster, if there is one; SIGINT is PostgreSQL's own fast shutdown."""
+        for file in self._home.rglob("postmaster.pid"):
+            with suppress(ProcessLookupError):
+                os.kill(int(file.read_text().split("\n", 1)[0]), number)
+
+    async def ensure(self) -> None:
+        await asyncio.to_thread(self._server.ensure)
+
+    def release(self) -> None:
+        self._server.release()
+
+
+class Program:
+    """`transcription-proxy serve`, life after life on one port."""
+
+    def __init__(self, env: dict[str, str], database_url: str) -> None:
+        self._env = env
+        self._direct = {**env, "DATABASE_URL": database_url}
+        self._stack = AsyncExitStack()
+        self._service: Service | None = None
+
+    @property
+    def service(self) -> Service:
+        assert self._service is not None
+        return self._service
+
+    @property
+    def operator(self) -> Service:
+        """The same, for the operator's commands: he has his own way to the database."""
+        return replace(self.service, env=self._direct)
+
+    async def start(self) -> None:
+        """Up, though it may not have a database yet."""
+        self._service = await self._stack.enter_async_context(serving(self._env, ready="/docs"))
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit status once it has ended."""
+        self.service.send_signal(signal.SIGTERM)
+        status = await self.service.stopped(within=150)
+        await self._stack.aclose()
+        return status
+
+    async def kill(self) -> None:
+        """kill -9 of all its processes at one moment."""
+        for pid in [self.service.process.pid, *self.workers()]:
+            os.kill(pid, signal.SIGKILL)
+        await self.service.stopped()
+        await self._stack.aclose()
+
+    def workers(self) -> list[int]:
+        """Process ids."""
+        listed = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
+        processes = [line.split() for line in listed.stdout.splitlines()]
+        parent = str(self.service.process.pid)
+        return sorted(int(pid) for pid, ppid, state in processes if ppid == parent and not state.startswith("Z"))
+
+    async def operate(self, *command: str) -> str:
+        """An operator's command, again and again while the database is away."""
+        for _ in range(TRIES):
+            status, out, err = await self.operator.run(*command)
+            if status == 0:
+                return out
+            await asyncio.sleep(2)
+        raise RuntimeError(f"{' '.join(command)}: {status} {out}{err}")
+
+    async def users(self, count: int, seconds: int) -> list[dict[str, str]]:
+        made: list[dict[str, str]] = json.loads(
+            await self.operate("user", "create-many", str(count), "--seconds", str(seconds), "--json")
+        )
+        return made
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = json.loads(await self.operate("session", "list", "--limit", "1000000", "--json"))
+        return listed
+
+    async def audit(self) -> list[str]:
+        """What an audit finds, in words."""
+        status, out, err = await self.operator.run("ledger", "audit", "--json")
+        findings = [f"{finding}" for finding in json.loads(out)] if out else [err]
+        return findings or ([] if status == 0 else [f"exit status {status}"])
+
+    async def held(self, email: str) -> int:
+        shown = json.loads(await self.operate("user", "show", email, "--json"))
+        return int(shown["seconds_held"]) or len(shown["live_sessions"])
+
+
+@asynccontextmanager
+async def postgres(home: Path) -> AsyncIterator[Postgres]:
+    server = await asyncio.to_thread(Postgres, home)
+    try:
+        yield server
+    finally:
+        await asyncio.to_thread(server.release)
+
+
+def resume(pid: int) -> None:
+    """It may have been killed meanwhile."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
