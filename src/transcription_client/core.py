@@ -2,15 +2,18 @@
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from transcription_client.tally import Part, Tally
 from transcription_wire import messages as wire
 
 SAMPLE_BYTES: Final = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 FRAME_SECONDS: Final = 0.1
 AHEAD_SECONDS: Final = 10.0
 """Of audio. The built-in engine hears that much in 2 s; the service waits 5 s for the last words."""
+CATCH_UP: Final = 2.0
+"""How much faster than it was spoken sound that had to wait is sent where no words come back, as in silence."""
 JOINERS: Final = "\u200c\u200d"
 """Part of how Persian, Hindi and emoji are written."""
 
@@ -24,13 +27,18 @@ class Format:
     channels: int = 1
 
     @property
+    def block(self) -> int:
+        """Bytes of a sample of all channels."""
+        return SAMPLE_BYTES.get(self.encoding, 1) * self.channels  # the service refuses what it does not know
+
+    @property
     def bytes_per_second(self) -> int:
-        return SAMPLE_BYTES[self.encoding] * self.channels * self.sample_rate
+        return self.block * self.sample_rate
 
     @property
     def frame_bytes(self) -> int:
         """Bytes of a tenth of a second."""
-        return int(FRAME_SECONDS * self.sample_rate) * SAMPLE_BYTES[self.encoding] * self.channels
+        return max(1, int(FRAME_SECONDS * self.sample_rate)) * self.block
 
 
 def frames(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -53,7 +61,7 @@ class Pace:
         self._began: float | None = None
         self._sent = 0
 
-    def take(self, message: wire.ServerMessage) -> None:
+    def heard(self, seconds: float) -> None:
         """What comes back makes no difference to what is live."""
 
     def wait(self, nbytes: int, now: float) -> float:
@@ -72,10 +80,9 @@ class FastPace(Pace):
         super().__init__(audio)
         self._heard = 0.0
 
-    def take(self, message: wire.ServerMessage) -> None:
-        """Notes how far the service has come."""
-        if isinstance(message, wire.Transcript):
-            self._heard = max(self._heard, message.start + message.duration)
+    def heard(self, seconds: float) -> None:
+        """Notes how far the words have come."""
+        self._heard = max(self._heard, seconds)
 
     def wait(self, nbytes: int, now: float) -> float:
         """Seconds to wait before sending these bytes: what they last, where they are far ahead."""
@@ -83,15 +90,37 @@ class FastPace(Pace):
         return 0.0 if self._sent / self._rate - self._heard <= AHEAD_SECONDS else nbytes / self._rate
 
 
+class Lead:
+    """How far one session's sound may run ahead of its words. Sound that had to wait is not sent all at once: what lies
+    in buffers on the way is billed, and its words are lost if the session ends. Live sound is never held up."""
+
+    def __init__(self, now: float) -> None:
+        """`now`: when the session became ready, monotonic seconds."""
+        self._began = now
+        self._heard = 0.0
+
+    def heard(self, seconds: float) -> None:
+        """Words came up to there, in the session's own time."""
+        self._heard = max(self._heard, seconds)
+
+    def wait(self, seconds: float, now: float) -> float:
+        """How long to wait, unless more words come, before the session's sound is sent up to `seconds`."""
+        ahead = seconds - AHEAD_SECONDS
+        return 0.0 if ahead <= self._heard else max(0.0, self._began + ahead / CATCH_UP - now)
+
+
 @dataclass(slots=True)
 class Captions:
-    """What is to be seen: words that may still change, and what is left."""
+    """What is to be seen: words that may still change, what is used and left, and what is wrong."""
 
     interim: str = ""
-    seconds_used: int = 0
     seconds_remaining: int | None = None
     low: bool = False
-    reconnecting: bool = False
+    away: str | None = None
+    """Why nothing comes, as far as it is known, while a lost connection is sought again; None when it is there."""
+    gap_seconds: float = 0.0
+    """Sound that was lost."""
+    tally: Tally = field(default_factory=Tally)
 
     def take(self, message: wire.ServerMessage) -> str | None:
         """Takes a message in; a final text, which is to stay, comes back."""
@@ -101,28 +130,35 @@ class Captions:
                 return printable(text)
             case wire.Transcript(text=text):
                 self.interim = printable(text)
-            case wire.Ready(seconds_remaining=left):
-                self.seconds_remaining = left
+            case wire.Ready(session_id=session_id, seconds_remaining=left):
+                self.tally.parts.append(Part(session_id))
+                self.seconds_remaining, self.away = left, None
             case wire.Usage(seconds_used=used, seconds_remaining=left):
-                self.seconds_used, self.seconds_remaining = used, left
+                self.tally.last.seconds_used, self.seconds_remaining = used, left
             case wire.CreditsLow(seconds_remaining=left):
                 self.seconds_remaining, self.low = left, True
             case wire.UpstreamStatus(upstream=state):
-                self.reconnecting = state == "reconnecting"
-            case wire.SessionEnd(seconds_used=used):
-                self._settle(used)
+                self.away = "" if state == "reconnecting" else None
+            case wire.SessionEnd():
+                self._settle(message)
         return None
 
-    def _settle(self, used: int) -> None:
+    def _settle(self, end: wire.SessionEnd) -> None:
         if self.seconds_remaining is not None:
-            self.seconds_remaining -= used - self.seconds_used
-        self.seconds_used = used
+            self.seconds_remaining -= end.seconds_used - self.tally.last.seconds_used
+        self.tally.ended(end)
 
     def status(self) -> str:
         """The line below the words."""
         left = "" if self.seconds_remaining is None else f", {length(self.seconds_remaining)} left"
-        note = " - reconnecting ..." if self.reconnecting else " - minutes run low" if self.low else ""
-        return f"{length(self.seconds_used)} used{left}{note}"
+        return f"{length(self.tally.seconds_used)} used{left}{self._note()}"
+
+    def _note(self) -> str:
+        if self.away is not None:
+            return f" - reconnecting ... ({self.away})" if self.away else " - reconnecting ..."
+        if self.gap_seconds:
+            return f" - {self.gap_seconds:.1f} s of sound lost"
+        return " - minutes run low" if self.low else ""
 
 
 ENDS: Final = {
@@ -143,12 +179,18 @@ ENDS: Final = {
 }
 
 
-def receipt(end: wire.SessionEnd, captions: Captions) -> str:
-    """The last line: what was heard, what it cost, what is left, why it ended."""
+def receipt(captions: Captions) -> str:
+    """The last line: what was heard in all sessions, what it cost, what is left, why it ended."""
+    tally = captions.tally
+    heard = f"{tally.audio_seconds:.10g} s of audio, {tally.seconds_used} s used"
+    sessions = f" in {len(tally.parts)} sessions" if len(tally.parts) > 1 else ""
+    why = ENDS.get(tally.last.reason or "client_gone", printable(tally.last.reason or ""))
+    if not tally.complete:
+        return f"At least {heard}{sessions}, see transcription-client balance: {why}."
+    pending = any(part.pending for part in tally.parts)
+    later = " (will be booked when the service's database is back)" if pending else ""
     left = "" if captions.seconds_remaining is None else f", {length(captions.seconds_remaining)} left"
-    pending = " (will be booked when the service's database is back)" if end.pending else ""
-    why = ENDS.get(end.reason, printable(end.reason))
-    return f"{end.audio_seconds:.10g} s of audio, {end.seconds_used} s used{pending}{left}: {why}."
+    return f"{heard}{sessions}{later}{left}: {why}."
 
 
 def length(seconds: int) -> str:

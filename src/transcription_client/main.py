@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -16,8 +18,10 @@ import typer
 from transcription_client import audio, net, ui
 from transcription_client.core import FastPace, Format, Pace, length
 from transcription_client.errors import ClientError
+from transcription_client.flow import Source
+from transcription_client.microphone import microphone
 from transcription_client.store import Store
-from transcription_wire import messages as wire
+from transcription_client.transcription import Transcription
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:3000"
 SAME_SIGNAL: Final = 0.5
@@ -47,7 +51,7 @@ Server = Annotated[
         envvar="TRANSCRIPTION_SERVER",
     ),
 ]
-Start = Callable[[], AsyncIterator[bytes]]
+Start = Callable[[], AbstractContextManager[Source]]
 
 
 @app.command(epilog="Example: transcription-client login --register --email me@example.com")
@@ -100,11 +104,18 @@ def balance(as_json: Json = False) -> None:
 
 
 @app.command(
-    epilog="\b\nExamples:\n  transcription-client transcribe talk.mp3\n"
+    epilog="\b\nExamples:\n  transcription-client transcribe talk.mp3\n  transcription-client transcribe --mic\n"
     "  arecord -f S16_LE -r 16000 -t raw | transcription-client transcribe -"
 )
 def transcribe(
-    source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file of sound, or - for raw audio on a pipe.")],
+    context: typer.Context,
+    source: Annotated[
+        str | None, typer.Argument(metavar="FILE|-", help="A file of sound, or - for raw audio on a pipe.")
+    ] = None,
+    mic: Annotated[bool, typer.Option("--mic", help="Listen to the microphone, until Ctrl-C.")] = False,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which microphone: its number, or part of its name.")
+    ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Send a file as fast as its words come back.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the service's messages, one a line.")] = False,
     model: Annotated[str, typer.Option(metavar="NAME", help="The speech model.")] = "nova-2",
@@ -112,42 +123,59 @@ def transcribe(
     encoding: Annotated[
         str, typer.Option(metavar="NAME", help="Of raw audio: linear16, linear32, mulaw or alaw.")
     ] = "linear16",
-    rate: Annotated[int, typer.Option(metavar="HZ", help="Of raw audio.")] = 16000,
-    channels: Annotated[int, typer.Option(metavar="NUMBER", help="Of raw audio.")] = 1,
+    rate: Annotated[int, typer.Option(metavar="HZ", min=1, help="Of raw audio.")] = 16000,
+    channels: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Of raw audio.")] = 1,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other option, such as diarize=true.")
     ] = None,
 ) -> None:
-    """Print live captions of a file, or of raw audio.
+    """Print live captions of a file, of the microphone, or of raw audio.
 
     A file is decoded and sent as fast as it was spoken. Ctrl-C ends properly, with the receipt; twice, at once. The
     exit status is 0 after all of the sound or one Ctrl-C, 1 when something went wrong, 130 after two.
+
+    A connection that is lost is sought again for a minute. Up to 60 s of sound are kept meanwhile and sent first, after
+    what was sent before and had no final words yet: so that no word is lost, those seconds may be paid a second time.
+    The receipt adds everything up.
     """
+    _check_use(context, source, mic=mic, device=device)
     chosen = _config(settings or []) | {"model": model, "language": language}
-    if source == "-":
-        sound = Format(encoding, rate, channels)
-        start: Start = audio.from_stdin
-        pace = Pace(Format())
+    sound = Format(encoding, rate, channels) if source == "-" else Format()
+    start: Start
+    if source is None:
+        start = partial(microphone, device)
+    elif source == "-":
+        start = lambda: nullcontext(Source(audio.from_stdin(), sound))  # noqa: E731 - short, and used once
     else:
-        sound = Format()
         pace = FastPace(sound) if fast else Pace(sound)
         decoded = audio.from_file(Path(source), sound)
-        start = lambda: audio.paced(decoded, sound, pace)  # noqa: E731 - short, and used once
+        start = lambda: nullcontext(Source(audio.paced(decoded, sound, pace), sound, heard=pace.heard))  # noqa: E731
     chosen |= {"encoding": sound.encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
-    asyncio.run(_transcribe(chosen, start, pace, as_json=as_json))
+    asyncio.run(_transcribe(chosen, start, as_json=as_json))
 
 
-async def _transcribe(config: dict[str, Any], start: Start, pace: Pace, *, as_json: bool) -> None:
-    coming = start()
-    current = await asyncio.to_thread(net.current, Store())
-    with ui.Screen(as_json=as_json) as screen:
+class _WrongUse(typer.BadParameter):
+    """Its message stands by itself."""
 
-        def show(message: wire.ServerMessage, text: str) -> None:
-            pace.take(message)
-            screen.show(message, text)
+    def format_message(self) -> str:
+        return self.message
 
-        end = await net.transcribe(current, config, coming, _interrupted(screen), show)
-    if end is None or end.reason != "client_stop":
+
+def _check_use(context: typer.Context, source: str | None, *, mic: bool, device: str | None) -> None:
+    if source is None and not mic:
+        raise _WrongUse("Missing argument 'FILE|-', or --mic", ctx=context)
+    if source is not None and (mic or device is not None):
+        raise _WrongUse(f"{source} and {'--mic' if mic else '--device'} do not go together", ctx=context)
+
+
+async def _transcribe(config: dict[str, Any], start: Start, *, as_json: bool) -> None:
+    with start() as source:
+        store = Store()
+        login = await asyncio.to_thread(net.current, store)
+        with ui.Screen(as_json=as_json) as screen:
+            renew = partial(net.renewed, store)
+            captioned = await Transcription(login, renew, config, screen, _interrupted(screen)).run(source)
+    if not captioned:
         raise typer.Exit(1)
 
 

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from transcription_client.core import Captions, printable, receipt
+from transcription_client.net import Receipt
 from transcription_wire import messages as wire
 
 ESCAPED: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
@@ -23,7 +24,7 @@ class Screen:
         self._console = console or Console(highlight=False)
         self._captions = Captions()
         self._errors: list[str] = []
-        self._end: wire.SessionEnd | None = None
+        self._gap_told = False
         self._live = (
             Live(
                 console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
@@ -44,28 +45,65 @@ class Screen:
         self.restore()
         for message in self._errors:
             complain(message)
-        if self._end is not None and not self._as_json:
-            self._print_receipt(receipt(self._end, self._captions))
+        if self._captions.gap_seconds:
+            complain(f"{self._captions.gap_seconds:.1f} s of sound were lost: they have no captions.")
+        if self._captions.tally.parts and not self._as_json:
+            self._print_receipt(receipt(self._captions))
 
     def restore(self) -> None:
         """Leaves the terminal as it was, with the words that are final."""
         if self._live is not None:
             self._live.stop()
 
-    def show(self, message: wire.ServerMessage, text: str) -> None:
-        """Takes in a message; `text` is how it came."""
-        final = self._captions.take(message)
-        match message:
-            case wire.Error():
-                self._errors.append(message.message)
-            case wire.SessionEnd():
-                self._end = message
-        if self._live is not None:
-            self._live.update(self._below(), refresh=True)
+    def show(self, message: wire.ServerMessage, text: str, *, repeated: bool = False) -> None:
+        """Takes in a message; `text` is how it came. `repeated`: its words were shown before."""
+        if isinstance(message, wire.Ready) and self._captions.away is not None:
+            self._remark("Connected again.")
+            self._gap_told = False
+        if isinstance(message, wire.Error):
+            self._errors.append(message.message)
+        final = None if repeated else self._captions.take(message)
+        self._redraw()
         if self._as_json:
             self._print(text.translate(ESCAPED))
         elif final is not None:
             self._print(final)
+
+    def away(self, why: str, tries: int) -> None:
+        """The connection is lost, and sought for the `tries`th time."""
+        self._captions.away = f"{printable(why)}, try {tries}"
+        self._redraw()
+        self._remark(f"Reconnecting ... ({self._captions.away})")
+
+    def overcome(self) -> None:
+        """Errors so far need not be told."""
+        self._errors.clear()
+
+    def gap(self, seconds: float) -> None:
+        """So much sound is lost."""
+        self._captions.gap_seconds += seconds
+        self._redraw()
+        if not self._gap_told:
+            self._gap_told = True
+            self._remark("More sound waits than can be kept: the oldest is lost.")
+
+    def found(self, session: Receipt) -> None:
+        """The receipt of a session that was lost."""
+        reason = session.reason or "client_gone"
+        self._captions.tally.found(session.id, session.seconds_used, session.audio_seconds or 0.0, reason)
+
+    def left(self, seconds: int) -> None:
+        """What is left by now."""
+        self._captions.seconds_remaining = seconds
+
+    def _redraw(self) -> None:
+        if self._live is not None:
+            self._live.update(self._below(), refresh=True)
+
+    def _remark(self, line: str) -> None:
+        """Where there is no status line to say it."""
+        if self._live is None:
+            complain(line)
 
     def _print(self, line: str) -> None:
         """Wrapped at words on a terminal; elsewhere as one line."""

@@ -48,8 +48,15 @@ class Running:
 
     async def until(self, condition: Callable[[str], bool], within: float = ENDS_WITHIN) -> None:
         """Until its output is so."""
+        await self._until(lambda: condition(self.out), within)
+
+    async def complains(self, condition: Callable[[str], bool], within: float = ENDS_WITHIN) -> None:
+        """Until standard error is so."""
+        await self._until(lambda: condition(self.err), within)
+
+    async def _until(self, condition: Callable[[], bool], within: float) -> None:
         async with asyncio.timeout(within):
-            while not condition(self.out):
+            while not condition():
                 assert self.process.returncode is None, f"ended: {self.out}{self.err}"
                 self._changed.clear()
                 await self._changed.wait()
@@ -148,11 +155,13 @@ class Desktop:
         return err.removesuffix("\n")
 
     @contextlib.asynccontextmanager
-    async def running(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> AsyncIterator[Running]:
+    async def running(
+        self, *arguments: str, stdin: int = subprocess.DEVNULL, env: dict[str, str] | None = None
+    ) -> AsyncIterator[Running]:
         """A command that goes on, in a pipe."""
         process = await asyncio.create_subprocess_exec(
             *self.command(*arguments),
-            env=self.env,
+            env=self.env | (env or {}),
             cwd="/",
             stdin=stdin,
             stdout=subprocess.PIPE,

@@ -10,7 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 Answer = tuple[int, Any]
 """A status, and JSON or bytes."""
@@ -74,6 +76,10 @@ class Heard:
 
     said: list[Any] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+    each: "list[Heard]" = field(default_factory=list)
+    """The same by connection."""
+    faults: list[Exception] = field(default_factory=list)
+    """What a script did not expect."""
 
     @property
     def types(self) -> list[str]:
@@ -89,13 +95,27 @@ class Socket:
 
     def __init__(self, connection: ServerConnection, heard: Heard) -> None:
         self._connection = connection
-        self._heard = heard
+        self._all = heard
+        self._heard = Heard()
+        heard.each.append(self._heard)
+
+    @property
+    def audio(self) -> bytes:
+        """What came on this connection so far."""
+        return self._heard.audio
 
     async def next(self) -> Any:
         """The next message of the client."""
         message = await self._connection.recv()
-        self._heard.said.append(json.loads(message) if isinstance(message, str) else message)
-        return self._heard.said[-1]
+        said = json.loads(message) if isinstance(message, str) else message
+        for heard in (self._all, self._heard):
+            heard.said.append(said)
+        return said
+
+    async def hears(self, nbytes: int) -> None:
+        """Reads until so much audio has come on this connection."""
+        while len(self.audio) < nbytes:
+            await self.next()
 
     async def until(self, kind: str) -> None:
         """Reads to the first message of that type."""
@@ -110,10 +130,18 @@ class Socket:
     async def send(self, message: str | bytes) -> None:
         await self._connection.send(message)
 
-    async def ready(self) -> None:
-        """Takes `auth`, and is ready."""
+    async def ready(self, session_id: str | None = None) -> None:
+        """Takes `auth`, and is ready. Without an id, its session has one of its own."""
         await self.until("auth")
-        await self.say("ready", session_id="the-session", seconds_remaining=600)
+        await self.say("ready", session_id=session_id or f"session-{len(self._all.each)}", seconds_remaining=600)
+
+    async def final(self, text: str, start: float, duration: float, **fields: Any) -> None:
+        words = {"text": text, "is_final": True, "confidence": None, "speech_final": True, **fields}
+        await self.say("transcript", **words, start=start, duration=duration)
+
+    async def refuse(self, code: str, close: int = 1013, message: str = "No.") -> None:
+        await self.say("error", code=code, message=message)
+        await self.close(close)
 
     async def end(self, **fields: Any) -> None:
         """The receipt, and the close."""
@@ -128,12 +156,26 @@ class Socket:
         self._connection.transport.abort()
 
 
+Script = Callable[[Socket], Awaitable[None]]
+
+
 @asynccontextmanager
-async def caption_server(script: Callable[[Socket], Awaitable[None]]) -> AsyncIterator[tuple[str, Heard]]:
-    """Its address as a login has it, and what it hears. The script plays one connection."""
+async def caption_server(
+    *scripts: Script, answer: Callable[[str], Answer] = lambda path: (404, b"")
+) -> AsyncIterator[tuple[str, Heard]]:
+    """Its address as a login has it, and what it hears. Each script plays one connection, the last one all others.
+    `answer`: to a path that is not the caption socket's."""
     heard = Heard()
 
+    def route(connection: ServerConnection, request: Request) -> Response | None:
+        if request.path == "/ws/transcribe":
+            return None
+        status, body = answer(request.path)
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return Response(status, "", Headers({"Content-Length": str(len(content))}), content)
+
     async def play(connection: ServerConnection) -> None:
+        script = scripts[min(len(heard.each), len(scripts) - 1)]
         socket = Socket(connection, heard)
         try:
             await script(socket)
@@ -141,7 +183,12 @@ async def caption_server(script: Callable[[Socket], Awaitable[None]]) -> AsyncIt
                 await socket.next()
         except ConnectionClosed:
             heard.closed.set()
+        except Exception as fault:
+            heard.faults.append(fault)
+            raise
 
-    async with serve(play, "127.0.0.1", 0) as server:
+    async with serve(play, "127.0.0.1", 0, process_request=route, close_timeout=1, max_queue=None) as server:
         (listener,) = server.sockets
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
+    for fault in heard.faults:
+        raise fault

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from transcription_client.core import (
     AHEAD_SECONDS,
+    CATCH_UP,
     ENDS,
     Captions,
     FastPace,
     Format,
+    Lead,
     Pace,
     frames,
     length,
@@ -39,6 +41,12 @@ JOINERS = "\u200c\u200d"
 )
 def test_a_format_knows_its_bytes(audio: Format, bytes_per_second: int, frame_bytes: int) -> None:
     assert (audio.bytes_per_second, audio.frame_bytes) == (bytes_per_second, frame_bytes)
+    assert audio.frame_bytes % audio.block == 0
+
+
+def test_a_format_that_only_the_service_may_refuse_has_bytes_too() -> None:
+    odd = Format("opus", 1, 3)
+    assert (odd.block, odd.bytes_per_second, odd.frame_bytes) == (3, 3, 3)
 
 
 @given(st.lists(st.binary(max_size=50)), st.integers(1, 20))
@@ -72,7 +80,7 @@ def test_a_frame_is_sent_when_it_has_been_spoken_whatever_held_up_those_before(
 
 def test_live_sound_waits_whatever_has_come_back() -> None:
     pace = Pace(Format())
-    pace.take(spoken(0, 60))
+    pace.heard(60.0)
     assert pace.wait(SECOND, 5.0) == 1.0
 
 
@@ -97,10 +105,32 @@ def test_fast_sound_runs_ahead_of_the_words_only_so_far() -> None:
 def test_fast_sound_goes_on_when_its_words_come_back() -> None:
     pace = FastPace(Format())
     sent_at_once(pace)
-    pace.take(spoken(2.0, 3.0))
-    pace.take(spoken(0.0, 1.0))  # another channel's, further back
-    pace.take(wire.Usage(60, 60))
+    pace.heard(5.0)
+    pace.heard(1.0)  # another channel's, further back
     assert sent_at_once(pace) == pytest.approx(5.0 - 0.1)  # the frame that waited has gone
+
+
+@given(st.floats(0, 1e5), st.lists(st.floats(0, 0.5), min_size=1, max_size=50))
+def test_live_sound_is_never_held_up(began: float, late: list[float]) -> None:
+    lead = Lead(began)
+    for tenth, held_up in enumerate(late, 1):
+        assert lead.wait(tenth / 10, began + tenth / 10 + held_up) == 0
+
+
+def test_sound_that_had_to_wait_goes_ten_seconds_ahead_and_then_twice_as_fast_as_it_was_spoken() -> None:
+    lead = Lead(100.0)
+    assert lead.wait(AHEAD_SECONDS, 100.0) == 0
+    assert lead.wait(AHEAD_SECONDS + 4, 100.0) == 4 / CATCH_UP
+    assert lead.wait(AHEAD_SECONDS + 4, 101.0) == 4 / CATCH_UP - 1
+    assert lead.wait(AHEAD_SECONDS + 4, 110.0) == 0
+
+
+def test_sound_that_had_to_wait_goes_on_as_fast_as_its_words_come_back() -> None:
+    lead = Lead(100.0)
+    lead.heard(30.0)
+    lead.heard(20.0)  # another channel's, further back
+    assert lead.wait(30 + AHEAD_SECONDS, 100.0) == 0
+    assert lead.wait(32 + AHEAD_SECONDS, 100.0) == 32 / CATCH_UP
 
 
 @pytest.mark.parametrize(
@@ -112,6 +142,12 @@ def test_fast_sound_goes_on_when_its_words_come_back() -> None:
         ([wire.CreditsLow(50)], "0 s used, 50 s left - minutes run low"),
         ([wire.Ready("id", 600), wire.UpstreamStatus("reconnecting")], "0 s used, 10 min 0 s left - reconnecting ..."),
         ([wire.UpstreamStatus("reconnecting"), wire.UpstreamStatus("connected")], "0 s used"),
+        ([wire.UpstreamStatus("reconnecting"), wire.Ready("id", 600)], "0 s used, 10 min 0 s left"),
+        ([wire.Ready("a", 600), wire.Usage(8, 592), wire.Ready("b", 590)], "8 s used, 9 min 50 s left"),
+        (
+            [wire.Ready("a", 600), wire.Usage(8, 592), wire.Ready("b", 590), wire.Usage(3, 587)],
+            "11 s used, 9 min 47 s left",
+        ),
         ([wire.Usage(8, 592), wire.SessionEnd(10, 9.5, "client_stop")], "10 s used, 9 min 50 s left"),
         ([wire.Usage(8, 592), wire.SessionEnd(7, 6.5, "client_stop")], "7 s used, 9 min 53 s left"),
         ([wire.SessionEnd(3, 2.5, "client_stop")], "3 s used"),
@@ -123,6 +159,18 @@ def test_the_line_below_says_what_is_used_and_left(messages: list[wire.ServerMes
     for message in messages:
         assert captions.take(message) is None
     assert captions.status() == status
+
+
+@pytest.mark.parametrize(
+    ("captions", "note"),
+    [
+        (Captions(away="it was cut, try 2", gap_seconds=1.0, low=True), " - reconnecting ... (it was cut, try 2)"),
+        (Captions(gap_seconds=1.25, low=True), " - 1.2 s of sound lost"),
+        (Captions(low=True), " - minutes run low"),
+    ],
+)
+def test_the_line_below_says_the_worst(captions: Captions, note: str) -> None:
+    assert captions.status() == f"0 s used{note}"
 
 
 def test_interim_words_change_until_they_are_final() -> None:
@@ -173,7 +221,50 @@ def test_what_people_write_is_printed_as_it_is(text: str) -> None:
 def test_the_receipt(end: wire.SessionEnd, left: int | None, line: str) -> None:
     captions = Captions(seconds_remaining=left)
     captions.take(end)
-    assert receipt(end, captions) == line
+    assert receipt(captions) == line
+
+
+def two_sessions(first: wire.SessionEnd | None, second: wire.SessionEnd | None) -> Captions:
+    captions = Captions()
+    for name, left, end in (("a", 600, first), ("b", 592, second)):
+        captions.take(wire.Ready(name, left))
+        captions.take(wire.Usage(8, left - 8))
+        if end is not None:
+            captions.take(end)
+    return captions
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "line"),
+    [
+        (
+            wire.SessionEnd(8, 7.7, "service_restart"),
+            wire.SessionEnd(10, 9.6, "client_stop"),
+            "17.3 s of audio, 18 s used in 2 sessions, 9 min 42 s left: finished.",
+        ),
+        (
+            wire.SessionEnd(8, 7.7, "database_away", pending=True),
+            wire.SessionEnd(10, 9.6, "client_stop"),
+            "17.3 s of audio, 18 s used in 2 sessions (will be booked when the service's database is back), "
+            "9 min 42 s left: finished.",
+        ),
+        (
+            None,
+            wire.SessionEnd(10, 9.6, "client_stop"),
+            "At least 9.6 s of audio, 18 s used in 2 sessions, see transcription-client balance: finished.",
+        ),
+        (
+            wire.SessionEnd(8, 7.7, "upstream_closed"),
+            None,
+            "At least 7.7 s of audio, 16 s used in 2 sessions, see transcription-client balance: "
+            "the connection was lost.",
+        ),
+    ],
+)
+def test_the_receipt_adds_all_sessions_up(
+    first: wire.SessionEnd | None, second: wire.SessionEnd | None, line: str
+) -> None:
+    assert receipt(two_sessions(first, second)) == line
 
 
 def test_every_reason_has_words() -> None:

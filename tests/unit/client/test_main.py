@@ -59,7 +59,15 @@ def test_help_has_an_example(run: Run, command: list[str]) -> None:
             ["balance", "--jason"],
             "No such option: --jason (Possible options: --json): see transcription-client balance",
         ),
-        (["transcribe"], "Missing argument 'FILE|-': see transcription-client transcribe --help."),
+        (["transcribe"], "Missing argument 'FILE|-', or --mic: see transcription-client transcribe --help."),
+        (["transcribe", "--device", "2"], "Missing argument 'FILE|-', or --mic: see transcription-client transcribe"),
+        (["transcribe", "a.wav", "--mic"], "a.wav and --mic do not go together: see transcription-client transcribe"),
+        (["transcribe", "-", "--device", "2"], "- and --device do not go together: see transcription-client transcr"),
+        (["transcribe", "-", "--rate", "0"], "Invalid value for '--rate': Input should be greater than or equal to 1"),
+        (
+            ["transcribe", "-", "--channels", "0"],
+            "Invalid value for '--channels': Input should be greater than or equal to 1",
+        ),
         (["transcribe", "a.wav", "--rate", "high"], "Invalid value for '--rate': "),
     ],
 )
@@ -142,3 +150,17 @@ def test_a_logout_that_the_service_does_not_hear_of_is_no_success(run: Run, nobo
 
 def test_a_logout_of_nobody_is_one(run: Run) -> None:
     assert run("logout") == (0, "Logged out.\n", "")
+
+
+def test_the_help_says_what_a_lost_connection_costs(run: Run) -> None:
+    _, out, _ = run("transcribe", "--help")
+    text = " ".join(out.split())
+    assert "Up to 60 s of sound are kept meanwhile and sent first" in text
+    assert "those seconds may be paid a second time" in text
+
+
+def test_a_microphone_that_cannot_be_had_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    status, out, err = run("transcribe", "--mic")
+    assert (status, out) == (1, "")
+    assert err == "--mic needs sounddevice: install it, with pip install sounddevice.\n"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.client.servers import Answer, Http
 from transcription_client.errors import ClientError
-from transcription_client.net import Api, Balance, current
+from transcription_client.net import Api, Balance, Receipt, current, renewed
 from transcription_client.store import Login, Store
 
 LOGIN = Login("http://127.0.0.1:1", "me@example.com", "a-token", "a-refresh-token", 0.0)
@@ -38,6 +38,14 @@ def test_leaving_says_which_login(http: Http) -> None:
 def test_the_balance_is_asked_with_the_token(http: Http) -> None:
     http.answers["GET /billing/balance"] = (200, {**BALANCE, "of_a_newer_server": 1})
     assert Api(http.url).balance("a-token") == Balance(**BALANCE)
+    assert http.asked[0].authorization == "Bearer a-token"
+
+
+def test_receipts_are_those_of_the_last_sessions(http: Http) -> None:
+    live = {"id": "b", "status": "active", "seconds_used": 8, "audio_seconds": None, "reason": None, "model": "nova-2"}
+    ended = {"id": "a", "status": "completed", "seconds_used": 3, "audio_seconds": 2.5, "reason": "idle"}
+    http.answers["GET /account/usage"] = (200, {"days": [], "sessions": [live, ended]})
+    assert Api(http.url).receipts("a-token") == [Receipt("b", "active", 8), Receipt("a", "completed", 3, 2.5, "idle")]
     assert http.asked[0].authorization == "Bearer a-token"
 
 
@@ -161,4 +169,28 @@ def test_one_that_cannot_be_renewed_is_kept_and_advice_is_given(store: Store, ht
     http.answers["POST /auth/refresh"] = (401, SENTENCE)
     with pytest.raises(ClientError, match=r"Do something else\. If that goes on, log in again"):
         current(store)
+    assert store.load() == login
+
+
+def test_a_token_that_was_refused_is_renewed_whatever_its_date_and_kept(store: Store, http: Http) -> None:
+    login = logged_in(store, http, valid_for=10_000)
+    http.answers["POST /auth/refresh"] = (200, TOKENS)
+    fresh = renewed(store, login)
+    assert (fresh.token, fresh.refresh_token) == ("t2", "r2")
+    assert store.load() == fresh
+
+
+def test_one_that_another_program_has_renewed_meanwhile_is_used(store: Store, http: Http) -> None:
+    login = logged_in(store, http, valid_for=10_000)
+    other = replace(login, token="t3")
+    store.save(other)
+    assert renewed(store, login) == other
+    assert http.asked == []
+
+
+def test_one_that_was_refused_and_cannot_be_renewed_is_an_error(store: Store, http: Http) -> None:
+    login = logged_in(store, http, valid_for=10_000)
+    http.answers["POST /auth/refresh"] = (401, SENTENCE)
+    with pytest.raises(ClientError, match=r"^Do something else\.$"):
+        renewed(store, login)
     assert store.load() == login

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from tests.unit.client.terminal import Terminal, screen, screens
+from transcription_client.net import Receipt
 from transcription_client.ui import Screen, complain
 from transcription_wire import messages as wire
 
@@ -142,3 +143,108 @@ def test_json_holds_no_control_characters_and_the_same_words(capsys: pytest.Capt
 def test_a_complaint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     complain("one\ntwo\x1b[2J")
     assert capsys.readouterr().err == "one two [2J\n"
+
+
+def lost_and_found(view: Screen) -> None:
+    """A session that is lost, another one, and the receipt of the first."""
+    before: list[wire.ServerMessage] = [wire.Ready("a", 600), words("One.", final=True), words("two")]
+    for message in before:
+        view.show(message, wire.encode(message).decode())
+    view.show(wire.Error("service_restart", "Connect again."), "{}")
+    view.overcome()
+    view.away("the connection was lost", 1)
+    view.away("the service\x1b[2J is busy", 2)
+    after: list[wire.ServerMessage] = [
+        wire.Ready("b", 597),
+        words("two", final=True),
+        wire.SessionEnd(4, 3.2, "client_stop"),
+    ]
+    for message in after:
+        view.show(message, wire.encode(message).decode())
+    view.found(Receipt("a", "completed", 3, 2.5, "client_gone"))
+    view.left(593)
+
+
+SUM = "5.7 s of audio, 7 s used in 2 sessions, 9 min 53 s left: finished."
+
+
+def test_on_a_terminal_the_line_below_says_that_it_reconnects_and_why_and_for_the_how_manieth_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, color_system="standard", width=100, highlight=False)
+    with Screen(console=console) as view:
+        lost_and_found(view)
+    written = file.getvalue().replace("\n", "\r\n")
+    seen = screens(written)
+    status = "0 s used, 10 min 0 s left - reconnecting ... "
+    assert ["One.", "two", f"{status}(the connection was lost, try 1)"] in seen
+    assert ["One.", "two", f"{status}(the service [2J is busy, try 2)"] in seen
+    assert ["One.", "two", "0 s used, 9 min 57 s left"] in seen
+    assert screen(written) == ["One.", "two", SUM]
+    assert capsys.readouterr().err == ""
+
+
+def test_in_a_pipe_standard_error_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen() as view:
+        lost_and_found(view)
+    out, err = capsys.readouterr()
+    assert out == "One.\ntwo\n"
+    assert err.splitlines() == [
+        "Reconnecting ... (the connection was lost, try 1)",
+        "Reconnecting ... (the service [2J is busy, try 2)",
+        "Connected again.",
+        SUM,
+    ]
+
+
+def test_json_has_each_sessions_receipt_and_nothing_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen(as_json=True) as view:
+        for number, reason in enumerate(("service_restart", "client_stop")):
+            for message in (wire.Ready(str(number), 600), wire.SessionEnd(3, 2.5, reason)):
+                view.show(message, wire.encode(message).decode())
+            view.away("the service restarts", 1)
+    out, err = capsys.readouterr()
+    kinds = [(message["type"], message.get("reason")) for message in map(json.loads, out.splitlines())]
+    assert kinds == [
+        ("ready", None),
+        ("session_end", "service_restart"),
+        ("ready", None),
+        ("session_end", "client_stop"),
+    ]
+    assert "Reconnecting ... (the service restarts, try 1)\nConnected again.\n" in err
+
+
+def test_repeated_words_are_not_shown_again_but_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json in (False, True):
+        with Screen(as_json=as_json) as view:
+            for repeated in (False, True):
+                view.show(words("One.", final=True), "{}", repeated=repeated)
+    assert capsys.readouterr().out == "One.\n{}\n{}\n"
+
+
+def test_without_a_session_there_is_no_receipt(capsys: pytest.CaptureFixture[str]) -> None:
+    piped(wire.Error("busy", "Come back later."))
+    assert capsys.readouterr() == ("", "Come back later.\n")
+
+
+def test_sound_that_is_lost_is_told_once_in_each_outage_and_added_up(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen() as view:
+        view.show(wire.Ready("a", 600), "{}")
+        for _ in range(2):
+            view.away("the connection was lost", 1)
+            for _ in range(15):
+                view.gap(0.1)
+            view.show(wire.Ready("b", 600), "{}")
+    told = "More sound waits than can be kept: the oldest is lost."
+    lines = capsys.readouterr().err.splitlines()
+    assert lines.count(told) == 2
+    assert "3.0 s of sound were lost: they have no captions." in lines
+
+
+def test_sound_that_is_lost_is_seen_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    file = io.StringIO()
+    with Screen(console=Console(file=file, force_terminal=True, width=100, highlight=False)) as view:
+        view.gap(1.5)
+    assert ["0 s used - 1.5 s of sound lost"] in screens(file.getvalue().replace("\n", "\r\n"))
+    assert capsys.readouterr().err == "1.5 s of sound were lost: they have no captions.\n"

@@ -1,0 +1,116 @@
+"""The microphone, by PortAudio: 16 kHz mono in tenths of a second, handed over from its own thread."""
+
+import asyncio
+import importlib
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from transcription_client.core import Format
+from transcription_client.errors import ClientError
+from transcription_client.flow import Source
+
+AUDIO: Final = Format()
+MOST_BLOCKS: Final = 100
+"""Tenths of a second that wait while this program is held up, as by a terminal that is stopped; then the oldest go."""
+
+
+@contextmanager
+def microphone(device: str | None = None) -> Iterator[Source]:
+    """Sound from now on until the end of the block. `device`: a number, or part of a name. Raises ClientError."""
+    sounddevice = _sounddevice()
+    blocks = _Blocks(asyncio.get_running_loop())
+    try:
+        stream = sounddevice.RawInputStream(
+            samplerate=AUDIO.sample_rate,
+            channels=AUDIO.channels,
+            dtype="int16",
+            blocksize=AUDIO.frame_bytes // AUDIO.block,
+            device=int(device) if device is not None and device.isdecimal() else device,
+            callback=lambda sound, *_: blocks.put(bytes(sound)),
+            finished_callback=blocks.end,
+        )
+        stream.start()
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise ClientError(_no_microphone(sounddevice, device, error)) from error
+    try:
+        yield Source(blocks.arriving(), AUDIO, live=True, missed=blocks.missed)
+    finally:
+        stream.close()
+
+
+def _sounddevice() -> Any:
+    """Imported late: on Linux it fails without a library of the system's."""
+    try:
+        return importlib.import_module("sounddevice")
+    except ImportError as error:
+        raise ClientError("--mic needs sounddevice: install it, with pip install sounddevice.") from error
+    except OSError as error:
+        raise ClientError(
+            "--mic needs the library PortAudio: install it, on Debian and Ubuntu with apt install libportaudio2."
+        ) from error
+
+
+def _no_microphone(sounddevice: Any, device: str | None, error: Exception) -> str:
+    inputs = [
+        f"{number} ({known['name']})"
+        for number, known in enumerate(sounddevice.query_devices())
+        if known["max_input_channels"] > 0
+    ]
+    if not inputs:
+        return "There is no microphone: plug one in, and see that this program may use it."
+    asked = "" if device is None else f" {device}"
+    return f"The microphone{asked} cannot be opened ({error}): choose one with --device, of {', '.join(inputs)}."
+
+
+class _Blocks:
+    """From PortAudio's thread to the loop. The loop is woken once for all that waits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._waiting: deque[bytes] = deque()
+        self._missed = 0
+        self._ended = False
+        self._there = asyncio.Event()
+
+    def put(self, sound: bytes) -> None:
+        with self._lock:
+            if len(self._waiting) >= MOST_BLOCKS:
+                self._missed += len(self._waiting.popleft())
+            self._waiting.append(sound)
+            first = len(self._waiting) == 1
+        if first:
+            self._wake()
+
+    def end(self) -> None:
+        """PortAudio has stopped."""
+        self._ended = True
+        self._wake()
+
+    def missed(self) -> int:
+        with self._lock:
+            missed, self._missed = self._missed, 0
+        return missed
+
+    async def arriving(self) -> AsyncIterator[bytes]:
+        """Raises ClientError when the microphone ends."""
+        while True:
+            await self._there.wait()
+            self._there.clear()
+            while sound := self._take():
+                yield sound
+            if self._ended:
+                raise ClientError("The microphone is gone: plug it in again, or choose another one with --device.")
+
+    def _take(self) -> bytes:
+        with self._lock:
+            return self._waiting.popleft() if self._waiting else b""
+
+    def _wake(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._there.set)
+        except RuntimeError:
+            return  # the program ends

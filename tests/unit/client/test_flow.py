@@ -1,0 +1,130 @@
+"""Sound from its source to a session: when it is taken, and how fast it is sent."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.unit.client.servers import Socket, caption_server
+from transcription_client.core import AHEAD_SECONDS, CATCH_UP, Format
+from transcription_client.errors import ClientError
+from transcription_client.flow import Flow, Source
+from transcription_client.line import Line
+from transcription_wire import messages as wire
+
+AUDIO = Format("mulaw", 8000)
+SECOND = bytes(AUDIO.bytes_per_second)
+
+
+class Tap:
+    """A source that counts what was taken of it."""
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+        self.taken = 0
+        self.all_taken = asyncio.Event()
+
+    async def sound(self) -> AsyncIterator[bytes]:
+        while self.taken < self._seconds:
+            self.taken += 1
+            yield SECOND
+        self.all_taken.set()
+
+
+def no_gap(seconds: float) -> None:
+    raise AssertionError(f"{seconds} s were lost")
+
+
+@asynccontextmanager
+async def speaking(flow: Flow, server: str) -> AsyncIterator[Line]:
+    """The flow speaks to a session."""
+
+    def take(message: wire.ServerMessage, text: str) -> None:
+        if isinstance(message, wire.Ready):
+            flow.begin(time.monotonic())
+        if isinstance(message, wire.Transcript):
+            flow.hear(message)
+
+    line = await Line.dial(server, take)
+    await line.begin(wire.Auth("a-token"))
+    speaking = asyncio.create_task(flow.speak(line))
+    try:
+        yield line
+    finally:
+        speaking.cancel()
+        await line.hang_up()
+
+
+async def test_what_can_wait_is_not_taken_before_a_session_began_and_what_cannot_is() -> None:
+    file, live = Tap(3), Tap(3)
+    flows = [Flow(Source(file.sound(), AUDIO), no_gap), Flow(Source(live.sound(), AUDIO, live=True), no_gap)]
+    await asyncio.wait_for(live.all_taken.wait(), 10)
+    assert (file.taken, live.taken) == (0, 3)
+    assert (flows[0].rest, flows[0].kept) == (None, 0.0)
+    assert (flows[1].rest, flows[1].kept) == (3.0, 3.0)
+    flows[0].begin(0.0)
+    flows[0].rewind()
+    await asyncio.wait_for(file.all_taken.wait(), 10)
+    for flow in flows:
+        await flow.close()
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_sound_without_words_is_sent_ten_seconds_ahead_and_what_can_wait_is_taken_no_faster(live: bool) -> None:
+    tap = Tap(40)
+    flow = Flow(Source(tap.sound(), AUDIO, live=live), no_gap)
+    if live:
+        await asyncio.wait_for(tap.all_taken.wait(), 10)
+    began = time.monotonic()
+
+    async def script(socket: Socket) -> None:
+        await socket.ready()
+        await socket.hears(round((AHEAD_SECONDS + 1) * len(SECOND)))
+        taken = tap.taken
+        due = AHEAD_SECONDS + CATCH_UP * (time.monotonic() - began)
+        assert len(socket.audio) <= due * len(SECOND)
+        assert live or taken <= due + 1
+        await socket.final("words", 0.0, 40.0)
+        await socket.until("stop")
+        await socket.end()
+
+    async with caption_server(script) as (server, heard), asyncio.timeout(20), speaking(flow, server) as line:
+        await line.listening
+    assert heard.audio == SECOND * 40
+    await flow.close()
+
+
+async def test_after_a_stop_nothing_more_is_taken_and_the_rest_is_known() -> None:
+    tap = Tap(3)
+    flow = Flow(Source(tap.sound(), AUDIO), no_gap)
+    flow.stop()
+    assert flow.rest == 0.0
+    await flow.close()
+    assert tap.taken == 0
+
+
+async def test_a_source_that_fails_is_over_and_says_so_at_the_close() -> None:
+    async def torn() -> AsyncIterator[bytes]:
+        yield SECOND
+        raise ClientError("The tape is torn.")
+
+    flow = Flow(Source(torn(), AUDIO, live=True), no_gap)
+    async with asyncio.timeout(10):
+        while flow.rest is None:
+            await asyncio.sleep(0)
+    assert flow.rest == 1.0
+    with pytest.raises(ClientError, match="torn"):
+        await flow.close()
+
+
+async def test_what_is_lost_is_told() -> None:
+    gaps: list[float] = []
+    tap = Tap(63)
+    flow = Flow(Source(tap.sound(), AUDIO, live=True), gaps.append)
+    assert not flow.gaps
+    await asyncio.wait_for(tap.all_taken.wait(), 10)
+    assert gaps == [1.0] * 3
+    assert flow.gaps
+    await flow.close()

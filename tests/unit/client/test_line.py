@@ -1,0 +1,108 @@
+"""One connection to the caption socket."""
+
+import asyncio
+
+import pytest
+
+from tests.unit.client.servers import Script, Socket, caption_server
+from transcription_client.errors import ClientError
+from transcription_client.line import Line
+from transcription_client.redial import Ended
+from transcription_wire import messages as wire
+
+AUTH = wire.Auth("a-token", {"model": "nova-2"}, "an-earlier-session")
+
+
+async def play(script: Script) -> tuple[bool, Ended, list[wire.ServerMessage]]:
+    """Whether a session began, how the connection ended, and what was told."""
+    told: list[wire.ServerMessage] = []
+    async with caption_server(script) as (server, _), asyncio.timeout(10):
+        line = await Line.dial(server, lambda message, text: told.append(message))
+        began = await line.begin(AUTH)
+        await line.listening
+        return began, await line.hang_up(), told
+
+
+async def test_a_session_that_ends_with_its_receipt() -> None:
+    async def script(socket: Socket) -> None:
+        await socket.ready("a-session")
+        await socket.end(reason="idle")
+
+    began, ended, told = await play(script)
+    assert began
+    assert ended == Ended(ready=True, reason="idle")
+    assert told == [wire.Ready("a-session", 600), wire.SessionEnd(3, 2.5, "idle")]
+
+
+async def test_one_that_ends_with_an_error_and_its_receipt() -> None:
+    async def script(socket: Socket) -> None:
+        await socket.ready()
+        await socket.say("error", code="bad_message", message="What?")
+        await socket.say("error", code="service_restart", message="Connect again.")
+        await socket.end(reason="service_restart")
+
+    assert (await play(script))[:2] == (True, Ended(ready=True, error="service_restart", reason="service_restart"))
+
+
+async def test_one_that_is_lost() -> None:
+    async def script(socket: Socket) -> None:
+        await socket.ready()
+        socket.vanish()
+
+    assert (await play(script))[:2] == (True, Ended(ready=True))
+
+
+async def test_one_that_is_refused() -> None:
+    async def script(socket: Socket) -> None:
+        await socket.until("auth")
+        await socket.refuse("busy")
+
+    assert await play(script) == (False, Ended(error="busy"), [wire.Error("busy", "No.")])
+
+
+async def test_one_that_is_lost_before_it_began() -> None:
+    async def script(socket: Socket) -> None:
+        await socket.until("auth")
+        socket.vanish()
+
+    assert await play(script) == (False, Ended(), [])
+
+
+async def test_what_is_said_is_heard_in_order_until_the_connection_is_lost() -> None:
+    async def script(socket: Socket) -> None:
+        await socket.ready()
+        await socket.until("stop")
+        await socket.end()
+
+    async with caption_server(script) as (server, heard), asyncio.timeout(10):
+        line = await Line.dial(server, lambda message, text: None)
+        await line.begin(AUTH)
+        assert await line.send(b"one")
+        assert await line.send(b"two")
+        assert await line.say(wire.Stop())
+        await line.listening
+        assert not await line.send(b"three")
+        assert not await line.say(wire.Stop())
+        await line.hang_up()
+    auth = {"type": "auth", "token": "a-token", "config": {"model": "nova-2"}, "replaces": "an-earlier-session"}
+    assert heard.said == [auth, b"one", b"two", {"type": "stop"}]
+
+
+async def test_what_who_is_told_raises_is_raised_at_the_end() -> None:
+    def fails(message: wire.ServerMessage, text: str) -> None:
+        raise ZeroDivisionError
+
+    async def script(socket: Socket) -> None:
+        await socket.ready()
+
+    async with caption_server(script) as (server, heard), asyncio.timeout(10):
+        line = await Line.dial(server, fails)
+        await line.begin(AUTH)
+        with pytest.raises(ZeroDivisionError):
+            await line.hang_up()
+        await heard.closed.wait()
+
+
+async def test_where_nobody_listens_it_says_so(nobody: str) -> None:
+    with pytest.raises(ClientError, match=f"^{nobody} cannot be reached"):
+        await Line.dial(nobody, lambda message, text: None)
