@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +15,7 @@ from tests.chaos.plan import LANES, Fault
 from tests.chaos.program import Postgres, Program, resume
 from tests.chaos.proxy import Proxy
 from tests.chaos.streamer import Streamer, Take
-from tests.standin.deepgram import DeepgramStandIn
+from tests.standin.deepgram import DeepgramStandIn, Stream
 from tests.standin.script import REFUSALS, Hangup, Script
 
 GRANT = 90
@@ -195,24 +195,28 @@ class Havoc:
     async def _followed(self, script: Script, fault: Fault, luck: random.Random, seconds: float = 0) -> str:
         """Open upstream connections go on by another script, for so long."""
         usual = self._stage.script
-        other = replace(
-            usual,
-            hangup=script.hangup,
-            reset_after=script.reset_after,
-            silent_after=script.silent_after,
-            delay=script.delay,
-        )
         streams = dict(self._stage.standin.streams)
         chosen = luck.sample(sorted(streams), round(fault.share * len(streams)))
         self._stage.spoiled |= {streams[number].port for number in chosen}
         if seconds and luck.random() < 0.4:
-            self._stage.script = other
-        await asyncio.gather(*(streams[number].follow(other) for number in chosen), return_exceptions=True)
+            self._stage.script = replace(usual, silent_after=script.silent_after, delay=script.delay)
+        await self._follow(script, streams, chosen)
         await asyncio.sleep(seconds)
         self._stage.script = usual
-        if other.silent_after is None and seconds:  # what it left unsaid, it never says: a stalled one stays so
-            await asyncio.gather(*(streams[number].follow(usual) for number in chosen), return_exceptions=True)
+        if seconds:
+            await self._follow(usual, streams, chosen)
         return f"befell {len(chosen)} of {len(streams)} upstream connections"
+
+    async def _follow(self, script: Script, streams: Mapping[int, Stream], chosen: list[int]) -> None:
+        """A stalled one stays so: what it has left unsaid, it would never say."""
+
+        def other(stream: Stream) -> Script:
+            silent = stream.script.silent_after if script.silent_after is None else script.silent_after
+            hangup, reset_after, delay = script.hangup, script.reset_after, script.delay
+            return replace(stream.script, hangup=hangup, reset_after=reset_after, delay=delay, silent_after=silent)
+
+        following = [streams[number].follow(other(streams[number])) for number in chosen]
+        await asyncio.gather(*following, return_exceptions=True)
 
     # The network between clients and service
 

@@ -26,7 +26,7 @@ def test_two_minutes_have_nearly_all_of_it(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_half_an_hour_has_all_of_it_often_and_long_suspensions_too(seed: int) -> None:
     faults = plan(seed, 1800)
-    assert min(sum(fault.kind == kind for fault in faults) for kind in KINDS) >= 10
+    assert min(sum(fault.kind == kind for fault in faults) for kind in KINDS) >= 6
     assert {fault.seconds for fault in faults if fault.kind == "worker_paused"} == {20, 70}
 
 

@@ -258,7 +258,7 @@ class Stream:
     """One accepted connection: reads, and has a task that writes what falls due."""
 
     def __init__(self, connection: _Connection, script: Script, standin: DeepgramStandIn) -> None:
-        self._connection, self._script, self._standin = connection, script, standin
+        self._connection, self.script, self._standin = connection, script, standin
         self._record = connection.record
         self._speech = Speech(self._record.query, script, self._record.request_id)
         self._outbox: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
@@ -272,7 +272,7 @@ class Stream:
 
     async def follow(self, script: Script) -> None:
         """Goes on by another script, at once; how it numbers and times words stays as it was."""
-        self._script = script
+        self.script = script
         await self._react()
 
     async def run(self) -> None:
@@ -287,7 +287,7 @@ class Stream:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self) -> None:
-        if self._script.stops_reading_after is not None:
+        if self.script.stops_reading_after is not None:
             peer: socket.socket = self._connection.transport.get_extra_info("socket")
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         await self._react()
@@ -303,14 +303,14 @@ class Stream:
             await self._react()
 
     async def _messages(self) -> AsyncIterator[str | bytes]:
-        while not self._past(self._script.stops_reading_after):
+        while not self._past(self.script.stops_reading_after):
             yield await self._connection.recv()
         self._connection.transport.pause_reading()
         await self._standin._closing.wait()
 
     def _hear(self, audio: bytes) -> None:
         record = self._record
-        if self._script.keeps_audio:
+        if self.script.keeps_audio:
             record.audio += audio
         record.digest.update(audio)
         record.audio_bytes += len(audio)
@@ -321,17 +321,17 @@ class Stream:
         self._say(self._speech.hear(len(audio)))
 
     def _locate(self, audio: bytes) -> None:
-        if self._script.locate is not None and not self._speech.located:
+        if self.script.locate is not None and not self._speech.located:
             self._head += audio
-            position = self._script.locate(self._head)
+            position = self.script.locate(self._head)
             if position is not None:
                 self._speech.begins_at(position)
                 self._head = b""
 
     def _say(self, messages: Iterable[str | bytes]) -> None:
         for message in messages:  # the generator runs in any case: the clock has to go on
-            if not self._past(self._script.silent_after):
-                self._outbox.put_nowait((time.monotonic() + self._script.delay, message))
+            if not self._past(self.script.silent_after):
+                self._outbox.put_nowait((time.monotonic() + self.script.delay, message))
 
     def _past(self, seconds: float | None) -> bool:
         return seconds is not None and self._speech.seconds >= seconds
@@ -341,26 +341,26 @@ class Stream:
         match json.loads(text).get("type"):
             case "Finalize":
                 self._say(self._speech.flush(from_finalize=True))
-            case "CloseStream" if self._script.heeds_close_stream:
+            case "CloseStream" if self.script.heeds_close_stream:
                 await self._close_stream()
 
     async def _close_stream(self) -> None:
         self._say(self._speech.flush())
         await self._outbox.join()
-        if self._script.metadata:
-            await asyncio.sleep(self._script.metadata_delay)
+        if self.script.metadata:
+            await asyncio.sleep(self.script.metadata_delay)
             await self._connection.send(self._speech.metadata())
         await self._connection.close()
 
     async def _react(self) -> None:
         """Whatever the script has for this point of the audio."""
-        if self._nonsense and self._past(self._script.nonsense_after):
+        if self._nonsense and self._past(self.script.nonsense_after):
             nonsense, self._nonsense = self._nonsense, []
             self._say(nonsense)
-        if self._past(self._script.reset_after):
+        if self._past(self.script.reset_after):
             await self._outbox.join()
             _reset(self._connection)
-        hangup = self._script.hangup
+        hangup = self.script.hangup
         if hangup is not None and self._past(hangup.after):
             await self._outbox.join()
             await self._connection.close(hangup.code, hangup.reason)
@@ -375,7 +375,7 @@ class Stream:
 
     async def _watch(self) -> None:
         """NET-0001: it wants a frame every 10 s, and the first audio within 10 s."""
-        patience = self._script.patience
+        patience = self.script.patience
         while patience is not None:
             since = self._heard_at if self._speech.nbytes else self._record.opened_at
             await asyncio.sleep(max(0.0, since + patience - time.monotonic()))
