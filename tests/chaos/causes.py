@@ -6,7 +6,7 @@ from typing import Final
 
 LINGER: Final = 15.0
 """Seconds after a fault in which it may still have its effect: timeouts of 5 and 10 s, and their retries."""
-LINGERS: Final[Mapping[str, float]] = {"upstream_closed": 45.0, "silence": 5.0}
+LINGERS: Final[Mapping[str, float]] = {"upstream_closed": 45.0, "unreached": 5.0, "broken": 5.0, "silence": 5.0}
 """Where it takes longer: 15 s of watchdog and 20 s of redials; or less long: a connection breaks at once."""
 NOTICED: Final = 45.0
 """Seconds in which the service finds a client gone that left without a word: two times 10 s of pings, and more."""
@@ -24,6 +24,11 @@ class Cause:
     begin: float
     end: float
 
+    @property
+    def last(self) -> float:
+        """When it had done its worst: one that is killed dies at once."""
+        return self.begin if self.kind in {"worker_killed", "everything_killed"} else self.end
+
     def since(self, moment: float) -> "Cause":
         return Cause(self.kind, self.begin - moment, self.end - moment)
 
@@ -35,6 +40,8 @@ class Cause:
 DATABASE: Final = frozenset(
     {"db_killed", "db_restarted", "db_unreachable", "db_slow", "db_cut", "db_frozen", "everything_killed"}
 )
+AWAY: Final = DATABASE - {"db_slow", "everything_killed"}
+"""Settles fail: those die with their process, or come late."""
 CRASHES: Final = frozenset({"worker_killed", "everything_killed", "worker_paused"})
 NETWORK: Final = frozenset({"net_cut", "net_frozen", "net_slow", "net_refuses"})
 UPSTREAM: Final = frozenset(
@@ -53,11 +60,11 @@ UPSTREAM: Final = frozenset(
 
 EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
     # reasons of ends
-    "client_gone": NETWORK | {"worker_paused", "client_deaf"},
+    "client_gone": frozenset({"worker_paused"}),
     "ended_by_operator": frozenset({"session_ended", "user_blocked"}),
     "upstream_closed": UPSTREAM | {"worker_paused"},
     "service_restart": CRASHES | {"drained"},
-    "too_slow": NETWORK | {"client_deaf", "worker_paused"},
+    "too_slow": frozenset({"worker_paused"}),
     "database_away": DATABASE,
     "lease_expired": frozenset({"worker_paused"}),
     # errors of refusals
@@ -65,12 +72,16 @@ EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
     "auth_timeout": NETWORK | {"worker_paused"},
     "upstream_unavailable": UPSTREAM | {"worker_paused"},
     "service_unavailable": DATABASE | {"drained"},
-    # the connection ended, or could not be made, and nothing was said
+    # nothing was said: no connection could be made; it ended; it was there
+    "unreached": CRASHES | NETWORK | {"drained", "client_deaf"},
+    "broken": frozenset({"worker_killed", "everything_killed"}),
+    "silence": frozenset({"worker_paused"}),
+    # others
     "crash": CRASHES,
     "suspension": frozenset({"worker_paused"}),
-    "silence": CRASHES | NETWORK | {"drained", "client_deaf"},
 }
-"""What is not here is never explained by a fault: `internal`, `idle`, `busy`, `invalid_config` ..."""
+"""What is not here is never explained by a fault: `internal`, `idle`, `busy`, `invalid_config` ...
+What is done to the network of one client is noted with that client."""
 
 
 def explained(what: str, causes: Iterable[Cause], earliest: float, latest: float) -> bool:
@@ -84,7 +95,8 @@ def without_database(causes: Iterable[Cause], earliest: float, latest: float) ->
     known = list(causes)
     crashes = [cause for cause in known if cause.kind in CRASHES | {"drained"} and cause.may_explain(earliest, latest)]
     return any(
-        away.kind.startswith("db_") and away.begin <= crash.end and crash.begin <= away.end + RECOVERS
+        away.begin <= crash.last and crash.begin <= away.end + RECOVERS
         for away in known
         for crash in crashes
+        if away.kind in AWAY
     )

@@ -13,7 +13,7 @@ from typing import Any
 from tests.chaos.causes import Cause
 from tests.chaos.plan import LANES, Fault
 from tests.chaos.program import Postgres, Program, resume
-from tests.chaos.proxy import Proxy
+from tests.chaos.proxy import Link, Proxy
 from tests.chaos.streamer import Streamer, Take
 from tests.standin.deepgram import DeepgramStandIn, Stream
 from tests.standin.script import REFUSALS, Hangup, Script
@@ -237,7 +237,7 @@ class Havoc:
         return told
 
     def _cut(self, proxy: Proxy, fault: Fault, luck: random.Random) -> str:
-        links = proxy.some(fault.share, luck)
+        links = self._hit(proxy, fault, luck)
         for link in links:
             link.cut()
         return f"reset {len(links)} connections"
@@ -245,10 +245,20 @@ class Havoc:
     async def _frozen(self, proxy: Proxy, fault: Fault, luck: random.Random) -> str:
         return await self._befalls(proxy, fault, luck, frozen=True)
 
+    def _hit(self, proxy: Proxy, fault: Fault, luck: random.Random) -> list[Link]:
+        """Whom it befalls; that is noted, so that no other may use it as an excuse."""
+        links = proxy.some(fault.share, luck)
+        if proxy is self._stage.upstream:
+            self._stage.spoiled |= {link.far_port for link in links}
+        ports = {link.port for link in links if proxy is self._stage.front}
+        for streamer in self._stage.streamers:
+            if streamer.take is not None and streamer.take.port in ports:
+                streamer.take.told.doings.add("hit")
+        return links
+
     async def _befalls(self, proxy: Proxy, fault: Fault, luck: random.Random, **bad: Any) -> str:
         """Some connections have that weather for the fault's time."""
-        links = proxy.some(fault.share, luck)
-        self._stage.spoiled |= {link.far_port for link in links}
+        links = self._hit(proxy, fault, luck)
         good = {name: type(value)() for name, value in bad.items()}
         for link in links:
             link.change(**bad)

@@ -3,13 +3,14 @@
 All tolerances are the rules' own. Times are seconds of one monotonic clock."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
-from tests.chaos.causes import NOTICED, Cause, explained, without_database
+from tests.chaos.causes import NOTICED, explained, without_database
 from tests.chaos.ears import Heard
+from tests.chaos.evidence import Evidence, Row, Told, Violation, Words
 from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode, Reason
 
 WORD_MS: Final = 500
@@ -26,86 +27,10 @@ REPLAY_MS: Final = 30_000
 """Audio kept for another upstream: what is older than that may be lost with the upstream."""
 PRESUMED_GONE: Final = 1011
 """Close code for a client that answered no ping; it is told no more."""
+OUT_OF_REACH: Final = frozenset({"deaf", "hit"})
+"""What is done to a client so that it is not reached: it does not read, or its network was meddled with."""
 QUIET_WITHIN: Final = 90.0
 """Seconds after the last fault in which no lease and no hold is left (contract 7.5)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A final text: words `first` to `last` of the audio, come when the client had sent so much."""
-
-    channel: int
-    first: int
-    last: int
-    sent_ms: int
-
-
-@dataclass(slots=True)
-class Told:
-    """One attempt of a client, as it saw it itself."""
-
-    user: str
-    stream: int
-    began: float
-    ended: float = 0.0
-    silent_since: float = 0.0
-    """When the service last said something."""
-    session: str | None = None
-    replaces: str | None = None
-    bytes_per_second: int = 32_000
-    sent: int = 0
-    stopped: bool = False
-    doings: set[str] = field(default_factory=set)
-    """What the client did that may have ended it: vanished, gave_up, flooded, deaf."""
-    finals: list[Words] = field(default_factory=list)
-    results_ms: int = 0
-    """Where the furthest transcript ended."""
-    errors: list[str] = field(default_factory=list)
-    end: Mapping[str, Any] | None = None
-    """`session_end`."""
-    code: int | None = None
-    """Close code; None where the service sent no close."""
-    protocol: list[str] = field(default_factory=list)
-    """What the service said that the contract does not allow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A session as the operator sees it."""
-
-    session: str
-    user: str
-    status: str
-    reason: str | None
-    seconds_used: int
-    audio_seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    told: Sequence[Told]
-    heard: Mapping[str, Heard]
-    rows: Sequence[Row]
-    causes: Sequence[Cause]
-    poor: frozenset[str]
-    """Users who may run out of credit."""
-    audit: Sequence[str]
-    left: Sequence[str]
-    """Leases and holds that are left, and whose."""
-    quiet_after: float
-    """Seconds from the last fault until none was left."""
-    log: Sequence[str]
-    """Lines that tell of a broken program."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    subject: str
-    expected: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.subject}: expected {self.expected}; found {self.found}"
 
 
 def judge(evidence: Evidence) -> list[Violation]:
@@ -243,11 +168,11 @@ class _Case:
             return
         by_itself = {
             Reason.CLIENT_STOP: told is None or told.stopped,
-            Reason.CLIENT_GONE: told is None or bool(told.doings & {"vanished", "gave_up"}),
+            Reason.CLIENT_GONE: told is None or bool(told.doings & {"vanished", "gave_up", "hit"}),
             Reason.REPLACED: any(attempt.replaces == self.session for attempt in self.evidence.told),
             Reason.INSUFFICIENT_CREDITS: row.user in self.evidence.poor,
             Reason.BAD_MESSAGES: told is None or "flooded" in told.doings,
-            Reason.TOO_SLOW: told is None or "deaf" in told.doings,
+            Reason.TOO_SLOW: told is None or bool(told.doings & OUT_OF_REACH),
         }
         if not by_itself.get(Reason(row.reason), False) and not self._explained(row.reason):
             yield self._violation("something that explains its end", f"{row.reason}, at {self._when[0]:.1f} s")
@@ -301,7 +226,7 @@ def _answered(evidence: Evidence, told: Told) -> Iterator[Violation]:
     if told.doings & {"vanished"}:
         return
     if told.code is None or (told.code == PRESUMED_GONE and not told.errors):
-        if not explained("silence", evidence.causes, told.silent_since, told.ended):
+        if not _excused(evidence, told):
             yield Violation(who, "a reason before the connection ended", f"none, at {told.ended:.1f} s; {told.doings}")
         return
     if told.end is None and not told.errors:
@@ -312,6 +237,17 @@ def _answered(evidence: Evidence, told: Told) -> Iterator[Violation]:
         yield Violation(who, f"close {codes} after {told.errors} {told.end}", f"{told.code}")
     if told.session is None or told.end is None:
         yield from _refused(evidence, told, who)
+
+
+def _excused(evidence: Evidence, told: Told) -> bool:
+    """Whether it is clear why a client was told nothing."""
+    if told.doings & OUT_OF_REACH:
+        return True
+    if told.session is None:
+        return explained("unreached", evidence.causes, told.silent_since, told.ended)
+    if "gave_up" in told.doings or told.code is not None:
+        return explained("silence", evidence.causes, told.silent_since, told.ended)
+    return explained("broken", evidence.causes, told.ended, told.ended)
 
 
 def _codes(told: Told) -> Iterator[int]:

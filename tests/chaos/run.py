@@ -11,8 +11,9 @@ from typing import Final
 
 from tests.chaos.audio import locate
 from tests.chaos.ears import Ears
+from tests.chaos.evidence import Evidence, Row, Told, Violation
 from tests.chaos.havoc import Havoc, Stage
-from tests.chaos.judge import QUIET_WITHIN, Evidence, Row, Told, Violation, judge
+from tests.chaos.judge import QUIET_WITHIN, judge
 from tests.chaos.plan import plan
 from tests.chaos.program import Program, postgres
 from tests.chaos.proxy import Proxy

@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.chaos.audio import audio
-from tests.chaos.judge import Told, Words
+from tests.chaos.evidence import Told, Words
 from tests.e2e.client import User
 
 TALKATIVE: Final = "talkative"

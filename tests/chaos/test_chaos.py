@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.__main__ import report
-from tests.chaos.judge import Violation
+from tests.chaos.evidence import Violation
 from tests.chaos.run import Verdict, chaos
 
 SEED = 1

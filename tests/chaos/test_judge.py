@@ -8,7 +8,8 @@ import pytest
 
 from tests.chaos.causes import NOTICED, Cause
 from tests.chaos.ears import Heard
-from tests.chaos.judge import QUIET_WITHIN, Evidence, Row, Told, Words, judge
+from tests.chaos.evidence import Evidence, Row, Told, Words
+from tests.chaos.judge import QUIET_WITHIN, judge
 
 SECOND = 32_000
 END = {"seconds_used": 20, "audio_seconds": 20.0, "reason": "client_stop"}
@@ -107,9 +108,7 @@ FINE: dict[str, Evidence] = {
     "5 s that went to a lost upstream": evidence(ear=LOST),
     "10 s less after a crash": abandoned(9, KILLED),
     "the hold, after a crash while the database was away": abandoned(0, KILLED, AWAY),
-    "a worker suspended for longer than a lease": abandoned(
-        9, Cause("worker_paused", 20.0, 90.0), reason="lease_expired"
-    ),
+    "a lease that ran out, for the next process had no database": abandoned(0, KILLED, AWAY, reason="lease_expired"),
     "5 s after the last words of an upstream that fell silent": gone_wrong(
         "upstream_closed", 1011, "upstream_closed", used=10, results_ms=6000, causes=STALL
     ),
@@ -117,14 +116,22 @@ FINE: dict[str, Evidence] = {
         dropped(doings={"vanished"}), entry=row(reason="client_gone", status="completed")
     ),
     "a client whose connection was cut": evidence(
-        dropped(), entry=row(reason="client_gone", status="completed"), causes=cause("net_cut")
+        dropped(doings={"hit"}), entry=row(reason="client_gone", status="completed"), causes=cause("net_cut")
     ),
     "a client that answered no ping": evidence(
-        dropped(code=1011), entry=row(reason="client_gone", status="completed"), causes=cause("net_frozen", 10.0, 40.0)
+        dropped(code=1011, doings={"hit"}),
+        entry=row(reason="client_gone", status="completed"),
+        causes=cause("net_frozen", 10.0, 40.0),
     ),
     "a client that was replaced": evidence(
         told=[dropped(doings={"vanished"}), dropped(session=None, replaces="s1", doings={"vanished"})],
         rows=[row(reason="replaced")],
+    ),
+    "a client that could not connect": also(Told("ann", 2, 50.0, 51.0, 50.0), causes=cause("net_refuses", 50.0, 53.0)),
+    "a client that a suspended worker told nothing": evidence(
+        dropped(doings={"gave_up"}, silent_since=10.0),
+        entry=row(status="terminated", reason="lease_expired", seconds_used=9),
+        causes=cause("worker_paused", 10.0, 80.0),
     ),
     "no credit, for a poor user": evidence(
         ended("insufficient_credits", 4402, "insufficient_credits", user="bob"),
@@ -210,6 +217,11 @@ WRONG: dict[str, tuple[Evidence, str]] = {
     "the last words left out": (evidence(told(finals=[Words(0, 0, 35, 20_000)])), "the last words"),
     "audio of a client that stopped left out": (evidence(told(sent=21 * SECOND)), "bytes heard"),
     "a connection that ended without a word": (evidence(dropped(doings={"gave_up"}), causes=STALL), "a reason before"),
+    "a session that fell silent": (
+        evidence(dropped(doings={"gave_up"}), entry=row(reason="client_gone"), causes=cause("net_frozen")),
+        "a reason before",
+    ),
+    "a connection that broke while others were cut": (evidence(dropped(), causes=cause("net_cut")), "a reason before"),
     "a close without a word": (also(Told("ann", 2, 50.0, 51.0, 50.0, code=1011), causes=STALL), "a reason before"),
     "another close without a word": (also(Told("ann", 2, 50.0, 51.0, 50.0, code=1000)), "a reason with the close"),
     "another close code": (evidence(told(code=1001)), "close {1000}"),
@@ -257,3 +269,7 @@ def test_a_violation_says_who_what_was_expected_and_what_was_found() -> None:
         "session s1: expected 19.00 to 21.00 credits billed for 20.00 s heard x 1 "
         "(client_stop, 1 upstream connections, the last closed properly); found 25"
     )
+
+
+def test_times_may_be_told_from_another_moment() -> None:
+    assert Cause("db_cut", 105.0, 107.5).since(100.0) == Cause("db_cut", 5.0, 7.5)

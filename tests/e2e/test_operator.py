@@ -191,7 +191,7 @@ async def test_doctor_and_migrate_beside_a_running_service(service: Service) -> 
 async def test_without_a_running_service_the_database_is_started_for_the_command(
     service: Service, upstream: Upstream, scratch: Path
 ) -> None:
-    alone = replace(service, env=environment(scratch / "alone", upstream.url))
+    alone = replace(service, env=environment(scratch / "commands-only", upstream.url))
     assert await as_json(alone, "user", "list") == []
     [made] = await as_json(alone, "user", "create-many", "1", "--seconds", "60")
     assert [user["email"] for user in await as_json(alone, "user", "list")] == [made["email"]]
