@@ -80,6 +80,6 @@ async def test_who_is_still_live_at_the_end_is_finished_properly(
 
 
 async def test_without_sessions_it_ends_at_once(scratch: Path, upstream: Upstream) -> None:
-    async with serving(environment(scratch / "idle", upstream.url, DRAIN_SECONDS="600")) as service:
+    async with serving(environment(scratch / "nobody", upstream.url, DRAIN_SECONDS="600")) as service:
         service.send_signal(signal.SIGTERM)
         assert await service.stopped(within=15) == 0
