@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
@@ -52,9 +53,11 @@ def serve(settings: Settings, *, engine: Sequence[str] = ENGINE, worker: Sequenc
         listener = held.enter_context(closing(listen(settings.host, settings.port)))
         pipe = held.enter_context(_pipe())
         inherited = Inherited({"PARENT_FD": str(pipe), "WORKER_FD": str(listener.fileno())}, (pipe, listener.fileno()))
+        bundled = None
         if settings.database_url is None:
             database = held.enter_context(Embedded.acquire(settings.data_dir, say))
             held.enter_context(_watching(database))
+            bundled = database.home
             inherited = inherited.and_also({"DATABASE_URL": database.url}, database.lock_fd)
         speech = None
         if settings.builtin_engine:
@@ -65,7 +68,7 @@ def serve(settings: Settings, *, engine: Sequence[str] = ENGINE, worker: Sequenc
             Child(f"worker {number}", worker, inherited.and_also({"WORKER_NUMBER": str(number)}))
             for number in range(settings.workers)
         ]
-        _when_it_answers(listener, lambda: _introduce(settings))
+        _when_it_answers(listener, lambda: _introduce(settings, bundled))
         return Supervisor(crew, speech, settings.drain_seconds + GRACE, listener.close).run(signals)
 
 
@@ -296,8 +299,8 @@ def _when_it_answers(listener: socket.socket, then: Callable[[], None]) -> None:
     threading.Thread(target=ask, name="health-probe", daemon=True).start()
 
 
-def _introduce(settings: Settings) -> None:
-    say(f"Database: {_shown(settings.database_url) or f'the bundled PostgreSQL, in {settings.data_dir}'}")
+def _introduce(settings: Settings, bundled: Path | None) -> None:
+    say(f"Database: {_shown(settings.database_url) or f'the bundled PostgreSQL, in {bundled}'}")
     say(f"Speech engine: {_shown(settings.deepgram_url) or 'the built-in one, English'}")
     say(f"Ready: {settings.public_url}")
 

@@ -27,6 +27,8 @@ class Embedded:
         """Says that the server is in use. A child that inherits it keeps the server in use as well."""
         self.url = cluster.url
         """The same after every restart."""
+        self.home = cluster.home
+        """The folder of its files: in DATA_DIR, unless the user that it runs as cannot get there."""
 
     @classmethod
     def acquire(

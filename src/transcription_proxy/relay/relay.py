@@ -130,6 +130,8 @@ class Relay:
             case ev.Settle(settlement):
                 self._lines.settler.settle(settlement, self.happen)
             case ev.Dial():
+                if self._dialling is not None:
+                    log.info("upstream_redialled", session=str(self.session.id))
                 self._dialling = self._loop.create_task(self._dial())
             case ev.HangUp():
                 self._hang_up()

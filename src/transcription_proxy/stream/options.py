@@ -113,7 +113,7 @@ def _terms(value: Any) -> bool:
         return _term(value)
     return (
         isinstance(value, list)
-        and 0 < len(value) <= MAX_TERMS
+        and len(value) <= MAX_TERMS
         and all(map(_term, value))
         and sum(map(len, value)) <= MAX_TERMS_LENGTH
     )

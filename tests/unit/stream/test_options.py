@@ -148,7 +148,7 @@ WRONG: dict[str, list[Any]] = {
     "utterance_end_ms": [False, True, 0, -1, 60_001, 1000.0, "1000"],
     "vad_events": ["yes", 1, None],
     "diarize": ["true", 1],
-    "keyterm": ["", [], [""], "a" * 201, ["a"] * 101, ["a" * 200] * 21, 1, [1], {}, "a\nb", ["\0"]],
+    "keyterm": ["", [""], "a" * 201, ["a"] * 101, ["a" * 200] * 21, 1, [1], {}, "a\nb", ["\0"]],
     "keywords": [None, True],
     "replace": [[["a"]], "\x7f"],
     "encoding": ["opus", "LINEAR16", "", 16, None, ["linear16"]],
@@ -181,3 +181,9 @@ def test_an_addon_without_a_rate_is_refused(addon: str, value: Any) -> None:
     with pytest.raises(InvalidConfig, match=rf"^config\.{addon}: "):
         options.read({addon: value}, plain)
     assert options.read({"diarize": False}, plain).rate_micro == 1_000_000
+
+
+def test_an_empty_list_of_terms_is_none_and_costs_nothing() -> None:
+    chosen = options.read({"keyterm": [], "replace": []}, RATES)
+    assert chosen.rate_micro == options.read(None, RATES).rate_micro
+    assert chosen.query == options.read(None, RATES).query
