@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from transcription_client.core import Format, Lead
+from transcription_client.errors import ClientError
 from transcription_client.line import Line
 from transcription_client.tape import Tape
 from transcription_wire import messages as wire
@@ -90,11 +91,16 @@ class Flow:
         self._feeding.cancel()
         self._end()
 
-    async def close(self) -> None:
-        """Raises what the source raised."""
+    async def close(self) -> ClientError | None:
+        """Takes no more sound; what the source failed with."""
         self.stop()
-        with suppress(asyncio.CancelledError):
+        try:
             await self._feeding
+        except asyncio.CancelledError:
+            return None
+        except ClientError as error:
+            return error
+        return None
 
     async def _feed(self) -> None:
         """From the source to the tape. A source that can wait does, when enough is kept."""
@@ -103,9 +109,11 @@ class Flow:
             if not source.live:
                 await self._began.wait()
             async for sound in source.sound:
+                while not source.live and not tape.fits(len(sound)):
+                    await self._change()
                 self._note_gap(tape.append(sound) + source.missed())
                 self._stirred.set()
-                while not source.live and (tape.full if self._behind else tape.unsent):
+                while not source.live and not self._behind and tape.unsent:
                     await self._change()
         finally:
             self._end()

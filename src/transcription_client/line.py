@@ -11,6 +11,9 @@ from transcription_client.net import HTTP_SECONDS, is_here, unreachable
 from transcription_client.redial import Ended
 from transcription_wire import messages as wire
 
+PING_EVERY: Final = 10.0
+PONG_WITHIN: Final = 20.0
+"""The service may leave us unread for as long, while it waits for credit or for another engine. Seconds."""
 CLOSE_WITHIN: Final = 2.0
 """Seconds for a peer that may be gone to answer our close."""
 OnMessage = Callable[[wire.ServerMessage, str], None]
@@ -33,12 +36,11 @@ class Line:
     async def dial(cls, server: str, on_message: OnMessage) -> Self:
         """Connects. Raises ClientError."""
         url = "ws" + server.removeprefix("http") + "/ws/transcribe"
-        options: dict[str, Any] = {"max_size": None, "compression": None}
+        options: dict[str, Any] = {"max_size": None, "compression": None, "open_timeout": HTTP_SECONDS}
+        options |= {"close_timeout": CLOSE_WITHIN, "ping_interval": PING_EVERY, "ping_timeout": PONG_WITHIN}
         proxy: Literal[True] | None = None if is_here(server) else True
         try:
-            socket = await websockets.connect(
-                url, proxy=proxy, open_timeout=HTTP_SECONDS, close_timeout=CLOSE_WITHIN, **options
-            )
+            socket = await websockets.connect(url, proxy=proxy, **options)
         except (OSError, websockets.WebSocketException) as error:
             raise unreachable(server, error) from error
         return cls(socket, on_message)

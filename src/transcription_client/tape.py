@@ -36,9 +36,9 @@ class Tape:
     def __len__(self) -> int:
         return len(self._sound)
 
-    @property
-    def full(self) -> bool:
-        return len(self._sound) >= self._most
+    def fits(self, nbytes: int) -> bool:
+        """Whether so much more can come without a loss."""
+        return self.unsent + nbytes <= self._most
 
     @property
     def seconds(self) -> float:
@@ -101,8 +101,8 @@ class Tape:
         return at + self._shifts[bisect_right(self._shifts, at, key=lambda shift: shift[0]) - 1][1]
 
     def _forget(self, position: int) -> None:
-        """What was sent and lies before it is not needed any more."""
-        until = min(position, self._position) // self._audio.block * self._audio.block
+        """What lies before it, and was sent, is not needed any more."""
+        until = position // self._audio.block * self._audio.block
         if until > self._begin:
             del self._sound[: until - self._begin]
             self._begin = until

@@ -81,11 +81,11 @@ class Transcription:
             fault = await self._until_captioned()
         finally:
             heeding.cancel()
-            self._flow.stop()
+            source_fault = await self._flow.close()
         await self._find_receipts()
-        if fault is not None:
-            raise fault
-        await self._flow.close()
+        failure = fault or source_fault
+        if failure is not None:
+            raise failure
         if self._captioned and self._session_id in self._lost:
             raise ClientError("The connection was lost before the receipt: see transcription-client balance.")
         return self._captioned and not self._flow.gaps

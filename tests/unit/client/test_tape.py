@@ -103,8 +103,11 @@ def test_sound_is_cut_between_samples_only() -> None:
 
 def test_sixty_seconds_are_kept() -> None:
     tape = Tape(AUDIO)
-    assert tape.append(sound(KEEP_SECONDS)) == 0
-    assert tape.full
+    assert tape.append(sound(KEEP_SECONDS - 0.1)) == 0
+    assert tape.fits(2)
+    assert not tape.fits(3)
+    assert tape.append(sound(0.1, first=59.9)) == 0
+    assert not tape.fits(1)
     assert tape.append(sound(0.1, first=60)) == 2
     assert tape.take(SECOND) == sound(1, first=0.1)
 
@@ -120,6 +123,7 @@ def test_the_oldest_is_lost_by_the_sample(nbytes: int, dropped: int) -> None:
 def test_what_a_session_was_sent_is_not_lost_while_that_session_lives() -> None:
     tape = sent(5, keep_seconds=5)
     tape.hear(words(0, 1, final=False))
+    assert tape.fits(5 * SECOND)
     assert tape.append(sound(2, first=5)) == 0
     assert tape.take(10 * SECOND) == sound(2, first=5)
     tape.rewind()
