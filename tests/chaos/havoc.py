@@ -7,10 +7,11 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.chaos.causes import Cause
+from tests.chaos.ears import Ears
 from tests.chaos.plan import LANES, Fault
 from tests.chaos.program import Postgres, Program, resume
 from tests.chaos.proxy import Link, Proxy
@@ -34,20 +35,22 @@ class Stage:
     program: Program
     postgres: Postgres
     standin: DeepgramStandIn
+    """The upstream."""
     front: Proxy
     """Between the clients and the service."""
     upstream: Proxy
     database: Proxy
+    ears: Ears
     streamers: list[Streamer]
     poor: list[str]
     script: Script
     """What new upstream connections meet."""
-    spoiled: set[int] = field(default_factory=set)
+    spoiled: set[int]
     """Upstream connections whose end was meddled with, by the port that they come from."""
 
 
 class Havoc:
-    """`begin` each fault when it is due. `calm` makes everything whole again."""
+    """`begin` each fault when it is due; after `calm` everything is whole again."""
 
     def __init__(self, stage: Stage, say: Callable[[str], None], seconds: Callable[[], float]) -> None:
         self._stage, self._say, self._seconds = stage, say, seconds

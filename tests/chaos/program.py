@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,6 @@ from transcription_proxy.db.embedded import Embedded
 
 BACK_WITHIN = 60.0
 TRIES = 8
-Say = Callable[[str], None]
 
 
 class Postgres:
@@ -81,6 +80,10 @@ class Program:
         await self._stack.aclose()
         return status
 
+    async def close(self) -> None:
+        """Ends it, if it still runs."""
+        await self._stack.aclose()
+
     async def kill(self) -> None:
         """kill -9 of all its processes at one moment."""
         for pid in [self.service.process.pid, *self.workers()]:
@@ -132,6 +135,16 @@ async def postgres(home: Path) -> AsyncIterator[Postgres]:
         yield server
     finally:
         await asyncio.to_thread(server.release)
+
+
+@asynccontextmanager
+async def running(env: dict[str, str], database_url: str) -> AsyncIterator[Program]:
+    program = Program(env, database_url)
+    try:
+        await program.start()
+        yield program
+    finally:
+        await program.close()
 
 
 def resume(pid: int) -> None:

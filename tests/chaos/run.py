@@ -14,17 +14,17 @@ from tests.chaos.ears import Ears
 from tests.chaos.evidence import Evidence, Row, Told, Violation
 from tests.chaos.havoc import Havoc, Stage
 from tests.chaos.judge import QUIET_WITHIN, judge
-from tests.chaos.plan import plan
-from tests.chaos.program import Program, postgres
+from tests.chaos.plan import Fault, plan
+from tests.chaos.program import postgres, running
 from tests.chaos.proxy import Proxy
 from tests.chaos.streamer import TALKATIVE, Streamer
 from tests.e2e.client import User
-from tests.e2e.service import environment
+from tests.e2e.service import KEY, environment
 from tests.e2e.upstream import WORD
 from tests.standin.deepgram import DeepgramStandIn, Record
 from tests.standin.script import Script
 
-RICH, POOR = 5, 2
+RICH, POOR = 7, 2
 """Users; each has two apps."""
 RICH_SECONDS, POOR_SECONDS = 1_000_000, 60
 PATIENCE: Final = 25.0
@@ -32,7 +32,9 @@ PATIENCE: Final = 25.0
 PROGRESS_EVERY: Final = 10.0
 HOME_WITHIN: Final = 90.0
 """Seconds that the apps may take to stop after the last fault."""
-BROKEN: Final = ("Traceback", "task_died", "session_broke", "settle_broke", "close_broke", "open_failed", WORD)
+BROKEN: Final = ("Traceback", "task_died", "session_broke", "settle_broke", "close_broke", "open_failed", WORD, KEY)
+"""What a good program never logs."""
+MOST_LINES: Final = 20
 Say = Callable[[str], None]
 
 
@@ -48,65 +50,98 @@ async def chaos(seed: int, seconds: float, home: Path, say: Say) -> Verdict:
     say(f"Seed {seed}: {len(faults)} faults in {seconds:g} s")
     for fault in faults:
         say(f"  {fault}")
-    told: list[Told] = []
-    over = asyncio.Event()
-    async with _stage(home, told, over, seed, say) as (stage, ears):
-        begun = time.monotonic()
-
-        def clock() -> float:
-            return time.monotonic() - begun
-
-        havoc = Havoc(stage, say, clock)
-        apps = [asyncio.create_task(streamer.run()) for streamer in stage.streamers]
-        progress = asyncio.create_task(_progress(stage, told, ears, clock, say))
-        for fault in faults:
-            await asyncio.sleep(max(0.0, fault.at - clock()))
-            havoc.begin(fault)
-        await asyncio.sleep(max(0.0, seconds - clock()))
-        over.set()
-        await havoc.calm()
-        calm_at = time.monotonic()
-        say(f"{clock():7.1f} s  the last fault is over, all apps stop")
-        _, late = await asyncio.wait(apps, timeout=HOME_WITHIN)
-        for app in apps:
-            app.cancel()
-        failures = [f"an app is stuck after {HOME_WITHIN:g} s"] * len(late) + havoc.failures
-        left = await _left(stage, told)
-        while left and time.monotonic() < calm_at + QUIET_WITHIN:
-            await asyncio.sleep(2)
-            left = await _left(stage, told)
-        quiet_after = 0.0 if left else time.monotonic() - calm_at
-        say(f"{clock():7.1f} s  {'something is left' if left else 'no lease and no hold is left'}")
-        progress.cancel()
-        rows = [_row(row) for row in await stage.program.sessions()]
-        audit = await stage.program.audit()
-        status = await stage.program.stop()
-        if status != 0:
-            failures.append(f"the last SIGTERM ended the program with status {status}")
-        log = [line for line in stage.program.service.log().splitlines() if any(word in line for word in BROKEN)]
-    evidence = Evidence(
-        told=[_since(begun, attempt) for attempt in told],
-        heard=ears.sessions,
-        rows=rows,
-        causes=[cause.since(begun) for cause in havoc.causes],
-        poor=frozenset(stage.poor),
-        audit=audit,
-        left=left,
-        quiet_after=quiet_after,
-        log=log[:20],
-    )
+    async with _stage(home, seed, say) as stage:
+        run = Run(stage, say)
+        await run.break_things(faults, seconds)
+        await run.come_home()
+        left, quiet_after = await run.wait_until_quiet()
+        evidence = await run.gather(left, quiet_after)
     (home / "evidence.txt").write_text("\n".join(_known(evidence)))
-    violations = [Violation("the run", "that it can be done", failure) for failure in failures] + judge(evidence)
-    return Verdict(_summary(evidence, len(faults)), violations)
+    undone = [Violation("the run", "that it can be done", failure) for failure in run.failures]
+    return Verdict(_summary(evidence, len(faults)), undone + judge(evidence))
+
+
+class Run:
+    """From the first fault to the evidence. `failures` is what a run should be able to do and could not."""
+
+    def __init__(self, stage: Stage, say: Say) -> None:
+        self._stage, self._say = stage, say
+        self._begun = time.monotonic()
+        self._over = asyncio.Event()
+        self._told: list[Told] = []
+        self._havoc = Havoc(stage, say, self._clock)
+        self._calm_at = 0.0
+        self._apps = [asyncio.create_task(streamer.run(self._over, self._told)) for streamer in stage.streamers]
+        self.failures: list[str] = []
+
+    def _clock(self) -> float:
+        return time.monotonic() - self._begun
+
+    async def break_things(self, faults: list[Fault], seconds: float) -> None:
+        progress = asyncio.create_task(self._progress())
+        for fault in faults:
+            await asyncio.sleep(max(0.0, fault.at - self._clock()))
+            self._havoc.begin(fault)
+        await asyncio.sleep(max(0.0, seconds - self._clock()))
+        self._over.set()
+        await self._havoc.calm()
+        self.failures += self._havoc.failures
+        self._calm_at = time.monotonic()
+        progress.cancel()
+        self._say(f"{self._clock():7.1f} s  the last fault is over, all apps stop")
+
+    async def come_home(self) -> None:
+        """The apps stop, and get their last words."""
+        _, late = await asyncio.wait(self._apps, timeout=HOME_WITHIN)
+        for app in late:
+            app.cancel()
+        self.failures += [f"an app has not stopped within {HOME_WITHIN:g} s"] * len(late)
+
+    async def wait_until_quiet(self) -> tuple[list[str], float]:
+        """The leases and holds that are left after QUIET_WITHIN, and the seconds until there were none."""
+        while True:
+            asked_at = time.monotonic() - self._calm_at
+            left = await _left(self._stage)
+            if not left or asked_at > QUIET_WITHIN:
+                break
+            await asyncio.sleep(2)
+        self._say(f"{self._clock():7.1f} s  {'something is left' if left else 'no lease and no hold is left'}")
+        return left, asked_at
+
+    async def gather(self, left: list[str], quiet_after: float) -> Evidence:
+        program = self._stage.program
+        rows = [_row(row) for row in await program.sessions()]
+        audit = await program.audit()
+        status = await program.stop()
+        if status != 0:
+            self.failures.append(f"the last SIGTERM ended the program with status {status} instead of 0")
+        log = [line for line in program.service.log().splitlines() if any(word in line for word in BROKEN)]
+        return Evidence(
+            told=[_since(self._begun, attempt) for attempt in self._told],
+            heard=self._stage.ears.sessions,
+            rows=rows,
+            causes=[cause.since(self._begun) for cause in self._havoc.causes],
+            poor=frozenset(self._stage.poor),
+            audit=audit,
+            left=left,
+            quiet_after=quiet_after,
+            log=log[:MOST_LINES],
+        )
+
+    async def _progress(self) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_EVERY)
+            sessions = self._stage.ears.sessions
+            live = sum(1 for streamer in self._stage.streamers if streamer.take is not None and streamer.take.live)
+            heard = sum(float(heard.seconds) for heard in sessions.values())
+            so_far = f"{len(sessions)} so far, {heard:.0f} s of audio heard upstream"
+            self._say(f"{self._clock():7.1f} s  {live} live sessions, {so_far}")
 
 
 @asynccontextmanager
-async def _stage(
-    home: Path, told: list[Told], over: asyncio.Event, seed: int, say: Say
-) -> AsyncIterator[tuple[Stage, Ears]]:
+async def _stage(home: Path, seed: int, say: Say) -> AsyncIterator[Stage]:
     spoiled: set[int] = set()
     ears = Ears(lambda record: record.port in spoiled)
-    script = Script(word=WORD, keeps_audio=False, locate=_origin, patience=PATIENCE)
 
     def choose(record: Record) -> Script:
         return replace(stage.script, interim_ms=20) if record.value("keywords") == TALKATIVE else stage.script
@@ -124,20 +159,29 @@ async def _stage(
             DATABASE_URL=database.through(to_database.port),
             DRAIN_SECONDS="3",
         )
-        async with Proxy(("127.0.0.1", int(env["PORT"]))) as front:
-            program = Program(env, database.url)
-            await program.start()
+        async with Proxy(("127.0.0.1", int(env["PORT"]))) as front, running(env, database.url) as program:
             users = await program.users(RICH, RICH_SECONDS) + await program.users(POOR, POOR_SECONDS)
             say(f"{len(users)} users, two apps each; log: {home / 'data.log'}")
             luck = random.Random(f"{seed} clients")
             streamers = [
-                Streamer(f"ws://127.0.0.1:{front.port}", User(**user), random.Random(luck.random()), over, told)
+                Streamer(f"ws://127.0.0.1:{front.port}", User(**user), random.Random(luck.random()))
                 for user in users
                 for _ in range(2)
             ]
-            poor = [user["email"] for user in users[RICH:]]
-            stage = Stage(program, database, standin, front, upstream, to_database, streamers, poor, script, spoiled)
-            yield stage, ears
+            stage = Stage(
+                program=program,
+                postgres=database,
+                standin=standin,
+                ears=ears,
+                front=front,
+                upstream=upstream,
+                database=to_database,
+                streamers=streamers,
+                poor=[user["email"] for user in users[RICH:]],
+                script=Script(word=WORD, keeps_audio=False, locate=_origin, patience=PATIENCE),
+                spoiled=spoiled,
+            )
+            yield stage
 
 
 def _origin(head: bytes) -> int | None:
@@ -145,18 +189,9 @@ def _origin(head: bytes) -> int | None:
     return None if place is None else place.origin
 
 
-async def _progress(stage: Stage, told: list[Told], ears: Ears, clock: Callable[[], float], say: Say) -> None:
-    while True:
-        await asyncio.sleep(PROGRESS_EVERY)
-        live = sum(1 for streamer in stage.streamers if streamer.take is not None and streamer.take.live)
-        heard = sum(float(heard.seconds) for heard in ears.sessions.values())
-        so_far = f"{len(ears.sessions)} so far, {heard:.0f} s of audio heard upstream"
-        say(f"{clock():7.1f} s  {live} live sessions, {so_far}")
-
-
-async def _left(stage: Stage, told: list[Told]) -> list[str]:
+async def _left(stage: Stage) -> list[str]:
     """Leases and holds, by user."""
-    emails = sorted({attempt.user for attempt in told})
+    emails = sorted({streamer.email for streamer in stage.streamers})
     held = [await stage.program.held(email) for email in emails]
     active = [row for row in await stage.program.sessions() if row["status"] == "active"]
     return [email for email, seconds in zip(emails, held, strict=True) if seconds] + [row["id"] for row in active]

@@ -38,10 +38,10 @@ BABBLE: Final = ("{", '{"type":"no such thing"}', '{"type":"auth","token":"again
 
 
 class Streamer:
-    """One app of one user: session after session, until `over` is set."""
+    """One app of one user."""
 
-    def __init__(self, url: str, user: User, luck: random.Random, over: asyncio.Event, told: list[Told]) -> None:
-        self._url, self._user, self._luck, self._over, self._told = url, user, luck, over, told
+    def __init__(self, url: str, user: User, luck: random.Random) -> None:
+        self._url, self._user, self._luck = url, user, luck
         self._replaces: str | None = None
         self.take: Take | None = None
 
@@ -49,21 +49,19 @@ class Streamer:
     def email(self) -> str:
         return self._user.email
 
-    async def run(self) -> None:
-        while not self._over.is_set():
-            told = Told(self.email, len(self._told), time.monotonic(), replaces=self._replaces)
-            self._told.append(told)
-            self.take = Take(told, self._luck, self._over)
+    async def run(self, over: asyncio.Event, told: list[Told]) -> None:
+        """Session after session until `over` is set; each attempt is added to `told`."""
+        while not over.is_set():
+            attempt = Told(self.email, len(told), time.monotonic(), replaces=self._replaces)
+            told.append(attempt)
+            self.take = Take(attempt, self._luck, over)
             await self.take.run(self._url, self._user.token)
-            told.ended = time.monotonic()
+            attempt.ended = time.monotonic()
             self.take = None
-            if told.session is not None:
-                self._replaces = told.session
-            if told.end is not None:
-                self._replaces = None
-            pause = self._luck.uniform(0.2, 2) * (1 if told.session else BACK_OFF)
+            self._replaces = None if attempt.end is not None else attempt.session or self._replaces
+            pause = self._luck.uniform(0.2, 2) * (1 if attempt.session else BACK_OFF)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._over.wait(), pause)
+                await asyncio.wait_for(over.wait(), pause)
 
 
 class Take:
