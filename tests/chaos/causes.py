@@ -78,6 +78,7 @@ EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
     "silence": frozenset({"worker_paused"}),
     # others
     "crash": CRASHES,
+    "undelivered": frozenset({"up_frozen", "up_deaf"}),
     "suspension": frozenset({"worker_paused"}),
 }
 """What is not here is never explained by a fault: `internal`, `idle`, `busy`, `invalid_config` ...

@@ -62,6 +62,11 @@ class Heard:
         """Distinct audio."""
         return Fraction(self.spans.total, self.bytes_per_second)
 
+    @property
+    def gaps(self) -> Fraction:
+        """Seconds that one connection was sent in vain, and that were too old to be sent to the next."""
+        return Fraction(self.spans.end - self.spans.total, self.bytes_per_second)
+
 
 class Ear:
     """One connection: finds out where it begins, then holds every byte against what the client said there."""

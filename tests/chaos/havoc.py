@@ -24,6 +24,7 @@ GRANT = 90
 DEAF_CLIENT = 28.0
 HALF_OPEN = 30.0
 BLOCKED = 5.0
+HOUR = 3600.0
 MUTE = 30.0
 """Longer than the stand-in waits for a frame."""
 
@@ -159,6 +160,16 @@ class Havoc:
 
     async def _db_frozen(self, fault: Fault, luck: random.Random) -> str:
         return await self._frozen(self._stage.database, fault, luck)
+
+    async def _db_clock_jumps(self, fault: Fault, luck: random.Random) -> str:
+        """Nothing ends by it: no cause names it."""
+        ahead = luck.choice((HOUR, -HOUR))
+        try:
+            await self._stage.postgres.set_clock(ahead)
+            await asyncio.sleep(fault.seconds)
+        finally:
+            await self._stage.postgres.set_clock(0)
+        return f"its clock jumped by {ahead:+g} s and back"
 
     # The upstream
 

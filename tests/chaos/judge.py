@@ -137,8 +137,14 @@ class _Case:
             )
 
     def _most(self) -> Fraction:
-        lost = self.heard is not None and not self.heard.complete  # else the last one heard all that others did not
-        return self._cost * (self._seconds + ROUNDING + (LOST_UPSTREAM if lost else 0))
+        if self.heard is None:
+            return self._cost * ROUNDING
+        most = self._seconds + self.heard.gaps + ROUNDING
+        if not self.heard.complete:  # else the last one heard all that others did not
+            most += LOST_UPSTREAM
+            if self.told is not None and explained("undelivered", self.evidence.causes, *self._when):
+                most = max(most, Fraction(self.told.sent, self.told.bytes_per_second) + ROUNDING)
+        return self._cost * most
 
     def _abandoned(self, row: Row) -> bool:
         """Its process died: it was ended without its relay, by the reaper or by the next process."""

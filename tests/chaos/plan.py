@@ -25,6 +25,7 @@ LANES: Final[Mapping[str, Mapping[str, float]]] = {
         "db_slow": 10,
         "db_cut": 0,
         "db_frozen": 12,
+        "db_clock_jumps": 20,
     },
     "upstream": {
         "up_closed_net0000": 0,

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -12,7 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import psycopg
+
 from tests.e2e.service import Service, serving
+from tests.standin import clock
 from transcription_proxy.db.embedded import Embedded
 
 BACK_WITHIN = 60.0
@@ -26,6 +28,7 @@ class Postgres:
         self._home = home
         self._server = Embedded.acquire(home, settings={"fsync": "off", "max_connections": "100"})
         self.url = self._server.url
+        clock.install(self.url)
 
     @property
     def socket(self) -> Path:
@@ -42,6 +45,14 @@ class Postgres:
         for file in self._home.rglob("postmaster.pid"):
             with suppress(ProcessLookupError):
                 os.kill(int(file.read_text().split("\n", 1)[0]), number)
+
+    async def set_clock(self, ahead: float) -> None:
+        """It shows so many seconds more than the true time; as soon as the server is there to be told."""
+        for _ in range(TRIES):
+            with suppress(psycopg.OperationalError):
+                return await asyncio.to_thread(clock.set_ahead, self.url, ahead)
+            await asyncio.sleep(2)
+        raise RuntimeError("the database's clock cannot be set")
 
     async def ensure(self) -> None:
         await asyncio.to_thread(self._server.ensure)
@@ -86,17 +97,12 @@ class Program:
 
     async def kill(self) -> None:
         """kill -9 of all its processes at one moment."""
-        for pid in [self.service.process.pid, *self.workers()]:
-            os.kill(pid, signal.SIGKILL)
-        await self.service.stopped()
+        await asyncio.to_thread(self.service.kill)
         await self._stack.aclose()
 
     def workers(self) -> list[int]:
         """Process ids."""
-        listed = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
-        processes = [line.split() for line in listed.stdout.splitlines()]
-        parent = str(self.service.process.pid)
-        return sorted(int(pid) for pid, ppid, state in processes if ppid == parent and not state.startswith("Z"))
+        return self.service.children()
 
     async def operate(self, *command: str) -> str:
         """An operator's command, again and again while the database is away."""

@@ -144,6 +144,8 @@ async def _stage(home: Path, seed: int, say: Say) -> AsyncIterator[Stage]:
     ears = Ears(lambda record: record.port in spoiled)
 
     def choose(record: Record) -> Script:
+        if stage.script.silent_after is not None:
+            spoiled.add(record.port)  # it will never say a word
         return replace(stage.script, interim_ms=20) if record.value("keywords") == TALKATIVE else stage.script
 
     async with (

@@ -95,6 +95,8 @@ def gone_wrong(reason: str, code: int, *errors: str, causes: tuple[Cause, ...] =
 
 
 LOST = heard(15, connections=2, complete=False)
+TWO_HEARD = heard(8, connections=2)
+TWO_HEARD.spans.add(10 * SECOND, 20 * SECOND)
 KILLED = Cause("worker_killed", 35.0, 36.0)
 AWAY = Cause("db_unreachable", 20.0, 30.0)
 STALL = cause("up_stalled")
@@ -106,6 +108,10 @@ FINE: dict[str, Evidence] = {
     "a second more": billed(21),
     "a second less": billed(19),
     "5 s that went to a lost upstream": evidence(ear=LOST),
+    "all that went to an upstream which was frozen to the end": evidence(
+        ear=heard(8, complete=False), causes=cause("up_frozen")
+    ),
+    "2 s that one upstream never got, and that were too old for the next": evidence(ear=TWO_HEARD),
     "10 s less after a crash": abandoned(9, KILLED),
     "the hold, after a crash while the database was away": abandoned(0, KILLED, AWAY),
     "a lease that ran out, for the next process had no database": abandoned(0, KILLED, AWAY, reason="lease_expired"),
@@ -181,6 +187,15 @@ WRONG: dict[str, tuple[Evidence, str]] = {
     "a ledger row that was doctored": (evidence(entry=row(seconds_used=25)), "credits billed"),
     "a count of the upstream's that was doctored": (evidence(ear=heard(17)), "credits billed"),
     "more than 5 s that a lost upstream never heard": (evidence(ear=heard(13, complete=False)), "credits billed"),
+    "the same though another was frozen before": (
+        evidence(ear=heard(13, complete=False), causes=cause("up_frozen", 1.0, 16.0)),
+        "credits billed",
+    ),
+    "more than a client sent to an upstream that was frozen": (
+        billed(22, ear=heard(8, complete=False), causes=cause("up_frozen")),
+        "credits billed",
+    ),
+    "more than was sent to two upstreams": (billed(22, ear=TWO_HEARD), "credits billed"),
     "more than 10 s less after a crash": (abandoned(8, KILLED), "credits billed"),
     "a hold's worth where the database was there": (
         abandoned(0, KILLED, Cause("db_unreachable", 0.0, 1.0)),

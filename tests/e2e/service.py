@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -111,10 +112,24 @@ class Service:
     def send_signal(self, number: int) -> None:
         self.process.send_signal(number)
 
+    def children(self) -> list[int]:
+        """Process ids of its workers, and of its engine where it has one."""
+        listed = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
+        processes = [line.split() for line in listed.stdout.splitlines()]
+        parent = str(self.process.pid)
+        return sorted(int(pid) for pid, ppid, state in processes if ppid == parent and not state.startswith("Z"))
+
     def kill(self) -> None:
-        """kill -9 of the program and of its workers, at one moment."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        """kill -9 of all its processes at one moment; its children are in sessions of their own."""
+        for pid in [self.process.pid, *self.children()]:
+            os.kill(pid, signal.SIGKILL)
         self.process.wait()
+
+    def kill_database(self) -> None:
+        """kill -9 of the bundled PostgreSQL."""
+        (home,) = set(re.findall(r"the bundled PostgreSQL, in (.+)", self.log()))
+        (file,) = Path(home).rglob("postmaster.pid")
+        os.kill(int(file.read_text().split("\n", 1)[0]), signal.SIGKILL)
 
     async def stopped(self, within: float = 30) -> int:
         """The exit status, once it has one."""

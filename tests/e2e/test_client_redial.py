@@ -3,7 +3,6 @@
 The stand-in's words are numbered by where they lie in the speaker's own sound, whatever session they are heard in."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -251,14 +250,6 @@ async def test_a_token_that_is_refused_is_renewed(service: Service, upstream: Up
     assert desktop.login()["refresh_token"] != login["refresh_token"]
 
 
-def kill(service: Service) -> None:
-    """kill -9 of the program and of its workers, which are in sessions of their own."""
-    parent = service.process.pid
-    for pid in (parent, *map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())):
-        os.kill(pid, signal.SIGKILL)
-    service.process.wait()
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_a_service_that_goes_down_and_comes_back_loses_no_word(
     scratch: Path, upstream: Upstream, tmp_path: Path, number: signal.Signals
@@ -275,7 +266,7 @@ async def test_a_service_that_goes_down_and_comes_back_loses_no_word(
             await running.until(lambda out: out.split() == words(24).split())
             await upstream.until(lambda: upstream.met(config)[0].audio_bytes == 13 * SECOND)
             if number is signal.SIGKILL:
-                kill(service)
+                service.kill()
             else:
                 service.send_signal(number)
                 assert await service.stopped() == 0

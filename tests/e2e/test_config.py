@@ -181,3 +181,20 @@ async def test_each_channel_is_named_in_its_transcripts(service: Service) -> Non
     assert captions.finals(0).startswith("c0")
     assert captions.finals(1).startswith("c1")
     assert {tuple(transcript["channel"]) for transcript in captions.of("transcript")} == {(0, 2), (1, 2)}
+
+
+async def test_what_may_be_chosen_is_told_to_anybody_and_can_be_chosen(service: Service, upstream: Upstream) -> None:
+    answer = await service.http.get("/captions/options")
+    assert answer.status_code == 200
+    offered = answer.json()
+    assert {model["id"]: model["credits_per_second"] for model in offered["models"]} == {"nova-2": 1, "nova-3": 1}
+    assert {addon["id"]: addon["credits_per_second"] for addon in offered["addons"]} == {
+        "diarize": 0.34,
+        "keyterm": 0.22,
+    }
+    prices = {language["id"]: language["credits_per_second"] for language in offered["languages"]}
+    assert (prices["multi"], prices["en-US"], prices["de"]) == (1.2, None, None)
+    captions = await service.captions(await service.user(), offered["default"])
+    await captions.ready()
+    assert dict(upstream.heard(captions).query)["model"] == offered["default"]["model"]
+    await captions.stop()

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.checks import assert_no_secrets, check_receipt
 from tests.e2e.client import Captions, User, sound
 from tests.e2e.service import Service, environment, serving
@@ -14,19 +16,24 @@ async def audited(service: Service) -> None:
     assert (await service.run("ledger", "audit"))[0] == 0
 
 
-async def test_kill_9_costs_at_most_ten_seconds_and_holds_nothing(scratch: Path, upstream: Upstream) -> None:
-    env = environment(scratch / "kill", upstream.url)
+@pytest.mark.parametrize("whole", [False, True], ids=["the program", "the program and its database"])
+async def test_kill_9_costs_at_most_ten_seconds_and_holds_nothing(
+    scratch: Path, upstream: Upstream, whole: bool
+) -> None:
+    env = environment(scratch / f"kill-{whole}", upstream.url)
     async with serving(env) as service:
         user = await service.user(3600)
         captions = await service.captions(user)
         await captions.ready()
         await captions.send(sound(45))
         await upstream.until(lambda: upstream.heard(captions).audio_bytes == len(sound(45)))
+        if whole:
+            service.kill_database()
         service.kill()
-        await captions.closed()
+        assert await captions.closed() == 1006
     async with serving(env) as again:
         row = await again.session(user, captions.session_id)
-        assert row["status"] == "terminated"
+        assert (row["status"], row["reason"]) == ("terminated", "service_restart")
         assert 35 <= row["seconds_used"] <= 45
         balance = await again.balance(user)
         assert (balance["seconds_remaining"], balance["seconds_held"]) == (3600 - row["seconds_used"], 0)

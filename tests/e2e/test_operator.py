@@ -179,9 +179,16 @@ async def test_doctor_and_migrate_beside_a_running_service(service: Service) -> 
     checks, text, version, (status, out, _) = await asyncio.gather(
         as_json(service, "doctor"), service.command("doctor"), service.command("migrate"), away.run("doctor")
     )
-    assert {check["name"] for check in checks} == {"settings", "database", "speech engine", "disk"}
+    assert {check["name"] for check in checks} == {
+        "settings",
+        "packages and rates",
+        "database",
+        "speech engine",
+        "payments",
+        "disk",
+    }
     assert all(check["ok"] for check in checks)
-    assert text.count("ok ") == 4
+    assert text.count("ok ") == 6
     assert version.startswith("The database is at version ")
     assert status == 1
     assert "PROBLEM speech engine: " in out

@@ -30,10 +30,10 @@ WITH streams AS (
     AND NOT (user_id = %(user_id)s AND id IS NOT DISTINCT FROM %(replaces)s)
 ), opened AS (
   INSERT INTO transcription_sessions
-    (user_id, mode, started_at, deepgram_model, language, rate_micro, channels, hold, hold_cap, life, opened_seq,
-     lease_until)
-  SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(language)s, %(rate_micro)s, %(channels)s, %(hold)s,
-    %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s
+    (user_id, mode, started_at, deepgram_model, language, rate_micro, cost_micro, channels, hold, hold_cap, life,
+     opened_seq, lease_until)
+  SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(language)s, %(rate_micro)s, %(cost_micro)s,
+    %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s
   FROM streams WHERE taken < %(max_streams)s
   RETURNING id
 )
@@ -157,10 +157,14 @@ ON CONFLICT (user_id) DO NOTHING
 -- name: credit
 -- Adds to a locked balance, with its row.
 WITH entered AS (
-  INSERT INTO usage_ledger (user_id, seconds, description, balance_after, reason, actor)
-  VALUES (%(user_id)s, %(seconds)s, %(description)s, %(balance_after)s, %(reason)s, %(actor)s)
+  INSERT INTO usage_ledger (user_id, seconds, description, balance_after, reason, actor, purchase_id)
+  VALUES (%(user_id)s, %(seconds)s, %(description)s, %(balance_after)s, %(reason)s, %(actor)s, %(purchase_id)s)
 )
 UPDATE credit_balance SET seconds_remaining = %(balance_after)s, updated_at = now() WHERE user_id = %(user_id)s
+
+-- name: freeze
+-- Sets aside what is disputed, or frees it: no row of the ledger (money 29).
+UPDATE credit_balance SET seconds_frozen = seconds_frozen + %(seconds)s, updated_at = now() WHERE user_id = %(user_id)s
 
 -- name: mark_ending
 -- Asks a session's relay to end it, now by NOTIFY and at the latest with its next settle; the first reason stays.
@@ -189,11 +193,16 @@ WHERE id IN (
   FOR NO KEY UPDATE SKIP LOCKED
 )
 
+-- name: clock
+-- What leases go by: seconds since 1970.
+SELECT extract(epoch FROM clock_timestamp())::float8
+
 -- name: end_abandoned
--- Ends up to `batch` sessions whose lease ran out, or with `life` those of a process that is dead (money 21).
+-- Ends up to `batch` sessions whose lease ran out by a moment that has come, or with `life` those of a process that is
+-- dead (money 21).
 WITH abandoned AS (
   SELECT id, user_id FROM transcription_sessions
-  WHERE status = 'active' AND CASE WHEN %(life)s::uuid IS NULL THEN lease_until < clock_timestamp() ELSE life = %(life)s END
+  WHERE status = 'active' AND CASE WHEN %(life)s::uuid IS NULL THEN lease_until < least(clock_timestamp(), to_timestamp(%(by)s)) ELSE life = %(life)s END
   LIMIT %(batch)s
 ), balances AS MATERIALIZED (
   SELECT user_id FROM credit_balance WHERE user_id IN (SELECT user_id FROM abandoned)
@@ -201,7 +210,7 @@ WITH abandoned AS (
   FOR NO KEY UPDATE SKIP LOCKED
 ), locked AS MATERIALIZED (
   SELECT s.id, user_id, s.hold FROM abandoned JOIN transcription_sessions s USING (id, user_id) JOIN balances USING (user_id)
-  WHERE s.status = 'active' AND CASE WHEN %(life)s::uuid IS NULL THEN s.lease_until < clock_timestamp() ELSE s.life = %(life)s END
+  WHERE s.status = 'active' AND CASE WHEN %(life)s::uuid IS NULL THEN s.lease_until < least(clock_timestamp(), to_timestamp(%(by)s)) ELSE s.life = %(life)s END
   FOR NO KEY UPDATE OF s SKIP LOCKED
 ), released AS (
   UPDATE credit_balance b SET seconds_held = seconds_held - freed, updated_at = now()
@@ -313,3 +322,27 @@ WHERE l.description = 'session_usage' AND l.balance_after < 0 AND NOT EXISTS (
   WHERE back.user_id = l.user_id AND back.description IN ('refund', 'dispute') AND back.seconds < 0
     AND back.seq > s.opened_seq AND back.seq < l.seq
 )
+
+-- name: audit_frozen
+-- frozen = sum of what is frozen of the purchases.
+SELECT u.id, 'frozen ' || coalesce(b.seconds_frozen, 0) || ', of purchases ' || coalesce(frozen, 0)
+FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
+  SELECT user_id, sum(seconds_frozen) AS frozen FROM purchases GROUP BY user_id
+) disputed ON disputed.user_id = u.id
+WHERE coalesce(b.seconds_frozen, 0) <> coalesce(frozen, 0)
+
+-- name: audit_purchases
+-- One credit a paid purchase, of its seconds and user; and taken back is what its rows say, never more than credited.
+SELECT p.id, p.status || ', ' || p.seconds || ' s, taken ' || p.seconds_taken || ': ' || coalesce(credits, 0)
+  || ' credits of ' || coalesce(credited, 0) || ' s, claw-backs of ' || coalesce(clawed, 0) || ' s'
+FROM purchases p LEFT JOIN (
+  SELECT purchase_id, user_id,
+    count(*) FILTER (WHERE description = 'credit_purchase') AS credits,
+    sum(seconds) FILTER (WHERE description = 'credit_purchase') AS credited,
+    -sum(seconds) FILTER (WHERE description IN ('refund', 'dispute')) AS clawed
+  FROM usage_ledger WHERE purchase_id IS NOT NULL GROUP BY purchase_id, user_id
+) rows ON rows.purchase_id = p.id
+WHERE coalesce(credits, 0) <> (p.status = 'paid')::integer
+  OR coalesce(credited, 0) <> CASE p.status WHEN 'paid' THEN p.seconds ELSE 0 END
+  OR coalesce(clawed, 0) <> p.seconds_taken OR coalesce(clawed, 0) NOT BETWEEN 0 AND coalesce(credited, 0)
+  OR rows.user_id <> p.user_id

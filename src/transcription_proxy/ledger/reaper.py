@@ -11,15 +11,18 @@ LONGEST_GAP: Final = 30.0
 
 
 class Reapable(Protocol):
+    async def clock(self) -> float: ...
+
     async def cut_leases(self) -> int: ...
 
-    async def reap(self) -> list[Ended]: ...
+    async def reap(self, by: float) -> list[Ended]: ...
 
 
 class Reaper:
     """Rule 21 of money.md; `tick` is to be called every REAP_EVERY seconds by a task that notices its failure.
 
-    `monotonic` does not count a suspended machine's sleep and `wall` may be set, so a gap by either one counts.
+    `monotonic` does not count a suspended machine's sleep and `wall` may be set, so a gap by either one counts; so does
+    one of the database's clock, which may be another machine's and is what leases go by.
     """
 
     def __init__(self, ledger: Reapable, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
@@ -30,16 +33,17 @@ class Reaper:
 
     async def tick(self) -> list[Ended]:
         """The sessions it ended. Raises Unavailable while the database is away."""
-        waits = self._waits()
         try:
-            await self._ledger.cut_leases()  # while it waits too: it shows whether the database is there
-            return [] if waits else await self._ledger.reap()
+            now = await self._ledger.clock()
+            waits = self._waits(now)
+            await self._ledger.cut_leases()
+            return [] if waits else await self._ledger.reap(now)  # no later: whoever sleeps here meanwhile wakes late
         except Unavailable:
             self._last = None
             raise
 
-    def _waits(self) -> bool:
-        now = tuple(clock() for clock in self._clocks)
+    def _waits(self, database: float) -> bool:
+        now = (*(clock() for clock in self._clocks), database)
         if self._last is None or any(a - b > LONGEST_GAP for a, b in zip(now, self._last, strict=True)):
             self._waits_until = now[0] + LEASE_SECONDS
         self._last = now

@@ -4,6 +4,7 @@ Every call is one transaction (a long batch: several), and raises Unavailable wh
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 from uuid import UUID
 
@@ -130,26 +131,31 @@ class Ledger:
         async with self._database.transaction() as connection:
             return await store.cut_leases(connection)
 
-    async def reap(self) -> list[Ended]:
-        """Ends the sessions whose lease ran out. When to call it is the Reaper's business."""
-        return await self._end_abandoned(Reason.LEASE_EXPIRED)
+    async def clock(self) -> float:
+        """The database's own clock, in seconds: leases go by it."""
+        async with self._database.transaction() as connection:
+            return await store.clock(connection)
+
+    async def reap(self, by: float = inf) -> list[Ended]:
+        """Ends the sessions whose lease ran out by that time of `clock`. When to call it is the Reaper's business."""
+        return await self._end_abandoned(Reason.LEASE_EXPIRED, by)
 
     async def end_life(self, life: UUID) -> list[Ended]:
         """Ends the sessions of a dead process. Raises Unavailable where some of them stay locked."""
         ended: list[Ended] = []
         for _ in range(BURY_TRIES):
-            ended += await self._end_abandoned(Reason.SERVICE_RESTART, life)
+            ended += await self._end_abandoned(Reason.SERVICE_RESTART, life=life)
             async with self._database.transaction() as connection:
                 if await store.life_is_over(connection, life):
                     return ended
             await asyncio.sleep(BURY_EVERY)
         raise Unavailable("The sessions of an earlier run are locked by another transaction.")
 
-    async def _end_abandoned(self, reason: Reason, life: UUID | None = None) -> list[Ended]:
+    async def _end_abandoned(self, reason: Reason, by: float = inf, life: UUID | None = None) -> list[Ended]:
         ended: list[Ended] = []
         while True:
             async with self._database.transaction() as connection:
-                batch = await store.end_abandoned(connection, reason, REAP_BATCH, life)
+                batch = await store.end_abandoned(connection, reason, REAP_BATCH, by, life)
             ended += batch
             if len(batch) < REAP_BATCH:
                 return ended

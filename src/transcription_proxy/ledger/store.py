@@ -43,6 +43,8 @@ CHECKS: Final = {
     "audit_leases": Severity.WARNING,
     "audit_sessions": Severity.ERROR,
     "audit_overdrafts": Severity.ERROR,
+    "audit_frozen": Severity.WARNING,
+    "audit_purchases": Severity.ERROR,
 }
 
 
@@ -96,6 +98,7 @@ async def open_session(
         "model": opening.model,
         "language": opening.language,
         "rate_micro": opening.rate_micro,
+        "cost_micro": opening.cost_micro,
         "channels": opening.channels,
         "hold_cap": opening.hold_cap,
         "replaces": opening.replaces,
@@ -182,6 +185,7 @@ async def credit(
     *,
     reason: str | None = None,
     actor: str | None = None,
+    purchase_id: UUID | None = None,
 ) -> int:
     """Adds to a balance, or takes at most what is available; the new balance. Makes the row of a new user.
 
@@ -192,17 +196,47 @@ async def credit(
     if balance is None:
         raise Refusal("unknown_user", "There is no such user.")
     after = balance_after(balance, seconds)
-    if seconds:
-        values = {
-            "user_id": user_id,
-            "seconds": seconds,
-            "description": description,
-            "balance_after": after,
-            "reason": reason,
-            "actor": actor,
-        }
-        await connection.execute(SQL["credit"], values)
+    await _enter(connection, user_id, seconds, description, after, reason, actor, purchase_id)
     return after
+
+
+async def claw_back(
+    connection: Connection, user_id: UUID, purchase_id: UUID, take: int, freeze: int, description: Description
+) -> None:
+    """Takes what a refund or dispute claims, below 0 too, and freezes; negative numbers give back (money 28, 29)."""
+    balance = await lock_balance(connection, user_id)
+    if balance is None:
+        raise Refusal("unknown_user", "There is no such user.")
+    after = balance.seconds_remaining - take
+    if abs(after) > MAX_CREDITS:
+        raise Refusal("amount_too_large", f"No balance may exceed {MAX_CREDITS:,} seconds.")
+    await _enter(connection, user_id, -take, description, after, None, None, purchase_id)
+    if freeze:
+        await connection.execute(SQL["freeze"], {"user_id": user_id, "seconds": freeze})
+
+
+async def _enter(
+    connection: Connection,
+    user_id: UUID,
+    seconds: int,
+    description: Description,
+    after: int,
+    reason: str | None,
+    actor: str | None,
+    purchase_id: UUID | None,
+) -> None:
+    """One row of the ledger, and the locked balance with it; 0 seconds leave no row."""
+    values = {
+        "user_id": user_id,
+        "seconds": seconds,
+        "description": description,
+        "balance_after": after,
+        "reason": reason,
+        "actor": actor,
+        "purchase_id": purchase_id,
+    }
+    if seconds:
+        await connection.execute(SQL["credit"], values)
 
 
 async def mark_ending(connection: Connection, session_id: UUID, reason: Reason, user_id: UUID | None = None) -> bool:
@@ -220,9 +254,15 @@ async def cut_leases(connection: Connection) -> int:
     return (await connection.execute(SQL["cut_leases"], {"lease": LEASE})).rowcount
 
 
-async def end_abandoned(connection: Connection, reason: Reason, batch: int, life: UUID | None = None) -> list[Ended]:
+async def clock(connection: Connection) -> float:
+    return float(await _scalar(connection, "clock", {}))
+
+
+async def end_abandoned(
+    connection: Connection, reason: Reason, batch: int, by: float, life: UUID | None = None
+) -> list[Ended]:
     async with connection.cursor(row_factory=args_row(Ended)) as cursor:
-        await cursor.execute(SQL["end_abandoned"], {"reason": reason, "batch": batch, "life": life})
+        await cursor.execute(SQL["end_abandoned"], {"reason": reason, "batch": batch, "by": by, "life": life})
         return await cursor.fetchall()
 
 

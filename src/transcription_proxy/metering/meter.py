@@ -6,7 +6,7 @@ from typing import Final
 
 MICRO: Final = 1_000_000
 SETTLE_SECONDS: Final = 8
-"""A settle is due at this much unsettled audio (money 12)."""
+"""A settle is due at this much unsettled audio (money 12). While settles fail, no more than that passes unseen."""
 PAUSE_SECONDS: Final = 10
 """At this much unsettled audio nothing more is forwarded, unless settles fail (money 12)."""
 
@@ -142,6 +142,8 @@ class Meter:
 
     def _reckon(self) -> None:
         until = self._limit()
-        if not (self.asking or self._lenient):
+        if self._lenient:
+            until = min(until, self.forwarded + SETTLE_SECONDS * self.rate)
+        elif not self.asking:
             until = min(until, self._due_at() - 1)  # the frame that makes a settle due is for `take`
         self.allowance = max(0, until - self.forwarded) if self._open else 0

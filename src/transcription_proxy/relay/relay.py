@@ -13,8 +13,9 @@ import structlog
 from picows import WSMsgType
 
 from transcription_proxy.relay.settler import Settler
+from transcription_proxy.relay.stages import Stage
 from transcription_proxy.relay.upstream import Dialler, Refused, Upstream
-from transcription_proxy.stream import deepgram
+from transcription_proxy.stream import deepgram, overlay
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closing
@@ -51,11 +52,12 @@ class Lines:
 class Relay:
     """Owns a session from its opening to its booked end."""
 
-    def __init__(self, session: Session, client: Client, lines: Lines) -> None:
+    def __init__(self, session: Session, client: Client, lines: Lines, stage: Stage) -> None:
         self.session = session
         self.upstream: Upstream | None = None
         self._client = client
         self._lines = lines
+        self._stage = stage
         self._loop = asyncio.get_running_loop()
         self._events: deque[ev.Event] = deque()
         self._busy = False
@@ -112,6 +114,8 @@ class Relay:
         match action:
             case ev.SendClient(text, optional):
                 self._client.send(text, optional)
+                if self._stage.watched:
+                    self._show(text)
             case ev.SendAudio(data):
                 if self.upstream is not None:
                     self.upstream.send_audio(data)
@@ -146,13 +150,14 @@ class Relay:
         session = self.session
         url = deepgram.request_target(self._lines.upstream_url, session.options.query, str(session.id))
         try:
-            self.upstream = await self._lines.dialler.dial(url, self.happen)
+            upstream = self.upstream = await self._lines.dialler.dial(url, self.happen)
         except Refused as refused:
             log.warning("upstream_refused", session=str(session.id), status=refused.status, detail=refused.detail)
             self.happen(ev.UpstreamRefused(refused.status, refused.detail))
         else:
-            self._client.connect(self.upstream.send)
-            self.happen(ev.UpstreamOpened(self.upstream.request_id))
+            self._client.connect(upstream.send)
+            self.happen(ev.UpstreamOpened(upstream.request_id))
+            upstream.begin()
 
     def _hang_up(self) -> None:
         if self._dialling is not None and not self._dialling.done():
@@ -161,7 +166,14 @@ class Relay:
             self.upstream.hang_up()
             self.upstream = None
 
+    def _show(self, text: bytes) -> None:
+        """On the account's overlay, what the client is told."""
+        line = overlay.line(str(self.session.id), text)
+        if line is not None:
+            self._stage.show(line)
+
     def _book(self, closing: Closing) -> None:
+        self._stage.show(overlay.Clear(str(self.session.id)))
         log.info(
             "session_ended",
             session=str(closing.session_id),

@@ -31,12 +31,23 @@ class Refused(Exception):
 
 
 class Upstream(WSListener):
-    """One upstream socket. Reports to `happen` until it is hung up."""
+    """One upstream socket. Reports to `happen` from `begin` on until it is hung up."""
 
     def __init__(self, happen: Callable[[ev.Event], None]) -> None:
-        self._happen: Callable[[ev.Event], None] | None = happen
+        self._report = happen
+        self._early: list[ev.Event] = []
+        self._happen: Callable[[ev.Event], None] | None = self._early.append
         self._fragments = Fragments(MAX_MESSAGE)
         self._transport: WSTransport | None = None
+
+    def begin(self) -> None:
+        """Its opening is told: what came with the answer to the handshake is reported now, and the rest as it comes."""
+        if self._happen is not None:
+            self._happen = self._report
+        for event in self._early:
+            if self._happen is not None:
+                self._happen(event)
+        self._early.clear()
 
     @property
     def request_id(self) -> str | None:
@@ -129,7 +140,7 @@ class Dialler:
         self._ssl = ssl.create_default_context()  # one for all: 42 KiB less a stream
 
     async def dial(self, url: str, happen: Callable[[ev.Event], None]) -> Upstream:
-        """An open upstream. Raises Refused."""
+        """An open upstream, to be told to `begin`. Raises Refused."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._patience
         while True:

@@ -46,6 +46,23 @@ class Results(Struct, tag="Results"):
     def end_ms(self) -> int:
         return (milliseconds(self.start) or 0) + (milliseconds(self.duration) or 0)
 
+    def since(self, begin_ms: int) -> "Results | None":
+        """Those of the words that lie mostly after that time; None where words, or their times, are not given."""
+        words = self.channel.alternatives[0].words if self.channel.alternatives else []
+        if not words or not all(_timed(word) for word in words):
+            return None
+        later = [word for word in words if (word["start"] + word["end"]) * 500 >= begin_ms]
+        if len(later) == len(words):
+            return self
+        start = begin_ms / 1000
+        best = msgspec.structs.replace(
+            self.channel.alternatives[0],
+            words=later,
+            transcript=" ".join(str(word.get("punctuated_word") or word.get("word", "")) for word in later),
+        )
+        duration = round(max(0.0, self.start + self.duration - start), 3)
+        return msgspec.structs.replace(self, start=start, duration=duration, channel=Channel([best]))
+
 
 class Metadata(Struct, tag="Metadata"):
     """The closing message; `duration` is the audio heard, in seconds."""
@@ -56,10 +73,12 @@ class Metadata(Struct, tag="Metadata"):
 
 class SpeechStarted(Struct, tag="SpeechStarted"):
     timestamp: float = 0.0
+    channel: Any = None
 
 
 class UtteranceEnd(Struct, tag="UtteranceEnd"):
     last_word_end: float = 0.0
+    channel: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +103,10 @@ def milliseconds(seconds: float | None) -> int | None:
     if seconds is None or not math.isfinite(seconds) or not 0 <= seconds * 1000 <= LONGEST_MS:
         return None
     return round(seconds * 1000)
+
+
+def _timed(word: dict[str, Any]) -> bool:
+    return all(isinstance(word.get(key), int | float) for key in ("start", "end"))
 
 
 def request_target(base: str, query: tuple[tuple[str, str], ...], tag: str) -> str:

@@ -51,6 +51,7 @@ class Flow:
     def steer(self, phase: Phase, now: float) -> None:
         """Decides whether to read on, and whether to settle."""
         upstream = self._upstream
+        upstream.bound()
         self._client.hold(self._full(phase))
         if phase not in RUNNING:
             return

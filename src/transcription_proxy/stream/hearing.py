@@ -1,6 +1,8 @@
 """What the upstream has heard and said, in the session's own time: for the bill, for replays, for the watchdog."""
 
-from typing import Final
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any, Final
 
 from transcription_proxy.stream import captions, deepgram
 from transcription_proxy.stream.bill import Heard
@@ -8,6 +10,17 @@ from transcription_proxy.stream.bill import Heard
 WATCHDOG_SECONDS: Final = 15
 """An upstream that hears this much audio in at least this much time and says nothing has stalled."""
 LOOK_EVERY: Final = 1.0
+SAME_WITHIN_MS: Final = 500
+"""Two connections do not hear speech begin or end at quite the same moment."""
+
+
+@dataclass(slots=True)
+class Told:
+    """How far the client knows one channel, in milliseconds: of its text, and of speech that began and ended."""
+
+    text: float = -inf
+    start: float = -inf
+    end: float = -inf
 
 
 class Hearing:
@@ -31,6 +44,9 @@ class Hearing:
         self._begin_position = 0
         self._spoke = False
         self._finals_ms = [0] * channels
+        self._told_ms = [Told() for _ in range(channels)]
+        self._known_ms = self._told_ms
+        """What earlier connections told."""
         self._said_at = 0.0
         self._said_position = 0
         self.look_at = 0.0
@@ -54,6 +70,7 @@ class Hearing:
     def opened(self, request_id: str | None, position: int, begin_ms: int, now: float) -> None:
         """A connection that is going to hear the audio from `position` on, which is at `begin_ms`."""
         self.connections += 1
+        self._known_ms = [replace(told) for told in self._told_ms]
         self.request_id = request_id
         self.reported_ms = None
         self.silence_ms = 0
@@ -68,24 +85,54 @@ class Hearing:
             case deepgram.Metadata():
                 self.reported_ms = deepgram.milliseconds(message.duration)
                 self.request_id = message.request_id or self.request_id
+            case deepgram.SpeechStarted(timestamp, index):
+                told = self._told_ms[self._channel(index)]
+                told.start = max(told.start, self._time(timestamp))
+            case deepgram.UtteranceEnd(last_word_end, index):
+                told = self._told_ms[self._channel(index)]
+                told.end = max(told.end, self._time(last_word_end))
             case deepgram.Results():
                 self.reported_ms = None  # the closing Metadata comes after all Results
                 self.fell_silent = False
                 self._spoke = self._spoke or message.text != ""
                 end_ms = min(message.end_ms + self.shift_ms, sent_ms)
                 self.results_ms = max(self.results_ms, end_ms)
+                channel = self._channel(message.channel_index)
+                if message.text:
+                    self._told_ms[channel].text = max(self._told_ms[channel].text, end_ms)
                 if message.is_final:
-                    channel = self._channel(message)
                     self._finals_ms[channel] = max(self._finals_ms[channel], end_ms)
 
     def untouched(self, position: int) -> bool:
         """Whether the present connection was sent no audio at all, up to `position`."""
         return position == self._begin_position and self.silence_ms == 0
 
-    def repeats(self, results: deepgram.Results) -> bool:
-        """Whether most of it was final before, from an earlier connection."""
-        middle_ms = results.end_ms - (deepgram.milliseconds(results.duration) or 0) / 2 + self.shift_ms
-        return self.connections > 1 and middle_ms < self._finals_ms[self._channel(results)]
+    def news(self, message: deepgram.Message | deepgram.Unknown) -> deepgram.Message | deepgram.Unknown | None:
+        """What of it the client does not know from an earlier connection; None for nothing."""
+        if self.connections == 1:
+            return message
+        match message:
+            case deepgram.Results():
+                return self._new_words(message)
+            case deepgram.SpeechStarted(timestamp, index):
+                known = self._known_ms[self._channel(index)]
+                at_ms = self._time(timestamp)
+                return None if at_ms <= known.start + SAME_WITHIN_MS or at_ms < known.text else message
+            case deepgram.UtteranceEnd(last_word_end, index):
+                known = self._known_ms[self._channel(index)]
+                return None if self._time(last_word_end) <= known.end + SAME_WITHIN_MS else message
+            case _:
+                return message
+
+    def _new_words(self, results: deepgram.Results) -> deepgram.Results | None:
+        """Channels are final to different times, so that a replay's words may be known in part. Where words have no
+        times of their own, the larger part decides."""
+        final_ms = self._finals_ms[self._channel(results.channel_index)] - self.shift_ms
+        later = results.since(final_ms)
+        if later is not None:
+            return later if later.text else None
+        middle_ms = results.end_ms - (deepgram.milliseconds(results.duration) or 0) / 2
+        return None if middle_ms < final_ms else results
 
     def stalled(self, position: int, bytes_per_second: int, now: float) -> bool:
         """Whether it has heard too much in silence."""
@@ -104,9 +151,13 @@ class Hearing:
             fell_silent=fell_silent and self.fell_silent,
         )
 
-    def _channel(self, results: deepgram.Results) -> int:
-        first = results.channel_index[0] if results.channel_index else 0
-        return first if 0 <= first < len(self._finals_ms) else 0
+    def _time(self, seconds: float) -> int:
+        """The session's, of a time of the connection's."""
+        return (deepgram.milliseconds(seconds) or 0) + self.shift_ms
+
+    def _channel(self, index: Any) -> int:
+        first = index[0] if isinstance(index, list) and index else 0
+        return first if isinstance(first, int) and 0 <= first < len(self._finals_ms) else 0
 
     def _mark(self, position: int, now: float) -> None:
         self._said_at = now

@@ -6,7 +6,7 @@ MOST_TRIES: Final = 5
 WITHIN: Final = 20.0
 """Seconds from the loss."""
 TELL_AFTER: Final = 2.0
-"""Seconds without an upstream after which the client is told."""
+"""Seconds without an upstream after which the client is told; one that opens has to speak or to stay for as long."""
 PAUSES: Final = (0.1, 0.5, 1.5, 4.0, 8.0)
 """Seconds before each try, at most."""
 
@@ -23,9 +23,11 @@ class Redial:
         self._tries = 0
         self._lost_at: float | None = None
         self._down_since: float | None = None
+        """The loss that is not over yet, though another one may be open."""
         self._told = False
         self._open_since: float | None = None
         self._proof_ms = 0
+        self._found_ms = -1
         self.dial_at: float | None = None
         """When to dial next."""
 
@@ -33,8 +35,11 @@ class Redial:
         """The upstream is gone, or was not reached. Plans the next try; False: enough was tried.
 
         `came_ms`: where the client's audio ends so far."""
-        if self._open_since is not None and now >= self._open_since + WITHIN and came_ms <= self._proof_ms:
-            self._start_anew()
+        if self._open_since is not None:
+            if now >= self._open_since + WITHIN and came_ms <= self._proof_ms:
+                self._start_anew()
+            if now >= self._open_since + TELL_AFTER:
+                self._down_since = None
         self._open_since = None
         if self._lost_at is None:
             self._lost_at = now
@@ -49,13 +54,22 @@ class Redial:
         self._tries += 1
         self.dial_at = None
 
-    def opened(self, replayed_ms: int, now: float) -> bool:
-        """It is up again, and has to hear again what lies before `replayed_ms`. Whether the client was told."""
-        told, self._told = self._told, False
-        self._down_since = None
+    def opened(self, replayed_ms: int, now: float) -> None:
+        """Another one is open, and has to hear again what lies before `replayed_ms`."""
         self._open_since = now
         self._proof_ms = replayed_ms
+
+    def over(self) -> bool:
+        """It is up again: it spoke, or it stayed. Whether the client knows that it was away."""
+        told, self._told = self._told, False
+        self._down_since = None
         return told
+
+    def again(self, final_ms: int) -> bool:
+        """It was lost after CloseStream, when all was final up to `final_ms`. Whether to seek another one for the
+        last words: once, and as long as some of them were found each time."""
+        found, self._found_ms = final_ms > self._found_ms, final_ms
+        return found
 
     def results(self, end_ms: int) -> None:
         """Results up to `end_ms` came."""
@@ -69,11 +83,18 @@ class Redial:
     @property
     def tell_at(self) -> float | None:
         """When to tell the client that there is no upstream."""
-        return None if self._told or self._down_since is None else self._down_since + TELL_AFTER
+        if self._told or self._down_since is None or self._open_since is not None:
+            return None
+        return self._down_since + TELL_AFTER
+
+    @property
+    def over_at(self) -> float | None:
+        """When to tell the client that there is one again, should it not speak before."""
+        return self._open_since + TELL_AFTER if self._told and self._open_since is not None else None
 
     @property
     def give_up_at(self) -> float | None:
-        return None if self._down_since is None or self._lost_at is None else self._lost_at + WITHIN
+        return None if self._open_since is not None or self._lost_at is None else self._lost_at + WITHIN
 
     def _start_anew(self) -> None:
         self._lost_at = None

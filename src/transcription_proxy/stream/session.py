@@ -179,11 +179,9 @@ class Session:
         if self.phase not in (Phase.DIALLING, Phase.REDIALLING) or not self._upstream.wanted:
             return
         self.phase, self._phase_since = Phase.LIVE, now
-        client_knows = self._upstream.opened(request_id, now)
+        self._upstream.opened(request_id, now)
         if not self._parting.began:
             self._begin(now)
-        elif client_knows:
-            self._client.say(wire.UpstreamStatus("connected"))
         self._pump(now)
 
     def _begin(self, now: float) -> None:
@@ -198,6 +196,8 @@ class Session:
             return
         heard_ms = self._upstream.hearing.results_ms
         text = self._upstream.spoke(message, now)
+        if isinstance(message, deepgram.Results):
+            self._say_connected()
         if self._upstream.hearing.results_ms > heard_ms:
             self._words_until = min(now + METADATA_WITHIN, self._phase_since + LAST_WORDS_WITHIN)
         if text is not None:
@@ -238,9 +238,10 @@ class Session:
 
     def _seek(self, now: float) -> None:
         """Another upstream is to hear again what was not final, and to go on from there."""
+        hopeful = self.phase is not Phase.FINISHING or self._upstream.again()
         self.phase = Phase.REDIALLING
         self._upstream.tape.rewind()
-        self._try_again(now)
+        self._try_again(now) if hopeful else self._give_up(now)
 
     def _try_again(self, now: float) -> None:
         if self._needless:
@@ -257,6 +258,10 @@ class Session:
     def _say_reconnecting(self, now: float) -> None:
         self._upstream.redial.told()
         self._client.say(wire.UpstreamStatus("reconnecting"))
+
+    def _say_connected(self, _now: float = 0.0) -> None:
+        if self._upstream.redial.over():
+            self._client.say(wire.UpstreamStatus("connected"))
 
     # Audio and credit
 
@@ -277,7 +282,6 @@ class Session:
             self._gone(answer, now)
             return
         hopeful = self._funding.answered(answer)
-        self._upstream.bound()
         self._client.say(wire.Usage(answer.seconds_used, answer.seconds_remaining))
         self._client.remaining(answer.seconds_remaining)
         if answer.ending is not None:
@@ -290,7 +294,6 @@ class Session:
     def _settle_failed(self, now: float) -> None:
         if self.phase in RUNNING and self.meter.asking:
             self._funding.failed()
-            self._upstream.bound()
             self._pump(now)
 
     def _give_back(self, now: float) -> None:
@@ -326,6 +329,7 @@ class Session:
             duties += [
                 (upstream.keep_alive_at, upstream.keep_alive),
                 (upstream.check_at, self._check_upstream),
+                (upstream.redial.over_at, self._say_connected),
                 (None if upstream.tape.waits else funding.give_back_at, self._give_back),
                 (funding.despair_at, self._despair),
             ]

@@ -47,18 +47,22 @@ class Uplink:
         self.wanted = True
         self._actions.append(ev.Dial())
 
-    def opened(self, request_id: str | None, now: float) -> bool:
-        """It is up, and hears what is on the tape from its position on. Whether the client knows that it was away."""
+    def opened(self, request_id: str | None, now: float) -> None:
+        """It is up, and hears what is on the tape from its position on."""
         self.stalled = False
         self._text_sent_at = now
         self._pulse = Heartbeat(now)
         position = self.tape.position
         self.hearing.opened(request_id, position, self._audio.milliseconds(position), now)
-        return self.redial.opened(self._audio.milliseconds(self._meter.forwarded), now)
+        self.redial.opened(self._audio.milliseconds(self._meter.forwarded), now)
 
     def unreached(self, now: float) -> bool:
         """It was lost, or could not be opened. Plans another try; False: enough was tried."""
         return self.redial.lost(now, self._audio.milliseconds(self.tape.end))
+
+    def again(self) -> bool:
+        """It was lost after CloseStream. Whether another one may find the last words."""
+        return self.redial.again(self.hearing.final_ms)
 
     def lost(self) -> None:
         self.wanted = self.stalled = False
@@ -93,19 +97,17 @@ class Uplink:
         return max(self._meter.last_audio, self._text_sent_at) + KEEP_ALIVE_AFTER
 
     def spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> bytes | None:
-        """Takes in a message; what the client is to be told of it. What was final before is not told again."""
+        """Takes in a message; what the client is to be told of it. What it knows already is not told again."""
         self._pulse.heard(now)
         hearing, tape = self.hearing, self.tape
         position = tape.position
-        if not isinstance(message, deepgram.Results):
-            hearing.said(message, position, 0, now)
-            return captions.caption(message, hearing.clock)
-        repeated = hearing.repeats(message)
+        news = hearing.news(message)
         hearing.said(message, position, self._audio.milliseconds(position), now)
-        self.redial.results(hearing.results_ms)
-        tape.forget(self._audio.bytes_in(hearing.final_ms))
-        self.bound()
-        return None if repeated else captions.caption(message, hearing.clock)
+        if isinstance(message, deepgram.Results):
+            self.redial.results(hearing.results_ms)
+            tape.forget(self._audio.bytes_in(hearing.final_ms))
+            self.bound()
+        return None if news is None else captions.caption(news, hearing.clock)
 
     def bound(self) -> None:
         """Keeps no more than REPLAY_MS of what went up."""

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from transcription_proxy.db.pool import Database
-from transcription_proxy.ledger.entries import Description
+from transcription_proxy.ledger.entries import Description, Finding
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.values import Closing, Opening, Settled, Settlement
 from transcription_wire.codes import Reason
@@ -24,6 +24,10 @@ class Books:
         async with self.database.transaction() as connection:
             cursor = await connection.execute(statement, values)
             return await cursor.fetchall() if cursor.description else []
+
+    async def findings(self) -> list[Finding]:
+        """Without purchases: what is frozen here is of none."""
+        return [finding for finding in await self.ledger.audit() if finding.check != "frozen"]
 
     async def user(self, seconds: int = 0) -> UUID:
         name = f"{uuid4()}@example.org"
@@ -83,6 +87,7 @@ def opening(user: UUID, **changes: Any) -> Opening:
         "model": "nova-2",
         "language": "en-US",
         "rate_micro": 1_000_000,
+        "cost_micro": 6_000,
         "channels": 1,
         "hold_cap": 45,
     }

@@ -11,4 +11,4 @@ async def books(database: Database) -> AsyncIterator[Books]:
     """Books that must balance at the end of the test."""
     books = Books(database)
     yield books
-    assert await books.ledger.audit() == []
+    assert await books.findings() == []

@@ -22,9 +22,10 @@ async def test_a_session_takes_a_hold(books: Books) -> None:
     opened = await books.ledger.open_session(opening(user))
     assert (opened.grant, opened.seconds_remaining) == (45, 1000)
     assert await books.ledger.balance(user) == Balance(1000, 45, 0)
-    columns = "user_id, mode, status, hold, hold_cap, life, deepgram_model, language, rate_micro, channels, ready_at"
+    columns = "user_id, mode, status, hold, hold_cap, life, deepgram_model, language, rate_micro, cost_micro"
     row = await books.row(opened.session_id, columns)
-    assert row == (user, "managed", "active", 45, 45, LIFE, "nova-2", "en-US", 1_000_000, 1, None)
+    assert row == (user, "managed", "active", 45, 45, LIFE, "nova-2", "en-US", 1_000_000, 6_000)
+    assert await books.row(opened.session_id, "channels, ready_at") == (1, None)
     [(lease,)] = await books.sql(
         "SELECT extract(epoch FROM lease_until - clock_timestamp()) FROM transcription_sessions"
     )

@@ -1,4 +1,4 @@
-"""The waiting rules, with plain numbers for both clocks."""
+"""The waiting rules, with plain numbers for all clocks."""
 
 from uuid import UUID
 
@@ -12,28 +12,34 @@ ONE = Ended(UUID(int=1), UUID(int=2), 3, 4)
 
 
 class Host:
-    """Two clocks and a ledger whose database can be away."""
+    """Two clocks and a ledger whose database has one of its own, and can be away."""
 
     def __init__(self) -> None:
         self.monotonic = 1000.0
         self.wall = 5e8
+        self.database = 6e8
         self.away = False
         self.cuts = 0
         self.reaper = Reaper(self, lambda: self.monotonic, lambda: self.wall)
 
-    async def cut_leases(self) -> int:
+    async def clock(self) -> float:
         if self.away:
             raise Unavailable("away")
+        return self.database
+
+    async def cut_leases(self) -> int:
         self.cuts += 1
         return 0
 
-    async def reap(self) -> list[Ended]:
+    async def reap(self, by: float) -> list[Ended]:
+        assert by == self.database
         return [ONE]
 
-    async def tick(self, after: float = 15.0, wall: float | None = None) -> bool:
+    async def tick(self, after: float = 15.0, wall: float | None = None, database: float | None = None) -> bool:
         """Whether it reaps that long later."""
         self.monotonic += after
         self.wall += after if wall is None else wall
+        self.database += after if database is None else database
         return await self.reaper.tick() == [ONE]
 
     async def ticks(self, count: int) -> list[bool]:
@@ -67,8 +73,14 @@ async def test_a_longer_gap_by_the_wall_clock_waits_again(host: Host) -> None:
     assert await host.ticks(4) == [False, False, False, True]
 
 
-async def test_a_wall_clock_that_is_set_back_is_no_gap(host: Host) -> None:
+async def test_a_longer_gap_by_the_database_s_clock_waits_again(host: Host) -> None:
+    assert not await host.tick(1.0, database=31.0)
+    assert await host.ticks(4) == [False, False, False, True]
+
+
+async def test_a_clock_that_is_set_back_is_no_gap(host: Host) -> None:
     assert await host.tick(15.0, wall=-3600.0)
+    assert await host.tick(15.0, database=-3600.0)
 
 
 async def test_a_database_that_is_back_gets_one_lease(host: Host) -> None:

@@ -201,11 +201,23 @@ def test_while_settles_fail_it_goes_on_to_the_end_of_the_grant() -> None:
     meter.ask()
     meter.failed()
     assert not meter.due  # it is asked again by the clock
-    assert meter.admit(30 * SECOND, 0.0)
+    assert meter.take(30 * SECOND, 0.0) == 30 * SECOND
     meter.ask()
     meter.failed()
     assert meter.take(10 * SECOND, 0.0) == 5 * SECOND
     assert (meter.settled, meter.total, meter.exhausted) == (0, 45, True)
+
+
+def test_while_settles_fail_no_more_than_eight_seconds_pass_unseen() -> None:
+    meter = live(45)
+    meter.failed()
+    for _ in range(2):
+        assert meter.admit(8 * SECOND, 0.0)
+        assert not meter.admit(2, 0.0)  # somebody has to look
+        assert meter.take(2, 0.0) == 2
+    meter.ask()
+    assert meter.admit(8 * SECOND, 0.0)
+    assert not meter.admit(2, 0.0)
 
 
 def test_the_pause_is_back_with_the_first_settle_that_is_booked() -> None:
@@ -253,7 +265,7 @@ class Metering(RuleBasedStateMachine):
         self.price = Fraction(rate) * (audio.channels if multichannel else 1)
         self.now, self.expires = 100.0, 145.0
         self.grant = ceil(granted * self.price)
-        self.forwarded = self.settled = 0
+        self.forwarded = self.settled = self.unseen = 0
         self.asked: int | None = None
         self.lenient = self.open_ = False
         micro = micro_of(rate) * (audio.channels if multichannel else 1)
@@ -295,17 +307,21 @@ class Metering(RuleBasedStateMachine):
         size = self.nbytes(seconds, odd)
         if self.meter.admit(size, self.now):
             self.forwarded += size
+            self.unseen += size
             assert self.open_
+            assert not self.lenient or self.unseen <= 8 * self.per_second
             assert self.allowed(self.forwarded)
             assert not self.must_be_due(self.forwarded)  # that frame would have been for `take`
         elif self.open_:
             rounded_up = -(-(self.forwarded + size) // self.block) * self.block
-            assert not self.allowed(rounded_up) or self.may_be_due(self.forwarded + size)
+            too_much = self.lenient and self.unseen + size > 8 * self.per_second
+            assert too_much or not self.allowed(rounded_up) or self.may_be_due(self.forwarded + size)
 
     @rule(seconds=st.one_of(SECONDS, SECONDS.map(lambda some: some / 100)), odd=st.integers(0, 7))
     def take(self, seconds: Fraction, odd: int) -> None:
         size = self.nbytes(seconds, odd)
         taken = self.meter.take(size, self.now)
+        self.unseen = 0
         assert 0 <= taken <= size
         self.forwarded += taken
         if taken:
@@ -322,34 +338,34 @@ class Metering(RuleBasedStateMachine):
     @rule()
     def ask(self) -> None:
         assert self.meter.ask() == ceil(self.cost(self.forwarded))
-        self.asked = self.forwarded
+        self.asked, self.unseen = self.forwarded, 0
 
     @rule(more=SECONDS, lasts=st.floats(-1, 45))
     def answered(self, more: Fraction, lasts: float) -> None:
         self.settled = self.settled if self.asked is None else self.asked
-        self.asked, self.lenient = None, False
+        self.asked, self.lenient, self.unseen = None, False, 0
         self.grant = ceil(self.cost(self.settled) + more * self.price)
         self.expires = self.now + lasts
         self.meter.answered(self.grant, self.expires)
 
     @rule()
     def failed(self) -> None:
-        self.asked, self.lenient = None, True
+        self.asked, self.lenient, self.unseen = None, True, 0
         self.meter.failed()
 
     @rule(seconds=st.fractions(0, 200, max_denominator=1000), lasts=st.floats(-1, 45))
     def regrant(self, seconds: Fraction, lasts: float) -> None:
-        self.grant, self.expires = ceil(seconds * self.price), self.now + lasts
+        self.grant, self.expires, self.unseen = ceil(seconds * self.price), self.now + lasts, 0
         self.meter.regrant(self.grant, self.expires)
 
     @rule()
     def open(self) -> None:
-        self.open_ = True
+        self.open_, self.unseen = True, 0
         self.meter.open()
 
     @rule()
     def shut(self) -> None:
-        self.open_ = False
+        self.open_, self.unseen = False, 0
         self.meter.shut()
 
     # What holds after each

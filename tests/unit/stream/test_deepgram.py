@@ -27,9 +27,49 @@ def test_the_other_messages_are_understood() -> None:
     metadata = b'{"type":"Metadata","transaction_key":"deprecated","request_id":"r","duration":25.93,"channels":1}'
     assert deepgram.parse(metadata) == deepgram.Metadata(duration=25.93, request_id="r")
     started = b'{"type":"SpeechStarted","channel":[0,1],"timestamp":9.54}'
-    assert deepgram.parse(started) == deepgram.SpeechStarted(9.54)
+    assert deepgram.parse(started) == deepgram.SpeechStarted(9.54, [0, 1])
     ended = memoryview(b'{"type":"UtteranceEnd","channel":[0,1],"last_word_end":2.395}')
-    assert deepgram.parse(ended) == deepgram.UtteranceEnd(2.395)
+    assert deepgram.parse(ended) == deepgram.UtteranceEnd(2.395, [0, 1])
+
+
+def spoken(words: list[dict[str, object]]) -> deepgram.Results:
+    """From 1 s to 4 s."""
+    alternative = deepgram.Alternative("Tell me more.", 0.99, words)
+    return deepgram.Results(1.0, 3.0, is_final=True, channel=deepgram.Channel([alternative]), channel_index=[1, 2])
+
+
+TIMED = [
+    {"word": "tell", "start": 1.0, "end": 1.5, "punctuated_word": "Tell"},
+    {"word": "me", "start": 1.5, "end": 2.0},
+    {"word": "more", "start": 2.0, "end": 3.0, "punctuated_word": "more."},
+]
+
+
+@pytest.mark.parametrize(
+    ("begin_ms", "text", "start", "duration"),
+    [
+        (1250, "Tell me more.", 1.0, 3.0),
+        (1251, "me more.", 1.251, 2.749),
+        (1750, "me more.", 1.75, 2.25),
+        (1751, "more.", 1.751, 2.249),
+        (2501, "", 2.501, 1.499),
+        (5000, "", 5.0, 0.0),
+    ],
+)
+def test_of_words_with_times_those_that_lie_mostly_after_a_moment_can_be_had(
+    begin_ms: int, text: str, start: float, duration: float
+) -> None:
+    later = spoken(TIMED).since(begin_ms)
+    assert later is not None
+    assert (later.text, later.start, later.duration) == (text, start, duration)
+    assert (later.is_final, later.channel_index, later.channel.alternatives[0].confidence) == (True, [1, 2], 0.99)
+    assert len(later.channel.alternatives[0].words) == len(text.split())
+
+
+@pytest.mark.parametrize("words", [[], [{"word": "tell"}], [{"word": "tell", "start": 1.0, "end": "2"}]])
+def test_of_words_without_times_nobody_knows(words: list[dict[str, object]]) -> None:
+    assert spoken(words).since(0) is None
+    assert deepgram.Results().since(0) is None
 
 
 def test_what_is_missing_has_a_harmless_default() -> None:

@@ -32,6 +32,13 @@ def final(start: float, duration: float, channel: int = 0, channels: int = 1) ->
     return results(start, duration, "words", is_final=True, channel_index=[channel, channels])
 
 
+def new(to: Hearing, message: deepgram.Message | deepgram.Unknown) -> bool:
+    """Whether the client is told all of it."""
+    news = to.news(message)
+    assert news in (message, None)
+    return news is not None
+
+
 def say(to: Hearing, message: deepgram.Message | deepgram.Unknown, sent_ms: int, now: float = 0.0) -> None:
     """The upstream says it, when so much audio has gone up."""
     to.said(message, sent_ms * RATE // 1000, sent_ms, now)
@@ -42,6 +49,7 @@ def say(to: Hearing, message: deepgram.Message | deepgram.Unknown, sent_ms: int,
 
 def test_the_first_connection_has_the_time_of_the_session() -> None:
     assert hearing().shift_ms == 0
+    assert hearing().clock.same
 
 
 def test_own_silence_is_taken_off_the_time_of_its_connection() -> None:
@@ -102,7 +110,7 @@ def test_an_odd_channel_counts_as_the_first(index: list[int]) -> None:
 def test_words_of_the_first_connection_are_never_a_repetition() -> None:
     heard = hearing()
     say(heard, final(0.0, 3.0), 5000)
-    assert not heard.repeats(final(0.0, 3.0))
+    assert new(heard, final(0.0, 3.0))
 
 
 @pytest.mark.parametrize(
@@ -113,8 +121,8 @@ def test_a_replay_repeats_what_lies_mostly_before_the_last_final(start: float, d
     heard = hearing()
     say(heard, final(0.0, 3.0), 5000)
     heard.opened("request-2", 1000, 1000, 10.0)
-    assert heard.repeats(final(start, duration)) is repeated
-    assert heard.repeats(results(start, duration, "interim")) is repeated
+    assert new(heard, final(start, duration)) is not repeated
+    assert new(heard, results(start, duration, "interim")) is not repeated
 
 
 def test_each_channel_has_its_own_last_final() -> None:
@@ -122,15 +130,114 @@ def test_each_channel_has_its_own_last_final() -> None:
     say(heard, final(0.0, 4.0, 0, 2), 5000)
     say(heard, final(0.0, 2.0, 1, 2), 5000)
     heard.opened("request-2", 2000, 2000, 10.0)
-    assert heard.repeats(final(0.0, 2.0, 0, 2))
-    assert not heard.repeats(final(0.0, 2.0, 1, 2))
+    assert not new(heard, final(0.0, 2.0, 0, 2))
+    assert new(heard, final(0.0, 2.0, 1, 2))
 
 
 def test_a_duration_that_makes_no_sense_counts_as_none() -> None:
     heard = hearing()
     say(heard, final(0.0, 3.0), 5000)
     heard.opened("request-2", 3000, 3000, 10.0)
-    assert not heard.repeats(final(0.0, -5.0))
+    assert new(heard, final(0.0, -5.0))
+
+
+def spoken(*words: tuple[str, float, float], start: float = 0.0, end: float = 5.0, **more: Any) -> deepgram.Results:
+    """A final with words that have times."""
+    timed = [{"word": word, "start": begin, "end": until} for word, begin, until in words]
+    best = {"transcript": " ".join(word for word, _, _ in words), "words": timed, "confidence": 0.9}
+    channel = {"alternatives": [best]}
+    message = {"type": "Results", "start": start, "duration": end - start, "is_final": True, "channel": channel, **more}
+    parsed = deepgram.parse(json.dumps(message).encode())
+    assert isinstance(parsed, deepgram.Results)
+    return parsed
+
+
+def half_known() -> Hearing:
+    """Two channels: final to 4 s and to 2 s; another connection hears it all again from 2 s on."""
+    heard = hearing(channels=2)
+    say(heard, final(0.0, 4.0, 0, 2), 6000)
+    say(heard, final(0.0, 2.0, 1, 2), 6000)
+    heard.opened("request-2", 2000, 2000, 10.0)
+    return heard
+
+
+@pytest.mark.parametrize("end", [2.5, 3.5, 6.0])
+def test_of_words_that_are_known_in_part_the_others_are_told(end: float) -> None:
+    """However the new connection cuts them: neither twice nor never."""
+    heard = half_known()
+    words = spoken(("a", 0.1, 0.9), ("b", 1.0, 1.9), ("c", 1.9, 2.2), ("d", 2.2, end), end=end)
+    news = heard.news(words)
+    assert isinstance(news, deepgram.Results)
+    assert (news.text, news.start, news.duration, news.is_final) == ("c d", 2.0, end - 2.0, True)
+    assert [word["word"] for word in news.channel.alternatives[0].words] == ["c", "d"]
+    assert news.channel.alternatives[0].confidence == 0.9
+
+
+def test_of_words_that_are_all_known_nothing_is_told_though_more_audio_was_heard() -> None:
+    assert half_known().news(spoken(("a", 0.1, 0.9), ("b", 1.0, 1.9))) is None
+
+
+def test_of_words_that_are_all_new_all_is_told_as_it_is_though_they_were_long_in_coming() -> None:
+    heard, words = half_known(), spoken(("Well,", 2.1, 2.3), ("yes", 2.4, 2.5), end=2.6)
+    assert heard.news(words) is words
+    other = spoken(("a", 0.1, 0.9), channel_index=[1, 2])
+    assert heard.news(other) is other
+
+
+# Speech that begins and ends
+
+
+def event(kind: str, at: float, channel: Any = None) -> deepgram.Message | deepgram.Unknown:
+    name = "timestamp" if kind == "SpeechStarted" else "last_word_end"
+    return deepgram.parse(json.dumps({"type": kind, name: at, "channel": channel}).encode())
+
+
+EVENTS = pytest.mark.parametrize("kind", ["SpeechStarted", "UtteranceEnd"])
+
+
+@EVENTS
+def test_events_of_the_first_connection_are_all_told(kind: str) -> None:
+    heard = hearing()
+    say(heard, results(0.0, 5.0, "words"), 6000)
+    for _ in range(2):
+        assert new(heard, event(kind, 3.0))
+        say(heard, event(kind, 3.0), 6000)
+
+
+@EVENTS
+@pytest.mark.parametrize(("at", "told"), [(0.0, False), (2.0, False), (2.4, False), (2.6, True), (4.0, True)])
+def test_a_replay_repeats_no_event_that_was_told_and_leaves_none_out(kind: str, at: float, told: bool) -> None:
+    heard = hearing()
+    say(heard, event(kind, 3.0), 6000)
+    heard.opened("request-2", 1000, 1000, 10.0)
+    assert new(heard, event(kind, at)) is told
+    say(heard, event(kind, at), 6000)
+    assert new(heard, event(kind, at)) is told
+
+
+def test_speech_whose_words_are_known_has_begun_already() -> None:
+    heard = hearing()
+    say(heard, results(0.0, 5.0, "words"), 6000)
+    say(heard, results(5.0, 1.0, ""), 6000)
+    heard.opened("request-2", 1000, 1000, 10.0)
+    assert not new(heard, event("SpeechStarted", 3.9))
+    assert new(heard, event("SpeechStarted", 4.0))
+    assert new(heard, event("UtteranceEnd", 3.9))
+
+
+@EVENTS
+def test_each_channel_has_its_own_events(kind: str) -> None:
+    heard = hearing(channels=2)
+    say(heard, event(kind, 3.0, [0, 2]), 6000)
+    heard.opened("request-2", 0, 0, 10.0)
+    assert not new(heard, event(kind, 3.0, [0, 2]))
+    assert new(heard, event(kind, 3.0, [1, 2]))
+
+
+def test_what_is_not_understood_is_no_repetition() -> None:
+    heard = half_known()
+    assert new(heard, deepgram.Unknown())
+    assert new(heard, deepgram.Metadata(duration=1.0))
 
 
 # Own silence

@@ -23,7 +23,7 @@ def read(**config: Any) -> Options:
 def test_nothing_at_all_means_the_defaults(config: Any) -> None:
     chosen = options.read(config, RATES)
     assert (chosen.model, chosen.language, chosen.audio) == ("nova-2", "en-US", AudioFormat("linear16", 16000, 1))
-    assert (chosen.channels_billed, chosen.rate_micro, chosen.micro, chosen.hold_cap) == (1, 1_000_000, 1_000_000, 45)
+    assert (chosen.channels_billed, chosen.rate.micro, chosen.micro, chosen.hold_cap) == (1, 1_000_000, 1_000_000, 45)
     assert chosen.query == (
         ("model", "nova-2"), ("language", "en-US"), ("interim_results", "true"),
         ("encoding", "linear16"), ("sample_rate", "16000"), ("channels", "1"),
@@ -109,8 +109,13 @@ def test_every_option_of_the_contract_is_offered_and_no_other() -> None:
 )
 def test_addons_language_and_channels_make_the_rate(config: dict[str, Any], rate_micro: int, channels: int) -> None:
     chosen = read(**config)
-    assert (chosen.rate_micro, chosen.channels_billed) == (rate_micro, channels)
+    assert (chosen.rate.micro, chosen.channels_billed) == (rate_micro, channels)
     assert chosen.micro == rate_micro * channels
+
+
+def test_what_the_engine_takes_is_kept_with_what_the_user_pays() -> None:
+    assert read().rate.cost_micro == 6_000
+    assert read(language="multi", diarize=True, keyterm="a").rate.cost_micro == 10_500
 
 
 @pytest.mark.parametrize(("credits_per_second", "cap"), [("1", 45), ("1.2", 54), ("0.01", 1), ("0.05", 2)])
@@ -180,10 +185,10 @@ def test_an_addon_without_a_rate_is_refused(addon: str, value: Any) -> None:
     plain = rates.load('[models.nova-2]\ncredits_per_second = "1"\ncost_per_minute = "0"')
     with pytest.raises(InvalidConfig, match=rf"^config\.{addon}: "):
         options.read({addon: value}, plain)
-    assert options.read({"diarize": False}, plain).rate_micro == 1_000_000
+    assert options.read({"diarize": False}, plain).rate.micro == 1_000_000
 
 
 def test_an_empty_list_of_terms_is_none_and_costs_nothing() -> None:
     chosen = options.read({"keyterm": [], "replace": []}, RATES)
-    assert chosen.rate_micro == options.read(None, RATES).rate_micro
+    assert chosen.rate.micro == options.read(None, RATES).rate.micro
     assert chosen.query == options.read(None, RATES).query

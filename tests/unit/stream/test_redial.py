@@ -22,9 +22,10 @@ def failing(redial: Redial, now: float) -> list[float]:
 def test_nothing_is_planned_while_nothing_was_lost() -> None:
     redial = Redial(1)
     assert (redial.dial_at, redial.tell_at, redial.give_up_at) == (None, None, None)
-    assert redial.opened(0, 0.0) is False
+    redial.opened(0, 0.0)
     redial.results(5000)
-    assert (redial.dial_at, redial.tell_at, redial.give_up_at) == (None, None, None)
+    assert redial.over() is False
+    assert (redial.dial_at, redial.tell_at, redial.over_at, redial.give_up_at) == (None, None, None, None)
 
 
 def test_the_first_try_is_made_at_once_and_each_later_one_waits_longer() -> None:
@@ -83,7 +84,8 @@ def test_the_client_is_to_be_told_after_two_seconds_once_for_each_loss() -> None
     assert redial.tell_at == 102.0
     redial.told()
     assert redial.tell_at is None
-    assert redial.opened(0, 103.0) is True
+    redial.opened(0, 103.0)
+    assert redial.over() is True
     assert redial.lost(103.0, 0)
     assert redial.tell_at == 105.0
 
@@ -91,8 +93,44 @@ def test_the_client_is_to_be_told_after_two_seconds_once_for_each_loss() -> None
 def test_a_client_that_was_not_told_of_the_loss_is_not_told_of_its_end() -> None:
     redial = Redial(1)
     redial.lost(100.0, 0)
-    assert redial.opened(0, 101.0) is False
-    assert redial.tell_at is None
+    redial.opened(0, 101.0)
+    assert (redial.tell_at, redial.over_at) == (None, None)
+    assert redial.over() is False
+
+
+def test_a_client_that_was_told_is_told_of_the_end_when_the_new_one_has_stayed_for_two_seconds() -> None:
+    redial = Redial(1)
+    assert redial.over_at is None
+    redial.lost(100.0, 0)
+    redial.told()
+    assert redial.over_at is None
+    redial.opened(0, 105.0)
+    assert redial.over_at == 107.0
+    assert redial.over() is True
+    assert redial.over_at is None
+
+
+def test_the_two_seconds_do_not_start_anew_with_an_opening_that_leads_to_nothing() -> None:
+    redial = Redial(1)
+    redial.lost(100.0, 0)
+    for opened in (100.1, 100.9):
+        redial.opened(0, opened)
+        redial.lost(opened + 0.5, 0)
+        assert redial.tell_at == 102.0
+
+
+def test_a_new_one_that_stayed_is_a_new_loss_when_it_goes() -> None:
+    redial = Redial(1)
+    redial.lost(100.0, 0)
+    redial.opened(0, 101.0)
+    redial.lost(103.0, 0)
+    assert redial.tell_at == 105.0
+
+
+def test_last_words_are_sought_once_more_and_again_only_while_some_are_found() -> None:
+    redial = Redial(1)
+    assert [redial.again(final_ms) for final_ms in (0, 1000, 2500, 2500)] == [True, True, True, False]
+    assert [Redial(1).again(0), Redial(1).again(5000)] == [True, True]
 
 
 def test_nothing_is_given_up_while_it_is_open() -> None:

@@ -138,8 +138,45 @@ def test_one_of_two_seconds_is_told_and_so_is_its_end() -> None:
     assert messages(stage.wait(since + 1.9 - stage.now)) == []
     assert messages(stage.wait(0.2)) == [{"type": "status", "upstream": "reconnecting"}]
     assert messages(stage.wait(5)) == []
-    assert messages(stage.open()) == [{"type": "status", "upstream": "connected"}]
+    stage.open()
+    stage.wait(1.9)
+    assert len(stage.told("status")) == 1
+    assert messages(stage.wait(0.2)) == [{"type": "status", "upstream": "connected"}]
+    stage.wait(5)
+    assert len(stage.told("status")) == 2
     assert stage.told("ready") == stage.messages[:1]
+
+
+def test_its_end_is_told_with_the_first_words_of_the_new_one() -> None:
+    stage = lost(under_way=True)
+    stage.wait(5)
+    assert messages(stage.open()) == []
+    connected, transcript = messages(stage.tell(results("two", 0.0, 1.0)))
+    assert connected == {"type": "status", "upstream": "connected"}
+    assert transcript["text"] == "two"
+    stage.wait(5)
+    assert len(stage.told("status")) == 2
+
+
+def test_a_new_one_that_dies_at_once_again_and_again_is_a_loss_that_lasts() -> None:
+    stage = lost()
+    while stage.session.phase is Phase.REDIALLING:
+        stage.redial()
+        stage.wait(0.2)
+        stage.lose()
+    assert [message["upstream"] for message in stage.told("status")] == ["reconnecting"]
+    assert stage.ending() == ("upstream_closed", 1011, "upstream_closed")
+
+
+def test_a_loss_is_told_once_though_others_die_before_one_speaks() -> None:
+    stage = lost()
+    for _ in range(4):
+        stage.redial()
+        stage.wait(0.2)
+        stage.lose()
+    stage.redial()
+    stage.tell(results("two", 0.0, 1.0))
+    assert [message["upstream"] for message in stage.told("status")] == ["reconnecting", "connected"]
 
 
 def test_each_long_loss_is_told() -> None:
@@ -563,15 +600,33 @@ def test_the_last_words_are_sought_elsewhere_when_the_upstream_is_lost_after_a_s
     assert stage.ending() == ("client_stop", 1000, None)
 
 
-def test_they_are_sought_as_often_as_anything_else() -> None:
+def test_they_are_sought_once_where_the_next_upstream_dies_of_them_too() -> None:
     stage = stopped()
-    for _ in range(4):
+    since = stage.now
+    stage.redial()
+    stage.tell(results("more", 0.0, 60.0))
+    stage.lose(None)
+    assert stage.now - since <= 0.2
+    assert closing(stage) == (3, 3000)
+    assert stage.ending() == ("upstream_closed", 1011, "upstream_closed")
+
+
+def test_they_are_sought_for_as_long_as_each_upstream_finds_some() -> None:
+    stage = stopped(final("one", 0.0, 1.0))
+    for _ in range(3):
         stage.redial()
-        stage.tell(results("more", 0.0, 60.0))
+        stage.tell(final("more", 0.0, 0.5))
         stage.lose(None)
-    assert stage.session.phase is Phase.REDIALLING
     stage.redial()
     stage.lose(None)
+    assert [message["start"] for message in stage.told("transcript")] == [0.0, 1.0, 1.5, 2.0]
+    assert stage.ending() == ("upstream_closed", 1011, "upstream_closed")
+
+
+def test_they_are_sought_as_often_as_anything_else_where_no_upstream_is_reached() -> None:
+    stage = stopped()
+    dials = sum(isinstance(action, ev.Dial) for action in stage.cannot_dial())
+    assert dials == 5
     assert stage.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
@@ -827,6 +882,21 @@ def test_of_more_than_30_s_without_a_final_the_last_30_are_heard_again() -> None
     assert stage.heard == audio[10 * SECOND :]
     stage.tell(final("the end", 29.0, 1.0))
     assert stage.told("transcript")[-1]["start"] == 39.0
+
+
+def test_a_burst_while_settles_fail_is_not_kept_as_far_as_its_hold_goes() -> None:
+    """Here 82 s: what 30 s of a replay and 8 s more need is all that stays."""
+    stage = live(grant=90, remaining=5000)
+    stage.ledger = stage.failing
+    stage.frame(bytes(8 * SECOND))
+    stage.ledger = stage.silent
+    stage.wait(1)
+    kept = []
+    for _ in range(10 * 82):
+        stage.frame()
+        kept.append(len(stage.session._upstream.tape))
+    assert len(stage.sent) == 90 * SECOND
+    assert max(kept) <= 38 * SECOND
 
 
 def test_a_huge_frame_that_waits_takes_no_room_from_what_may_be_heard_again() -> None:

@@ -25,8 +25,8 @@ class Line:
         self.uplink = Uplink(self.actions, audio, channels, self.meter, 0)
         self.open(100.0)
 
-    def open(self, now: float) -> bool:
-        return self.uplink.opened("request", now)
+    def open(self, now: float) -> None:
+        self.uplink.opened("request", now)
 
     def hear(self, audio: bytes, now: float = 100.0) -> None:
         """Audio comes, goes up as far as it may, and is settled every second of it."""
@@ -95,12 +95,13 @@ def test_one_that_is_dialled_is_wanted_and_can_be_hung_up_on() -> None:
     assert line.actions == [ev.Dial(), ev.HangUp()]
 
 
-def test_it_says_whether_the_client_knows_that_it_was_away() -> None:
+def test_one_that_dies_of_the_last_words_is_replaced_once_and_again_if_some_were_found() -> None:
     line = Line()
-    assert line.open(100.0) is False
-    line.uplink.unreached(101.0)
-    line.uplink.redial.told()
-    assert line.open(104.0) is True
+    line.hear(noise(4))
+    found = [line.uplink.again()]
+    line.say("words", 0.0, 2.0, is_final=True)
+    found += [line.uplink.again(), line.uplink.again()]
+    assert found == [True, True, False]
 
 
 # What goes up

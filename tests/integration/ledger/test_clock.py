@@ -1,0 +1,94 @@
+"""The database's clock jumps an hour forward and back: no live session dies, and no dead one keeps its hold."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from tests.integration.ledger.books import Books
+from tests.standin import clock
+from transcription_proxy.db.pool import Database
+from transcription_proxy.ledger.entries import LEASE_SECONDS, Balance
+from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
+
+HOUR = 3600.0
+
+
+class Host:
+    """A service, and a database on another machine, whose clock is the one that jumps."""
+
+    def __init__(self, books: Books, url: str) -> None:
+        self._books, self._url = books, url
+        self._seconds = self._ahead = 0.0
+        self._number = 1
+        self._reaper = Reaper(books.ledger, lambda: self._seconds, lambda: self._seconds)
+
+    def jump(self, seconds: float) -> None:
+        self._ahead += seconds
+        clock.set_ahead(self._url, self._ahead)
+
+    async def reaps(self, *alive: UUID) -> set[UUID]:
+        """REAP_EVERY seconds pass; those that are alive settle meanwhile. Whom the reaper ends then."""
+        self._seconds += REAP_EVERY
+        self.jump(REAP_EVERY)
+        self._number += 1
+        for session in alive:
+            assert not (await self._books.settle(session, self._number, self._number)).gone
+        return {ended.session_id for ended in await self._reaper.tick()}
+
+    async def reaps_in(self, seconds: float, *alive: UUID) -> set[UUID]:
+        ended = set[UUID]()
+        for _ in range(int(seconds / REAP_EVERY)):
+            ended |= await self.reaps(*alive)
+        return ended
+
+
+@pytest.fixture
+async def books(database_url: str) -> AsyncIterator[Books]:
+    clock.install(database_url)
+    database = Database(database_url)
+    await database.open()
+    books = Books(database)
+    yield books
+    assert await books.ledger.audit() == []
+    await database.close()
+
+
+@pytest.fixture
+def host(books: Books, database_url: str) -> Host:
+    return Host(books, database_url)
+
+
+async def test_a_jump_forward_ends_nobody_who_lives(books: Books, host: Host) -> None:
+    """Not even one that had no time yet to settle by the new clock."""
+    user = await books.user(1000)
+    alive, dead = await books.open(user), await books.open(user)
+    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY, alive, dead) == set()
+    host.jump(HOUR)
+    assert await host.reaps() == set()
+    assert await host.reaps_in(LEASE_SECONDS, alive) == {dead}
+    assert await books.row(alive, "status") == ("active",)
+    assert (await books.ledger.balance(user)).seconds_held == 45
+
+
+async def test_a_jump_back_ends_nobody_who_lives_and_keeps_no_hold_of_the_dead(books: Books, host: Host) -> None:
+    user = await books.user(1000)
+    host.jump(HOUR)
+    alive, dead = await books.open(user), await books.open(user)
+    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY, alive, dead) == set()
+    host.jump(-HOUR)
+    assert await host.reaps(alive) == set()
+    assert await books.row(dead, "lease_until <= clock_timestamp() + interval '60 s'") == (True,)
+    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY, alive) == {dead}
+    assert await books.row(alive, "status") == ("active",)
+
+
+async def test_a_clock_that_jumps_just_before_the_reaping_ends_nobody(books: Books, host: Host) -> None:
+    user = await books.user(1000)
+    session = await books.open(user)
+    now = await books.ledger.clock()
+    host.jump(HOUR)
+    assert await books.ledger.reap(now) == []
+    assert await books.ledger.balance(user) == Balance(1000, 45, 0)
+    assert await books.row(session, "status") == ("active",)
+    host.jump(-HOUR)

@@ -1,0 +1,87 @@
+"""An upstream that is quick: what it says along with its answer to the handshake counts, after its opening."""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from transcription_proxy.relay.upstream import Dialler
+from transcription_proxy.stream import events as ev
+
+MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+HELLO = b"\x81\x05hello"
+WORLD = b"\x81\x05world"
+CLOSE = b"\x88\x02\x03\xf3"
+"""Code 1011."""
+
+
+@asynccontextmanager
+async def quick(frames: bytes) -> AsyncIterator[str]:
+    """The URL of an upstream that sends these frames in the same packet as its 101."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        (key,) = [line[19:] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key: ")]
+        accept = base64.b64encode(hashlib.sha1(key + MAGIC).digest())
+        answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        writer.write(answer + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + frames)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1/listen"
+
+
+async def until(events: list[ev.Event], count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(events) < count:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        (HELLO, [ev.UpstreamSpoke(b"hello")]),
+        (HELLO + WORLD, [ev.UpstreamSpoke(b"hello"), ev.UpstreamSpoke(b"world")]),
+        (HELLO + CLOSE, [ev.UpstreamSpoke(b"hello"), ev.UpstreamLost(1011)]),
+        (CLOSE, [ev.UpstreamLost(1011)]),
+    ],
+    ids=["a word", "two words", "a word and its end", "its end"],
+)
+async def test_what_comes_with_the_answer_is_reported_once_its_opening_is_told(
+    frames: bytes, expected: list[ev.Event]
+) -> None:
+    events: list[ev.Event] = []
+    async with quick(frames) as url:
+        upstream = await Dialler(None, patience=0).dial(url, events.append)
+        assert events == []
+        upstream.begin()
+        await until(events, len(expected))
+        assert events == expected
+        upstream.hang_up()
+
+
+async def test_one_that_is_hung_up_because_of_its_first_word_reports_no_second() -> None:
+    events: list[ev.Event] = []
+
+    def happen(event: ev.Event) -> None:
+        events.append(event)
+        upstream.hang_up()
+
+    async with quick(HELLO + WORLD) as url:
+        upstream = await Dialler(None, patience=0).dial(url, happen)
+        upstream.begin()
+        assert events == [ev.UpstreamSpoke(b"hello")]
+
+
+async def test_one_that_is_hung_up_before_it_began_reports_nothing() -> None:
+    events: list[ev.Event] = []
+    async with quick(HELLO) as url:
+        upstream = await Dialler(None, patience=0).dial(url, events.append)
+        upstream.hang_up()
+        upstream.begin()
+        assert events == []
