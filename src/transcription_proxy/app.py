@@ -4,27 +4,33 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final, Self
 
 import structlog
 from fastapi import FastAPI
 
+from transcription_proxy import offer
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
+from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.listen import listen
 from transcription_proxy.db.pool import Database
-from transcription_proxy.errors import ConfigError, Unavailable
+from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.lives import Life, dead_lives
 from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
 from transcription_proxy.ledger.service import Ledger
-from transcription_proxy.metering import rates
+from transcription_proxy.payments import sandboxed
+from transcription_proxy.payments.books import RECEIPT
+from transcription_proxy.payments.gateway import Gateway
+from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
+from transcription_proxy.payments.service import CUSTOMER, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.switchboard import Holder, Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api
+from transcription_proxy.web.services import Site
 
 ENGINE_PATIENCE: Final = 10.0
 """How long a dial waits for the built-in engine to start, seconds."""
@@ -39,7 +45,7 @@ class Service:
 
     def __init__(self, settings: Settings, life: Life) -> None:
         builtin = os.environ.get("BUILTIN_ENGINE") == "1"
-        rates_text = read_text("RATES_FILE", settings.rates_file)
+        sold = offer.load(settings, builtin_engine=builtin)
         self.database_url = settings.database_url or ""
         self._life = life
         self._data_dir = settings.data_dir
@@ -58,7 +64,7 @@ class Service:
         self._switchboard = Switchboard(
             verify=self._holder,
             ledger=self._ledger,
-            rates=rates.load(rates_text, builtin_engine=builtin),
+            rates=sold.rates,
             lines=Lines(self._settler, dialler, settings.deepgram_url or ""),
             life=life.id,
             idle_seconds=settings.idle_minutes * 60,
@@ -67,13 +73,39 @@ class Service:
         self._begun = False
         self._tasks: list[asyncio.Task[None]] = []
         self.door: type[DoorProtocol] = door(self._switchboard)
+        stripe = sandboxed.address(settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base)
+        gateway = Gateway(stripe, settings.public_url)
+        payments = Payments(
+            self._database,
+            gateway,
+            sold.packages,
+            secrets=webhook_secrets(settings),
+            credits_per_dollar=settings.credits_per_dollar if settings.topups else None,
+            live_only=settings.production,
+        )
+        reconciler = Reconciler(self._database, gateway, payments)
+        self._jobs = Jobs(
+            self._database,
+            {CUSTOMER: payments.create_customer, RECEIPT: payments.fetch_receipt, RECONCILE: reconciler.run_job},
+            {RECONCILE: RECONCILE_EVERY},
+        )
         self.http: FastAPI = api.build(
             self._accounts,
             self._ledger,
+            payments,
             self._database,
+            rates=sold.rates,
             auth_rate_per_minute=settings.auth_rate_per_minute,
             trusted_proxies=settings.trusted_proxies,
             public_url=settings.public_url,
+            site=Site(
+                trial_seconds=settings.trial_seconds,
+                sandbox=settings.sandbox,
+                support_email=settings.support_email,
+                terms_url=settings.terms_url,
+                privacy_url=settings.privacy_url,
+                source_url=settings.source_url,
+            ),
             ready=lambda: self._begun and not self._switchboard.draining,
         )
 
@@ -99,6 +131,7 @@ class Service:
         """The database is there, and fits: ends what earlier lives left, then lets sessions in."""
         await self._bury()
         self._keep("reaper", self._reap)
+        self._keep("jobs", self._jobs.run)
         self._keep("listener", lambda: listen(self.database_url, "session_ending", self._switchboard.nudge))
         self._begun = True
 
@@ -150,12 +183,10 @@ class Service:
         self._tasks.append(asyncio.create_task(_kept(name, work), name=name))
 
 
-def read_text(name: str, path: Path | None) -> str | None:
-    """The text of a file that a setting names, None without one. Raises ConfigError."""
-    try:
-        return path.read_text() if path else None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{name} cannot be read: {error}"]) from error
+def webhook_secrets(settings: Settings) -> list[str]:
+    """Those of the settings always, the sandbox's own in addition."""
+    here = sandboxed.load(settings.data_dir) if settings.sandbox else None
+    return [*settings.stripe_webhook_secrets, *([here.webhook_secret] if here else [])]
 
 
 async def _kept(name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything contract.md 2 names that is built so far. Unset means None or the empty string."""
+    """Every setting there is. Unset means None, or nothing in a list."""
 
     host: str
     port: int
@@ -38,6 +38,15 @@ class Settings:
     jwt_expiry: timedelta
     auth_rate_per_minute: int
     max_sessions_per_user: int
+    stripe_secret_key: str | None
+    """None: the sandbox."""
+    stripe_webhook_secrets: tuple[str, ...]
+    stripe_api_base: str | None
+    """None: Stripe's own."""
+    topups: bool
+    credits_per_dollar: int
+    packages_file: Path | None
+    allow_loss_making_packages: bool
     deepgram_api_key: str | None
     deepgram_url: str | None
     """None: the built-in engine."""
@@ -45,6 +54,13 @@ class Settings:
     trial_seconds: int
     rates_file: Path | None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    smtp_url: str | None
+    mail_from: str | None
+    source_url: str | None
+    support_email: str | None
+    terms_url: str | None
+    privacy_url: str | None
+    metrics_token: str | None
     workers: int
     drain_seconds: float
     idle_minutes: float
@@ -53,6 +69,11 @@ class Settings:
     @property
     def builtin_engine(self) -> bool:
         return self.deepgram_url is None
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether Stripe is our own stand-in."""
+        return self.stripe_secret_key is None
 
 
 def environment(project: Path = PROJECT) -> dict[str, str]:
@@ -63,11 +84,17 @@ def environment(project: Path = PROJECT) -> dict[str, str]:
     return {**file, **paths, **os.environ}
 
 
-def load(env: Mapping[str, str] | None = None) -> Settings:
-    """The settings. Raises ConfigError with every mistake found, and in production every insecure default."""
+def load(env: Mapping[str, str] | None = None, also: Callable[[Settings], list[str]] = lambda settings: []) -> Settings:
+    """The settings. Raises ConfigError with every mistake found, and in production every insecure default.
+
+    `also` finds more problems of them; it may begin a sentence with a setting, which is dropped when that was wrong
+    already. What it is given holds the default of a setting that was wrong, but the path of a file that is not there.
+    """
     reader = _Reader(environment() if env is None else env)
     settings = _read(reader)
     problems = reader.problems + (_production_problems(reader) if settings.production else [])
+    wrong = {problem.split()[0] for problem in problems}
+    problems += [problem for problem in also(settings) if problem.split()[0] not in wrong]
     if problems:
         raise ConfigError(problems)
     return settings
@@ -83,15 +110,14 @@ class _Reader:
     def text(self, name: str) -> str | None:
         return self._env.get(name, "").strip() or None
 
-    def take(self, name: str, default: T, parse: Callable[[str], T], meaning: str) -> T:
+    def take(self, name: str, default: T, parse: Callable[[str], T], meaning: str, shown: bool = True) -> T:
         value = self.text(name)
         if value is None:
             return default
         try:
             return parse(value)
         except ValueError:
-            shown = "" if name.endswith("_URL") else f", not {value!r}"  # a URL may hold a password
-            self.problems.append(f"{name} must be {meaning}{shown}")
+            self.problems.append(f"{name} must be {meaning}" + (f", not {value!r}" if shown else ""))
             return default
 
     def secret(self, name: str, data_dir: Path) -> str:
@@ -108,14 +134,37 @@ class _Reader:
     def number(self, name: str, default: float, low: float, high: float) -> float:
         return self.take(name, default, _between(float, low, high), f"a number from {low:g} to {high:g}")
 
-    def url(self, name: str, default: str | None, *schemes: str) -> str | None:
-        def parse(value: str) -> str:
+    def flag(self, name: str) -> bool:
+        return self.take(name, "false", _one_of(*_YES, *_NO), "true or false") in _YES
+
+    def several(self, name: str) -> tuple[str, ...]:
+        """Separated by commas."""
+        return tuple(_parts(self.text(name) or ""))
+
+    def file(self, name: str) -> Path | None:
+        """Its path, also where there is no such file, which is a problem."""
+        value = self.text(name)
+        path = Path(value).expanduser().resolve() if value else None
+        if path is not None and not path.is_file():
+            self.problems.append(f"{name} must be a file that exists, not {value!r}")
+        return path
+
+    def url(self, name: str, *schemes: str) -> str | None:
+        """One that is wrong is named but not shown: it may hold a password."""
+
+        def parse(value: str) -> str | None:
             parts = urlsplit(value)
             if parts.scheme not in schemes or not (parts.netloc or parts.query):  # ?host= names a unix socket
                 raise ValueError
-            return value.rstrip("/")
+            return value
 
-        return self.take(name, default, parse, f"a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+        meaning = f"a URL that starts with {' or '.join(scheme + '://' for scheme in schemes)}"
+        return self.take(name, None, parse, meaning, shown=False)
+
+    def base(self, name: str, *schemes: str) -> str | None:
+        """A URL that paths are added to."""
+        url = self.url(name, *schemes)
+        return url and url.rstrip("/")
 
 
 def _between(kind: Callable[[str], T], low: float, high: float) -> Callable[[str], T]:
@@ -133,7 +182,7 @@ def _read(reader: _Reader) -> Settings:
     data_dir = Path(reader.text("DATA_DIR") or PROJECT / ".data").expanduser().resolve()
     production = reader.take("APP_ENV", "development", _one_of("development", "production"), _MODES) == "production"
     deepgram_key = reader.text("DEEPGRAM_API_KEY")
-    deepgram_url = reader.url("DEEPGRAM_URL", None, "wss", "ws", "https", "http")
+    deepgram_url = reader.base("DEEPGRAM_URL", "wss", "ws", "https", "http")
     if deepgram_url is None and deepgram_key is not None:
         deepgram_url = "wss://api.deepgram.com"
     return Settings(
@@ -141,19 +190,33 @@ def _read(reader: _Reader) -> Settings:
         port=port,
         production=production,
         data_dir=data_dir,
-        database_url=reader.url("DATABASE_URL", None, "postgresql", "postgres"),
+        database_url=reader.base("DATABASE_URL", "postgresql", "postgres"),
         database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
-        public_url=reader.url("PUBLIC_URL", None, "https", "http") or f"http://127.0.0.1:{port}",
+        public_url=reader.base("PUBLIC_URL", "https", "http") or f"http://127.0.0.1:{port}",
         jwt_secret=reader.text("JWT_SECRET") or "" if production else reader.secret("JWT_SECRET", data_dir),
         jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
         auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
         max_sessions_per_user=reader.whole("MAX_SESSIONS_PER_USER", 2, 1, 1000),
+        stripe_secret_key=reader.text("STRIPE_SECRET_KEY"),
+        stripe_webhook_secrets=reader.several("STRIPE_WEBHOOK_SECRET"),
+        stripe_api_base=reader.base("STRIPE_API_BASE", "https", "http"),
+        topups=reader.flag("TOPUPS"),
+        credits_per_dollar=reader.whole("CREDITS_PER_DOLLAR", 1000, 1, 1_000_000),
+        packages_file=reader.file("PACKAGES_FILE"),
+        allow_loss_making_packages=reader.flag("ALLOW_LOSS_MAKING_PACKAGES"),
         deepgram_api_key=deepgram_key,
         deepgram_url=deepgram_url,
         upstream_max_streams=reader.whole("UPSTREAM_MAX_STREAMS", 150, 1, 1_000_000),
         trial_seconds=reader.whole("TRIAL_SECONDS", 0 if reader.text("STRIPE_SECRET_KEY") else 600, 0, 1_000_000),
-        rates_file=reader.take("RATES_FILE", None, _file, "a file that exists"),
+        rates_file=reader.file("RATES_FILE"),
         trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
+        smtp_url=reader.url("SMTP_URL", "smtp", "smtps"),
+        mail_from=reader.take("MAIL_FROM", None, _mailbox, "an e-mail address, or Name <address>"),
+        source_url=reader.url("SOURCE_URL", "https", "http"),
+        support_email=reader.take("SUPPORT_EMAIL", None, _address, "an e-mail address"),
+        terms_url=reader.url("TERMS_URL", "https", "http"),
+        privacy_url=reader.url("PRIVACY_URL", "https", "http"),
+        metrics_token=reader.text("METRICS_TOKEN"),
         workers=reader.whole("WORKERS", 1, 1, 64),
         drain_seconds=reader.number("DRAIN_SECONDS", 30, 0, 3600),
         idle_minutes=reader.number("IDLE_MINUTES", 15, 0.01, 1440),
@@ -172,7 +235,7 @@ def _production_problems(reader: _Reader) -> list[str]:
     problems += [
         f"{name} must be set in production"
         for name in ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
-        if reader.text(name) is None
+        if not reader.several(name)
     ]
     if reader.text("DEEPGRAM_API_KEY") is None and reader.text("DEEPGRAM_URL") is None:
         problems.append("DEEPGRAM_API_KEY must be set in production (or DEEPGRAM_URL to another server)")
@@ -197,7 +260,10 @@ def _generated_secret(data_dir: Path, name: str) -> str:
     return path.read_text().strip()
 
 
-_PATHS: Final = ("DATA_DIR", "RATES_FILE")
+_PATHS: Final = ("DATA_DIR", "RATES_FILE", "PACKAGES_FILE")
+_YES: Final = ("true", "yes", "on", "1")
+_NO: Final = ("false", "no", "off", "0")
+_ADDRESS: Final = r"[^@\s<>]+@[^@\s<>]+"
 _MODES: Final = "development or production"
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -227,12 +293,21 @@ def _identifier(value: str) -> str | None:
     return value
 
 
-def _file(value: str) -> Path | None:
-    path = Path(value).expanduser().resolve()
-    if not path.is_file():
+def _address(value: str) -> str | None:
+    if not re.fullmatch(_ADDRESS, value):
         raise ValueError
-    return path
+    return value
+
+
+def _mailbox(value: str) -> str | None:
+    if not re.fullmatch(rf"{_ADDRESS}|[^<>\r\n]*<{_ADDRESS}>", value):
+        raise ValueError
+    return value
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    return tuple(ip_network(part) for part in _parts(value))

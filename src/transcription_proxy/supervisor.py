@@ -24,10 +24,12 @@ from urllib.parse import urlsplit
 from transcription_proxy.config import Settings
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.errors import ConfigError
+from transcription_proxy.payments import sandboxed
 
 log = logging.getLogger(__name__)
 
 ENGINE: Final = (sys.executable, "-m", "transcription_proxy.engine")
+SANDBOX: Final = (sys.executable, "-m", "transcription_proxy.sandbox")
 WORKER: Final = (sys.executable, "-m", "transcription_proxy.worker")
 MISCONFIGURED: Final = os.EX_CONFIG
 """A worker's exit status that no restart can cure: it has said why."""
@@ -42,7 +44,13 @@ WATCH: Final = 2.0
 """Seconds between looks at the bundled PostgreSQL."""
 
 
-def serve(settings: Settings, *, engine: Sequence[str] = ENGINE, worker: Sequence[str] = WORKER) -> int:
+def serve(
+    settings: Settings,
+    *,
+    engine: Sequence[str] = ENGINE,
+    worker: Sequence[str] = WORKER,
+    sandbox: Sequence[str] = SANDBOX,
+) -> int:
     """Runs the service until a signal ends it; the exit status.
 
     Raises ConfigError or Unavailable when it cannot start. To be called from the main thread.
@@ -59,17 +67,23 @@ def serve(settings: Settings, *, engine: Sequence[str] = ENGINE, worker: Sequenc
             held.enter_context(_watching(database))
             bundled = database.home
             inherited = inherited.and_also({"DATABASE_URL": database.url}, database.lock_fd)
-        speech = None
+        servants = []
         if settings.builtin_engine:
             loopback = held.enter_context(closing(listen("127.0.0.1", 0)))
             speech, address = _builtin_engine(engine, loopback, pipe)
+            servants.append(speech)
             inherited = inherited.and_also(address)
+        shop = None
+        if settings.sandbox:
+            counter = held.enter_context(closing(_sandbox_listener(settings)))
+            shop = _sandbox_url(settings, counter)
+            servants.append(_sandbox(sandbox, counter, settings, pipe))
         crew = [
             Child(f"worker {number}", worker, inherited.and_also({"WORKER_NUMBER": str(number)}))
             for number in range(settings.workers)
         ]
-        _when_it_answers(listener, lambda: _introduce(settings, bundled))
-        return Supervisor(crew, speech, settings.drain_seconds + GRACE, listener.close).run(signals)
+        _when_it_answers(listener, lambda: _introduce(settings, bundled, shop))
+        return Supervisor(crew, servants, settings.drain_seconds + GRACE, listener.close).run(signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,36 @@ def _builtin_engine(command: Sequence[str], loopback: socket.socket, pipe: int) 
     env = {"PARENT_FD": str(pipe), "ENGINE_FD": str(loopback.fileno()), "ENGINE_KEY": key}
     child = Child("engine", command, Inherited(env, (pipe, loopback.fileno())))
     return child, {"DEEPGRAM_URL": f"ws://{address}:{port}", "DEEPGRAM_API_KEY": key, "BUILTIN_ENGINE": "1"}
+
+
+def _sandbox_listener(settings: Settings) -> socket.socket:
+    """Where it listened the last time, so that a bookmark of its pages stays good, or anywhere."""
+    try:
+        return listen(settings.host, sandboxed.make(settings.data_dir).port)
+    except ConfigError:
+        return listen(settings.host, 0)
+
+
+def _sandbox(command: Sequence[str], listener: socket.socket, settings: Settings, pipe: int) -> "Child":
+    """The sandbox Stripe. Where it is stands in DATA_DIR."""
+    shop = sandboxed.keep(settings.data_dir, sandboxed.make(settings.data_dir), *_reached(listener))
+    service = replace(shop, port=settings.port)
+    env = {
+        "PARENT_FD": str(pipe),
+        "SANDBOX_FD": str(listener.fileno()),
+        "SANDBOX_KEY": shop.key,
+        "SANDBOX_STATE": str(sandboxed.state_file(settings.data_dir)),
+        "SANDBOX_URL": _sandbox_url(settings, listener),
+        "SANDBOX_WEBHOOK_URL": f"{service.api_base}/webhooks/stripe",
+        "SANDBOX_WEBHOOK_SECRET": shop.webhook_secret,
+    }
+    return Child("sandbox", command, Inherited(env, (pipe, listener.fileno())))
+
+
+def _sandbox_url(settings: Settings, listener: socket.socket) -> str:
+    """As browsers reach it: on the host where they find the service."""
+    host = urlsplit(settings.public_url).hostname or "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 class Child:
@@ -155,14 +199,14 @@ class Child:
 
 
 class Supervisor:
-    """Keeps the children alive until a signal; then the workers finish their sessions, and the engine goes last."""
+    """Keeps the children alive until a signal; then the workers finish their sessions, and their servants go last."""
 
     def __init__(
-        self, workers: Sequence[Child], engine: Child | None, patience: float, on_stop: Callable[[], None]
+        self, workers: Sequence[Child], servants: Sequence[Child], patience: float, on_stop: Callable[[], None]
     ) -> None:
         self._workers = workers
-        self._children = [*workers, engine] if engine else [*workers]
-        self._engine = engine
+        self._servants = servants
+        self._children = [*workers, *servants]
         self._patience = patience
         self._on_stop = on_stop
         self._kill_at: float | None = None
@@ -178,8 +222,8 @@ class Supervisor:
                 continue
             if number != signal.SIGCHLD:
                 self._stop(time.monotonic())
-        if self._engine:
-            self._engine.end(5)
+        for servant in self._servants:
+            servant.end(5)
         return self._status
 
     def _look_after(self, now: float) -> None:
@@ -187,17 +231,17 @@ class Supervisor:
             status = child.ended(now)
             if status is not None:
                 self._mourn(child, status, now)
-            if self._kill_at is None or child is self._engine:  # sessions that finish still need the engine
+            if self._kill_at is None or child in self._servants:  # sessions that finish still need the engine
                 child.start_if_due(now)
         if self._kill_at is not None and now > self._kill_at:
             self._signal_workers(signal.SIGKILL)
 
     def _mourn(self, child: Child, status: int, now: float) -> None:
-        if status == MISCONFIGURED and child is not self._engine:
+        if status == MISCONFIGURED and child in self._workers:
             self._status = 1
             if self._kill_at is None:
                 self._stop(now)
-        elif self._kill_at is None or child is self._engine:
+        elif self._kill_at is None or child in self._servants:
             log.error("%s ended with status %d and is started again", child.name, status)
 
     def _stop(self, now: float) -> None:
@@ -280,8 +324,7 @@ def _watching(database: Embedded) -> Iterator[None]:
 
 def _when_it_answers(listener: socket.socket, then: Callable[[], None]) -> None:
     """Calls `then` once GET /health gets an answer, whatever it says."""
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    host, port = _reached(listener)
 
     def ask() -> None:
         connection = http.client.HTTPConnection(host, port, timeout=60)
@@ -299,9 +342,16 @@ def _when_it_answers(listener: socket.socket, then: Callable[[], None]) -> None:
     threading.Thread(target=ask, name="health-probe", daemon=True).start()
 
 
-def _introduce(settings: Settings, bundled: Path | None) -> None:
+def _reached(listener: socket.socket) -> tuple[str, int]:
+    """Host and port by which this machine reaches it."""
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
+
+
+def _introduce(settings: Settings, bundled: Path | None, shop: str | None) -> None:
     say(f"Database: {_shown(settings.database_url) or f'the bundled PostgreSQL, in {bundled}'}")
     say(f"Speech engine: {_shown(settings.deepgram_url) or 'the built-in one, English'}")
+    say(f"Stripe: {f'the sandbox, at {shop} (no money moves)' if shop else settings.stripe_api_base or 'live'}")
     say(f"Ready: {settings.public_url}")
 
 

@@ -18,6 +18,8 @@ class Opening:
     language: str
     rate_micro: int
     """Micro-credits a second of audio of one channel."""
+    cost_micro: int
+    """What the engine takes, in millionths of a dollar a minute of one channel: kept for the report."""
     channels: int
     """Channels billed."""
     hold_cap: int

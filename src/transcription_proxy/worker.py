@@ -3,7 +3,6 @@
 The supervisor starts it; it reads WORKER_FD, PARENT_FD and BUILTIN_ENGINE beside the settings."""
 
 import asyncio
-import logging
 import os
 import resource
 import socket
@@ -22,6 +21,7 @@ from transcription_proxy.config import Settings, load
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.ledger.lives import Life
+from transcription_proxy.logs import configure_logging
 
 EXIT_CONFIG: Final = 78
 """The supervisor does not start a worker again that ends with this: it has said what is wrong."""
@@ -43,24 +43,6 @@ def main() -> int:
     except ConfigError as error:
         return _complain(error)
     return 0
-
-
-def configure_logging(level: str) -> None:
-    """One line an event on standard error; libraries speak up from warnings on."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("picows").setLevel(logging.ERROR)  # below that it tells each connection's life
 
 
 def _allow_many_sockets() -> None:

@@ -51,12 +51,26 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
         jwt_expiry=timedelta(days=7),
         auth_rate_per_minute=10,
         max_sessions_per_user=2,
+        stripe_secret_key=None,
+        stripe_webhook_secrets=(),
+        stripe_api_base=None,
+        topups=False,
+        credits_per_dollar=1000,
+        packages_file=None,
+        allow_loss_making_packages=False,
         deepgram_api_key=None,
         deepgram_url=None,
         upstream_max_streams=150,
         trial_seconds=600,
         rates_file=None,
         trusted_proxies=(),
+        smtp_url=None,
+        mail_from=None,
+        source_url=None,
+        support_email=None,
+        terms_url=None,
+        privacy_url=None,
+        metrics_token=None,
         workers=1,
         drain_seconds=30,
         idle_minutes=15,
@@ -108,6 +122,32 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("TRIAL_SECONDS", "0", "trial_seconds", 0),
     ("TRIAL_SECONDS", "1000000", "trial_seconds", 1_000_000),
     ("STRIPE_SECRET_KEY", "sk_test_x", "trial_seconds", 0),  # with real money nothing is given away by default
+    ("STRIPE_SECRET_KEY", "sk_test_x", "stripe_secret_key", "sk_test_x"),
+    ("STRIPE_SECRET_KEY", "sk_test_x", "sandbox", False),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_x", "stripe_webhook_secrets", ("whsec_x",)),
+    ("STRIPE_WEBHOOK_SECRET", " whsec_new,,whsec_old , ", "stripe_webhook_secrets", ("whsec_new", "whsec_old")),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_x", "sandbox", True),
+    ("STRIPE_API_BASE", "http://127.0.0.1:12111/", "stripe_api_base", "http://127.0.0.1:12111"),
+    ("STRIPE_API_BASE", "https://stripe.example.org", "stripe_api_base", "https://stripe.example.org"),
+    ("TOPUPS", "true", "topups", True),
+    ("TOPUPS", "Yes", "topups", True),
+    ("TOPUPS", "1", "topups", True),
+    ("TOPUPS", "false", "topups", False),
+    ("TOPUPS", "NO", "topups", False),
+    ("TOPUPS", "0", "topups", False),
+    ("CREDITS_PER_DOLLAR", "1", "credits_per_dollar", 1),
+    ("ALLOW_LOSS_MAKING_PACKAGES", "true", "allow_loss_making_packages", True),
+    ("PACKAGES_FILE", str(PROJECT / "pyproject.toml"), "packages_file", PROJECT / "pyproject.toml"),
+    ("SMTP_URL", "smtp://localhost:25", "smtp_url", "smtp://localhost:25"),
+    ("SMTP_URL", "smtps://me:pass@mail.example.org", "smtp_url", "smtps://me:pass@mail.example.org"),
+    ("MAIL_FROM", "captions@example.org", "mail_from", "captions@example.org"),
+    ("MAIL_FROM", "<captions@example.org>", "mail_from", "<captions@example.org>"),
+    ("MAIL_FROM", '"Captions, live" <c@example.org>', "mail_from", '"Captions, live" <c@example.org>'),
+    ("SUPPORT_EMAIL", "help@example.org", "support_email", "help@example.org"),
+    ("TERMS_URL", "https://example.org/terms/", "terms_url", "https://example.org/terms/"),
+    ("PRIVACY_URL", "http://localhost/privacy", "privacy_url", "http://localhost/privacy"),
+    ("SOURCE_URL", "https://git.example.org/captions", "source_url", "https://git.example.org/captions"),
+    ("METRICS_TOKEN", "a token", "metrics_token", "a token"),
     ("RATES_FILE", str(PROJECT / "pyproject.toml"), "rates_file", PROJECT / "pyproject.toml"),
     ("TRUSTED_PROXIES", "127.0.0.1", "trusted_proxies", (ip_network("127.0.0.1"),)),
     (
@@ -140,6 +180,16 @@ BAD: list[tuple[str, list[str], str]] = [
     ("UPSTREAM_MAX_STREAMS", ["0", "-5", "x"], "a whole number from 1 to 1000000"),
     ("TRIAL_SECONDS", ["-1", "10m", "1000001"], "a whole number from 0 to 1000000"),
     ("RATES_FILE", ["/nowhere/rates.toml", "/"], "a file that exists"),
+    ("PACKAGES_FILE", ["/nowhere/packages.toml", "/"], "a file that exists"),
+    ("TOPUPS", ["maybe", "2", "truefalse", "t"], "true or false"),
+    ("ALLOW_LOSS_MAKING_PACKAGES", ["please", "-1"], "true or false"),
+    ("CREDITS_PER_DOLLAR", ["0", "-1", "1e3", "1000001"], "a whole number from 1 to 1000000"),
+    (
+        "MAIL_FROM",
+        ["captions", "a@b, c@d", "a b@c", "<a@b", "a@b>", "A <a@b> B", "A\nBcc: x <a@b>"],
+        "an e-mail address",
+    ),
+    ("SUPPORT_EMAIL", ["help", "@example.org", "help@", "Help <help@example.org>"], "an e-mail address"),
     ("TRUSTED_PROXIES", ["proxy.example.org", "10.0.0.0/33", "10.0.0.1/8", "1.2.3.4;5.6.7.8"], "addresses or networks"),
     ("WORKERS", ["0", "65", "auto"], "a whole number from 1 to 64"),
     ("DRAIN_SECONDS", ["-1", "3601", "nan", "inf", "30s"], "a number from 0 to 3600"),
@@ -160,6 +210,11 @@ BAD_URLS: list[tuple[str, list[str], str]] = [
     ("DATABASE_URL", ["mysql://me:hunter2@db/x", "db:5432", "postgresql://", "postgresql:///hunter2"], "postgresql://"),
     ("DEEPGRAM_URL", ["ftp://hunter2@x", "api.deepgram.com", "wss://", "wss://[hunter2"], "wss://"),
     ("PUBLIC_URL", ["captions.example.org", "https://", "ftp://hunter2@x", "//x"], "https://"),
+    ("STRIPE_API_BASE", ["api.stripe.com", "wss://hunter2@x", "https://"], "https://"),
+    ("SMTP_URL", ["mail.example.org:25", "https://hunter2@x", "smtp://"], "smtp://"),
+    ("SOURCE_URL", ["git@example.org:captions", "javascript:alert(1)"], "https://"),
+    ("TERMS_URL", ["/terms", "javascript:alert(1)"], "https://"),
+    ("PRIVACY_URL", ["/privacy", "data:text/html,x"], "https://"),
 ]
 
 
@@ -232,6 +287,7 @@ def test_production_says_all_that_is_missing_at_once(tmp_path: Path) -> None:
         ({"DEEPGRAM_API_KEY": ""}, "DEEPGRAM_API_KEY"),
         ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY"),
         ({"STRIPE_WEBHOOK_SECRET": " "}, "STRIPE_WEBHOOK_SECRET"),
+        ({"STRIPE_WEBHOOK_SECRET": " ,, "}, "STRIPE_WEBHOOK_SECRET"),
         ({"PUBLIC_URL": ""}, "PUBLIC_URL"),
         ({"PUBLIC_URL": "http://captions.example.org"}, "PUBLIC_URL"),
     ],
@@ -258,6 +314,29 @@ def test_production_says_mistakes_and_omissions_together() -> None:
     assert [problem.split()[0] for problem in found] == ["PORT", "DATABASE_URL"]
 
 
+def test_who_asks_for_more_hears_it_with_the_rest() -> None:
+    def also(found: Settings) -> list[str]:
+        return [f"more is wrong at {found.public_url}"]
+
+    with pytest.raises(ConfigError) as error:
+        load({**PRODUCTION, "PORT": "x", "DATABASE_URL": ""}, also)
+    assert [problem.split()[0] for problem in error.value.problems] == ["PORT", "DATABASE_URL", "more"]
+    assert error.value.problems[-1] == "more is wrong at https://captions.example.org"
+
+
+def test_who_asks_for_more_is_given_the_path_of_a_file_that_is_not_there() -> None:
+    """So that nobody judges the built-in one instead."""
+    seen: list[Path | None] = []
+
+    def also(found: Settings) -> list[str]:
+        seen.extend([found.packages_file, found.rates_file])
+        return []
+
+    with pytest.raises(ConfigError):
+        load({**BASE, "PACKAGES_FILE": "/nowhere/packages.toml"}, also)
+    assert seen == [Path("/nowhere/packages.toml"), None]
+
+
 def test_development_refuses_none_of_it() -> None:
     development = {**PRODUCTION, "APP_ENV": "development", "JWT_SECRET": EXAMPLE_JWT_SECRET, "PUBLIC_URL": ""}
     assert load(development).jwt_secret == EXAMPLE_JWT_SECRET
@@ -266,9 +345,10 @@ def test_development_refuses_none_of_it() -> None:
 @pytest.mark.parametrize("env", [PRODUCTION, {**PRODUCTION, "APP_ENV": "development"}])
 def test_no_message_shows_a_secret(env: dict[str, str]) -> None:
     secrets = [env[name] for name in env if name.endswith(("_KEY", "_SECRET"))] + ["hunter2"]
-    wrong = {**env, "JWT_SECRET": "tiny-hunter2", "DATABASE_URL": "sql://me:hunter2@db/x", "PORT": "x"}
+    urls = dict.fromkeys(("DATABASE_URL", "SMTP_URL", "STRIPE_API_BASE", "DEEPGRAM_URL"), "ftp://me:hunter2@db/x")
+    wrong = {**env, **urls, "JWT_SECRET": "tiny-hunter2", "METRICS_TOKEN": "hunter2", "PORT": "x"}
     said = " ".join(problems(wrong))
-    assert "DATABASE_URL" in said
+    assert [name for name in urls if name not in said] == []
     assert not [secret for secret in secrets if secret in said]
 
 
@@ -310,11 +390,13 @@ def test_what_is_given_to_nobody_comes_from_environment_and_file(clean: pytest.M
 def test_relative_paths_of_the_file_begin_in_its_own_folder(tmp_path: Path, clean: pytest.MonkeyPatch) -> None:
     """So that every command finds the same data from any folder."""
     (tmp_path / "here").mkdir()
-    (tmp_path / "rates.toml").touch()
-    (tmp_path / ".env").write_text("DATA_DIR=data\nRATES_FILE=./rates.toml\n")
+    for name in ("rates.toml", "packages.toml"):
+        (tmp_path / name).touch()
+    (tmp_path / ".env").write_text("DATA_DIR=data\nRATES_FILE=./rates.toml\nPACKAGES_FILE=packages.toml\n")
     clean.chdir(tmp_path / "here")
     found = load({**environment(tmp_path), **BASE})
     assert (found.data_dir, found.rates_file) == (tmp_path / "data", tmp_path / "rates.toml")
+    assert found.packages_file == tmp_path / "packages.toml"
     (tmp_path / ".env").write_text("DATA_DIR=/srv/captions\n")
     assert load({**environment(tmp_path), **BASE}).data_dir == Path("/srv/captions")
     clean.setenv("DATA_DIR", "data")

@@ -11,9 +11,11 @@ import typer
 
 from transcription_proxy.cli.database import database_url, migrated
 from transcription_proxy.config import Settings, load
+from transcription_proxy.logs import configure_logging
 
 if TYPE_CHECKING:
     from transcription_proxy.accounts.operator import Operator
+    from transcription_proxy.db.pool import Database
     from transcription_proxy.ledger.service import Ledger
 
 T = TypeVar("T")
@@ -26,6 +28,7 @@ class Books:
     settings: Settings
     ledger: "Ledger"
     operator: "Operator"
+    database: "Database"
 
 
 def actor() -> str:
@@ -39,6 +42,7 @@ def actor() -> str:
 def with_books(work: Callable[[Books], Awaitable[T]]) -> T:
     """What `work` returns. Raises Unavailable, and ConfigError for a database of another version."""
     settings = load()
+    configure_logging(settings.log_level)
     with database_url(settings) as url:
         return asyncio.run(_opened(settings, url, work))
 
@@ -55,6 +59,6 @@ async def _opened(settings: Settings, url: str, work: Callable[[Books], Awaitabl
         ledger = Ledger(
             database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams
         )
-        return await work(Books(settings, ledger, Operator(database)))
+        return await work(Books(settings, ledger, Operator(database), database))
     finally:
         await database.close()

@@ -19,15 +19,16 @@ from typing import Any, Final
 
 import typer
 
+from transcription_proxy.cli.purchase import buy
 from transcription_proxy.config import Settings
 from transcription_proxy.errors import Unavailable
 
 EMAIL: Final = "streamer@example.org"
-CREDIT: Final = 600
+PACKAGE: Final = "pack_500"
 STARTS_WITHIN: Final = 60.0
 RECORDING: Final = "two_cities.wav"
 PROGRAMS: Final = Path(sys.executable).parent
-OTHER_SETTINGS: Final = ("APP_ENV", "STRIPE_SECRET_KEY", "TRANSCRIPTION_SERVER")
+OTHER_SETTINGS: Final = ("APP_ENV", "STRIPE_WEBHOOK_SECRET", "TRANSCRIPTION_SERVER")
 """Those that have no field of their own in Settings."""
 
 
@@ -41,9 +42,11 @@ def demo() -> None:
         Path(folder).chmod(0o711)  # for root: PostgreSQL runs as another user, and is to leave nothing elsewhere
         env = _environment(Path(folder))
         with _service(env) as address:
-            programs = Programs(env | {"TRANSCRIPTION_PASSWORD": secrets.token_urlsafe(12)})
+            password = secrets.token_urlsafe(12)
+            programs = Programs(env | {"TRANSCRIPTION_PASSWORD": password})
             programs.client("login", "--register", "--email", EMAIL, "--server", address)
-            programs.operator("credits", "grant", EMAIL, str(CREDIT), "--reason", "the demo")
+            seconds = buy(address, EMAIL, password, PACKAGE)
+            typer.echo(f"Bought {PACKAGE} in the sandbox: {seconds} s.")
             _show(programs)
 
 

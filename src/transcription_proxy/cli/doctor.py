@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 import typer
 
+from transcription_proxy import offer
 from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.tables import one_line, print_json
 from transcription_proxy.config import Settings, load
 from transcription_proxy.errors import ConfigError, Unavailable
+from transcription_proxy.payments import sandboxed
 
 REACH_SECONDS: Final = 5.0
 SPACE_MIB: Final = 500
@@ -30,7 +32,7 @@ class Check:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check settings, database, books, speech engine and disk. Status 1 where something is wrong.
+    """Check settings, prices, database, books, payments, speech engine and disk. Status 1 where something is wrong.
 
     Example: transcription-proxy doctor
     """
@@ -52,10 +54,19 @@ def _checks() -> list[Check]:
     mode = "production" if settings.production else "development"
     return [
         Check("settings", True, f"{mode}, {settings.public_url}"),
+        _tried("packages and rates", lambda: _prices(settings)),
         _tried("database", lambda: with_books(_books)),
+        _tried("payments", lambda: _payments(settings)),
         _tried("speech engine", lambda: _speech(settings)),
         _disk(settings.data_dir),
     ]
+
+
+def _prices(settings: Settings) -> str:
+    if problems := offer.problems(settings):
+        raise ConfigError(problems)
+    losses = offer.warnings(settings)
+    return "; ".join(losses) if losses else "understood, and nothing sells below its cost unless that is allowed"
 
 
 def _tried(name: str, look: Callable[[], str]) -> Check:
@@ -73,6 +84,37 @@ async def _books(books: Books) -> str:
     if wrong:
         raise Unavailable(f"the books are wrong in {len(wrong)} places: run transcription-proxy ledger audit")
     return f"reached and migrated, {await books.ledger.live_count()} live sessions, the books are right"
+
+
+def _payments(settings: Settings) -> str:
+    if settings.sandbox:
+        return "the sandbox Stripe: no money moves"
+    endpoint = f"{settings.public_url}/webhooks/stripe"
+    lacking = asyncio.run(_lacking(settings, endpoint))
+    if lacking:
+        raise Unavailable(f"Stripe does not send {', '.join(lacking)} to {endpoint}: add it in Stripe's dashboard")
+    return f"Stripe takes the key, and sends every event that is needed to {endpoint}"
+
+
+async def _lacking(settings: Settings, endpoint: str) -> list[str]:
+    """The events that Stripe would not send us."""
+    from transcription_proxy.payments.gateway import Gateway, StripeAway  # noqa: PLC0415 - slow to import
+    from transcription_proxy.payments.translate import NEEDED  # noqa: PLC0415
+
+    address = sandboxed.address(settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base)
+    try:
+        endpoints = await Gateway(address, settings.public_url).webhook_endpoints()
+    except StripeAway:
+        raise Unavailable(
+            "Stripe did not answer, or refused the key: check STRIPE_SECRET_KEY and the network"
+        ) from None
+    sent = {
+        event
+        for one in endpoints
+        if one.get("url") == endpoint and one.get("status") == "enabled"
+        for event in one.get("enabled_events", [])
+    }
+    return [] if "*" in sent else [event for event in NEEDED if event not in sent]
 
 
 def _speech(settings: Settings) -> str:

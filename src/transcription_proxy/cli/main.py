@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from transcription_proxy.cli import database, demo, doctor, money, serve, sessions, users
+from transcription_proxy.cli import database, demo, doctor, money, payments, report, serve, sessions, shop, users
 from transcription_proxy.cli.tables import one_line
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
 
@@ -20,8 +20,11 @@ app.command()(serve.engine)
 app.command()(database.migrate)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.command("pricing")(shop.pricing_command)
+app.command()(report.report)
 app.add_typer(users.app, name="user")
 app.add_typer(money.credits_app, name="credits")
+app.add_typer(payments.app, name="payments")
 app.add_typer(sessions.app, name="session")
 app.add_typer(money.ledger_app, name="ledger")
 

@@ -31,6 +31,10 @@ def grant(
     """
     if not reason.strip() or not reason.isprintable():
         raise Refusal("no_reason", "Say why in a line of text after --reason: it is kept with the entry.")
+    if seconds == 0:
+        raise Refusal(
+            "no_seconds", "0 seconds change nothing: name how many to give, or a negative number to take back."
+        )
     balance = with_books(lambda books: _grant(books, email, seconds, reason))
     if as_json:
         print_json({"email": email, "seconds_remaining": balance})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from transcription_proxy import supervisor
+from transcription_proxy import offer, supervisor
 from transcription_proxy.config import load
 
 
@@ -15,7 +15,10 @@ def serve() -> None:
 
     Example: PORT=8080 transcription-proxy serve
     """
-    raise typer.Exit(supervisor.serve(load()))
+    settings = load(also=offer.problems)
+    for warning in offer.warnings(settings):
+        typer.echo(f"Warning: {warning}.", err=True)
+    raise typer.Exit(supervisor.serve(settings))
 
 
 def engine(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 3100) -> None:

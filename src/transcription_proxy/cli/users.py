@@ -67,6 +67,19 @@ def unblock(email: Email) -> None:
     typer.echo(f"{email} may come in again.")
 
 
+@app.command("reset-link")
+def reset_link(email: Email, as_json: Json = False) -> None:
+    """Print a link to choose a new password, to pass on. It works once, for an hour; links before it are void.
+
+    Example: transcription-proxy user reset-link me@example.com
+    """
+    link = with_books(lambda books: books.operator.reset_link(email, books.settings.public_url))
+    if as_json:
+        print_json({"email": email, "link": link})
+    else:
+        typer.echo(link)
+
+
 @app.command("create-many")
 def create_many(
     count: Annotated[int, typer.Argument(min=1, max=100_000)],

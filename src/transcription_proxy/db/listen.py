@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NoReturn
 
 from psycopg import AsyncConnection, sql
@@ -15,10 +15,13 @@ log = logging.getLogger(__name__)
 PROBE: Final = 30.0
 """Seconds of silence after which the connection is tried."""
 LONGEST_PAUSE: Final = 10.0
+Handlers = Mapping[str, Callable[[str], None]]
+"""By channel."""
 
 
-async def listen(url: str, channel: str, handle: Callable[[str], None]) -> NoReturn:
-    """Calls `handle` with each payload, for ever: a lost database is tried again, and only cancelling ends it.
+async def listen(url: str, handlers: Handlers, ready: Callable[[], None] = lambda: None) -> NoReturn:
+    """Calls a channel's handler with each payload, for ever: a lost database is tried again, and only cancelling
+    ends it. `ready` is called each time that listening has begun.
 
     Behind a pooler in transaction mode nothing is heard.
     """
@@ -29,24 +32,26 @@ async def listen(url: str, channel: str, handle: Callable[[str], None]) -> NoRet
             async with asyncio.timeout(10):
                 connection = await AsyncConnection.connect(url, **CONNECTION)
             async with connection:
-                await _listen(connection, channel)
+                await _listen(connection, handlers)
+                ready()
                 pause = 0.0
                 while True:
-                    await _hear(connection, handle)
+                    await _hear(connection, handlers)
         except AWAY as error:
-            log.info("not listening on %s: %s", channel, error)
+            log.info("not listening: %s", error)
             pause = min(max(0.5, pause * 2), LONGEST_PAUSE)
 
 
-async def _listen(connection: AsyncConnection, channel: str) -> None:
+async def _listen(connection: AsyncConnection, handlers: Handlers) -> None:
     async with asyncio.timeout(10):
-        await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        for channel in handlers:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
 
 
-async def _hear(connection: AsyncConnection, handle: Callable[[str], None]) -> None:
+async def _hear(connection: AsyncConnection, handlers: Handlers) -> None:
     async for notification in connection.notifies(timeout=PROBE):
         try:
-            handle(notification.payload)
+            handlers[notification.channel](notification.payload)
         except Exception:  # one bad payload must not silence those that follow
             log.exception("a notification on %s could not be handled", notification.channel)
     async with asyncio.timeout(10):

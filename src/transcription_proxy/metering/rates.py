@@ -13,6 +13,8 @@ from transcription_proxy.metering.meter import MICRO
 ADDONS: Final = ("diarize", "keyterm")
 """Options of a stream that have a price of their own."""
 MAX_CREDITS_PER_SECOND: Final = 1000
+MAX_FEE_PERCENT: Final = 50
+"""At 100 no price would ever break even."""
 
 
 class Unpriced(Exception):
@@ -29,6 +31,11 @@ class Rate:
 
     micro: int
     cost: Decimal
+
+    @property
+    def cost_micro(self) -> int:
+        """Millionths of a dollar a minute of one channel: exact, for a cost has at most six places."""
+        return int(self.cost * MICRO)
 
     def __add__(self, other: "Rate") -> "Rate":
         return Rate(self.micro + other.micro, self.cost + other.cost)
@@ -85,7 +92,7 @@ def load(text: str | None = None, *, builtin_engine: bool = False) -> Rates:
         models=reader.rates(table, "models"),
         languages=reader.rates(table, "languages"),
         addons=reader.rates(table, "addons"),
-        stripe_fee_percent=reader.number(table, "stripe_fee_percent", "2.9", 100, "the rates file"),
+        stripe_fee_percent=reader.number(table, "stripe_fee_percent", "2.9", MAX_FEE_PERCENT, "the rates file"),
         stripe_fee_cents=reader.cents(table, "stripe_fee_cents", 30),
         date=str(table.get("date", "")),
         flat=BUILTIN_ENGINE if builtin_engine else None,

@@ -7,9 +7,11 @@ from typing import Final
 
 from transcription_proxy.metering.meter import MICRO
 from transcription_proxy.metering.rates import Rates
-from transcription_proxy.payments.packages import Package
+from transcription_proxy.payments.packages import LEAST_CENTS, MOST_CENTS, Package
 
 HUNDRED: Final = Decimal(100)
+TOPUP: Final = "topup"
+"""The id of a purchase of a free amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,24 @@ class Sale:
         return self.package.price_cents - self.engine - self.fee
 
     @property
+    def margin_percent(self) -> Decimal:
+        """Of the price."""
+        return self.margin * HUNDRED / self.package.price_cents
+
+    @property
     def loses(self) -> bool:
         return self.margin < 0
+
+
+def topup(credits_per_dollar: int) -> Package:
+    """The smallest free amount, a dollar, as a package: none leaves less of it, for Stripe takes most of it."""
+    return Package(TOPUP, f"{credits_per_dollar} seconds", credits_per_dollar, 100)
+
+
+def dearness(credits_per_dollar: int, packages: Sequence[Package]) -> tuple[Decimal, Package]:
+    """How many times as dear a second of a top-up is as one of the package that is dearest by the second."""
+    package = max(packages, key=lambda package: Decimal(package.price_cents) / package.seconds)
+    return HUNDRED * package.seconds / (credits_per_dollar * package.price_cents), package
 
 
 def sale(package: Package, rates: Rates) -> Sale:
@@ -43,18 +61,20 @@ def suggest(packages: Iterable[Package], rates: Rates, percent: Decimal) -> list
     if not 0 <= share < 1 - rates.stripe_fee_percent / HUNDRED:
         most = HUNDRED - rates.stripe_fee_percent
         raise ValueError(f"A margin is 0% or more and under {most}%, which is what Stripe leaves.")
-    return [
-        replace(package, price_cents=_price(package.seconds * _cents_a_credit(rates), rates, share))
-        for package in packages
-    ]
+    found = [replace(package, price_cents=_least(package, rates, share)) for package in packages]
+    dearest = max(found, key=lambda package: package.price_cents)
+    if dearest.price_cents > MOST_CENTS:
+        price = dollars(Decimal(dearest.price_cents))
+        raise ValueError(f"The package {dearest.id} would have to cost {price}, more than Stripe charges at once.")
+    return found
 
 
 def losses(packages: Sequence[Package], rates: Rates) -> list[str]:
-    """A sentence for each package that sells below its cost."""
+    """A sentence for each package, or top-up, that sells below its cost."""
     sales = [sale(package, rates) for package in packages]
     return [
-        f"the package {each.package.id} sells for {dollars(Decimal(each.package.price_cents))} and costs "
-        f"{dollars(each.engine + each.fee)}: break-even is {dollars(Decimal(each.break_even))}"
+        f"{_named(each.package)} sells for {dollars(Decimal(each.package.price_cents))} and costs "
+        f"{dollars(each.engine + each.fee)}: {_cure(each)}"
         for each in sales
         if each.loses
     ]
@@ -73,6 +93,21 @@ def dollars(cents: Decimal) -> str:
     """To the cent, as it is written: $3.00, -$0.39."""
     rounded = round(cents / HUNDRED, 2)
     return f"-${-rounded}" if rounded < 0 else f"${rounded}"
+
+
+def _named(package: Package) -> str:
+    return f"a top-up of {package.seconds} seconds" if package.id == TOPUP else f"the package {package.id}"
+
+
+def _cure(sale: Sale) -> str:
+    if sale.package.id == TOPUP:
+        return "lower CREDITS_PER_DOLLAR"
+    return f"break-even is {dollars(Decimal(sale.break_even))}"
+
+
+def _least(package: Package, rates: Rates, share: Decimal) -> int:
+    """Whole cents, of which `share` is left, and no less than Stripe charges."""
+    return max(LEAST_CENTS, _price(package.seconds * _cents_a_credit(rates), rates, share))
 
 
 def _cents_a_credit(rates: Rates) -> Decimal:

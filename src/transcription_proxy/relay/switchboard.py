@@ -9,6 +9,7 @@ import structlog
 
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.relay.relay import Client, Lines, Relay
+from transcription_proxy.relay.stages import Stages
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.session import Session
@@ -49,6 +50,7 @@ class Switchboard:
     ledger: Opener
     rates: Rates
     lines: Lines
+    stages: Stages
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)
@@ -67,7 +69,8 @@ class Switchboard:
             life=self.life,
             model=wanted.model,
             language=wanted.language,
-            rate_micro=wanted.rate_micro,
+            rate_micro=wanted.rate.micro,
+            cost_micro=wanted.rate.cost_micro,
             channels=wanted.channels_billed,
             hold_cap=wanted.hold_cap,
             replaces=_session_id(auth.replaces),

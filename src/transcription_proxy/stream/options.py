@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from transcription_proxy.metering.audio import SAMPLE_BYTES, AudioFormat
 from transcription_proxy.metering.meter import MICRO
-from transcription_proxy.metering.rates import ADDONS, Rates, Unpriced
+from transcription_proxy.metering.rates import ADDONS, Rate, Rates, Unpriced
 
 HOLD_SECONDS: Final = 45
 """A hold is at most this much audio (money 10)."""
@@ -29,13 +29,14 @@ class Options:
     language: str
     audio: AudioFormat
     channels_billed: int
-    rate_micro: int
+    rate: Rate
+    """Of one channel."""
     query: tuple[tuple[str, str], ...]
     """Parameters of the upstream's URL, in order."""
 
     @property
     def micro(self) -> int:
-        return self.rate_micro * self.channels_billed
+        return self.rate.micro * self.channels_billed
 
     @property
     def hold_cap(self) -> int:
@@ -60,15 +61,15 @@ def read(config: Any, rates: Rates) -> Options:
         language=values["language"],
         audio=audio,
         channels_billed=audio.channels if values.get("multichannel") else 1,
-        rate_micro=_rate_micro(values, rates),
+        rate=_rate(values, rates),
         query=tuple(_query(values)),
     )
 
 
-def _rate_micro(values: Mapping[str, Any], rates: Rates) -> int:
+def _rate(values: Mapping[str, Any], rates: Rates) -> Rate:
     addons = [addon for addon in ADDONS if values.get(addon)]
     try:
-        return rates.rate(values["model"], values["language"], addons).micro
+        return rates.rate(values["model"], values["language"], addons)
     except Unpriced as error:
         raise InvalidConfig(f"config.{error.key}: {error}") from error
 

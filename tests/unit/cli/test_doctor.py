@@ -11,6 +11,13 @@ import typer
 from transcription_proxy.cli.doctor import doctor
 
 AWAY = "postgresql://me:hunter2@127.0.0.1:1/none"
+PRODUCTION = {
+    "APP_ENV": "production",
+    "STRIPE_SECRET_KEY": "sk_live_x",
+    "STRIPE_WEBHOOK_SECRET": "whsec_x",
+    "STRIPE_API_BASE": "http://127.0.0.1:1",
+    "PUBLIC_URL": "https://captions.example.org",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +41,10 @@ def test_it_looks_at_everything_although_the_first_is_wrong(capsys: pytest.Captu
     found = checks(capsys)
     assert {name: check["ok"] for name, check in found.items()} == {
         "settings": True,
+        "packages and rates": True,
         "database": False,
         "speech engine": True,
+        "payments": True,
         "disk": True,
     }
     assert "DATABASE_URL" in found["database"]["detail"]
@@ -52,6 +61,30 @@ def test_each_mistake_in_the_settings_is_a_problem(
         doctor()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:3] for line in lines] == [["PROBLEM", "settings:", name] for name in ("PORT", "WORKERS")]
+
+
+def test_what_sells_below_its_cost_is_told_and_is_a_problem_in_production(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DEEPGRAM_URL", "ws://127.0.0.1:1")
+    development = checks(capsys)["packages and rates"]
+    assert development["ok"]
+    assert [name for name in ("pack_500", "pack_1200", "pack_3000") if name not in development["detail"]] == []
+    for name, value in PRODUCTION.items():
+        monkeypatch.setenv(name, value)
+    production = checks(capsys)["packages and rates"]
+    assert not production["ok"]
+    assert "ALLOW_LOSS_MAKING_PACKAGES=true" in production["detail"]
+
+
+def test_a_mistake_in_a_file_of_prices_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "packages.toml").write_text("[[package]]")
+    monkeypatch.setenv("PACKAGES_FILE", str(tmp_path / "packages.toml"))
+    found = checks(capsys)["packages and rates"]
+    assert not found["ok"]
+    assert "package 1: id" in found["detail"]
 
 
 def test_an_engine_of_ones_own_is_reached_and_a_missing_key_told(

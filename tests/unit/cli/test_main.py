@@ -48,6 +48,8 @@ def test_the_operators_commands_are_there() -> None:
         ("demo",),
         ("doctor",),
         ("engine",),
+        ("pricing",),
+        ("report",),
         ("user", "list"),
         ("user", "show"),
         ("user", "block"),
@@ -80,6 +82,8 @@ def test_what_a_script_wants_it_gets_as_json() -> None:
         ("session", "list"),
         ("ledger", "audit"),
         ("doctor",),
+        ("pricing",),
+        ("report",),
     }
 
 
@@ -99,6 +103,9 @@ def test_what_a_script_wants_it_gets_as_json() -> None:
         (["user", "create-many", "5"], ["--seconds"]),
         (["credits", "grant", "a@example.org", "many", "--reason", "x"], ["seconds"]),
         (["credits", "grant", "a@example.org", "5"], ["--reason"]),
+        (["report", "--since", "yesterday"], ["12h, 7d or 2w"]),
+        (["report", "--since", "0d"], ["12h, 7d or 2w"]),
+        (["pricing", "--suggest"], ["--suggest"]),
         (["session", "end", "nonsense"], ["ID", "session end --help"]),
         (["engine", "--port", "0"], ["--port"]),
     ],
@@ -128,6 +135,12 @@ def test_a_grant_needs_a_reason_that_can_be_kept(
 ) -> None:
     status, out, _ = run(monkeypatch, capsys, "credits", "grant", "a@example.org", "5", "--reason", reason)
     assert str(status).startswith("Say why")
+    assert out == ""
+
+
+def test_a_grant_of_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(monkeypatch, capsys, "credits", "grant", "a@example.org", "0", "--reason", "a gift")
+    assert str(status).startswith("0 seconds change nothing")
     assert out == ""
 
 

@@ -73,6 +73,13 @@ def test_add_ons_are_added(language: str, addons: list[str], expected: tuple[str
     assert rate_of("nova-3", language, *addons) == expected
 
 
+@pytest.mark.parametrize(
+    ("cost", "micro"), [("0.006", 6_000), ("0", 0), ("0.000001", 1), ("1000", 10**9), ("1.1", 1_100_000)]
+)
+def test_a_cost_is_kept_in_whole_millionths_of_a_dollar(cost: str, micro: int) -> None:
+    assert load(MODEL.replace("0.006", cost)).rate("nova-2", "en").cost_micro == micro
+
+
 @pytest.mark.parametrize("addon", ADDONS)
 def test_an_add_on_without_a_rate_is_refused(addon: str) -> None:
     with pytest.raises(Unpriced, match=addon) as caught:
@@ -141,6 +148,12 @@ def test_a_figure_that_is_no_decimal_string_of_six_places_is_a_mistake(figure: s
 def test_nothing_is_free_of_credits(zero: str) -> None:
     (problem,) = problems(MODEL.replace('"1"', zero))
     assert problem == "models.nova-2: credits_per_second must be above 0"
+
+
+def test_a_fee_that_leaves_no_price_to_break_even_is_a_mistake() -> None:
+    assert load('stripe_fee_percent = "50"\n' + MODEL).stripe_fee_percent == 50
+    (problem,) = problems('stripe_fee_percent = "50.1"\n' + MODEL)
+    assert "stripe_fee_percent" in problem
 
 
 @pytest.mark.parametrize("cents", ["-1", "10001", "30.0", "true", '"30"', "[]"])

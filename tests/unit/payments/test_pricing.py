@@ -44,6 +44,40 @@ def test_a_suggested_price_leaves_the_margin_and_no_cent_less_does() -> None:
         assert pricing.sale(cheaper, BUILT_IN).margin < cheaper.price_cents * Decimal("0.3")
 
 
+def test_no_suggestion_is_cheaper_than_stripe_takes() -> None:
+    """50 cents; so that what is suggested can be loaded."""
+    free = Rates({"free": Rate(1_000_000, Decimal(0))})
+    [suggested] = pricing.suggest([Package("a", "A", 60, 1000)], free, Decimal(0))
+    assert suggested.price_cents == packages.LEAST_CENTS
+    assert packages.load(pricing.as_toml([suggested])) == (suggested,)
+
+
+def test_a_package_that_stripe_could_not_charge_for_is_named() -> None:
+    dear = Rates({"dear": Rate(1_000_000, Decimal(1000))})
+    wanted = [Package("small", "S", 60, 100), Package("huge", "H", packages.MOST_SECONDS, 100)]
+    with pytest.raises(ValueError, match="package huge would have to cost"):
+        pricing.suggest(wanted, dear, Decimal(0))
+
+
+@pytest.mark.parametrize(("per_dollar", "loses"), [(1000, False), (6700, False), (6720, True), (200_000, True)])
+def test_a_top_up_is_judged_at_a_dollar_where_the_fee_weighs_most(per_dollar: int, loses: bool) -> None:
+    said = pricing.losses([pricing.topup(per_dollar)], BUILT_IN)
+    assert bool(said) == loses
+    for sentence in said:
+        assert sentence.startswith(f"a top-up of {per_dollar} seconds sells for $1.00 and costs $")
+        assert sentence.endswith("lower CREDITS_PER_DOLLAR")
+
+
+@pytest.mark.parametrize(("per_dollar", "times"), [(1000, 10), (10_000, 1), (20_000, Decimal("0.5"))])
+def test_top_ups_are_compared_with_the_package_that_is_dearest_by_the_second(per_dollar: int, times: Decimal) -> None:
+    ratio, package = pricing.dearness(per_dollar, packages.load())
+    assert (ratio, package.id) == (times, "pack_500")
+
+
+def test_a_margin_in_percent_is_of_the_price() -> None:
+    assert pricing.sale(Package("a", "A", 30_000, 1000), BUILT_IN).margin_percent == Decimal("64.1")
+
+
 @pytest.mark.parametrize("percent", ["-1", "97.1", "200"])
 def test_no_price_leaves_more_than_stripe_does(percent: str) -> None:
     with pytest.raises(ValueError, match=r"under 97\.1%"):

@@ -1,0 +1,88 @@
+"""`payments ...`: what Stripe says that we cannot match, and what it has that we have not."""
+
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from transcription_proxy import offer
+from transcription_proxy.cli.books import Books, Json, with_books
+from transcription_proxy.cli.tables import print_json, print_table
+from transcription_proxy.errors import Unavailable
+from transcription_proxy.payments import sandboxed
+
+if TYPE_CHECKING:
+    from transcription_proxy.payments.reconcile import Difference, Reconciler
+    from transcription_proxy.payments.service import Payments
+
+app = typer.Typer(no_args_is_help=True, help="Compare payments with Stripe's.")
+UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def since(text: str) -> timedelta:
+    """7d, 12h or 2w. Raises typer.BadParameter."""
+    match = re.fullmatch(r"([1-9]\d{0,3})([hdw])", text)
+    if match is None:
+        raise typer.BadParameter("use a time such as 12h, 7d or 2w")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+@app.command()
+def unmatched(as_json: Json = False) -> None:
+    """List events of Stripe's that belong to no purchase of ours, oldest first.
+
+    Example: transcription-proxy payments unmatched
+    """
+    events = with_books(lambda books: opened(books)[0].unmatched())
+    if as_json:
+        print_json([{name: value for name, value in asdict(one).items() if name != "body"} for one in events])
+    else:
+        rows = [(one.received_at, one.type, one.id, one.object_id, one.why) for one in events]
+        print_table(("Received", "Type", "Event", "Of", "Why"), rows, "Every event has found its purchase.")
+
+
+@app.command()
+def reconcile(
+    look_back: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 12h, 7d, 2w.")] = "7d",
+    fix: Annotated[bool, typer.Option("--fix", help="Book what is missing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare Stripe's checkouts, refunds and disputes with ours. Status 1 where a difference is left.
+
+    Example: transcription-proxy payments reconcile --since 7d --fix
+    """
+    start = datetime.now(UTC) - since(look_back)
+    found = with_books(lambda books: _reconciled(books, start, fix))
+    if as_json:
+        print_json(found)
+    else:
+        rows = [(one.subject, one.detail, "booked" if one.fixed else one.why_not or "not booked") for one in found]
+        print_table(("Of", "Difference", ""), rows, "Stripe and we agree.")
+    if not all(one.fixed for one in found):
+        raise typer.Exit(1)
+
+
+async def _reconciled(books: Books, start: datetime, fix: bool) -> "list[Difference]":
+    from transcription_proxy.payments.gateway import StripeAway  # noqa: PLC0415
+
+    try:
+        _, reconciler = opened(books)
+        return await reconciler.run(start, fix=fix)
+    except StripeAway:
+        raise Unavailable("Stripe did not answer, or refused us: check STRIPE_SECRET_KEY and the network.") from None
+
+
+def opened(books: Books) -> "tuple[Payments, Reconciler]":
+    """The services of payments, for one command."""
+    from transcription_proxy.payments.gateway import Gateway  # noqa: PLC0415 - slow to import
+    from transcription_proxy.payments.reconcile import Reconciler  # noqa: PLC0415
+    from transcription_proxy.payments.service import Payments  # noqa: PLC0415
+
+    settings = books.settings
+    stripe = sandboxed.address(settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base)
+    gateway = Gateway(stripe, settings.public_url)
+    packages = offer.load(settings, builtin_engine=settings.builtin_engine).packages
+    payments = Payments(books.database, gateway, packages, secrets=())
+    return payments, Reconciler(books.database, gateway, payments)

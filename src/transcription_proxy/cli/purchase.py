@@ -1,0 +1,93 @@
+"""The demo buys as a person does: a checkout at the service, the button on the page of the sandbox, and the credit."""
+
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from http.cookiejar import CookieJar
+from typing import Any, Final
+
+from transcription_proxy.errors import Unavailable
+
+TIMEOUT: Final = 30.0
+CREDITED_WITHIN: Final = 30.0
+BUTTON: Final = "Pay"
+
+
+def buy(address: str, email: str, password: str, package_id: str) -> int:
+    """Buys a package from the service at `address`; the seconds that were credited. Raises Unavailable."""
+    login = _api(f"{address}/auth/login", {"email": email, "password": password})
+    headers = {"Authorization": f"Bearer {login['token']}"}
+    checkout = _api(f"{address}/billing/checkout", {"package_id": package_id}, headers)
+    _press(checkout["checkout_url"], BUTTON)
+    give_up_at = time.monotonic() + CREDITED_WITHIN
+    while time.monotonic() < give_up_at:
+        state = _api(f"{address}/billing/checkout/{checkout['session_id']}", None, headers)
+        if state["status"] == "paid":
+            return int(state["seconds"])
+        time.sleep(0.1)
+    raise Unavailable("The purchase was not credited: see what the service said above.")
+
+
+def _api(url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - our own service
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def _press(url: str, button: str) -> None:
+    """Opens a page and presses one of its buttons."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    with browser.open(url, timeout=TIMEOUT) as answer:
+        page = _Page()
+        page.feed(answer.read().decode())
+    form = next((form for form in page.forms if button in form.buttons), None)
+    if form is None:
+        raise Unavailable(f"The checkout page has no button {button}.")
+    sent = urllib.parse.urlencode({**form.fields, **form.buttons[button]}).encode()
+    place = urllib.parse.urljoin(url, form.action)
+    parts = urllib.parse.urlsplit(place)
+    request = urllib.request.Request(place, sent, {"Origin": f"{parts.scheme}://{parts.netloc}"})  # noqa: S310
+    browser.open(request, timeout=TIMEOUT).close()
+
+
+@dataclass(slots=True)
+class _Form:
+    """`buttons`: what each sends, by its words."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+class _Page(HTMLParser):
+    """The forms of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[_Form] = []
+        self._button: dict[str, str] | None = None
+        self._words = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        has = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append(_Form(has.get("action", "")))
+        elif tag == "input" and self.forms and has.get("name"):
+            self.forms[-1].fields[has["name"]] = has.get("value", "")
+        elif tag == "button":
+            self._button = {has["name"]: has.get("value", "")} if has.get("name") else {}
+            self._words = ""
+
+    def handle_data(self, data: str) -> None:
+        self._words += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "button" and self._button is not None and self.forms:
+            self.forms[-1].buttons[" ".join(self._words.split())] = self._button
+            self._button = None

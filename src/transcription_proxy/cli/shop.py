@@ -1,0 +1,152 @@
+"""`pricing`: what each package leaves once the engine and Stripe are paid, and what it would have to cost."""
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import typer
+
+from transcription_proxy import offer
+from transcription_proxy.cli.books import Json
+from transcription_proxy.cli.tables import print_json, print_table
+from transcription_proxy.config import Settings, environment, load
+from transcription_proxy.errors import Refusal
+from transcription_proxy.offer import Offer
+from transcription_proxy.payments import pricing
+from transcription_proxy.payments.packages import Package
+from transcription_proxy.payments.pricing import Sale, dollars
+
+
+def pricing_command(
+    suggest: Annotated[
+        str | None, typer.Option(metavar="PERCENT", help="Print a PACKAGES_FILE that leaves this margin.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what each package costs and leaves, by the rates file. Needs no database and no running service.
+
+    Example: transcription-proxy pricing --suggest 30% > packages.toml
+    """
+    settings = _settings()
+    found = offer.load(settings, builtin_engine=False)
+    if suggest is None:
+        sales = [pricing.sale(package, found.rates) for package in found.packages]
+        _print_json(sales, found) if as_json else _print(sales, found, settings)
+        return
+    percent = _percent(suggest)
+    packages = _suggested(found, percent)
+    if as_json:
+        _print_json([pricing.sale(package, found.rates) for package in packages], found)
+    else:
+        typer.echo(f"# A margin of {percent:f}% or a little more, as transcription-proxy pricing reckons it.")
+        typer.echo(pricing.as_toml(packages), nl=False)
+
+
+def _settings() -> Settings:
+    """As in development: what production insists on has nothing to do with prices, and may be set later."""
+    return load({**environment(), "APP_ENV": "development", "JWT_SECRET": "not used"})
+
+
+def _percent(text: str) -> Decimal:
+    try:
+        percent = Decimal(text.strip().removesuffix("%").strip())
+    except InvalidOperation:
+        percent = Decimal("nan")
+    if percent.is_finite() and abs(percent) <= 1000 and percent == round(percent, 2):
+        return percent
+    raise Refusal("invalid_percent", "--suggest takes a percentage such as 30%.")
+
+
+def _suggested(found: Offer, percent: Decimal) -> list[Package]:
+    try:
+        return pricing.suggest(found.packages, found.rates, percent)
+    except ValueError as error:
+        raise Refusal("invalid_percent", str(error)) from error
+
+
+def _print(sales: Sequence[Sale], found: Offer, settings: Settings) -> None:
+    columns = ("Package", "Minutes", "Price", "Engine", "Stripe", "Margin", "", "Break-even", "")
+    print_table(columns, [_row(sale) for sale in sales], "")
+    typer.echo()
+    typer.echo(_topups(found))
+    if any(sale.loses for sale in sales):
+        typer.echo("Packages that lose money keep the service from starting in production: see pricing --suggest 30%.")
+    if settings.builtin_engine:
+        typer.echo("The built-in engine, which is in use here, costs nothing: these are the figures of the rates file.")
+
+
+def _row(sale: Sale) -> tuple[object, ...]:
+    package = sale.package
+    return (
+        package.id,
+        package.seconds // 60,
+        dollars(Decimal(package.price_cents)),
+        dollars(sale.engine),
+        dollars(sale.fee),
+        dollars(sale.margin),
+        f"{round(sale.margin_percent)}%",
+        dollars(Decimal(sale.break_even)),
+        "LOSES MONEY" if sale.loses else "",
+    )
+
+
+def _topups(found: Offer) -> str:
+    """One line: what a dollar buys, what that costs, and how it compares with the packages."""
+    sale = pricing.sale(pricing.topup(found.credits_per_dollar), found.rates)
+    state = "sold" if found.topups else "not sold: TOPUPS is not true"
+    loses = ", which LOSES MONEY" if sale.loses else ""
+    return (
+        f"Top-ups ({state}): a dollar buys {found.credits_per_dollar} seconds; the engine takes {dollars(sale.engine)} "
+        f"of it and Stripe {dollars(sale.fee)}{loses}. {_compared(found)}"
+    )
+
+
+def _compared(found: Offer) -> str:
+    """With the package that is dearest by the second."""
+    ratio, package = pricing.dearness(found.credits_per_dollar, found.packages)
+    if ratio == 1:
+        return f"That is the price of {package.id}."
+    times = f"{round(max(ratio, 1 / ratio), 1).normalize():f} times"
+    return f"That is {times} {'dearer' if ratio > 1 else 'cheaper'} than {package.id}."
+
+
+def _print_json(sales: Sequence[Sale], found: Offer) -> None:
+    topup = pricing.sale(pricing.topup(found.credits_per_dollar), found.rates)
+    ratio, package = pricing.dearness(found.credits_per_dollar, found.packages)
+    print_json(
+        {
+            "rates_date": found.rates.date,
+            "packages": [_plain(sale) for sale in sales],
+            "topups": {
+                "sold": found.topups,
+                "credits_per_dollar": found.credits_per_dollar,
+                **_figures(topup),
+                "times_as_dear": float(round(ratio, 3)),
+                "as_package": package.id,
+            },
+        }
+    )
+
+
+def _plain(sale: Sale) -> dict[str, Any]:
+    package = sale.package
+    return {
+        "id": package.id,
+        "label": package.label,
+        "seconds": package.seconds,
+        "currency": package.currency,
+        "price_cents": package.price_cents,
+        **_figures(sale),
+        "margin_percent": float(round(sale.margin_percent, 2)),
+        "break_even_cents": sale.break_even,
+    }
+
+
+def _figures(sale: Sale) -> dict[str, Any]:
+    """Cents, to the hundredth; a float only here, at the very end."""
+    return {
+        "engine_cents": float(round(sale.engine, 2)),
+        "fee_cents": float(round(sale.fee, 2)),
+        "margin_cents": float(round(sale.margin, 2)),
+        "loses": sale.loses,
+    }

@@ -1,0 +1,85 @@
+"""Work that outlives a process: a row of `jobs`, run by whichever process claims it, again until it succeeds.
+
+A job may run twice, when its process dies in the middle: whatever it does bears that."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import tuple_row
+
+from transcription_proxy.db import queries
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Unavailable
+
+POLL: Final = 1.0
+LOST_AFTER: Final = 300.0
+"""Seconds that one run may take; after them another process takes the job."""
+LONGEST_PAUSE: Final = 3600
+MOST_TRIES: Final = 50
+SQL: Final = queries.load("transcription_proxy.db")
+Handler = Callable[[str], Awaitable[None]]
+log = structlog.get_logger(__name__)
+
+
+async def enqueue(connection: AsyncConnection[Any], kind: str, key: str) -> None:
+    """A job to be run once the transaction has committed. One of a kind and key at a time: repeats change nothing."""
+    await connection.execute(SQL["enqueue"], {"kind": kind, "key": key})
+
+
+class Jobs:
+    """Runs jobs by kind. A kind in `every` runs for ever, so many seconds after its last run; its key is empty."""
+
+    def __init__(self, database: Database, handlers: Mapping[str, Handler], every: Mapping[str, float]) -> None:
+        self._database = database
+        self._handlers = handlers
+        self._every = every
+
+    async def run(self) -> None:
+        """Until it is cancelled. A database that is away is waited for."""
+        begun = False
+        while True:
+            try:
+                if not begun:
+                    await self._begin()
+                    begun = True
+                while await self.run_one():
+                    pass
+            except Unavailable:
+                log.warning("database_away")
+            await asyncio.sleep(POLL)
+
+    async def _begin(self) -> None:
+        async with self._database.transaction() as connection:
+            for kind in self._every:
+                await enqueue(connection, kind, "")
+
+    async def run_one(self) -> bool:
+        """Runs a job that is due; False where there is none."""
+        values = {"kinds": list(self._handlers), "lost_after": LOST_AFTER}
+        async with self._database.transaction() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            await cursor.execute(SQL["claim_job"], values)
+            claimed = await cursor.fetchone()
+        if claimed is None:
+            return False
+        job, kind, key, tries = claimed
+        again = await self._again(kind, key, tries)
+        async with self._database.transaction() as connection:
+            done = {"id": job, "tries": tries, "again": again, "fresh": again == self._every.get(kind)}
+            await connection.execute(SQL["finish_job" if again is None else "postpone_job"], done)
+        return True
+
+    async def _again(self, kind: str, key: str, tries: int) -> float | None:
+        """Runs it; the seconds until it is to run again, None for never."""
+        try:
+            async with asyncio.timeout(LOST_AFTER / 2):
+                await self._handlers[kind](key)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
+            log.warning("job_failed", job=kind, key=key, tries=tries, error=type(error).__name__)
+            if tries >= MOST_TRIES and kind not in self._every:
+                log.error("job_given_up", job=kind, key=key)
+                return None
+            return float(min(2 ** min(tries, 12), LONGEST_PAUSE))
+        return self._every.get(kind)

@@ -1,0 +1,32 @@
+"""Says things by NOTIFY, to whoever listens at that moment. Nothing is stored."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from transcription_proxy.db import queries
+from transcription_proxy.db.pool import Database
+
+SQL: Final = queries.load("transcription_proxy.db")
+Messages = Sequence[tuple[str, str]]
+"""Channel and payload of each."""
+
+
+async def notify(connection: AsyncConnection[Any], messages: Messages) -> None:
+    """They are heard, in order, when the transaction commits."""
+    await connection.execute(
+        SQL["notify"],
+        {"channels": [channel for channel, _ in messages], "payloads": [payload for _, payload in messages]},
+    )
+
+
+class Notifier:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def notify(self, messages: Messages) -> None:
+        """In a transaction of their own, which does not wait for the disk. Raises Unavailable."""
+        async with self._database.transaction() as connection:
+            await connection.execute("SET LOCAL synchronous_commit = off")
+            await notify(connection, messages)

@@ -1,0 +1,26 @@
+-- name: enqueue
+-- A job that is there already stays as it is.
+INSERT INTO jobs (kind, key) VALUES (%(kind)s, %(key)s) ON CONFLICT (kind, key) DO NOTHING
+
+-- name: claim_job
+-- One that is due, for as long as a run may take.
+UPDATE jobs SET run_at = clock_timestamp() + make_interval(secs => %(lost_after)s), tries = tries + 1
+WHERE id = (
+  SELECT id FROM jobs WHERE run_at <= clock_timestamp() AND kind = ANY (%(kinds)s)
+  ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+RETURNING id, kind, key, tries
+
+-- name: finish_job
+-- Unless another process has claimed it meanwhile.
+DELETE FROM jobs WHERE id = %(id)s AND tries = %(tries)s
+
+-- name: postpone_job
+-- For another try, or for its next run.
+UPDATE jobs SET run_at = clock_timestamp() + make_interval(secs => %(again)s),
+  tries = CASE WHEN %(fresh)s THEN 0 ELSE tries END
+WHERE id = %(id)s AND tries = %(tries)s
+
+-- name: notify
+-- Messages to those who listen, in order.
+SELECT count(pg_notify(channel, payload)) FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS m(channel, payload)

@@ -1,0 +1,76 @@
+"""What is offered and whether it pays: the rates and packages that the settings name, read and judged together.
+
+It is light, so that `serve` can judge before it starts anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from transcription_proxy.config import Settings
+from transcription_proxy.errors import ConfigError
+from transcription_proxy.metering import rates
+from transcription_proxy.metering.rates import Rates
+from transcription_proxy.payments import packages, pricing
+from transcription_proxy.payments.packages import Package
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """`credits_per_dollar`: what a dollar of a top-up buys, also while there are none."""
+
+    rates: Rates
+    packages: tuple[Package, ...]
+    credits_per_dollar: int
+    topups: bool
+
+    def losses(self) -> list[str]:
+        """A sentence for each thing that sells below its cost."""
+        for_sale = [*self.packages, pricing.topup(self.credits_per_dollar)] if self.topups else self.packages
+        return pricing.losses(for_sale, self.rates)
+
+
+def load(settings: Settings, *, builtin_engine: bool) -> Offer:
+    """Raises ConfigError with every mistake in both files."""
+    problems: list[str] = []
+    table = _parsed(
+        "RATES_FILE", settings.rates_file, lambda text: rates.load(text, builtin_engine=builtin_engine), problems
+    )
+    for_sale = _parsed("PACKAGES_FILE", settings.packages_file, packages.load, problems)
+    if table is None or for_sale is None:
+        raise ConfigError(problems)
+    return Offer(table, for_sale, settings.credits_per_dollar, settings.topups)
+
+
+def problems(settings: Settings) -> list[str]:
+    """Why the service cannot start with these files, for config.load: mistakes, and in production what loses money."""
+    try:
+        losses = _losses(settings)
+    except ConfigError as error:
+        return error.problems
+    if not settings.production:
+        return []
+    return [f"{loss}; or set ALLOW_LOSS_MAKING_PACKAGES=true" for loss in losses]
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What loses money where that is no reason not to start. Raises ConfigError."""
+    return _losses(settings)
+
+
+def _losses(settings: Settings) -> list[str]:
+    """Nothing where they are allowed. In production there is no built-in engine, whether or not its key is set yet."""
+    offer = load(settings, builtin_engine=settings.builtin_engine and not settings.production)
+    return [] if settings.allow_loss_making_packages else offer.losses()
+
+
+def _parsed(name: str, path: Path | None, parse: Callable[[str | None], T], problems: list[str]) -> T | None:
+    try:
+        return parse(path.read_text() if path else None)
+    except ConfigError as error:
+        problems += error.problems
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{name} cannot be read: {error}")
+    return None

@@ -1,0 +1,115 @@
+"""What Stripe says becomes money, once: facts in, a purchase's status, its credit and its claw-backs out.
+
+Each call works inside the caller's transaction, so an event's row and its effect are committed together."""
+
+from typing import Final
+from uuid import UUID, uuid4
+
+import structlog
+
+from transcription_proxy.db import jobs
+from transcription_proxy.errors import Refusal
+from transcription_proxy.ledger import store as ledger
+from transcription_proxy.ledger.entries import Description
+from transcription_proxy.payments import store
+from transcription_proxy.payments.packages import Package
+from transcription_proxy.payments.standing import Claim, Kind, standing
+from transcription_proxy.payments.store import Connection, Draft, Purchase
+from transcription_proxy.payments.translate import Checkout, furthest
+
+RECEIPT: Final = "receipt"
+"""The job that fetches a paid purchase's receipt."""
+log = structlog.get_logger(__name__)
+
+
+class Unmatched(Exception):
+    """The fact belongs to no purchase of ours, or cannot be booked; with why. A claim is kept nevertheless."""
+
+
+class Books:
+    """`packages`: what is sold today, for sessions whose purchase and metadata are both lost."""
+
+    def __init__(self, packages: dict[str, Package]) -> None:
+        self._packages = packages
+
+    async def apply(self, connection: Connection, fact: Checkout | Claim) -> None:
+        """Books what is new in it; nothing where it was said before. Raises Unmatched, having booked nothing."""
+        charge = fact.id if isinstance(fact, Claim) and fact.kind is Kind.CHARGE else fact.charge
+        session = fact.session_id if isinstance(fact, Checkout) else None
+        await store.lock_payment(connection, [session, fact.payment_intent, charge])
+        if isinstance(fact, Claim):
+            await store.merge_claim(connection, fact)
+        try:
+            async with connection.transaction():  # a savepoint: a claim stays known
+                if isinstance(fact, Checkout):
+                    await self._checkout(connection, fact)
+                else:
+                    await self._claim(connection, fact)
+        except Refusal as refusal:
+            raise Unmatched(refusal.message) from refusal
+
+    async def _checkout(self, connection: Connection, fact: Checkout) -> None:
+        found = await store.purchase_of_checkout(connection, fact.session_id, fact.purchase_id)
+        if found is None:
+            found = await self._make_up(connection, fact)
+        await ledger.lock_balance(connection, found.user_id)
+        purchase = await store.purchase(connection, found.id)
+        status = furthest(purchase.status, fact.status)
+        pays = status == "paid" != purchase.status
+        if pays and fact.currency != purchase.currency:
+            raise Unmatched(f"it was paid in {fact.currency}, and the purchase is in {purchase.currency}")
+        await store.set_status(connection, purchase.id, status, fact)
+        if pays:
+            await self._credit(connection, purchase)
+        await _restate(connection, purchase.id, Description.REFUND)
+
+    async def _credit(self, connection: Connection, purchase: Purchase) -> None:
+        kind = Description.CREDIT_PURCHASE
+        await ledger.credit(connection, purchase.user_id, purchase.seconds, kind, purchase_id=purchase.id)
+        await jobs.enqueue(connection, RECEIPT, str(purchase.id))
+        log.info("purchase_paid", purchase=str(purchase.id), seconds=purchase.seconds)
+
+    async def _make_up(self, connection: Connection, fact: Checkout) -> Purchase:
+        """A purchase for a session of which we have no row, from its metadata or today's packages (money 27)."""
+        buyer = await store.buyer(connection, fact.user_id) if fact.user_id else None
+        if buyer is None:
+            raise Unmatched("it names no user of ours")
+        package = self._packages.get(fact.package_id or "")
+        seconds = fact.seconds or (package.seconds if package else None)
+        if seconds is None:
+            raise Unmatched("it names no package of ours")
+        draft = Draft(
+            id=uuid4(),
+            user_id=buyer.id,
+            package_id=fact.package_id or "",
+            label=package.label if package else f"{seconds // 60} minutes",
+            seconds=seconds,
+            cents=fact.paid_cents,
+            currency=fact.currency,
+            checkout_session=fact.session_id,
+        )
+        return await store.add_purchase(connection, draft)
+
+    async def _claim(self, connection: Connection, fact: Claim) -> None:
+        purchase = await store.purchase_of_payment(connection, fact)
+        if purchase is None:
+            raise Unmatched("it is of no purchase of ours, or of one that is not known yet")
+        await ledger.lock_balance(connection, purchase.user_id)
+        kind = Description.DISPUTE if fact.kind is Kind.DISPUTE else Description.REFUND
+        await _restate(connection, purchase.id, kind)
+
+
+async def _restate(connection: Connection, purchase_id: UUID, kind: Description) -> None:
+    """Books the difference between what claims have of a paid purchase and what was booked of them so far."""
+    purchase = await store.purchase(connection, purchase_id)
+    claims = await store.claims(connection, purchase)
+    if claims:
+        await store.match_claims(connection, claims)
+    if not claims or purchase.paid_cents is None:
+        return
+    new = standing(purchase.seconds, purchase.paid_cents, purchase.currency, claims)
+    take, freeze = new.taken - purchase.seconds_taken, new.frozen - purchase.seconds_frozen
+    await store.set_standing(connection, purchase.id, new)
+    if take or freeze:
+        await ledger.claw_back(connection, purchase.user_id, purchase.id, take, freeze, kind)
+        log.warning("purchase_clawed_back", purchase=str(purchase.id), taken=take, frozen=freeze)

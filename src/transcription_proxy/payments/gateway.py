@@ -1,0 +1,158 @@
+"""The way to Stripe, and the only import of its SDK: values in, values out, and one word for "away": StripeAway.
+
+No call sends `payment_method_types`: what a customer may pay with is chosen in Stripe's dashboard."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import stripe
+import structlog
+
+from transcription_proxy.payments.sandboxed import Address
+from transcription_proxy.payments.store import Buyer, Purchase
+
+WITHIN: Final = 20.0
+"""Seconds for one call with its retries: somebody waits for it."""
+TIMEOUT: Final = 8.0
+RETRIES: Final = 2
+PAGE: Final = 100
+T = TypeVar("T")
+Object = dict[str, Any]
+log = structlog.get_logger(__name__)
+
+
+class StripeAway(Exception):
+    """Stripe could not be reached, or refused us: nothing of the user's doing. Details are in the log."""
+
+
+class NoSuchObject(Exception):
+    """Stripe knows no object of that id."""
+
+
+class BadSignature(Exception):
+    """A webhook that is not Stripe's, or is too old."""
+
+
+class Gateway:
+    """`public_url` is where customers come back to."""
+
+    def __init__(self, address: Address, public_url: str) -> None:
+        self._public_url = public_url
+        self._client = stripe.StripeClient(
+            address.key,
+            base_addresses={"api": address.api_base} if address.api_base else {},
+            http_client=stripe.HTTPXClient(timeout=TIMEOUT),
+            max_network_retries=RETRIES,
+        )
+
+    async def create_customer(self, buyer: Buyer) -> str:
+        """The id of a new customer; the same one where this is asked again within a day."""
+        params: Any = {"email": buyer.email, "metadata": {"user_id": str(buyer.id)}}
+        key = f"customer-{buyer.id}-{buyer.stripe_customer_id or 'first'}"
+        made = await _asked(self._client.v1.customers.create_async(params, {"idempotency_key": key}))
+        return str(made.id)
+
+    async def create_checkout(self, purchase: Purchase, customer: str) -> tuple[str, str]:
+        """Id and URL of the Checkout Session of a purchase: one, however often it is asked for.
+
+        Raises NoSuchObject for a customer that Stripe does not know.
+        """
+        metadata = {
+            "purchase_id": str(purchase.id),
+            "user_id": str(purchase.user_id),
+            "package_id": purchase.package_id,
+            "seconds": str(purchase.seconds),
+        }
+        params: Any = {
+            "mode": "payment",
+            "customer": customer,
+            "client_reference_id": str(purchase.user_id),
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": purchase.currency,
+                        "unit_amount": purchase.amount_cents,
+                        "product_data": {"name": f"{purchase.label} of live captions"},
+                    },
+                }
+            ],
+            "allow_promotion_codes": True,
+            "metadata": metadata,
+            "payment_intent_data": {"metadata": metadata},
+            "success_url": f"{self._public_url}/billing/success?session_id={{CHECKOUT_SESSION_ID}}",
+            "cancel_url": f"{self._public_url}/billing/cancel",
+        }
+        key = f"checkout-{purchase.id}-{customer}"
+        made = await _asked(self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": key}))
+        return str(made.id), str(made.url)
+
+    async def checkout(self, session_id: str) -> Object:
+        """A Checkout Session with its payment and charge. Raises NoSuchObject."""
+        params: Any = {"expand": ["payment_intent.latest_charge"]}
+        return _plain(await _asked(self._client.v1.checkout.sessions.retrieve_async(session_id, params)))
+
+    async def charge(self, charge_id: str) -> Object:
+        """Raises NoSuchObject."""
+        return _plain(await _asked(self._client.v1.charges.retrieve_async(charge_id)))
+
+    def checkouts(self, since: datetime) -> AsyncIterator[Object]:
+        """The Checkout Sessions made since, as all lists here newest first."""
+        return self._all(self._client.v1.checkout.sessions.list_async, since)
+
+    def refunds(self, since: datetime) -> AsyncIterator[Object]:
+        return self._all(self._client.v1.refunds.list_async, since)
+
+    def disputes(self, since: datetime) -> AsyncIterator[Object]:
+        return self._all(self._client.v1.disputes.list_async, since)
+
+    async def webhook_endpoints(self) -> list[Object]:
+        found = await _asked(self._client.v1.webhook_endpoints.list_async({"limit": PAGE}))
+        return [_plain(endpoint) for endpoint in found.data]
+
+    async def _all(self, page_of: Any, since: datetime) -> AsyncIterator[Object]:
+        params: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": PAGE}
+        while True:
+            page = await _asked(page_of(params))
+            for one in page.data:
+                yield _plain(one)
+            if not page.has_more or not page.data:
+                return
+            params = params | {"starting_after": page.data[-1].id}
+
+
+def verified(payload: bytes, signature: str, secrets: Sequence[str]) -> str:
+    """The text of a webhook that was signed, just now, with one of the secrets. Raises BadSignature."""
+    if not signature.isascii():  # the SDK's comparison takes no other
+        raise BadSignature
+    for secret in secrets:
+        with suppress(stripe.SignatureVerificationError, UnicodeDecodeError):
+            text = payload.decode()
+            stripe.WebhookSignature.verify_header(text, signature, secret, stripe.Webhook.DEFAULT_TOLERANCE)
+            return text
+    raise BadSignature
+
+
+async def _asked(call: Awaitable[T]) -> T:
+    """What Stripe answers. Its messages may hold parts of keys, so they are not logged."""
+    try:
+        async with asyncio.timeout(WITHIN):
+            return await call
+    except stripe.InvalidRequestError as error:
+        if error.code == "resource_missing":
+            raise NoSuchObject from None
+        log.error("stripe_refused", code=error.code, param=error.param, request=error.request_id)
+    except stripe.StripeError as error:
+        kind = type(error).__name__
+        log.error("stripe_failed", kind=kind, code=error.code, status=error.http_status, request=error.request_id)
+    except TimeoutError:
+        log.error("stripe_failed", kind="timeout")
+    raise StripeAway from None
+
+
+def _plain(thing: Any) -> Object:
+    found: Object = thing.to_dict()
+    return found

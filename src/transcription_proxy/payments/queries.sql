@@ -1,0 +1,138 @@
+-- Lock order: the payment (lock_payment), then the user's balance, then the purchase, which is only changed under it.
+
+-- name: lock_payment
+-- One transaction at a time for each of these names of a payment, over all hosts, until it commits.
+SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.payment.' || name, 0))
+FROM (SELECT DISTINCT unnest(%(names)s::text[]) AS name ORDER BY name) names
+
+-- name: open_purchase
+-- The user's purchase of the same thing that was begun just now and is still open: a double click.
+SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
+  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
+FROM purchases
+WHERE user_id = %(user_id)s AND package_id = %(package_id)s AND (seconds, amount_cents) = (%(seconds)s, %(cents)s)
+  AND status = 'open' AND created_at > now() - %(within)s
+ORDER BY created_at DESC LIMIT 1
+
+-- name: add_purchase
+-- Written before Stripe is asked (money 27), or for a session of Stripe's that we have no row of.
+INSERT INTO purchases (id, user_id, package_id, label, seconds, amount_cents, currency, checkout_session)
+VALUES (%(id)s, %(user_id)s, %(package_id)s, %(label)s, %(seconds)s, %(cents)s, %(currency)s, %(checkout_session)s)
+RETURNING id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
+  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
+
+-- name: set_checkout
+-- What Stripe answered.
+UPDATE purchases SET checkout_session = %(session_id)s, checkout_url = %(url)s WHERE id = %(id)s
+
+-- name: purchase_of_checkout
+-- By its Checkout Session, or by the id in its metadata while it has none of its own.
+SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
+  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
+FROM purchases
+WHERE checkout_session = %(session_id)s OR (id = %(purchase_id)s AND checkout_session IS NULL)
+ORDER BY checkout_session NULLS LAST LIMIT 1
+
+-- name: purchase_of_payment
+-- By the payment, or what is known of its charge, or the id in a claim's metadata.
+SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
+  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
+FROM purchases
+WHERE payment_intent = %(payment_intent)s
+  OR payment_intent IN (SELECT payment_intent FROM payment_claims WHERE charge = %(charge)s)
+  OR id = %(purchase_id)s
+LIMIT 1
+
+-- name: purchase
+-- As it is now; the user's balance is locked.
+SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
+  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
+FROM purchases WHERE id = %(id)s
+
+-- name: set_status
+-- The session, its payment, and how far it got. Paid is paid once.
+UPDATE purchases
+SET status = %(status)s, checkout_session = coalesce(checkout_session, %(session_id)s),
+  payment_intent = coalesce(payment_intent, %(payment_intent)s), receipt_url = coalesce(%(receipt_url)s, receipt_url),
+  paid_at = CASE WHEN %(status)s = 'paid' THEN coalesce(paid_at, now()) END,
+  paid_cents = CASE WHEN %(status)s = 'paid' THEN coalesce(paid_cents, %(paid_cents)s) END
+WHERE id = %(id)s
+
+-- name: set_standing
+-- What refunds and disputes have of it.
+UPDATE purchases SET seconds_taken = %(taken)s, seconds_frozen = %(frozen)s, refunded_cents = %(refunded)s
+WHERE id = %(id)s
+
+-- name: ask
+-- Whether Stripe may be asked about it now: not more often than every few seconds.
+UPDATE purchases SET asked_at = now()
+WHERE id = %(id)s AND (asked_at IS NULL OR asked_at < now() - %(pause)s OR asked_at > now())
+RETURNING id
+
+-- name: merge_claim
+-- The furthest state of it that was seen.
+INSERT INTO payment_claims (id, kind, standing, payment_intent, charge, cents, of_cents, currency, purchase_id)
+VALUES (%(id)s, %(kind)s, %(standing)s, %(payment_intent)s, %(charge)s, %(cents)s, %(of_cents)s, %(currency)s,
+  %(purchase_id)s)
+ON CONFLICT (id) DO UPDATE SET
+  standing = greatest(payment_claims.standing, excluded.standing),
+  payment_intent = coalesce(payment_claims.payment_intent, excluded.payment_intent),
+  charge = coalesce(payment_claims.charge, excluded.charge),
+  cents = greatest(payment_claims.cents, excluded.cents),
+  purchase_id = coalesce(payment_claims.purchase_id, excluded.purchase_id)
+
+-- name: knows_claim
+-- Whether a claim was seen as far as this.
+SELECT EXISTS (SELECT FROM payment_claims WHERE id = %(id)s AND standing >= %(standing)s)
+
+-- name: pending
+-- Sessions whose payment takes its time: for some means of payment two weeks.
+SELECT checkout_session FROM purchases WHERE status = 'pending' AND checkout_session IS NOT NULL
+ORDER BY created_at LIMIT 1000
+
+-- name: claims
+-- Everything known of a purchase's payment.
+SELECT id, kind, standing, payment_intent, charge, cents, of_cents, currency, purchase_id
+FROM payment_claims
+WHERE payment_intent = %(payment_intent)s OR purchase_id = %(id)s
+  OR charge IN (SELECT charge FROM payment_claims WHERE payment_intent = %(payment_intent)s OR purchase_id = %(id)s)
+
+-- name: purchases
+-- A user's, newest first, those that were never paid left out.
+SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
+  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
+FROM purchases WHERE user_id = %(user_id)s AND status IN ('pending', 'failed', 'paid')
+ORDER BY created_at DESC, id LIMIT %(limit)s
+
+-- name: take_event
+-- Nothing where the event was taken before. One that another transaction takes now is waited for.
+INSERT INTO stripe_events (id, type, object_id) VALUES (%(id)s, %(type)s, %(object_id)s)
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+
+-- name: keep_event
+-- Why it could not be matched, and its body, to be tried again.
+UPDATE stripe_events SET unmatched = %(why)s, body = %(body)s WHERE id = %(id)s
+
+-- name: match_event
+-- It has found its purchase.
+UPDATE stripe_events SET unmatched = NULL, body = NULL WHERE id = %(id)s
+
+-- name: match_claims
+-- The events of claims that waited for this purchase.
+UPDATE stripe_events SET unmatched = NULL, body = NULL
+WHERE object_id = ANY (%(claims)s) AND unmatched IS NOT NULL
+
+-- name: unmatched
+-- Oldest first.
+SELECT id, type, object_id, received_at, unmatched, body FROM stripe_events WHERE unmatched IS NOT NULL
+ORDER BY received_at, id LIMIT %(limit)s
+
+-- name: buyer
+-- Whom Stripe is told about.
+SELECT id, email, stripe_customer_id FROM users WHERE id = %(user_id)s
+
+-- name: set_customer
+-- Unless another one was set meanwhile.
+UPDATE users SET stripe_customer_id = %(customer)s, updated_at = now()
+WHERE id = %(user_id)s AND stripe_customer_id IS NOT DISTINCT FROM %(instead_of)s

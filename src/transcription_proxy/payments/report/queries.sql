@@ -1,0 +1,41 @@
+-- All of them are asked in one snapshot.
+
+-- name: sold
+-- What was paid for since, by package, and what of that was refunded, lost to disputes and is disputed now. Seconds that
+-- are taken back or frozen are cents in the proportion of the purchase, rounded up as they were rounded down.
+SELECT package_id, max(label), currency, count(*), count(*) FILTER (WHERE paid_cents > 0),
+  sum(paid_cents)::bigint, sum(seconds)::bigint, sum(seconds_taken)::bigint, sum(refunded_cents)::bigint,
+  sum(greatest(gone - refunded_cents, 0))::bigint, sum(claimed - gone)::bigint
+FROM purchases CROSS JOIN LATERAL (
+  SELECT ceil(seconds_taken::numeric * paid_cents / seconds) AS gone,
+    ceil((seconds_taken + seconds_frozen)::numeric * paid_cents / seconds) AS claimed
+) cents
+WHERE paid_at >= %(since)s
+GROUP BY package_id, currency ORDER BY sum(paid_cents) DESC, package_id, currency
+
+-- name: used
+-- What sessions that began since have used, by model, live ones as far as they are settled. The engine's cost is of the
+-- audio that was billed, in millionths of a dollar; of sessions from before costs were kept only the audio is known.
+SELECT deepgram_model, count(*), sum(seconds_used)::bigint, sum(audio), coalesce(sum(audio * channels * cost_micro / 60), 0),
+  coalesce(sum(audio) FILTER (WHERE cost_micro IS NULL), 0)
+FROM transcription_sessions CROSS JOIN LATERAL (
+  SELECT coalesce(audio_seconds, seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 0) AS audio
+) heard
+WHERE ready_at IS NOT NULL AND started_at >= %(since)s
+GROUP BY deepgram_model ORDER BY sum(seconds_used) DESC, deepgram_model
+
+-- name: given
+-- Seconds given away since, and taken back by hand.
+SELECT coalesce(sum(seconds), 0)::bigint FROM usage_ledger
+WHERE recorded_at >= %(since)s AND description IN ('trial', 'manual_adjustment')
+
+-- name: standing
+-- What users have now and may still use, and what some of them owe after a claw-back.
+SELECT coalesce(sum(greatest(seconds_remaining, 0)), 0)::bigint, coalesce(sum(seconds_held), 0)::bigint,
+  coalesce(sum(seconds_frozen), 0)::bigint, coalesce(-sum(least(seconds_remaining, 0)), 0)::bigint,
+  count(*) FILTER (WHERE seconds_remaining < 0)
+FROM credit_balance
+
+-- name: now
+-- The moment of the snapshot.
+SELECT now()

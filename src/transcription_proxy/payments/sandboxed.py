@@ -1,0 +1,72 @@
+"""Which Stripe to use, and where the sandbox of a DATA_DIR is: for the service, and for commands beside it."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from transcription_proxy.errors import Unavailable
+
+FOLDER: Final = "sandbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`api_base` None: Stripe's own."""
+
+    key: str
+    api_base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sandboxed:
+    """`port` 0: it has never run."""
+
+    key: str
+    webhook_secret: str
+    port: int = 0
+    host: str = "127.0.0.1"
+
+    @property
+    def api_base(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+def address(data_dir: Path, key: str | None, api_base: str | None) -> Address:
+    """The real one with a key, the sandbox without. Raises Unavailable where that has never run."""
+    if key is not None:
+        return Address(key, api_base)
+    here = load(data_dir)
+    if here is None:
+        raise Unavailable("The sandbox Stripe runs beside the service: start transcription-proxy serve.")
+    return Address(here.key, here.api_base)
+
+
+def load(data_dir: Path) -> Sandboxed | None:
+    """None where there was no sandbox yet."""
+    try:
+        return Sandboxed(**json.loads((data_dir / FOLDER / "address.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def make(data_dir: Path) -> Sandboxed:
+    """The one that there is, or a new one with secrets of its own."""
+    return load(data_dir) or Sandboxed(f"sk_test_{secrets.token_urlsafe(24)}", f"whsec_{secrets.token_urlsafe(24)}")
+
+
+def keep(data_dir: Path, sandboxed: Sandboxed, host: str, port: int) -> Sandboxed:
+    """Writes down where it listens now."""
+    here = replace(sandboxed, host=f"[{host}]" if ":" in host else host, port=port)
+    folder = data_dir / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = folder / "address.json.new"
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(asdict(here)))
+    draft.replace(folder / "address.json")
+    return here
+
+
+def state_file(data_dir: Path) -> Path:
+    return data_dir / FOLDER / "state.sqlite3"

@@ -1,0 +1,196 @@
+"""Payments: a purchase is begun, paid at Stripe, and credited when Stripe says so, once.
+
+Every call raises Unavailable when the database is away, and Refusal with a code of the contract."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+import structlog
+
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Refusal
+from transcription_proxy.ledger import store as ledger
+from transcription_proxy.payments import store, translate
+from transcription_proxy.payments.books import Books, Unmatched
+from transcription_proxy.payments.gateway import BadSignature, Gateway, NoSuchObject, StripeAway, verified
+from transcription_proxy.payments.packages import MOST_SECONDS, Package
+from transcription_proxy.payments.store import Buyer, Draft, Purchase
+from transcription_proxy.payments.translate import Event, NotUnderstood
+
+DOUBLE_CLICK: Final = timedelta(seconds=60)
+"""The same thing asked for again within this time is the same purchase."""
+ASK_PAUSE: Final = timedelta(seconds=3)
+"""Between questions to Stripe about one session, whoever waits for it."""
+LEAST_CENTS, MOST_CENTS = 100, 50_000
+"""Of a top-up (contract 3)."""
+MOST_PURCHASES: Final = 100
+TOPUP: Final = "topup"
+CUSTOMER: Final = "customer"
+"""The job that tells Stripe about a new account."""
+log = structlog.get_logger(__name__)
+
+
+class Payments:
+    """`secrets` sign the webhooks. `credits_per_dollar` None: no top-ups. `live_only`: test mode is refused."""
+
+    def __init__(
+        self,
+        database: Database,
+        gateway: Gateway,
+        packages: Sequence[Package],
+        *,
+        secrets: Iterable[str],
+        credits_per_dollar: int | None = None,
+        live_only: bool = False,
+    ) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._secrets = tuple(secrets)
+        self._credits_per_dollar = credits_per_dollar
+        self._live_only = live_only
+        self.packages = tuple(packages)
+        self.books = Books({package.id: package for package in packages})
+
+    async def buy(self, user_id: UUID, package_id: str) -> Purchase:
+        """A purchase with its checkout URL. Raises Refusal: unknown_package, payments_unavailable."""
+        package = next((one for one in self.packages if one.id == package_id), None)
+        if package is None:
+            raise Refusal("unknown_package", f"There is no such package: choose {', '.join(self._ids())}.")
+        return await self._begin(_draft(user_id, package))
+
+    async def top_up(self, user_id: UUID, cents: int) -> Purchase:
+        """The same for a free amount. Raises Refusal: invalid_amount, payments_unavailable."""
+        if self._credits_per_dollar is None:
+            raise Refusal("invalid_amount", "Free amounts are not sold here: choose a package.")
+        seconds = cents * self._credits_per_dollar // 100
+        if not (LEAST_CENTS <= cents <= MOST_CENTS and 0 < seconds <= MOST_SECONDS):
+            raise Refusal("invalid_amount", f"amount_cents must be a whole number, {LEAST_CENTS} to {MOST_CENTS}.")
+        return await self._begin(_draft(user_id, Package(TOPUP, f"{seconds // 60} minutes", seconds, cents)))
+
+    async def _begin(self, draft: Draft) -> Purchase:
+        """The row first, under the balance's lock: a double click finds it, and Stripe makes one session of both."""
+        async with self._database.transaction() as connection:
+            await ledger.lock_balance(connection, draft.user_id)
+            purchase = await store.open_purchase(connection, draft, DOUBLE_CLICK)
+            purchase = purchase or await store.add_purchase(connection, draft)
+            buyer = await store.buyer(connection, draft.user_id)
+        assert buyer is not None
+        if purchase.checkout_url is None:
+            session_id, url = await self._at_stripe(purchase, buyer)
+            async with self._database.transaction() as connection:
+                await store.set_checkout(connection, purchase.id, session_id, url)
+                purchase = await store.purchase(connection, purchase.id)
+        return purchase
+
+    async def _at_stripe(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
+        """A customer that Stripe does not know (another account's, or deleted there) is made anew."""
+        try:
+            customer = buyer.stripe_customer_id or await self._create_customer(buyer)
+            try:
+                return await self._gateway.create_checkout(purchase, customer)
+            except NoSuchObject:
+                return await self._gateway.create_checkout(purchase, await self._create_customer(buyer))
+        except (StripeAway, NoSuchObject):
+            raise Refusal(
+                "payments_unavailable", "The payment service does not answer: nothing was charged. Try again soon."
+            ) from None
+
+    async def create_customer(self, key: str) -> None:
+        """Job: tells Stripe about an account, the id of which is `key`. Raises StripeAway."""
+        async with self._database.transaction() as connection:
+            buyer = await store.buyer(connection, UUID(key))
+        if buyer is not None and buyer.stripe_customer_id is None:
+            await self._create_customer(buyer)
+
+    async def _create_customer(self, buyer: Buyer) -> str:
+        customer = await self._gateway.create_customer(buyer)
+        async with self._database.transaction() as connection:
+            await store.set_customer(connection, buyer.id, customer, buyer.stripe_customer_id)
+        return customer
+
+    async def purchase(self, user_id: UUID, session_id: str) -> Purchase:
+        """How far a session of the user's got; Stripe is asked where we do not know. Raises Refusal not_found."""
+        async with self._database.transaction() as connection:
+            found = await store.purchase_of_checkout(connection, session_id)
+            if found is None or found.user_id != user_id:
+                raise Refusal("not_found", "You have no checkout session of this id.")
+            ask = found.status in ("open", "pending") and await store.ask(connection, found.id, ASK_PAUSE)
+        if ask:
+            try:
+                await self.look_up(session_id)
+            except (StripeAway, NoSuchObject, Unmatched, NotUnderstood) as error:
+                log.warning("checkout_not_looked_up", error=type(error).__name__)
+        async with self._database.transaction() as connection:
+            return await store.purchase(connection, found.id)
+
+    async def fetch_receipt(self, key: str) -> None:
+        """Job: completes what we know of the paid purchase whose id is `key`. Raises StripeAway."""
+        async with self._database.transaction() as connection:
+            session_id = (await store.purchase(connection, UUID(key))).checkout_session
+        if session_id is not None:
+            await self.look_up(session_id)
+
+    async def look_up(self, session_id: str) -> None:
+        """Books what Stripe says of a session now. Raises StripeAway, NoSuchObject, NotUnderstood, Unmatched."""
+        fact = translate.checkout(await self._gateway.checkout(session_id))
+        async with self._database.transaction() as connection:
+            await self.books.apply(connection, fact)
+
+    async def purchases(self, user_id: UUID) -> list[Purchase]:
+        """Newest first, those that were never paid left out."""
+        async with self._database.transaction() as connection:
+            return await store.purchases(connection, user_id, MOST_PURCHASES)
+
+    async def receive(self, payload: bytes, signature: str) -> None:
+        """A webhook. Raises Refusal: invalid_signature, invalid_event, test_mode."""
+        try:
+            body = verified(payload, signature, self._secrets)
+            event = translate.event(body)
+        except BadSignature:
+            raise Refusal("invalid_signature", "The webhook is not signed by Stripe, or is too old.") from None
+        except NotUnderstood as error:
+            raise Refusal("invalid_event", f"The webhook cannot be used: {error}.") from None
+        if self._live_only and not event.livemode:
+            raise Refusal("test_mode", "This service takes live payments only.")
+        async with self._database.transaction() as connection:
+            if not await store.take_event(connection, event.id, event.type, event.object_id):
+                return
+            if (why := await self._book(connection, event)) is not None:
+                log.warning("event_unmatched", event_id=event.id, type=event.type, why=why)
+                await store.keep_event(connection, event.id, why, body)
+
+    async def _book(self, connection: store.Connection, event: Event) -> str | None:
+        """Why it could not be booked, None where it could or needed not be."""
+        if event.type == "payment_intent.payment_failed":
+            log.info("payment_failed", payment=event.object_id)
+        if isinstance(event.fact, NotUnderstood):
+            return str(event.fact)
+        if event.fact is None:
+            return None
+        try:
+            await self.books.apply(connection, event.fact)
+        except Unmatched as error:
+            return str(error)
+        return None
+
+    async def unmatched(self, limit: int = 1000) -> list[store.Unmatched]:
+        """Events that belong to no purchase of ours, oldest first."""
+        async with self._database.transaction() as connection:
+            return await store.unmatched(connection, limit)
+
+    async def try_again(self, event: store.Unmatched) -> bool:
+        """Books an unmatched event, where that is possible now."""
+        async with self._database.transaction() as connection:
+            if await self._book(connection, translate.event(event.body)) is not None:
+                return False
+            await store.match_event(connection, event.id)
+            return True
+
+    def _ids(self) -> list[str]:
+        return [package.id for package in self.packages]
+
+
+def _draft(user_id: UUID, package: Package) -> Draft:
+    return Draft(uuid4(), user_id, package.id, package.label, package.seconds, package.price_cents, package.currency)

@@ -1,0 +1,232 @@
+"""Stripe's objects and events, as far as money is concerned, in our own words. Anything else is None."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeGuard
+from uuid import UUID
+
+from transcription_proxy.payments.packages import MOST_SECONDS
+from transcription_proxy.payments.standing import MOST_CENTS, Claim, Dispute, Kind, Refund
+
+NEEDED: Final = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "payment_intent.payment_failed",
+    "charge.refunded",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.closed",
+    "charge.dispute.funds_reinstated",
+)
+"""Events that our endpoint must be sent; what others say of the same objects is understood too."""
+STATUSES: Final = ("open", "pending", "failed", "expired", "paid")
+"""Of a purchase. A later one never gives way to an earlier one."""
+Object = Mapping[str, Any]
+
+
+class NotUnderstood(Exception):
+    """An object of Stripe's that is not in its published shape, with what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A Checkout Session. The last four are its metadata, which name the purchase as it was made."""
+
+    session_id: str
+    status: str
+    """One of STATUSES."""
+    payment_intent: str | None
+    charge: str | None
+    paid_cents: int
+    currency: str
+    receipt_url: str | None
+    purchase_id: UUID | None
+    user_id: UUID | None
+    package_id: str | None
+    seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`fact`: what it says about money; a NotUnderstood where that cannot be read."""
+
+    id: str
+    type: str
+    livemode: bool
+    object_id: str | None
+    fact: Checkout | Claim | NotUnderstood | None
+
+
+def event(text: str) -> Event:
+    """From a webhook's JSON. Raises NotUnderstood for what is no event at all."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotUnderstood("it is not JSON") from None
+    body = body if isinstance(body, Mapping) else {}
+    name, kind, data = body.get("id"), body.get("type"), body.get("data")
+    thing = data.get("object") if isinstance(data, Mapping) else None
+    if not (_is_id(name) and _is_id(kind) and isinstance(thing, Mapping)):
+        raise NotUnderstood("it is no event of Stripe's")
+    try:
+        fact = _fact(kind, thing)
+    except NotUnderstood as error:
+        fact = error
+    return Event(name, kind, body.get("livemode") is True, _text(thing, "id"), fact)
+
+
+def _fact(kind: str, thing: Object) -> "Checkout | Claim | NotUnderstood | None":
+    if kind.startswith("checkout.session."):
+        return checkout(thing, _SESSIONS.get(kind))
+    if kind.startswith("charge.dispute."):
+        reinstated = kind == "charge.dispute.funds_reinstated"
+        return dispute(thing, closed=kind == "charge.dispute.closed", reinstated=reinstated)
+    return _CLAIMS[kind](thing) if kind in _CLAIMS else None
+
+
+def checkout(thing: Object, stage: str | None = None) -> Checkout:
+    """A Checkout Session, with its payment expanded or not; `stage`: what the event says. Raises NotUnderstood."""
+    payment = thing.get("payment_intent")
+    charge = payment.get("latest_charge") if isinstance(payment, Mapping) else None
+    data = thing.get("metadata") or {}
+    if not isinstance(data, Mapping):
+        raise NotUnderstood("metadata is no object")
+    return Checkout(
+        session_id=_needed(thing, "id"),
+        status=_status(stage or thing.get("status"), thing.get("payment_status")),
+        payment_intent=_reference(payment),
+        charge=_reference(charge),
+        paid_cents=_cents(thing, "amount_total"),
+        currency=_needed(thing, "currency"),
+        receipt_url=_url(charge.get("receipt_url")) if isinstance(charge, Mapping) else None,
+        purchase_id=_uuid(data.get("purchase_id")),
+        user_id=_uuid(data.get("user_id")),
+        package_id=_text(data, "package_id"),
+        seconds=_seconds(data.get("seconds")),
+    )
+
+
+def charge(thing: Object) -> Claim:
+    """What was refunded of a charge, in all. Raises NotUnderstood."""
+    name = _needed(thing, "id")
+    refunded, whole = _cents(thing, "amount_refunded"), _cents(thing, "amount")
+    if refunded > whole:
+        raise NotUnderstood("amount_refunded is more than amount")
+    return _claim(thing, Kind.CHARGE, 0, name, refunded, whole)
+
+
+def refund(thing: Object) -> Claim:
+    """Raises NotUnderstood."""
+    state = _REFUNDS.get(str(thing.get("status")), Refund.UNDER_WAY)
+    return _claim(thing, Kind.REFUND, state, _reference(thing.get("charge")), _cents(thing, "amount"))
+
+
+def dispute(thing: Object, *, closed: bool = False, reinstated: bool = False) -> Claim:
+    """`closed`, `reinstated`: the event says so, whatever the status. Raises NotUnderstood."""
+    state = _DISPUTES.get(str(thing.get("status")), Dispute.OVER if closed else Dispute.INQUIRY)
+    if reinstated:
+        state = Dispute.OVER
+    return _claim(thing, Kind.DISPUTE, state, _reference(thing.get("charge")), _cents(thing, "amount"))
+
+
+def furthest(one: str, other: str) -> str:
+    """Of two statuses of a purchase."""
+    return max(one, other, key=STATUSES.index)
+
+
+_SESSIONS: Final = {
+    "checkout.session.completed": "complete",
+    "checkout.session.async_payment_succeeded": "complete",
+    "checkout.session.async_payment_failed": "failed",
+    "checkout.session.expired": "expired",
+}
+_CLAIMS: Final[Mapping[str, Callable[[Object], Claim]]] = {
+    "charge.refunded": charge,
+    "charge.refund.updated": refund,
+    "refund.created": refund,
+    "refund.updated": refund,
+    "refund.failed": refund,
+}
+_REFUNDS: Final = {"succeeded": Refund.SUCCEEDED, "failed": Refund.FAILED, "canceled": Refund.FAILED}
+_DISPUTES: Final = {
+    "warning_needs_response": Dispute.INQUIRY,
+    "warning_under_review": Dispute.INQUIRY,
+    "warning_closed": Dispute.OVER,
+    "needs_response": Dispute.OPEN,
+    "under_review": Dispute.OPEN,
+    "lost": Dispute.LOST,
+    "won": Dispute.OVER,
+    "prevented": Dispute.OVER,
+}
+
+
+def _status(stage: Any, payment: Any) -> str:
+    """A session that is complete is paid, or nothing was due, or its payment takes its time."""
+    if payment == "paid":
+        return "paid"
+    if stage == "complete":
+        return "paid" if payment == "no_payment_required" else "pending"
+    return stage if stage in ("failed", "expired") else "open"
+
+
+def _claim(thing: Object, kind: Kind, standing: int, charge: str | None, cents: int, whole: int = 0) -> Claim:
+    payment = _reference(thing.get("payment_intent"))
+    data = thing.get("metadata")
+    purchase = _uuid(data.get("purchase_id")) if isinstance(data, Mapping) else None
+    return Claim(
+        _needed(thing, "id"), kind, standing, payment, charge, cents, whole, _needed(thing, "currency"), purchase
+    )
+
+
+def _cents(thing: Object, name: str) -> int:
+    value = thing.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_CENTS:
+        raise NotUnderstood(f"{name} is no amount")
+    return value
+
+
+def _seconds(value: Any) -> int | None:
+    """Metadata are text."""
+    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 9:
+        return None
+    return int(value) if 0 < int(value) <= MOST_SECONDS else None
+
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _needed(thing: Object, name: str) -> str:
+    found = _text(thing, name)
+    if found is None:
+        raise NotUnderstood(f"{name} is missing")
+    return found
+
+
+def _text(thing: Object, name: str) -> str | None:
+    value = thing.get(name)
+    return value if _is_id(value) else None
+
+
+def _url(value: Any) -> str | None:
+    """It is shown as a link."""
+    fine = isinstance(value, str) and len(value) <= 2048 and value.isascii() and value.isprintable()
+    return value if fine and value.startswith(("https://", "http://")) else None
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    """Stripe's names have at most 255 characters."""
+    return isinstance(value, str) and 0 < len(value) <= 255 and value.isascii() and value.isprintable()
+
+
+def _reference(value: Any) -> str | None:
+    """The id of an object, expanded or not."""
+    found = value.get("id") if isinstance(value, Mapping) else value
+    return found if _is_id(found) else None

@@ -1,0 +1,102 @@
+"""Languages that may be asked of a model: what Deepgram documents for nova-2 and nova-3, and the built-in engine's one.
+
+From its models overview and changelog up to 2026-08-05. Second names of the same (da-DK for da) are left out. It is a
+list to choose from: a session may name any other language, and the upstream refuses what it does not know."""
+
+from typing import Final
+
+BUILTIN_ENGINE: Final = ["en-US"]
+
+
+def spoken(model: str) -> list[str] | None:
+    """Ids for a model, in the order of NAMES; None for one that nothing is known of. Special models are English."""
+    family = _family(model)
+    if family not in _FAMILIES:
+        return None
+    return _FAMILIES[family] if model.lower() in (family, f"{family}-general") else _ENGLISH
+
+
+def knows_keyterm(model: str) -> bool:
+    """nova-2 does not; of others that nothing is known of it is not ruled out."""
+    return _family(model) != "nova-2"
+
+
+def _family(model: str) -> str:
+    return "-".join(model.lower().split("-")[:2])
+
+
+NAMES: Final = {
+    "multi": "Several languages at once",
+    "en": "English",
+    "en-AU": "English (Australia)",
+    "en-IN": "English (India)",
+    "en-NZ": "English (New Zealand)",
+    "en-GB": "English (United Kingdom)",
+    "en-US": "English (United States)",
+    "be": "Belarusian",
+    "bn": "Bengali",
+    "bs": "Bosnian",
+    "bg": "Bulgarian",
+    "ca": "Catalan",
+    "zh-HK": "Chinese (Cantonese, traditional)",
+    "zh-CN": "Chinese (Mandarin, simplified)",
+    "zh-TW": "Chinese (Mandarin, traditional)",
+    "hr": "Croatian",
+    "cs": "Czech",
+    "da": "Danish",
+    "nl": "Dutch",
+    "et": "Estonian",
+    "fi": "Finnish",
+    "nl-BE": "Flemish",
+    "fr": "French",
+    "fr-CA": "French (Canada)",
+    "de": "German",
+    "de-CH": "German (Switzerland)",
+    "el": "Greek",
+    "he": "Hebrew",
+    "hi": "Hindi",
+    "hu": "Hungarian",
+    "id": "Indonesian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "kn": "Kannada",
+    "ko": "Korean",
+    "lv": "Latvian",
+    "lt": "Lithuanian",
+    "mk": "Macedonian",
+    "ms": "Malay",
+    "mr": "Marathi",
+    "ne": "Nepali",
+    "no": "Norwegian",
+    "fa": "Persian",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "pt-BR": "Portuguese (Brazil)",
+    "pt-PT": "Portuguese (Portugal)",
+    "pa": "Punjabi",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sr": "Serbian",
+    "sk": "Slovak",
+    "sl": "Slovenian",
+    "es": "Spanish",
+    "es-419": "Spanish (Latin America)",
+    "sv": "Swedish",
+    "tl": "Tagalog",
+    "ta": "Tamil",
+    "te": "Telugu",
+    "th": "Thai",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "ur": "Urdu",
+    "vi": "Vietnamese",
+}
+"""What to call a language, by the id that a session names."""
+_ENGLISH: Final = [id for id in NAMES if id.partition("-")[0] == "en"]
+_NOVA_3_ONLY: Final = {
+    "be", "bn", "bs", "fa", "he", "hr", "kn", "mk", "mr", "ne", "pa", "sl", "sr", "ta", "te", "tl", "ur",
+}  # fmt: skip
+_FAMILIES: Final = {
+    "nova-2": [id for id in NAMES if id not in _NOVA_3_ONLY],
+    "nova-3": list(NAMES),
+}

@@ -1,0 +1,159 @@
+"""The report's figures, from real purchases and sessions."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from tests.integration.ledger.books import closing, opening
+from tests.integration.payments.till import Till
+from transcription_proxy.db.pool import Database
+from transcription_proxy.ledger import store as ledger
+from transcription_proxy.ledger.entries import Description
+from transcription_proxy.metering import rates
+from transcription_proxy.payments.report import store
+from transcription_proxy.payments.report.figures import Report, Sold, Standing, Used
+
+RATES = rates.load()
+
+
+@pytest.fixture
+def till(database: Database) -> Till:
+    """Without the audit at the end: these purchases are made up, and no ledger row belongs to them."""
+    return Till(database)
+
+
+async def report(till: Till, days: int = 30) -> Report:
+    return await store.report(till.database, RATES, datetime.now(UTC) - timedelta(days=days))
+
+
+async def paid(till: Till, user: UUID, *, taken: int = 0, frozen: int = 0, refunded: int = 0, cents: int = 300) -> UUID:
+    """A purchase of 30000 s for that much, as its events leave it."""
+    purchase = await till.purchase(user, cents=cents)
+    await till.sql(
+        "UPDATE purchases SET status = 'paid', paid_at = now(), paid_cents = %s WHERE id = %s", cents, purchase
+    )
+    await till.sql(
+        "UPDATE purchases SET seconds_taken = %s, seconds_frozen = %s, refunded_cents = %s WHERE id = %s",
+        taken,
+        frozen,
+        refunded,
+        purchase,
+    )
+    return purchase
+
+
+async def ended(till: Till, user: UUID, total: int, **changes: object) -> UUID:
+    """A session that used that many credits for as many seconds of audio."""
+    session = await till.open(user, **changes)
+    await till.ledger.close(closing(session, 2, total))
+    return session
+
+
+async def test_where_nothing_happened_all_is_nought(till: Till) -> None:
+    found = await report(till)
+    assert (found.sold, found.used, found.given, found.standing) == ([], [], 0, Standing(0, 0, 0, 0, 0))
+    assert [found.cents, found.fees, found.engine, found.margin] == [0, 0, 0, 0]
+
+
+async def test_what_was_sold_is_summed_by_package_and_what_was_not_paid_is_none_of_it(till: Till) -> None:
+    user = await till.buyer()
+    await till.purchase(user)
+    for _ in range(2):
+        await paid(till, user)
+    await till.sql(
+        "UPDATE purchases SET package_id = 'pack_1200', label = '1200 minutes' WHERE id = %s",
+        await paid(till, user, cents=500),
+    )
+    found = await report(till)
+    assert found.sold == [
+        Sold("pack_500", "500 minutes", "usd", 2, 2, 600, 60_000, 0, 0, 0, 0),
+        Sold("pack_1200", "1200 minutes", "usd", 1, 1, 500, 30_000, 0, 0, 0, 0),
+    ]
+
+
+async def test_a_free_order_costs_no_fee(till: Till) -> None:
+    await paid(till, await till.buyer(), cents=0)
+    [sold] = (await report(till)).sold
+    assert (sold.count, sold.charged, sold.cents) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("taken", "frozen", "refunded", "expected"),
+    [
+        (30_000, 0, 300, (300, 0, 0)),
+        (10_000, 0, 100, (100, 0, 0)),
+        (99, 0, 1, (1, 0, 0)),
+        (30_000, 0, 0, (0, 300, 0)),
+        (30_000, 0, 100, (100, 200, 0)),
+        (0, 30_000, 0, (0, 0, 300)),
+        (10_000, 20_000, 100, (100, 0, 200)),
+    ],
+)
+async def test_refunds_lost_disputes_and_open_ones_are_told_apart(
+    till: Till, taken: int, frozen: int, refunded: int, expected: tuple[int, int, int]
+) -> None:
+    await paid(till, await till.buyer(), taken=taken, frozen=frozen, refunded=refunded)
+    [sold] = (await report(till)).sold
+    assert (sold.refunded_cents, sold.lost_cents, sold.disputed_cents) == expected
+    assert sold.seconds_taken == taken
+
+
+async def test_sessions_cost_what_their_rate_said_when_they_opened(till: Till) -> None:
+    user, other = await till.user(10_000), await till.user(10_000)
+    await ended(till, user, 30)
+    await ended(till, other, 30, cost_micro=7_200)
+    await ended(till, user, 40, model="nova-3", channels=2, hold_cap=90)
+    found = await report(till)
+    assert found.used == [
+        Used("nova-2", 2, 60, Decimal("60.0"), Decimal(6_600), Decimal(0)),
+        Used("nova-3", 1, 40, Decimal("40.0"), Decimal(8_000), Decimal(0)),
+    ]
+    assert found.engine == Decimal("1.46")
+
+
+async def test_a_live_session_counts_as_far_as_it_is_settled_and_one_that_never_was_ready_not_at_all(
+    till: Till,
+) -> None:
+    user = await till.user(10_000)
+    live = await till.open(user, rate_micro=2_000_000, channels=1)
+    await till.settle(live, 2, 20)
+    await till.ledger.open_session(opening(user))
+    assert (await report(till)).used == [Used("nova-2", 1, 20, Decimal(10), Decimal(1000), Decimal(0))]
+
+
+async def test_audio_from_before_costs_were_kept_is_told_and_not_guessed(till: Till) -> None:
+    session = await ended(till, await till.user(1000), 30)
+    await till.sql("UPDATE transcription_sessions SET cost_micro = NULL WHERE id = %s", session)
+    [used] = (await report(till)).used
+    assert (used.cost, used.unpriced_seconds) == (Decimal(0), Decimal("30.0"))
+
+
+async def test_only_what_happened_since_counts_but_what_is_outstanding_is_of_now(till: Till) -> None:
+    user = await till.user(1000)
+    await till.ledger.credit(user, 600, Description.TRIAL)
+    await paid(till, user)
+    await ended(till, user, 30)
+    await till.sql("UPDATE purchases SET paid_at = now() - interval '31 days'")
+    await till.sql("UPDATE transcription_sessions SET started_at = now() - interval '31 days'")
+    await till.sql("UPDATE usage_ledger SET recorded_at = now() - interval '31 days'")
+    found = await report(till)
+    assert (found.sold, found.used, found.given) == ([], [], 0)
+    assert found.standing.outstanding == 1570
+    longer = await report(till, days=32)
+    assert (longer.cents, longer.used[0].seconds, longer.given) == (300, 30, 600)
+
+
+async def test_debts_are_no_credit_and_gifts_are_told(till: Till) -> None:
+    rich, poor = await till.user(1000), await till.buyer()
+    await till.ledger.credit(rich, 50, Description.MANUAL_ADJUSTMENT, reason="a gift", actor="ann")
+    await till.ledger.credit(rich, -20, Description.MANUAL_ADJUSTMENT, reason="too much", actor="ann")
+    await till.open(rich)
+    purchase = await paid(till, poor)
+    async with till.database.transaction() as connection:
+        await ledger.lock_balance(connection, poor)
+        await ledger.claw_back(connection, poor, purchase, 40, 7, Description.REFUND)
+    found = await report(till)
+    assert found.standing == Standing(outstanding=1030, held=45, frozen=7, owed=40, debtors=1)
+    assert found.given == 30
