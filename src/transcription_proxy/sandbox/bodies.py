@@ -1,0 +1,19 @@
+"""Request bodies, as long as they are small."""
+
+from typing import Final
+
+from starlette.requests import Request
+
+from transcription_proxy.sandbox.refusals import Refused
+
+MOST: Final = 1 << 20
+
+
+async def body_of(request: Request) -> bytes:
+    """Raises Refused for one that is too long."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST:
+            raise Refused(f"A request body may have {MOST} bytes.", status=413, final=False)
+    return bytes(body)
