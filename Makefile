@@ -18,6 +18,7 @@ demo: $(STAMP) ## the main job in one command: live captions of real speech, and
 	@$(BIN)/transcription-proxy demo
 
 test: $(STAMP) ## the whole test suite
+	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/pytest
 
 lint: $(STAMP) ## ruff, mypy strict, import-linter
@@ -39,6 +40,6 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PY) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PY=python3.12 ...")'
 	@test -x $(BIN)/python || $(PY) -m venv .venv
 	@echo "Installing dependencies (first time: about a minute) ..."
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)

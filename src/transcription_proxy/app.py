@@ -10,15 +10,20 @@ import structlog
 from fastapi import FastAPI
 
 from transcription_proxy import offer
+from transcription_proxy.accounts import reset
+from transcription_proxy.accounts.letters import Letters
+from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.listen import listen
+from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.lives import Life, dead_lives
 from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.mail.postman import Postman
 from transcription_proxy.payments import sandboxed
 from transcription_proxy.payments.books import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
@@ -27,6 +32,7 @@ from transcription_proxy.payments.service import CUSTOMER, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
+from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.relay.switchboard import Holder, Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api
@@ -61,11 +67,14 @@ class Service:
         )
         self._settler = Settler(self._ledger)
         dialler = Dialler(settings.deepgram_api_key, patience=ENGINE_PATIENCE if builtin else 0)
+        overlays = Overlays(self._database, settings.public_url, NEWS)
+        self._stages = Stages(life.id, Notifier(self._database), overlays)
         self._switchboard = Switchboard(
             verify=self._holder,
             ledger=self._ledger,
             rates=sold.rates,
             lines=Lines(self._settler, dialler, settings.deepgram_url or ""),
+            stages=self._stages,
             life=life.id,
             idle_seconds=settings.idle_minutes * 60,
         )
@@ -84,9 +93,17 @@ class Service:
             live_only=settings.production,
         )
         reconciler = Reconciler(self._database, gateway, payments)
+        postman = Postman(settings.smtp_url, settings.mail_from, settings.public_url, settings.data_dir / "outbox")
+        letters = Letters(self._database, postman, settings.public_url)
         self._jobs = Jobs(
             self._database,
-            {CUSTOMER: payments.create_customer, RECEIPT: payments.fetch_receipt, RECONCILE: reconciler.run_job},
+            {
+                CUSTOMER: payments.create_customer,
+                RECEIPT: payments.fetch_receipt,
+                RECONCILE: reconciler.run_job,
+                reset.LINK_JOB: letters.send_reset_link,
+                reset.NOTICE_JOB: letters.send_notice,
+            },
             {RECONCILE: RECONCILE_EVERY},
         )
         self.http: FastAPI = api.build(
@@ -94,6 +111,8 @@ class Service:
             self._ledger,
             payments,
             self._database,
+            overlays=overlays,
+            stages=self._stages,
             rates=sold.rates,
             auth_rate_per_minute=settings.auth_rate_per_minute,
             trusted_proxies=settings.trusted_proxies,
@@ -132,7 +151,9 @@ class Service:
         await self._bury()
         self._keep("reaper", self._reap)
         self._keep("jobs", self._jobs.run)
-        self._keep("listener", lambda: listen(self.database_url, "session_ending", self._switchboard.nudge))
+        self._keep("listener", self._listen)
+        self._keep("overlay_news", self._stages.announce)
+        self._keep("overlay_lines", self._stages.pass_on)
         self._begun = True
 
     @property
@@ -150,6 +171,16 @@ class Service:
         relays = [relay.finished for relay in self._switchboard.relays.values()]
         if relays:
             await asyncio.wait(relays, timeout=END_WITHIN)
+        self._stages.end()
+
+    async def _listen(self) -> None:
+        stages = self._stages
+        handlers = {
+            "session_ending": self._switchboard.nudge,
+            NEWS: stages.heard_news,
+            stages.channel: stages.heard,
+        }
+        await listen(self.database_url, handlers, stages.listening)
 
     def _holder(self, token: str) -> Holder:
         identity = self._accounts.verify_token(token)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
-from transcription_proxy.accounts import addresses, store, tokens
+from transcription_proxy.accounts import addresses, reset, store, tokens
 from transcription_proxy.accounts.passwords import Hasher
 from transcription_proxy.accounts.service import utc_now
 from transcription_proxy.accounts.store import Connection, User
@@ -49,6 +49,15 @@ class Operator:
         user = await self.user(email)
         async with self._database.transaction() as connection:
             await store.unblock(connection, user.id)
+
+    async def reset_link(self, email: str, site: str) -> str:
+        """A link to choose a new password, which voids those before it. Raises Refusal blocked."""
+        user = await self.user(email)
+        async with self._database.transaction() as connection:
+            locked = await store.lock(connection, user.id)
+            if locked is None or locked.blocked_at is not None:
+                raise Refusal("blocked", f"{user.email} is blocked: see user unblock.")
+            return reset.link(site, await reset.make(connection, user.id, utc_now()))
 
     async def create_many(
         self, count: int, seconds: int, *, secret: str, expiry: timedelta, actor: str

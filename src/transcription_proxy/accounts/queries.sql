@@ -78,3 +78,57 @@ DELETE FROM refresh_tokens WHERE user_id = %(user_id)s
 DELETE FROM refresh_tokens WHERE token_hash IN (
   SELECT token_hash FROM refresh_tokens WHERE expires_at < %(now)s LIMIT 20 FOR UPDATE SKIP LOCKED
 )
+
+-- name: add_reset
+-- A token that buys a new password.
+INSERT INTO password_resets (token_hash, user_id, expires_at) VALUES (%(token_hash)s, %(user_id)s, %(expires_at)s)
+
+-- name: void_resets
+-- All tokens of an account so far. They stay only as long as they count as mails.
+WITH forgotten AS (
+  DELETE FROM password_resets WHERE user_id = %(user_id)s AND (mailed_at IS NULL OR mailed_at <= %(counted_from)s)
+)
+UPDATE password_resets SET expires_at = least(expires_at, %(now)s)
+WHERE user_id = %(user_id)s AND mailed_at > %(counted_from)s
+
+-- name: reset_mailed
+-- It counts from now on.
+UPDATE password_resets SET mailed_at = %(now)s WHERE token_hash = %(token_hash)s
+
+-- name: resets_mailed
+-- How many links went to an account's owner lately.
+SELECT count(*) FROM password_resets WHERE user_id = %(user_id)s AND mailed_at > %(counted_from)s
+
+-- name: lock_reset_owner
+-- The account that a token belongs to, with the right to change its tokens.
+SELECT u.id, u.email, u.token_version, u.blocked_at, u.created_at
+FROM password_resets r JOIN users u ON u.id = r.user_id
+WHERE r.token_hash = %(token_hash)s
+FOR NO KEY UPDATE OF u
+
+-- name: reset_works
+-- Whether a token still buys a new password. To be asked once the account is locked: another may have used it.
+SELECT EXISTS (SELECT FROM password_resets WHERE token_hash = %(token_hash)s AND expires_at > %(now)s)
+
+-- name: overlay
+-- The overlay of an account.
+SELECT user_id, key, version FROM overlays WHERE user_id = %(user_id)s
+
+-- name: overlay_by_key
+-- The same by its key; none of a blocked account.
+SELECT user_id, key, version FROM overlays JOIN users ON id = user_id WHERE key = %(key)s AND blocked_at IS NULL
+
+-- name: add_overlay
+-- The first one of an account; one that is there stays.
+INSERT INTO overlays (user_id, key) VALUES (%(user_id)s, %(key)s) ON CONFLICT DO NOTHING
+
+-- name: renew_overlay
+-- A new key; the old one is forgotten.
+INSERT INTO overlays AS o (user_id, key) VALUES (%(user_id)s, %(key)s)
+ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, version = o.version + 1
+RETURNING user_id, key, version
+
+-- name: overlay_versions
+-- Which keys are valid now, by the number of each.
+SELECT user_id, version FROM overlays JOIN users ON id = user_id
+WHERE user_id = ANY (%(user_ids)s) AND blocked_at IS NULL

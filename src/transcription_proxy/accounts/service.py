@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from transcription_proxy.accounts import addresses, passwords, store, tokens
+from transcription_proxy.accounts import addresses, passwords, reset, store, tokens
 from transcription_proxy.accounts.passwords import Hasher
 from transcription_proxy.accounts.store import Connection, User
 from transcription_proxy.accounts.tokens import Identity, unauthorized
+from transcription_proxy.db import jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
@@ -66,6 +67,7 @@ class Accounts:
             if user is None:
                 raise Refusal("email_taken", "There is an account with this address: log in.")
             await ledger.credit(connection, user.id, self._trial_seconds, Description.TRIAL)
+            await jobs.enqueue(connection, "customer", str(user.id))
             return await self._admit(connection, user, uuid4())
 
     async def login(self, email: str, password: str) -> Admission:
@@ -110,7 +112,46 @@ class Accounts:
             changed = await store.change_password(connection, user.id, new_hash)
             if locked is None or changed is None or locked.token_version != user.token_version:
                 raise unauthorized()
+            await self._changed(connection, user.id)
             return await self._admit(connection, changed, uuid4())
+
+    async def forgot(self, email: str) -> None:
+        """Has a link sent to the account's owner. Neither the answer nor its time shows whether there is one."""
+        try:
+            address = addresses.normal(email)
+        except Refusal:
+            return
+        async with self._database.transaction() as connection:
+            user = await store.by_email(connection, address)
+            key = user.id if user else reset.nobody(address)
+            await jobs.enqueue(connection, reset.LINK_JOB, str(key))
+
+    async def reset(self, reset_token: str, password: str) -> User:
+        """Ends every token of the account. Raises Refusal: weak_password, which leaves the token as it is,
+        invalid_reset_token, and unauthorized for a blocked account."""
+        passwords.accept(password)
+        token_hash = tokens.digest(reset_token)
+        async with self._database.transaction() as connection:
+            await self._reset_owner(connection, token_hash)
+        hashed = await self._hasher.hash(password)
+        async with self._database.transaction() as connection:
+            owner = await self._reset_owner(connection, token_hash)
+            await store.change_password(connection, owner.id, hashed)
+            await self._changed(connection, owner.id)
+        return owner
+
+    async def _reset_owner(self, connection: Connection, token_hash: bytes) -> User:
+        owner = await store.lock_reset_owner(connection, token_hash)
+        if owner is None or not await store.reset_works(connection, token_hash, self._clock()):
+            raise reset.invalid()
+        _refuse_blocked(owner)
+        return owner
+
+    async def _changed(self, connection: Connection, user_id: UUID) -> None:
+        """Links to change the password again are void, and the owner is told: it may have been somebody else."""
+        now = self._clock()
+        await store.void_resets(connection, user_id, now, now - reset.LIVES)
+        await jobs.enqueue(connection, reset.NOTICE_JOB, str(user_id))
 
     async def authenticate(self, token: str) -> User:
         """The account of a token, as it is now. Raises Refusal unauthorized."""

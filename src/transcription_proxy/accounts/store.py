@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 from transcription_proxy.accounts.tokens import Identity
 from transcription_proxy.db import queries
@@ -39,6 +39,15 @@ class Refresh:
     used_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Who has `key` may see the account's live captions. `version` counts its keys."""
+
+    user_id: UUID
+    key: str
+    version: int
+
+
 async def register(connection: Connection, email: str, password_hash: str) -> User | None:
     """None where the address is taken."""
     return await _user(connection, "register", email=email, password_hash=password_hash)
@@ -59,10 +68,8 @@ async def recent(connection: Connection, limit: int) -> list[User]:
 
 
 async def password_hash(connection: Connection, user_id: UUID) -> str | None:
-    async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(SQL["password_hash"], {"user_id": user_id})
-        found: str | None = await cursor.fetchone()
-        return found
+    found: str | None = await _scalar(connection, "password_hash", user_id=user_id)
+    return found
 
 
 async def lock(connection: Connection, user_id: UUID) -> User | None:
@@ -115,6 +122,66 @@ async def drop_family(connection: Connection, token_hash: bytes) -> None:
 
 async def drop_expired(connection: Connection, now: datetime) -> None:
     await connection.execute(SQL["drop_expired"], {"now": now})
+
+
+async def add_reset(connection: Connection, token_hash: bytes, user_id: UUID, expires_at: datetime) -> None:
+    values = {"token_hash": token_hash, "user_id": user_id, "expires_at": expires_at}
+    await connection.execute(SQL["add_reset"], values)
+
+
+async def void_resets(connection: Connection, user_id: UUID, now: datetime, counted_from: datetime) -> None:
+    values = {"user_id": user_id, "now": now, "counted_from": counted_from}
+    await connection.execute(SQL["void_resets"], values)
+
+
+async def reset_mailed(connection: Connection, token_hash: bytes, now: datetime) -> None:
+    await connection.execute(SQL["reset_mailed"], {"token_hash": token_hash, "now": now})
+
+
+async def resets_mailed(connection: Connection, user_id: UUID, counted_from: datetime) -> int:
+    return int(await _scalar(connection, "resets_mailed", user_id=user_id, counted_from=counted_from))
+
+
+async def lock_reset_owner(connection: Connection, token_hash: bytes) -> User | None:
+    return await _user(connection, "lock_reset_owner", token_hash=token_hash)
+
+
+async def reset_works(connection: Connection, token_hash: bytes, now: datetime) -> bool:
+    return bool(await _scalar(connection, "reset_works", token_hash=token_hash, now=now))
+
+
+async def overlay(connection: Connection, user_id: UUID) -> Overlay | None:
+    return await _overlay(connection, "overlay", user_id=user_id)
+
+
+async def overlay_by_key(connection: Connection, key: str) -> Overlay | None:
+    return await _overlay(connection, "overlay_by_key", key=key)
+
+
+async def add_overlay(connection: Connection, user_id: UUID, key: str) -> None:
+    await connection.execute(SQL["add_overlay"], {"user_id": user_id, "key": key})
+
+
+async def renew_overlay(connection: Connection, user_id: UUID, key: str) -> Overlay | None:
+    return await _overlay(connection, "renew_overlay", user_id=user_id, key=key)
+
+
+async def overlay_versions(connection: Connection, user_ids: list[UUID]) -> dict[UUID, int]:
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(SQL["overlay_versions"], {"user_ids": user_ids})
+        return dict(await cursor.fetchall())
+
+
+async def _overlay(connection: Connection, query: str, **values: Any) -> Overlay | None:
+    async with connection.cursor(row_factory=class_row(Overlay)) as cursor:
+        await cursor.execute(SQL[query], values)
+        return await cursor.fetchone()
+
+
+async def _scalar(connection: Connection, query: str, **values: Any) -> Any:
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL[query], values)
+        return await cursor.fetchone()
 
 
 async def _user(connection: Connection, query: str, **values: Any) -> User | None:

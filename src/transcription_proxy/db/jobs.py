@@ -65,14 +65,14 @@ class Jobs:
         if claimed is None:
             return False
         job, kind, key, tries = claimed
-        again = await self._again(kind, key, tries)
+        failed, again = await self._ran(kind, key, tries)
         async with self._database.transaction() as connection:
-            done = {"id": job, "tries": tries, "again": again, "fresh": again == self._every.get(kind)}
+            done = {"id": job, "tries": tries, "again": again, "fresh": not failed}
             await connection.execute(SQL["finish_job" if again is None else "postpone_job"], done)
         return True
 
-    async def _again(self, kind: str, key: str, tries: int) -> float | None:
-        """Runs it; the seconds until it is to run again, None for never."""
+    async def _ran(self, kind: str, key: str, tries: int) -> tuple[bool, float | None]:
+        """Runs it; whether it failed, and the seconds until it is to run again, None for never."""
         try:
             async with asyncio.timeout(LOST_AFTER / 2):
                 await self._handlers[kind](key)
@@ -80,6 +80,6 @@ class Jobs:
             log.warning("job_failed", job=kind, key=key, tries=tries, error=type(error).__name__)
             if tries >= MOST_TRIES and kind not in self._every:
                 log.error("job_given_up", job=kind, key=key)
-                return None
-            return float(min(2 ** min(tries, 12), LONGEST_PAUSE))
-        return self._every.get(kind)
+                return True, None
+            return True, float(min(2 ** min(tries, 12), LONGEST_PAUSE))
+        return False, self._every.get(kind)

@@ -34,9 +34,9 @@ class Books:
 
     async def apply(self, connection: Connection, fact: Checkout | Claim) -> None:
         """Books what is new in it; nothing where it was said before. Raises Unmatched, having booked nothing."""
-        charge = fact.id if isinstance(fact, Claim) and fact.kind is Kind.CHARGE else fact.charge
         session = fact.session_id if isinstance(fact, Checkout) else None
-        await store.lock_payment(connection, [session, fact.payment_intent, charge])
+        purchase = str(fact.purchase_id) if fact.purchase_id else None
+        await store.lock_payment(connection, [session, fact.payment_intent, fact.charge, purchase])
         if isinstance(fact, Claim):
             await store.merge_claim(connection, fact)
         try:
@@ -61,7 +61,7 @@ class Books:
         await store.set_status(connection, purchase.id, status, fact)
         if pays:
             await self._credit(connection, purchase)
-        await _restate(connection, purchase.id, Description.REFUND)
+            await _restate(connection, purchase.id)
 
     async def _credit(self, connection: Connection, purchase: Purchase) -> None:
         kind = Description.CREDIT_PURCHASE
@@ -95,12 +95,14 @@ class Books:
         if purchase is None:
             raise Unmatched("it is of no purchase of ours, or of one that is not known yet")
         await ledger.lock_balance(connection, purchase.user_id)
-        kind = Description.DISPUTE if fact.kind is Kind.DISPUTE else Description.REFUND
-        await _restate(connection, purchase.id, kind)
+        await _restate(connection, purchase.id, fact.kind)
 
 
-async def _restate(connection: Connection, purchase_id: UUID, kind: Description) -> None:
-    """Books the difference between what claims have of a paid purchase and what was booked of them so far."""
+async def _restate(connection: Connection, purchase_id: UUID, kind: Kind | None = None) -> None:
+    """Books the difference between what claims have of a paid purchase and what was booked of them so far.
+
+    It is the doing of a claim of this `kind` that just came. None: the purchase was just paid, after all of them.
+    """
     purchase = await store.purchase(connection, purchase_id)
     claims = await store.claims(connection, purchase)
     if claims:
@@ -111,5 +113,7 @@ async def _restate(connection: Connection, purchase_id: UUID, kind: Description)
     take, freeze = new.taken - purchase.seconds_taken, new.frozen - purchase.seconds_frozen
     await store.set_standing(connection, purchase.id, new)
     if take or freeze:
-        await ledger.claw_back(connection, purchase.user_id, purchase.id, take, freeze, kind)
+        lost = new.lost if kind is None else take if kind is Kind.DISPUTE else 0
+        await ledger.claw_back(connection, purchase.user_id, purchase.id, take - lost, 0, Description.REFUND)
+        await ledger.claw_back(connection, purchase.user_id, purchase.id, lost, freeze, Description.DISPUTE)
         log.warning("purchase_clawed_back", purchase=str(purchase.id), taken=take, frozen=freeze)

@@ -3,7 +3,7 @@
 No call sends `payment_method_types`: what a customer may pay with is chosen in Stripe's dashboard."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -37,23 +37,33 @@ class BadSignature(Exception):
 
 
 class Gateway:
-    """`public_url` is where customers come back to."""
+    """`public_url` is where customers come back to. A call ends `within` so many seconds, with its `retries`, each of
+    which may take `timeout`."""
 
-    def __init__(self, address: Address, public_url: str) -> None:
+    def __init__(
+        self,
+        address: Address,
+        public_url: str,
+        *,
+        within: float = WITHIN,
+        timeout: float = TIMEOUT,
+        retries: int = RETRIES,
+    ) -> None:
+        self.within = within
         self._public_url = public_url
         self._client = stripe.StripeClient(
             address.key,
             base_addresses={"api": address.api_base} if address.api_base else {},
-            http_client=stripe.HTTPXClient(timeout=TIMEOUT),
-            max_network_retries=RETRIES,
+            http_client=stripe.HTTPXClient(timeout=timeout),
+            max_network_retries=retries,
         )
 
     async def create_customer(self, buyer: Buyer) -> str:
         """The id of a new customer; the same one where this is asked again within a day."""
         params: Any = {"email": buyer.email, "metadata": {"user_id": str(buyer.id)}}
         key = f"customer-{buyer.id}-{buyer.stripe_customer_id or 'first'}"
-        made = await _asked(self._client.v1.customers.create_async(params, {"idempotency_key": key}))
-        return str(made.id)
+        call = self._client.v1.customers.create_async(params, {"idempotency_key": key})
+        return await self._ask(call, lambda made: str(made.id))
 
     async def create_checkout(self, purchase: Purchase, customer: str) -> tuple[str, str]:
         """Id and URL of the Checkout Session of a purchase: one, however often it is asked for.
@@ -87,41 +97,62 @@ class Gateway:
             "cancel_url": f"{self._public_url}/billing/cancel",
         }
         key = f"checkout-{purchase.id}-{customer}"
-        made = await _asked(self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": key}))
-        return str(made.id), str(made.url)
+        call = self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": key})
+        return await self._ask(call, lambda made: (str(made.id), str(made.url)))
 
     async def checkout(self, session_id: str) -> Object:
         """A Checkout Session with its payment and charge. Raises NoSuchObject."""
         params: Any = {"expand": ["payment_intent.latest_charge"]}
-        return _plain(await _asked(self._client.v1.checkout.sessions.retrieve_async(session_id, params)))
+        return await self._ask(self._client.v1.checkout.sessions.retrieve_async(session_id, params), _plain)
 
     async def charge(self, charge_id: str) -> Object:
         """Raises NoSuchObject."""
-        return _plain(await _asked(self._client.v1.charges.retrieve_async(charge_id)))
+        return await self._ask(self._client.v1.charges.retrieve_async(charge_id), _plain)
 
     def checkouts(self, since: datetime) -> AsyncIterator[Object]:
-        """The Checkout Sessions made since, as all lists here newest first."""
-        return self._all(self._client.v1.checkout.sessions.list_async, since)
+        """The Checkout Sessions made since with their payments, as all lists here newest first."""
+        expand = {"expand": ["data.payment_intent"]}
+        return self._all(self._client.v1.checkout.sessions.list_async, _since(since) | expand)
 
     def refunds(self, since: datetime) -> AsyncIterator[Object]:
-        return self._all(self._client.v1.refunds.list_async, since)
+        return self._all(self._client.v1.refunds.list_async, _since(since))
+
+    def refunds_of(self, charge_id: str) -> AsyncIterator[Object]:
+        return self._all(self._client.v1.refunds.list_async, {"charge": charge_id})
 
     def disputes(self, since: datetime) -> AsyncIterator[Object]:
-        return self._all(self._client.v1.disputes.list_async, since)
+        return self._all(self._client.v1.disputes.list_async, _since(since))
 
     async def webhook_endpoints(self) -> list[Object]:
-        found = await _asked(self._client.v1.webhook_endpoints.list_async({"limit": PAGE}))
-        return [_plain(endpoint) for endpoint in found.data]
+        found, _ = await self._ask(self._client.v1.webhook_endpoints.list_async({"limit": PAGE}), _page)
+        return found
 
-    async def _all(self, page_of: Any, since: datetime) -> AsyncIterator[Object]:
-        params: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": PAGE}
-        while True:
-            page = await _asked(page_of(params))
-            for one in page.data:
-                yield _plain(one)
-            if not page.has_more or not page.data:
-                return
-            params = params | {"starting_after": page.data[-1].id}
+    async def _all(self, page_of: Any, narrow: dict[str, Any]) -> AsyncIterator[Object]:
+        params = narrow | {"limit": PAGE}
+        more = True
+        while more:
+            found, more = await self._ask(page_of(params), _page)
+            for one in found:
+                yield one
+            params |= {"starting_after": found[-1]["id"]} if more else {}
+
+    async def _ask(self, call: Awaitable[Any], read: Callable[[Any], T]) -> T:
+        """What Stripe answers. Its messages may hold parts of keys, so they are not logged."""
+        try:
+            async with asyncio.timeout(self.within):
+                return read(await call)
+        except stripe.InvalidRequestError as error:
+            if error.code == "resource_missing":
+                raise NoSuchObject from None
+            log.error("stripe_refused", code=error.code, param=error.param, request=error.request_id)
+        except stripe.StripeError as error:
+            kind = type(error).__name__
+            log.error("stripe_failed", kind=kind, code=error.code, status=error.http_status, request=error.request_id)
+        except TimeoutError:
+            log.error("stripe_failed", kind="timeout")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # JSON of another shape, in the SDK too
+            log.error("stripe_failed", kind="shape", error=type(error).__name__)
+        raise StripeAway from None
 
 
 def verified(payload: bytes, signature: str, secrets: Sequence[str]) -> str:
@@ -136,23 +167,16 @@ def verified(payload: bytes, signature: str, secrets: Sequence[str]) -> str:
     raise BadSignature
 
 
-async def _asked(call: Awaitable[T]) -> T:
-    """What Stripe answers. Its messages may hold parts of keys, so they are not logged."""
-    try:
-        async with asyncio.timeout(WITHIN):
-            return await call
-    except stripe.InvalidRequestError as error:
-        if error.code == "resource_missing":
-            raise NoSuchObject from None
-        log.error("stripe_refused", code=error.code, param=error.param, request=error.request_id)
-    except stripe.StripeError as error:
-        kind = type(error).__name__
-        log.error("stripe_failed", kind=kind, code=error.code, status=error.http_status, request=error.request_id)
-    except TimeoutError:
-        log.error("stripe_failed", kind="timeout")
-    raise StripeAway from None
-
-
 def _plain(thing: Any) -> Object:
     found: Object = thing.to_dict()
     return found
+
+
+def _since(moment: datetime) -> dict[str, Any]:
+    return {"created": {"gte": int(moment.timestamp())}}
+
+
+def _page(listed: Any) -> tuple[list[Object], bool]:
+    """Objects of a page, and whether there are more."""
+    found = [_plain(one) for one in listed.data]
+    return found, bool(listed.has_more and found)

@@ -22,8 +22,9 @@ RETURNING id, user_id, package_id, label, seconds, amount_cents, currency, statu
   checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
 
 -- name: set_checkout
--- What Stripe answered.
-UPDATE purchases SET checkout_session = %(session_id)s, checkout_url = %(url)s WHERE id = %(id)s
+-- What Stripe answered. A webhook may have told the session before.
+UPDATE purchases SET checkout_session = %(session_id)s, checkout_url = %(url)s
+WHERE id = %(id)s AND coalesce(checkout_session, %(session_id)s) = %(session_id)s
 
 -- name: purchase_of_checkout
 -- By its Checkout Session, or by the id in its metadata while it has none of its own.
@@ -34,14 +35,14 @@ WHERE checkout_session = %(session_id)s OR (id = %(purchase_id)s AND checkout_se
 ORDER BY checkout_session NULLS LAST LIMIT 1
 
 -- name: purchase_of_payment
--- By the payment, or what is known of its charge, or the id in a claim's metadata.
+-- By the payment, or what is known of its charge, or the id in a claim's metadata while it has no payment of its own.
 SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
   checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
 FROM purchases
 WHERE payment_intent = %(payment_intent)s
-  OR payment_intent IN (SELECT payment_intent FROM payment_claims WHERE charge = %(charge)s)
-  OR id = %(purchase_id)s
-LIMIT 1
+  OR payment_intent = ANY (ARRAY(SELECT payment_intent FROM payment_claims WHERE charge = %(charge)s))
+  OR (id = %(purchase_id)s AND (payment_intent IS NULL OR %(payment_intent)s::text IS NULL))
+ORDER BY payment_intent IS NOT DISTINCT FROM %(payment_intent)s DESC LIMIT 1
 
 -- name: purchase
 -- As it is now; the user's balance is locked.
@@ -91,11 +92,16 @@ SELECT checkout_session FROM purchases WHERE status = 'pending' AND checkout_ses
 ORDER BY created_at LIMIT 1000
 
 -- name: claims
--- Everything known of a purchase's payment.
+-- Everything known of a purchase's payment. Its id may stand in the metadata of another payment too.
+WITH named AS (
+  SELECT id, charge FROM payment_claims
+  WHERE payment_intent = %(payment_intent)s
+    OR (purchase_id = %(id)s AND (payment_intent IS NULL OR %(payment_intent)s::text IS NULL))
+)
 SELECT id, kind, standing, payment_intent, charge, cents, of_cents, currency, purchase_id
 FROM payment_claims
-WHERE payment_intent = %(payment_intent)s OR purchase_id = %(id)s
-  OR charge IN (SELECT charge FROM payment_claims WHERE payment_intent = %(payment_intent)s OR purchase_id = %(id)s)
+WHERE id = ANY (ARRAY(SELECT id FROM named)) OR charge = ANY (ARRAY(SELECT charge FROM named))
+ORDER BY id
 
 -- name: purchases
 -- A user's, newest first, those that were never paid left out.

@@ -1,6 +1,6 @@
 """Stripe's checkout sessions, refunds and disputes against ours: what webhooks that got lost would have said."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -81,14 +81,21 @@ class Reconciler:
             yield await self._settled(fact.session_id, f"{fact.status} at Stripe, {status} here", [fact], fix)
 
     async def _claims(self, since: datetime, fix: bool) -> AsyncIterator[Difference]:
-        async for thing in self._gateway.refunds(since):
-            async for one in self._claim(translate.refund(thing), fix):
-                yield one
-        async for thing in self._gateway.disputes(since):
-            async for one in self._claim(translate.dispute(thing), fix):
-                yield one
+        for listed, read in (
+            (self._gateway.refunds, translate.refund),
+            (self._gateway.disputes, translate.dispute),
+        ):
+            async for thing in listed(since):
+                async for one in self._claim(thing, read, fix):
+                    yield one
 
-    async def _claim(self, fact: Claim, fix: bool) -> AsyncIterator[Difference]:
+    async def _claim(
+        self, thing: translate.Object, read: Callable[[translate.Object], Claim], fix: bool
+    ) -> AsyncIterator[Difference]:
+        try:
+            fact = read(thing)
+        except NotUnderstood:
+            return  # of another product of the same Stripe account
         async with self._database.transaction() as connection:
             purchase = await store.purchase_of_payment(connection, fact)
             known = purchase is not None and await store.knows_claim(connection, fact)
@@ -96,17 +103,23 @@ class Reconciler:
             return
         facts = [fact]
         if fix and fact.kind is Kind.REFUND and fact.charge is not None:
-            facts.append(translate.charge(await self._gateway.charge(fact.charge)))
+            facts = [*await self._refunded(fact.charge), fact]
         yield await self._settled(
             fact.id, f"a {fact.kind} of {fact.cents} {fact.currency} cents that is new here", facts, fix
         )
 
+    async def _refunded(self, charge_id: str) -> list[Claim]:
+        """All refunds of a charge and what they come to: a failed one does not say whether that was ever known."""
+        charge = translate.charge(await self._gateway.charge(charge_id))
+        return [charge, *[translate.refund(one) async for one in self._gateway.refunds_of(charge_id)]]
+
     async def _settled(self, subject: str, detail: str, facts: list[Claim] | list[Checkout], fix: bool) -> Difference:
+        """The fact that is looked for comes last: where this ends in the middle, it is found again."""
         if not fix:
             return Difference(subject, detail)
         try:
-            async with self._database.transaction() as connection:
-                for fact in facts:
+            for fact in facts:
+                async with self._database.transaction() as connection:  # one each: the lock order is that of one fact
                     await self._payments.books.apply(connection, fact)
         except Unmatched as error:
             return Difference(subject, detail, why_not=str(error))

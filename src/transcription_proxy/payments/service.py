@@ -2,6 +2,7 @@
 
 Every call raises Unavailable when the database is away, and Refusal with a code of the contract."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -12,12 +13,13 @@ import structlog
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
+from transcription_proxy.ledger.entries import Balance, balance_after
 from transcription_proxy.payments import store, translate
 from transcription_proxy.payments.books import Books, Unmatched
 from transcription_proxy.payments.gateway import BadSignature, Gateway, NoSuchObject, StripeAway, verified
 from transcription_proxy.payments.packages import MOST_SECONDS, Package
 from transcription_proxy.payments.store import Buyer, Draft, Purchase
-from transcription_proxy.payments.translate import Event, NotUnderstood
+from transcription_proxy.payments.translate import Event, NotUnderstood, is_id
 
 DOUBLE_CLICK: Final = timedelta(seconds=60)
 """The same thing asked for again within this time is the same purchase."""
@@ -54,14 +56,14 @@ class Payments:
         self.books = Books({package.id: package for package in packages})
 
     async def buy(self, user_id: UUID, package_id: str) -> Purchase:
-        """A purchase with its checkout URL. Raises Refusal: unknown_package, payments_unavailable."""
+        """A purchase with its checkout URL. Raises Refusal: unknown_package, amount_too_large, payments_unavailable."""
         package = next((one for one in self.packages if one.id == package_id), None)
         if package is None:
             raise Refusal("unknown_package", f"There is no such package: choose {', '.join(self._ids())}.")
         return await self._begin(_draft(user_id, package))
 
     async def top_up(self, user_id: UUID, cents: int) -> Purchase:
-        """The same for a free amount. Raises Refusal: invalid_amount, payments_unavailable."""
+        """The same for a free amount. Raises Refusal: invalid_amount, amount_too_large, payments_unavailable."""
         if self._credits_per_dollar is None:
             raise Refusal("invalid_amount", "Free amounts are not sold here: choose a package.")
         seconds = cents * self._credits_per_dollar // 100
@@ -72,7 +74,7 @@ class Payments:
     async def _begin(self, draft: Draft) -> Purchase:
         """The row first, under the balance's lock: a double click finds it, and Stripe makes one session of both."""
         async with self._database.transaction() as connection:
-            await ledger.lock_balance(connection, draft.user_id)
+            balance_after(await ledger.lock_balance(connection, draft.user_id) or Balance(), draft.seconds)
             purchase = await store.open_purchase(connection, draft, DOUBLE_CLICK)
             purchase = purchase or await store.add_purchase(connection, draft)
             buyer = await store.buyer(connection, draft.user_id)
@@ -80,22 +82,28 @@ class Payments:
         if purchase.checkout_url is None:
             session_id, url = await self._at_stripe(purchase, buyer)
             async with self._database.transaction() as connection:
+                await store.lock_payment(connection, [session_id, str(purchase.id)])
                 await store.set_checkout(connection, purchase.id, session_id, url)
                 purchase = await store.purchase(connection, purchase.id)
         return purchase
 
     async def _at_stripe(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
-        """A customer that Stripe does not know (another account's, or deleted there) is made anew."""
+        """Several questions, for all of which the buyer waits as long as for one."""
         try:
-            customer = buyer.stripe_customer_id or await self._create_customer(buyer)
-            try:
-                return await self._gateway.create_checkout(purchase, customer)
-            except NoSuchObject:
-                return await self._gateway.create_checkout(purchase, await self._create_customer(buyer))
-        except (StripeAway, NoSuchObject):
+            async with asyncio.timeout(self._gateway.within):
+                return await self._checkout_of(purchase, buyer)
+        except (StripeAway, NoSuchObject, TimeoutError):
             raise Refusal(
                 "payments_unavailable", "The payment service does not answer: nothing was charged. Try again soon."
             ) from None
+
+    async def _checkout_of(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
+        """A customer that Stripe does not know (another account's, or deleted there) is made anew."""
+        customer = buyer.stripe_customer_id or await self._create_customer(buyer)
+        try:
+            return await self._gateway.create_checkout(purchase, customer)
+        except NoSuchObject:
+            return await self._gateway.create_checkout(purchase, await self._create_customer(buyer))
 
     async def create_customer(self, key: str) -> None:
         """Job: tells Stripe about an account, the id of which is `key`. Raises StripeAway."""
@@ -113,7 +121,7 @@ class Payments:
     async def purchase(self, user_id: UUID, session_id: str) -> Purchase:
         """How far a session of the user's got; Stripe is asked where we do not know. Raises Refusal not_found."""
         async with self._database.transaction() as connection:
-            found = await store.purchase_of_checkout(connection, session_id)
+            found = await store.purchase_of_checkout(connection, session_id) if is_id(session_id) else None
             if found is None or found.user_id != user_id:
                 raise Refusal("not_found", "You have no checkout session of this id.")
             ask = found.status in ("open", "pending") and await store.ask(connection, found.id, ASK_PAUSE)

@@ -49,9 +49,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Seconds of a purchase that are `taken` back and `frozen`; `refunded` is in the purchase's cents."""
+    """Seconds of a purchase: `taken` back in all, of these `lost` to disputes, and `frozen`. `refunded`: its cents."""
 
     taken: int
+    lost: int
     frozen: int
     refunded: int
 
@@ -62,9 +63,8 @@ def standing(seconds: int, paid: int, currency: str, claims: Sequence[Claim]) ->
     refunded = min(cents.refunded(), paid)
     lost = min(refunded + cents.disputed(Dispute.LOST), paid)
     disputed = min(lost + cents.disputed(Dispute.OPEN), paid)
-    taken = seconds * lost // paid if paid else 0
-    frozen = (seconds * disputed // paid if paid else 0) - taken
-    return Standing(taken, frozen, refunded)
+    by_refunds, taken, claimed = (seconds * part // paid if paid else 0 for part in (refunded, lost, disputed))
+    return Standing(taken, taken - by_refunds, claimed - taken, refunded)
 
 
 class _Cents:
@@ -92,7 +92,7 @@ class _Cents:
         """In proportion to a charge of the same currency; without one the whole payment."""
         if claim.currency == self._currency:
             return claim.cents
-        whole = next((one.of_cents for one in self._claims if one.of_cents and one.currency == claim.currency), 0)
+        whole = max((one.of_cents for one in self._claims if one.currency == claim.currency), default=0)
         if not claim.cents:
             return 0
         return claim.cents * self._paid // whole if whole else self._paid

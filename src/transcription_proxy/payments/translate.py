@@ -70,7 +70,7 @@ def event(text: str) -> Event:
     body = body if isinstance(body, Mapping) else {}
     name, kind, data = body.get("id"), body.get("type"), body.get("data")
     thing = data.get("object") if isinstance(data, Mapping) else None
-    if not (_is_id(name) and _is_id(kind) and isinstance(thing, Mapping)):
+    if not (is_id(name) and is_id(kind) and isinstance(thing, Mapping)):
         raise NotUnderstood("it is no event of Stripe's")
     try:
         fact = _fact(kind, thing)
@@ -97,11 +97,11 @@ def checkout(thing: Object, stage: str | None = None) -> Checkout:
         raise NotUnderstood("metadata is no object")
     return Checkout(
         session_id=_needed(thing, "id"),
-        status=_status(stage or thing.get("status"), thing.get("payment_status")),
+        status=_status(stage or thing.get("status"), thing.get("payment_status"), payment),
         payment_intent=_reference(payment),
         charge=_reference(charge),
         paid_cents=_cents(thing, "amount_total"),
-        currency=_needed(thing, "currency"),
+        currency=_currency(thing),
         receipt_url=_url(charge.get("receipt_url")) if isinstance(charge, Mapping) else None,
         purchase_id=_uuid(data.get("purchase_id")),
         user_id=_uuid(data.get("user_id")),
@@ -121,13 +121,13 @@ def charge(thing: Object) -> Claim:
 
 def refund(thing: Object) -> Claim:
     """Raises NotUnderstood."""
-    state = _REFUNDS.get(str(thing.get("status")), Refund.UNDER_WAY)
+    state = _REFUNDS.get(_text(thing, "status"), Refund.UNDER_WAY)
     return _claim(thing, Kind.REFUND, state, _reference(thing.get("charge")), _cents(thing, "amount"))
 
 
 def dispute(thing: Object, *, closed: bool = False, reinstated: bool = False) -> Claim:
     """`closed`, `reinstated`: the event says so, whatever the status. Raises NotUnderstood."""
-    state = _DISPUTES.get(str(thing.get("status")), Dispute.OVER if closed else Dispute.INQUIRY)
+    state = _DISPUTES.get(_text(thing, "status"), Dispute.OVER if closed else Dispute.INQUIRY)
     if reinstated:
         state = Dispute.OVER
     return _claim(thing, Kind.DISPUTE, state, _reference(thing.get("charge")), _cents(thing, "amount"))
@@ -151,8 +151,12 @@ _CLAIMS: Final[Mapping[str, Callable[[Object], Claim]]] = {
     "refund.updated": refund,
     "refund.failed": refund,
 }
-_REFUNDS: Final = {"succeeded": Refund.SUCCEEDED, "failed": Refund.FAILED, "canceled": Refund.FAILED}
-_DISPUTES: Final = {
+_REFUNDS: Final[Mapping[str | None, Refund]] = {
+    "succeeded": Refund.SUCCEEDED,
+    "failed": Refund.FAILED,
+    "canceled": Refund.FAILED,
+}
+_DISPUTES: Final[Mapping[str | None, Dispute]] = {
     "warning_needs_response": Dispute.INQUIRY,
     "warning_under_review": Dispute.INQUIRY,
     "warning_closed": Dispute.OVER,
@@ -164,12 +168,13 @@ _DISPUTES: Final = {
 }
 
 
-def _status(stage: Any, payment: Any) -> str:
-    """A session that is complete is paid, or nothing was due, or its payment takes its time."""
-    if payment == "paid":
+def _status(stage: Any, paid: Any, payment: Any) -> str:
+    """A session that is complete is paid, or nothing was due, or its payment takes its time, or came to nothing."""
+    if paid == "paid":
         return "paid"
     if stage == "complete":
-        return "paid" if payment == "no_payment_required" else "pending"
+        failed = isinstance(payment, Mapping) and payment.get("status") in ("requires_payment_method", "canceled")
+        return "paid" if paid == "no_payment_required" else "failed" if failed else "pending"
     return stage if stage in ("failed", "expired") else "open"
 
 
@@ -177,9 +182,7 @@ def _claim(thing: Object, kind: Kind, standing: int, charge: str | None, cents: 
     payment = _reference(thing.get("payment_intent"))
     data = thing.get("metadata")
     purchase = _uuid(data.get("purchase_id")) if isinstance(data, Mapping) else None
-    return Claim(
-        _needed(thing, "id"), kind, standing, payment, charge, cents, whole, _needed(thing, "currency"), purchase
-    )
+    return Claim(_needed(thing, "id"), kind, standing, payment, charge, cents, whole, _currency(thing), purchase)
 
 
 def _cents(thing: Object, name: str) -> int:
@@ -210,9 +213,13 @@ def _needed(thing: Object, name: str) -> str:
     return found
 
 
+def _currency(thing: Object) -> str:
+    return _needed(thing, "currency").lower()
+
+
 def _text(thing: Object, name: str) -> str | None:
     value = thing.get(name)
-    return value if _is_id(value) else None
+    return value if is_id(value) else None
 
 
 def _url(value: Any) -> str | None:
@@ -221,7 +228,7 @@ def _url(value: Any) -> str | None:
     return value if fine and value.startswith(("https://", "http://")) else None
 
 
-def _is_id(value: Any) -> TypeGuard[str]:
+def is_id(value: Any) -> TypeGuard[str]:
     """Stripe's names have at most 255 characters."""
     return isinstance(value, str) and 0 < len(value) <= 255 and value.isascii() and value.isprintable()
 
@@ -229,4 +236,4 @@ def _is_id(value: Any) -> TypeGuard[str]:
 def _reference(value: Any) -> str | None:
     """The id of an object, expanded or not."""
     found = value.get("id") if isinstance(value, Mapping) else value
-    return found if _is_id(found) else None
+    return found if is_id(found) else None

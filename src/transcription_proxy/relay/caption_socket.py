@@ -198,7 +198,7 @@ class CaptionSocket(WSListener):
 
     async def _open(self, auth: Auth) -> None:
         try:
-            opened, wanted = await self._switchboard.open(auth)
+            opened, wanted, user_id = await self._switchboard.open(auth)
         except InvalidConfig as error:
             self._refuse((ErrorCode.INVALID_CONFIG, str(error)))
         except Refusal as refusal:
@@ -209,7 +209,7 @@ class CaptionSocket(WSListener):
             log.exception("open_failed")
             self._refuse(FAILED)
         else:
-            relay = self._relay = self._switchboard.connect(opened, wanted, self, monotonic())
+            relay = self._relay = self._switchboard.connect(opened, wanted, user_id, self, monotonic())
             self._admit, self._record = relay.session.admit, relay.session.record
             self.resume()
             relay.start()

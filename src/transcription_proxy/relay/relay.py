@@ -58,6 +58,7 @@ class Relay:
         self._client = client
         self._lines = lines
         self._stage = stage
+        self._cleared = False
         self._loop = asyncio.get_running_loop()
         self._events: deque[ev.Event] = deque()
         self._busy = False
@@ -172,8 +173,14 @@ class Relay:
         if line is not None:
             self._stage.show(line)
 
+    def _clear(self) -> None:
+        """Nothing more comes: the overlay need not wait for the bill."""
+        if not self._cleared:
+            self._cleared = True
+            self._stage.show(overlay.Clear(str(self.session.id)))
+
     def _book(self, closing: Closing) -> None:
-        self._stage.show(overlay.Clear(str(self.session.id)))
+        self._clear()
         log.info(
             "session_ended",
             session=str(closing.session_id),
@@ -186,6 +193,7 @@ class Relay:
         self._lines.settler.close(closing, self.happen)
 
     def _finish(self) -> None:
+        self._clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

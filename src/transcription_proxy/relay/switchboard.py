@@ -59,8 +59,8 @@ class Switchboard:
     relays: dict[UUID, Relay] = field(default_factory=dict)
     draining: bool = False
 
-    async def open(self, auth: Auth) -> tuple[Opened, options.Options]:
-        """A session in the ledger. Raises Refusal, InvalidConfig, Unavailable."""
+    async def open(self, auth: Auth) -> tuple[Opened, options.Options, UUID]:
+        """A session in the ledger, its options, and whose it is. Raises Refusal, InvalidConfig, Unavailable."""
         holder = self.verify(auth.token if isinstance(auth.token, str) else "")
         wanted = options.read(auth.config, self.rates)
         opening = Opening(
@@ -75,11 +75,11 @@ class Switchboard:
             hold_cap=wanted.hold_cap,
             replaces=_session_id(auth.replaces),
         )
-        return await self.ledger.open_session(opening), wanted
+        return await self.ledger.open_session(opening), wanted, holder.user_id
 
-    def connect(self, opened: Opened, wanted: options.Options, client: Client, now: float) -> Relay:
+    def connect(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
         """A relay for an opened session, registered until its end is booked."""
-        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.lines)
+        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.lines, self.stages.stage(user_id))
         self.relays[opened.session_id] = relay
         relay.finished.add_done_callback(lambda _: self.relays.pop(opened.session_id, None))
         return relay

@@ -68,6 +68,7 @@ class _Transcript(Struct, tag="transcript"):
     is_final: bool
     start: float
     channel: list[int] | UnsetType = UNSET
+    """Which, of how many."""
 
 
 _transcripts: Final = msgspec.json.Decoder(_Transcript)
@@ -82,7 +83,8 @@ def line(session: str, message: bytes) -> Line | None:
         said = _transcripts.decode(message)
     except msgspec.DecodeError:
         return None
-    return Line(session, said.start, cut(said.text), said.is_final, said.channel[0] if said.channel else UNSET)
+    channel = said.channel[0] if said.channel and said.channel[-1] > 1 else UNSET
+    return Line(session, said.start, cut(said.text), said.is_final, channel)
 
 
 def cut(text: str) -> str:

@@ -68,6 +68,22 @@ class Usage(Sessions):
     days: list[Day]
 
 
+class Purchase(BaseModel):
+    """`status`: pending, failed, paid, disputed, partially_refunded or refunded; `amount_cents`: what was paid."""
+
+    date: Moment
+    label: str
+    amount_cents: int
+    currency: str
+    seconds: int
+    status: str
+    receipt_url: str | None
+
+
+class Purchases(BaseModel):
+    purchases: list[Purchase]
+
+
 def minutes(seconds: int) -> int:
     return max(0, seconds // 60)
 
@@ -109,6 +125,26 @@ async def sessions(
     live: Annotated[bool, Query(description="Only those that run now; otherwise the last 10.")] = False,
 ) -> Sessions:
     return Sessions(sessions=await _sessions(services, user, live))
+
+
+@router.get("/purchases", summary="Purchases, newest first", responses=documented("unauthorized"))
+async def purchases(user: SignedIn, services: Provided) -> Purchases:
+    """Without checkouts that were never finished."""
+    found = await services.payments.purchases(user.id)
+    return Purchases(
+        purchases=[
+            Purchase(
+                date=one.created_at,
+                label=one.label,
+                amount_cents=one.amount_cents if one.paid_cents is None else one.paid_cents,
+                currency=one.currency,
+                seconds=one.seconds,
+                status=one.shown_status,
+                receipt_url=one.receipt_url,
+            )
+            for one in found
+        ]
+    )
 
 
 @router.delete(

@@ -5,18 +5,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
+from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
-from transcription_proxy.web import account, auth, billing, errors, health, pages
+from transcription_proxy.metering.rates import Rates
+from transcription_proxy.payments.service import Payments
+from transcription_proxy.relay.stages import Stages
+from transcription_proxy.web import account, auth, billing, captions, errors, health, overlay, pages, webhooks
 from transcription_proxy.web.bodies import BodyLimit
 from transcription_proxy.web.clients import Network
 from transcription_proxy.web.envelope import Envelope
 from transcription_proxy.web.heads import Heads
 from transcription_proxy.web.rates import AuthRate
-from transcription_proxy.web.services import Services
+from transcription_proxy.web.services import Services, Site
 
 DESCRIPTION: Final = (
     "Accounts and balances of the caption service. Errors have the right status and the body "
@@ -28,23 +31,28 @@ DESCRIPTION: Final = (
 def build(
     accounts: Accounts,
     ledger: Ledger,
+    payments: Payments,
     database: Database,
     *,
+    overlays: Overlays,
+    stages: Stages,
+    rates: Rates,
     auth_rate_per_minute: int,
     trusted_proxies: Sequence[Network],
     ready: Callable[[], bool],
     public_url: str | None = None,
+    site: Site = Site(),  # noqa: B008 - frozen
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """`ready`: whether this process takes sessions; `public_url`: named in the OpenAPI document."""
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": public_url}] if public_url else None
     app = FastAPI(title="Transcription proxy", description=DESCRIPTION, version="0.1.0", servers=servers, **options)
-    app.state.services = Services(accounts, ledger, database, ready)
-    for module in (health, auth, account, billing, pages):
+    app.state.services = Services(accounts, ledger, payments, overlays, stages, rates, database, ready, site=site)
+    for module in (health, auth, account, billing, captions, overlay, webhooks, pages):
         app.include_router(module.router)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     errors.install(app)
+    pages.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(AuthRate, limit=auth_rate_per_minute, clock=clock)
     app.add_middleware(Heads)

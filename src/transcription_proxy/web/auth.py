@@ -21,6 +21,21 @@ class RefreshToken(BaseModel):
     refresh_token: str
 
 
+class Address(BaseModel):
+    email: str
+
+
+class Reset(BaseModel):
+    reset_token: str
+    password: str
+
+
+class Answer(BaseModel):
+    """For people."""
+
+    message: str
+
+
 class UserBody(BaseModel):
     id: UUID
     email: str
@@ -82,3 +97,26 @@ async def refresh(body: RefreshToken, services: Provided) -> Tokens:
 async def logout(body: RefreshToken, services: Provided) -> None:
     """Ends the refresh tokens of that login; 204 also where there was none."""
     await services.accounts.logout(body.refresh_token)
+
+
+@router.post(
+    "/forgot",
+    status_code=202,
+    summary="Ask for a link to choose a new password",
+    responses=documented("invalid_request", "rate_limited"),
+)
+async def forgot(body: Address, services: Provided) -> Answer:
+    """The answer is the same whether or not there is an account. At most three mails an hour go to one address."""
+    await services.accounts.forgot(body.email)
+    return Answer(message="If there is an account with this address, a mail with a link is on its way to it.")
+
+
+@router.post(
+    "/reset",
+    summary="Choose a new password with the token of a link",
+    responses=documented("weak_password", "invalid_reset_token", "unauthorized", "invalid_request", "rate_limited"),
+)
+async def reset(body: Reset, services: Provided) -> Answer:
+    """The token works once, for an hour. Every token of the account ends; `unauthorized` means that it is blocked."""
+    await services.accounts.reset(body.reset_token, body.password)
+    return Answer(message="The new password is set: log in with it.")

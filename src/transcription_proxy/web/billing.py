@@ -1,7 +1,11 @@
-"""/billing/*: the balance."""
+"""/billing/*: what is for sale, the way to Stripe and back, and the balance."""
+
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
 
+from transcription_proxy.errors import Refusal
 from transcription_proxy.web.account import Credits, minutes
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided, SignedIn
@@ -9,11 +13,80 @@ from transcription_proxy.web.services import Provided, SignedIn
 router = APIRouter(prefix="/billing", tags=["Billing"])
 
 
+class Package(BaseModel):
+    """`price_cents`: in hundredths of `currency`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    label: str
+    seconds: int
+    price_cents: int
+    currency: str
+
+
+class Packages(BaseModel):
+    packages: list[Package]
+
+
+class Order(BaseModel):
+    """A package, or where free amounts are sold `amount_cents`, 100 to 50000."""
+
+    package_id: Annotated[Any, Field(json_schema_extra={"type": "string"})] = None
+    amount_cents: Annotated[Any, Field(json_schema_extra={"type": "integer"})] = None
+
+
+class Checkout(BaseModel):
+    """`checkout_url`: Stripe's page, where to pay."""
+
+    checkout_url: str
+    session_id: str
+
+
+class CheckoutState(BaseModel):
+    """`pending`: the customer is done, the payment is under way. `seconds`: what was bought."""
+
+    status: Literal["open", "paid", "pending", "failed", "expired"]
+    seconds: int
+
+
 class BalanceBody(Credits):
     """`seconds_held`: set aside for live sessions; `seconds_frozen`: of disputed payments."""
 
     seconds_held: int
     seconds_frozen: int
+
+
+@router.get("/packages", summary="What is for sale")
+async def packages(services: Provided) -> Packages:
+    return Packages(packages=[Package.model_validate(one) for one in services.payments.packages])
+
+
+@router.post(
+    "/checkout",
+    summary="Buy minutes",
+    responses=documented(
+        "unauthorized", "unknown_package", "invalid_amount", "amount_too_large", "payments_unavailable"
+    ),
+)
+async def checkout(order: Order, user: SignedIn, services: Provided) -> Checkout:
+    """The same order again within a minute, not paid yet, is the same checkout."""
+    if order.amount_cents is None:
+        purchase = await services.payments.buy(user.id, str(order.package_id))
+    elif order.package_id is not None:
+        raise Refusal("invalid_amount", "Send package_id or amount_cents, not both.")
+    else:
+        purchase = await services.payments.top_up(user.id, _whole(order.amount_cents))
+    return Checkout(checkout_url=purchase.checkout_url or "", session_id=purchase.checkout_session or "")
+
+
+@router.get(
+    "/checkout/{session_id}", summary="How far a checkout got", responses=documented("unauthorized", "not_found")
+)
+async def checkout_state(session_id: str, user: SignedIn, services: Provided) -> CheckoutState:
+    """Asks Stripe where no webhook has told us yet, every few seconds at most."""
+    purchase = await services.payments.purchase(user.id, session_id)
+    return CheckoutState.model_validate(purchase, from_attributes=True)
 
 
 @router.get("/balance", summary="The balance", responses=documented("unauthorized"))
@@ -25,3 +98,7 @@ async def balance(user: SignedIn, services: Provided) -> BalanceBody:
         seconds_held=found.seconds_held,
         seconds_frozen=found.seconds_frozen,
     )
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -12,6 +12,7 @@ from transcription_proxy.web import errors
 
 LARGEST: Final = 64 * 1024
 """Bytes (contract 3)."""
+LARGER: Final = {"/webhooks/stripe": 1024 * 1024}
 WITHIN: Final = 10.0
 """Seconds that a body may take to arrive."""
 CLOSE: Final = {"Connection": "close"}
@@ -29,10 +30,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, send, self._largest, self._within)
-        if _announced(scope) > self._largest:
+        largest = LARGER.get(scope["path"], self._largest)
+        body = _Body(receive, send, largest, self._within)
+        if _announced(scope) > largest:
             body.too_large = True
-            refusal = Refusal("too_large", f"The body is larger than {self._largest // 1024} KiB.")
+            refusal = Refusal("too_large", f"The body is larger than {largest // 1024} KiB.")
             await errors.response(refusal, CLOSE)(scope, receive, body.answer)
         else:
             await self._app(scope, body.read, body.answer)

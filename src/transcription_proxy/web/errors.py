@@ -14,6 +14,9 @@ from transcription_proxy.errors import Refusal, Unavailable
 
 STATUS: Final = {
     "invalid_json": 400,
+    "invalid_signature": 400,
+    "invalid_event": 400,
+    "test_mode": 400,
     "unauthorized": 401,
     "invalid_credentials": 401,
     "refresh_reused": 401,
@@ -21,14 +24,21 @@ STATUS: Final = {
     "method_not_allowed": 405,
     "request_timeout": 408,
     "email_taken": 409,
+    "overlay_gone": 410,
     "too_large": 413,
     "invalid_request": 422,
     "invalid_email": 422,
     "weak_password": 422,
+    "invalid_reset_token": 422,
     "invalid_timezone": 422,
+    "unknown_package": 422,
+    "invalid_amount": 422,
+    "amount_too_large": 422,
     "rate_limited": 429,
+    "too_many_watchers": 429,
     "internal": 500,
     "service_unavailable": 503,
+    "payments_unavailable": 503,
 }
 HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
 _FRAMEWORK: Final = {
@@ -36,7 +46,7 @@ _FRAMEWORK: Final = {
     404: Refusal("not_found", "There is nothing here: /docs lists all paths."),
     405: Refusal("method_not_allowed", "This path does not take that method: see the Allow header."),
     408: Refusal("request_timeout", "The body did not arrive in time."),
-    413: Refusal("too_large", "The body is larger than 64 KiB."),
+    413: Refusal("too_large", "The body is too large: see /docs."),
 }
 """What the framework, and bodies.py with its exception, say by status alone."""
 log = structlog.get_logger(__name__)
@@ -77,7 +87,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _by_status)
+    app.add_exception_handler(HTTPException, by_status)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
@@ -95,7 +105,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return response(explain(error.errors()))
 
 
-async def _by_status(request: Request, error: Exception) -> Response:
+async def by_status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405 and request.method == "OPTIONS":
         return Response(status_code=204, headers=error.headers)

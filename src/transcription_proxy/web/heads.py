@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Heads:
-    """ASGI middleware."""
+    """ASGI middleware. The answer is complete with its head: a body may have no end."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -15,6 +15,8 @@ class Heads:
             return
 
         async def send_head(message: Message) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b""})
 
         await self._app({**scope, "method": "GET"}, receive, send_head)

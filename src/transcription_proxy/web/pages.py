@@ -1,28 +1,77 @@
-"""Pages for people: the start, the API's description, and the files that they need."""
+"""Pages for people: static files that are asked for again only when they changed, and what they need to know of us."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from transcription_proxy.web import reference
+from transcription_proxy.web import errors, reference
+from transcription_proxy.web.services import Provided, Site
 
 STATIC: Final = Path(__file__).parent / "static"
-REVALIDATE: Final = {"Cache-Control": "no-cache"}
+PAGES: Final = {
+    "/": "index.html",
+    "/register": "register.html",
+    "/forgot": "forgot.html",
+    "/reset": "reset.html",
+    "/dashboard": "dashboard.html",
+    "/account": "account.html",
+    "/billing/success": "success.html",
+    "/billing/cancel": "cancel.html",
+    "/favicon.ico": "favicon.svg",
+}
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
-async def start() -> FileResponse:
-    return FileResponse(STATIC / "index.html", headers=REVALIDATE)
+class Files(StaticFiles):
+    """Kept by caches, and asked about before each use: a deployment is never seen in halves."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
-@router.get("/favicon.ico")
-async def favicon() -> FileResponse:
-    return FileResponse(STATIC / "favicon.svg", headers=REVALIDATE)
+files: Final = Files(directory=STATIC)
+
+
+def install(app: FastAPI) -> None:
+    """The files at /static, and a page instead of JSON for people who are lost."""
+    app.mount("/static", files, name="static")
+    app.add_exception_handler(404, _missing)
 
 
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     return HTMLResponse(reference.page(request.app.openapi()))
+
+
+@router.get("/site")
+async def site(services: Provided) -> Site:
+    return services.site
+
+
+async def _missing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+        return await errors.by_status(request, error)
+    response = await files.get_response("missing.html", {**request.scope, "headers": []})
+    response.status_code = 404
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def page(request: Request) -> Response:
+        return await files.get_response(name, request.scope)
+
+    return page
+
+
+for _path, _name in PAGES.items():
+    router.get(_path)(_page(_name))

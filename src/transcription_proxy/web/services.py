@@ -1,17 +1,33 @@
 """What routes are given: the services, and the account that a request's token belongs to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import unauthorized
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.metering.rates import Rates
+from transcription_proxy.payments.service import Payments
+from transcription_proxy.relay.stages import Stages
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the pages say of this installation. `sandbox`: it sells nothing real."""
+
+    trial_seconds: int = 0
+    sandbox: bool = False
+    support_email: str | None = None
+    terms_url: str | None = None
+    privacy_url: str | None = None
+    source_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +36,13 @@ class Services:
 
     accounts: Accounts
     ledger: Ledger
+    payments: Payments
+    overlays: Overlays
+    stages: Stages
+    rates: Rates
     database: Database
     ready: Callable[[], bool]
+    site: Site = field(default_factory=Site)
 
 
 def _services(request: Request) -> Services:

@@ -8,7 +8,7 @@ from transcription_proxy.db.listen import listen
 
 async def test_payloads_arrive_and_a_bad_one_or_a_lost_connection_does_not_end_it(database_url: str) -> None:
     heard: asyncio.Queue[int] = asyncio.Queue()
-    task = asyncio.create_task(listen(database_url, "news", lambda payload: heard.put_nowait(int(payload))))
+    task = asyncio.create_task(listen(database_url, {"news": lambda payload: heard.put_nowait(int(payload))}))
     with psycopg.connect(database_url, autocommit=True) as other:
         await _until_heard(other, heard, 1)
         other.execute("SELECT pg_notify('news', 'not a number')")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -18,6 +18,7 @@ from transcription_proxy.metering import rates
 from transcription_proxy.relay.door import door
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
+from transcription_proxy.relay.stages import Stages
 from transcription_proxy.relay.switchboard import Holder, Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
@@ -46,6 +47,12 @@ class Nothing:
 
     async def close(self, closing: Closing) -> Closed:
         raise AssertionError(closing)
+
+    async def notify(self, messages: Sequence[tuple[str, str]]) -> None:
+        raise AssertionError(messages)
+
+    async def overlay_versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+        raise AssertionError(user_ids)
 
 
 def stranger(token: str) -> Holder:
@@ -213,6 +220,7 @@ async def running() -> AsyncIterator[Doorway]:
         ledger=Nothing(),
         rates=rates.load(),
         lines=Lines(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
+        stages=Stages(uuid4(), Nothing(), Nothing()),
         life=uuid4(),
         idle_seconds=900,
     )

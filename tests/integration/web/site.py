@@ -8,13 +8,24 @@ from uuid import uuid4
 import httpx
 from fastapi import FastAPI
 
+from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.metering import rates
+from transcription_proxy.payments import packages
+from transcription_proxy.payments.gateway import Gateway
+from transcription_proxy.payments.sandboxed import Address
+from transcription_proxy.payments.service import Payments
+from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.web import api
 
 SECRET = "a secret of the tests, 32 bytes and more"
 PASSWORD = "correct horse"
+PUBLIC_URL = "https://captions.example.org"
+NOWHERE = Address("sk_test_none", "http://127.0.0.1:9")
+"""A Stripe that cannot be reached."""
 
 
 class Site:
@@ -27,17 +38,24 @@ class Site:
         self.database = database
         self.now = datetime.now(UTC)
         self.ready = True
+        self.overlays = Overlays(database, PUBLIC_URL, NEWS)
+        self.stages = Stages(uuid4(), Notifier(database), self.overlays)
+        self.payments = payments(database)
 
     def build(self, auth_rate: int) -> None:
         """The application that clients made from now on use."""
         self.app = api.build(
             self.accounts,
             self.ledger,
+            self.payments,
             self.database,
+            overlays=self.overlays,
+            stages=self.stages,
+            rates=rates.load(),
             auth_rate_per_minute=auth_rate,
             trusted_proxies=[ip_network("10.0.0.0/8")],
             ready=lambda: self.ready,
-            public_url="https://captions.example.org",
+            public_url=PUBLIC_URL,
             clock=self.monotonic,
         )
 
@@ -59,6 +77,10 @@ class Site:
         async with self.database.transaction() as connection:
             cursor = await connection.execute(statement, values)
             return await cursor.fetchall() if cursor.description else []
+
+
+def payments(database: Database) -> Payments:
+    return Payments(database, Gateway(NOWHERE, PUBLIC_URL), packages.load(), secrets=["whsec_tests"])
 
 
 def bearer(login: dict[str, Any]) -> dict[str, str]:

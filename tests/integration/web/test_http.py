@@ -3,14 +3,19 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code
+from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code, payments
+from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.metering import rates
+from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.web import api
 
 JSON = {"Content-Type": "application/json"}
@@ -35,7 +40,19 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     await database.open()
     accounts = Accounts(database, secret=SECRET, expiry=timedelta(days=7))
     ledger = Ledger(database, max_sessions=2, max_streams=100)
-    app = api.build(accounts, ledger, database, auth_rate_per_minute=10, trusted_proxies=[], ready=lambda: True)
+    overlays = Overlays(database, "https://captions.example.org", NEWS)
+    app = api.build(
+        accounts,
+        ledger,
+        payments(database),
+        database,
+        overlays=overlays,
+        stages=Stages(uuid4(), Notifier(database), overlays),
+        rates=rates.load(),
+        auth_rate_per_minute=10,
+        trusted_proxies=[],
+        ready=lambda: True,
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://captions") as client:
         yield client
     await database.close()

@@ -1,0 +1,124 @@
+"""/captions/options: what may stand in a caption session's `config`, and what it costs."""
+
+from typing import Final, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from transcription_proxy.metering.audio import SAMPLE_BYTES
+from transcription_proxy.metering.meter import MICRO
+from transcription_proxy.metering.rates import Rate, Rates
+from transcription_proxy.stream import languages
+from transcription_proxy.stream.options import DEFAULTS
+from transcription_proxy.web.services import Provided
+
+router = APIRouter(prefix="/captions", tags=["Captions"])
+ADDON_NAMES: Final = {"diarize": "Tell speakers apart", "keyterm": "Listen for certain words"}
+BUILTIN_ENCODINGS: Final = ["linear16"]
+
+
+class Model(BaseModel):
+    """`credits_per_second`: of one channel. `languages`: their ids; null: any that the engine knows."""
+
+    id: str
+    name: str
+    credits_per_second: float
+    languages: list[str] | None
+
+
+class Language(BaseModel):
+    """`credits_per_second`: in place of the model's; null: the model's holds."""
+
+    id: str
+    name: str
+    credits_per_second: float | None
+
+
+class Addon(BaseModel):
+    """`credits_per_second`: comes on top. `models`: the ids of those that know it."""
+
+    id: str
+    name: str
+    credits_per_second: float
+    models: list[str]
+
+
+class Options(BaseModel):
+    """`engine`: the one that comes with the service, or one that speaks Deepgram's API. `default`: where to begin."""
+
+    engine: Literal["builtin", "deepgram"]
+    models: list[Model]
+    languages: list[Language]
+    addons: list[Addon]
+    encodings: list[str]
+    default: dict[str, str | int | bool]
+
+
+@router.get("/options", summary="Models, languages and add-ons, and the credits a second of each")
+async def captions_options(services: Provided) -> Options:
+    """A second takes the model's credits, or the language's where it has its own, and those of each add-on."""
+    return describe(services.rates)
+
+
+def describe(rates: Rates) -> Options:
+    models = _models(rates) if rates.flat is None else [_builtin(rates, rates.flat)]
+    understood = {language for model in models for language in model.languages or languages.NAMES}
+    return Options(
+        engine="deepgram" if rates.flat is None else "builtin",
+        models=models,
+        languages=[
+            _language(language, name, rates) for language, name in languages.NAMES.items() if language in understood
+        ],
+        addons=_addons(rates, models) if rates.flat is None else [],
+        encodings=list(SAMPLE_BYTES) if rates.flat is None else BUILTIN_ENCODINGS,
+        default={**DEFAULTS, "model": _default_model(rates)},
+    )
+
+
+def _models(rates: Rates) -> list[Model]:
+    return [
+        Model(
+            id=model,
+            name=model.capitalize(),
+            credits_per_second=_credits(rate),
+            languages=languages.spoken(model),
+        )
+        for model, rate in rates.models.items()
+    ]
+
+
+def _builtin(rates: Rates, rate: Rate) -> Model:
+    """One model, whatever name it is called by."""
+    return Model(
+        id=_default_model(rates),
+        name="Built-in engine",
+        credits_per_second=_credits(rate),
+        languages=languages.BUILTIN_ENGINE,
+    )
+
+
+def _language(language: str, name: str, rates: Rates) -> Language:
+    rate = rates.languages.get(language.lower()) if rates.flat is None else None
+    return Language(id=language, name=name, credits_per_second=None if rate is None else _credits(rate))
+
+
+def _addons(rates: Rates, models: list[Model]) -> list[Addon]:
+    return [
+        Addon(
+            id=addon,
+            name=ADDON_NAMES[addon],
+            credits_per_second=_credits(rate),
+            models=[model.id for model in models if addon != "keyterm" or languages.knows_keyterm(model.id)],
+        )
+        for addon, rate in rates.addons.items()
+    ]
+
+
+def _default_model(rates: Rates) -> str:
+    """The one that a session has when it names none, where that is on offer."""
+    usual: str = DEFAULTS["model"]
+    return usual if usual in rates.models else next(iter(rates.models))
+
+
+def _credits(rate: Rate) -> float:
+    return rate.micro / MICRO

@@ -1,0 +1,117 @@
+"""The overlay: its secret address, and the live captions of the account behind it as server-sent events."""
+
+import asyncio
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+from starlette.types import Receive, Scope, Send
+
+from transcription_proxy.accounts.overlays import gone
+from transcription_proxy.accounts.store import Overlay
+from transcription_proxy.relay.stages import Stages, Watcher
+from transcription_proxy.stream.overlay import event, server_sent
+from transcription_proxy.web import errors
+from transcription_proxy.web.errors import documented
+from transcription_proxy.web.services import Provided, SignedIn
+
+router = APIRouter(tags=["Overlay"])
+HEARTBEAT: Final = 15.0
+"""Seconds of silence."""
+SEND_WITHIN: Final = 30.0
+"""How long a page may not read."""
+_KEY: Final = HTTPBearer(
+    auto_error=False, scheme_name="Overlay", description="The key: what follows `#` in the overlay's address."
+)
+
+
+class Address(BaseModel):
+    """Of the page, for OBS. Whoever has it sees the captions, and nothing else of the account."""
+
+    url: str
+
+
+class Events(Response):
+    """A stream of what `watcher` is shown, until it has ended or the page is gone."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, overlay: Overlay, stages: Stages) -> None:
+        super().__init__(headers={"X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._overlay = overlay
+        self._stages = stages
+        self._watcher = stages.watch(overlay.user_id, overlay.version)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        telling = asyncio.create_task(self._tell(self._watcher, send))
+        leaving = asyncio.create_task(_left(receive))
+        try:
+            await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._stages.leave(self._overlay.user_id, self._watcher)
+            telling.cancel()
+            leaving.cancel()
+            await asyncio.gather(telling, leaving, return_exceptions=True)
+
+    async def _tell(self, watcher: Watcher, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await _send(send, event("heartbeat"))
+        while (told := await _next(watcher)) is not None:
+            await _send(send, told)
+        if watcher.gone:
+            await _send(send, event("gone", bytes(errors.response(gone()).body)))
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _next(watcher: Watcher) -> bytes | None:
+    """What is to be sent next, None at the end."""
+    try:
+        async with asyncio.timeout(HEARTBEAT):
+            return b"".join(map(server_sent, await watcher.next())) or None
+    except TimeoutError:
+        return event("heartbeat")
+
+
+async def _send(send: Send, body: bytes) -> None:
+    async with asyncio.timeout(SEND_WITHIN):
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@router.get("/account/overlay", summary="The overlay's address", responses=documented("unauthorized"))
+async def address(user: SignedIn, services: Provided) -> Address:
+    """It stays the same until it is renewed."""
+    return Address(url=await services.overlays.address(user.id))
+
+
+@router.post("/account/overlay", summary="Renew the overlay's address", responses=documented("unauthorized"))
+async def renew(user: SignedIn, services: Provided) -> Address:
+    """The old one is void at once: pages that show it are told so."""
+    return Address(url=await services.overlays.renew(user.id))
+
+
+@router.get(
+    "/overlay/events",
+    summary="Live captions, as server-sent events",
+    response_class=Response,
+    responses={
+        **documented("overlay_gone", "too_many_watchers", "service_unavailable"),
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "description": "Until either side ends it",
+        },
+    },
+)
+async def events(key: Annotated[HTTPAuthorizationCredentials | None, Depends(_KEY)], services: Provided) -> Response:
+    """Events: `line` with `session`, `start`, `text`, `is_final` (an interim one is replaced by the next of its
+    session), and `channel` where there are several; `clear` with the `session` that has ended; `heartbeat`; `gone`
+    when the address was renewed. A stream that ends without `gone` is to be opened again. `overlay_gone` is final."""
+    found = await services.overlays.by_key(key.credentials if key else "")
+    return Events(found, services.stages)

@@ -1,0 +1,104 @@
+/** The account: who you are, your password, what runs in your name, and what you bought. */
+
+import { api } from "./api.js";
+import { byId, failed, h, notice, replace } from "./dom.js";
+import { form, passwordProblem } from "./form.js";
+import { date, duration, inMinutes, money, when } from "./format.js";
+import { outside } from "./frame.js";
+import { poll } from "./poll.js";
+import { keep, session } from "./session.js";
+import { LiveList, liveSessions } from "./sessions.js";
+import { table } from "./table.js";
+
+const EVERY = 4000;
+const COLUMNS = [
+  { name: "Date" },
+  { name: "What", whole: true },
+  { name: "Bought", figure: true },
+  { name: "Paid", figure: true },
+  { name: "State" },
+  { name: "Receipt" },
+];
+const STATES = {
+  paid: ["good", "Paid"],
+  pending: ["warn", "Your bank takes a while"],
+  failed: ["bad", "Failed, nothing was charged"],
+  refunded: ["", "Refunded"],
+  partially_refunded: ["", "Refunded in part"],
+  disputed: ["warn", "Disputed: its minutes are frozen"],
+};
+
+const live = new LiveList(byId("live-list"), byId("live-alert"), () => look());
+const element = form("change", {
+  check: ({ current, new: chosen }) => ({
+    current: current ? "" : "Enter your current password.",
+    new: passwordProblem(chosen),
+  }),
+  async send({ current, new: chosen }) {
+    const tokens = await api("POST", "/account/password", { body: { current, new: chosen } });
+    keep(tokens, session()?.email ?? "");
+    element.reset();
+    replace(element.querySelector(".alert"), notice("info", "Your password is changed. All other logins have ended."));
+  },
+  fields: { invalid_credentials: "current", weak_password: "new" },
+});
+byId("username").value = session()?.email ?? "";
+
+async function you() {
+  replace(byId("you-alert"));
+  try {
+    const me = await api("GET", "/account/me");
+    replace(byId("email"), me.email);
+    replace(byId("since"), date(me.created_at));
+    replace(byId("minutes"), duration(Math.max(0, me.credits.seconds_remaining)));
+  } catch (failure) {
+    for (const id of ["email", "since", "minutes"]) replace(byId(id), "not known");
+    replace(byId("you-alert"), failed(failure.message, you));
+  }
+}
+
+async function turn() {
+  try {
+    live.show(await liveSessions(), h("p", { class: "muted" }, "Nothing runs at the moment."));
+    replace(byId("live-alert"));
+  } catch (failure) {
+    replace(byId("live-alert"), failed(`This list is not up to date. ${failure.message}`, look));
+    throw failure;
+  }
+}
+
+async function purchases() {
+  const place = byId("purchases");
+  try {
+    const found = (await api("GET", "/account/purchases")).purchases;
+    replace(place, found.length ? table("Purchases, newest first", COLUMNS, found.map(purchase)) : none());
+  } catch (failure) {
+    replace(place, failed(failure.message, purchases));
+  }
+}
+
+function purchase({ date: bought, label, amount_cents, currency, seconds, status, receipt_url }) {
+  const [kind, words] = STATES[status] ?? ["", status];
+  return [
+    when(bought),
+    h("span", { class: "break" }, label),
+    inMinutes(seconds),
+    money(amount_cents, currency),
+    h("span", { class: `tag wraps ${kind}` }, words),
+    outside(receipt_url, "Receipt") ?? h("span", { class: "muted" }, "none"),
+  ];
+}
+
+function none() {
+  return h(
+    "div",
+    { class: "empty" },
+    h("p", {}, "You have bought nothing yet."),
+    h("a", { class: "button", href: "/dashboard#buy" }, "Buy minutes"),
+  );
+}
+
+const look = poll(turn, EVERY);
+look();
+you();
+purchases();

@@ -1,0 +1,202 @@
+/** Bars of the last 30 days: axes, a tip on hover and focus, and the same in a table for who cannot see them. */
+
+import { h, replace, s } from "./dom.js";
+import { dayName, duration } from "./format.js";
+
+/** @typedef {import("./balance.js").Day} Day */
+
+const [LEFT, RIGHT, TOP, BOTTOM] = [56, 8, 20, 28];
+const MOST_TICKS = 4;
+/** What one step of the axis may be, in minutes. */
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360];
+const SHORT = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+
+/** Draws in `place`, and again whenever its width changes. */
+export class Chart {
+  #place;
+  /** @type {Day[]} */
+  #days = [];
+  #chosen = -1;
+
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.#place = place;
+    this.tip = h("div", { class: "tip", hidden: true, "aria-hidden": "true" });
+    new ResizeObserver(() => this.#days.length && this.#draw()).observe(place);
+    place.addEventListener("keydown", (event) => this.#key(event));
+    place.addEventListener("pointerleave", () => this.#hide());
+  }
+
+  /** @param {Day[]} days oldest first */
+  show(days) {
+    const same = JSON.stringify(days) === JSON.stringify(this.#days);
+    this.#days = days;
+    if (this.#chosen < 0 || this.#chosen >= days.length) this.#chosen = days.length - 1;
+    if (!same) this.#draw();
+  }
+
+  #draw() {
+    const [width, height] = [this.#place.clientWidth, this.#place.clientHeight];
+    const focused = this.#place.contains(document.activeElement);
+    this.scale = new Scale(this.#days, width, height);
+    const svg = s(
+      "svg",
+      { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": LABEL },
+      ...this.#axes(),
+      ...this.#bars(),
+    );
+    this.#hide();
+    const idle = this.#days.every((day) => !day.seconds_used && !day.seconds_purchased);
+    if (idle) replace(this.#place, nothing());
+    else replace(this.#place, svg, this.tip, table(this.#days));
+    if (focused) this.#bar(this.#chosen)?.focus();
+  }
+
+  #axes() {
+    const { width, height, ticks, x, y, slot } = this.scale;
+    const lines = ticks.map((tick) => [
+      s("line", { class: tick ? "grid" : "base", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
+      s("text", { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, tick ? duration(tick) : "0"),
+    ]);
+    const every = width < 520 ? 10 : 5;
+    const names = this.#days.map((day, index) => {
+      const fromEnd = this.#days.length - 1 - index;
+      if (fromEnd % every) return null;
+      const name = fromEnd ? SHORT.format(new Date(`${day.date}T00:00:00Z`)) : "today";
+      const anchor = fromEnd ? "middle" : "end";
+      return s(
+        "text",
+        { x: fromEnd ? x(index) + slot / 2 : width - RIGHT, y: height - 6, "text-anchor": anchor },
+        name,
+      );
+    });
+    return [s("g", { "aria-hidden": "true" }, ...lines.flat(), ...names)];
+  }
+
+  #bars() {
+    const { x, y, slot, base } = this.scale;
+    const thick = Math.max(2, Math.min(slot * 0.68, 18));
+    return this.#days.map((day, index) => {
+      const top = day.seconds_used ? Math.min(y(day.seconds_used), base - 2) : base;
+      const middle = x(index) + slot / 2;
+      return s(
+        "g",
+        {
+          class: "day",
+          role: "img",
+          tabindex: index === this.#chosen ? 0 : -1,
+          "aria-label": `${dayName(day.date)}: ${facts(day).join(", ")}`,
+          onpointerenter: () => this.#point(index),
+          onfocus: () => this.#point(index),
+          onblur: () => this.#hide(),
+        },
+        s("rect", { class: "hit", x: x(index), y: TOP - 8, width: slot, height: base - TOP + 8, rx: 4 }),
+        day.seconds_used &&
+          s("rect", {
+            class: "bar",
+            x: middle - thick / 2,
+            y: top,
+            width: thick,
+            height: base - top,
+            rx: Math.min(3, thick / 2),
+          }),
+        day.seconds_purchased && s("circle", { class: "bought", cx: middle, cy: Math.max(top - 9, TOP - 6), r: 5.5 }),
+      );
+    });
+  }
+
+  #point(index) {
+    const { x, slot, width, y } = this.scale;
+    const day = this.#days[index];
+    replace(this.tip, h("strong", {}, dayName(day.date)), ...facts(day).map((fact) => h("div", {}, fact)));
+    this.tip.hidden = false;
+    const [wide, high] = [this.tip.offsetWidth, this.tip.offsetHeight];
+    this.tip.style.left = `${Math.max(0, Math.min(x(index) + slot / 2 - wide / 2, width - wide))}px`;
+    this.tip.style.top = `${Math.max(-high / 2, y(day.seconds_used) - high - 18)}px`;
+  }
+
+  #hide() {
+    this.tip.hidden = true;
+  }
+
+  #bar(index) {
+    return this.#place.querySelectorAll(".day")[index];
+  }
+
+  #key(event) {
+    if (event.key === "Escape") return this.#hide();
+    const last = this.#days.length - 1;
+    const to = { ArrowLeft: this.#chosen - 1, ArrowRight: this.#chosen + 1, Home: 0, End: last }[event.key];
+    if (to === undefined || !this.#bar(to)) return;
+    event.preventDefault();
+    this.#bar(this.#chosen)?.setAttribute("tabindex", "-1");
+    this.#chosen = to;
+    this.#bar(to).setAttribute("tabindex", "0");
+    this.#bar(to).focus();
+  }
+}
+
+const LABEL = "Seconds used and bought on each of the last 30 days. Left and right arrows go from day to day.";
+
+/** From days and seconds to pixels. */
+class Scale {
+  constructor(days, width, height) {
+    const most = Math.max(60, ...days.map((day) => day.seconds_used));
+    const step = tickStep(most / 60) * 60;
+    const top = Math.ceil(most / step) * step;
+    this.width = width;
+    this.height = height;
+    this.base = height - BOTTOM;
+    this.slot = (width - LEFT - RIGHT) / days.length;
+    this.ticks = Array.from({ length: top / step + 1 }, (_, index) => index * step);
+    this.x = (index) => LEFT + index * this.slot;
+    this.y = (seconds) => this.base - ((this.base - TOP) * seconds) / top;
+  }
+}
+
+/** The least round number of minutes that makes few enough ticks. @param {number} most minutes */
+export function tickStep(most) {
+  return STEPS.find((step) => most / step <= MOST_TICKS) ?? Math.ceil(most / MOST_TICKS / 360) * 360;
+}
+
+function facts(day) {
+  const found = [day.seconds_used ? `${duration(day.seconds_used)} used` : "nothing used"];
+  if (day.seconds_purchased) found.push(`${duration(day.seconds_purchased)} bought`);
+  if (day.seconds_adjusted) found.push(adjusted(day.seconds_adjusted));
+  return found;
+}
+
+function adjusted(seconds) {
+  return seconds > 0 ? `${duration(seconds)} given` : `${duration(-seconds)} taken back`;
+}
+
+function nothing() {
+  return h(
+    "div",
+    { class: "empty" },
+    h("p", {}, "Nothing used yet. Each day you stream becomes a bar here."),
+    h("a", { class: "button quiet", href: "/try" }, "Try captions in the browser"),
+  );
+}
+
+/** In a box of its own, as a table itself is never narrower than its words. */
+function table(days) {
+  const cell = (seconds) => h("td", {}, seconds ? duration(seconds) : "none");
+  const rows = days.map((day) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, dayName(day.date)),
+      cell(day.seconds_used),
+      cell(day.seconds_purchased),
+      h("td", {}, day.seconds_adjusted ? adjusted(day.seconds_adjusted) : "none"),
+    ),
+  );
+  const heads = ["Day", "Used", "Bought", "Other"].map((name) => h("th", { scope: "col" }, name));
+  const head = h("thead", {}, h("tr", {}, ...heads));
+  return h(
+    "div",
+    { class: "unseen" },
+    h("table", {}, h("caption", {}, "The last 30 days"), head, h("tbody", {}, ...rows)),
+  );
+}

@@ -1,0 +1,144 @@
+/** The dashboard: what is left, where it went, what runs now, and more of it to buy. */
+
+import { api } from "./api.js";
+import { afterDebt, Pace, showBalance, warnings } from "./balance.js";
+import { Chart } from "./chart.js";
+import { byId, failed, h, notice, replace } from "./dom.js";
+import { site } from "./frame.js";
+import { noPackages, packages, showPackages } from "./packages.js";
+import { poll } from "./poll.js";
+import { LiveList, liveSessions, sessionTable } from "./sessions.js";
+
+const EVERY = 4000;
+/** How long the days and sessions below may be old while nothing happens. */
+const USAGE_EVERY = 60_000;
+const WAITING = "The service is slow to answer. This page fills as soon as it does.";
+
+const chart = new Chart(byId("chart"));
+const live = new LiveList(byId("live-list"), byId("live").querySelector(".alert"), () => look());
+const pace = new Pace();
+/** @type {import("./balance.js").Balance | null} */
+let balance = null;
+/** @type {import("./balance.js").Day[]} */
+let days = [];
+/** @type {import("./packages.js").Package[] | null} */
+let offered = null;
+let said = "";
+let seen = { ids: "", at: -Infinity };
+
+/** The balance and the live sessions; the usage too, when a session came or went. */
+async function turn() {
+  try {
+    const [left, sessions] = await Promise.all([api("GET", "/billing/balance"), liveSessions()]);
+    const ids = sessions.map((session) => session.id).join();
+    const changed = ids !== seen.ids || performance.now() - seen.at > USAGE_EVERY;
+    if (changed) await usage();
+    seen = changed ? { ids, at: performance.now() } : seen;
+    showNow(left, sessions);
+  } catch (failure) {
+    say([failed(`This page is not up to date. ${failure.message}`, look)], failure.message);
+    if (!balance) unknown();
+    throw failure;
+  }
+}
+
+function showNow(left, sessions) {
+  const debtChanged =
+    balance?.seconds_remaining !== left.seconds_remaining &&
+    Math.min(left.seconds_remaining, balance?.seconds_remaining ?? 0) < 0;
+  balance = left;
+  if (sessions.length) pace.look(left.seconds_remaining, performance.now() / 1000);
+  else pace.forget();
+  showBalance(byId("balance"), left, sessions.length, pace.rate, days);
+  const texts = warnings(left);
+  say(texts, texts.map((text) => text.textContent).join());
+  live.show(sessions);
+  byId("live").hidden = !sessions.length;
+  if (debtChanged) showShop();
+}
+
+/** Warnings are put up again only when they say something else, so that nobody hears them twice. */
+function say(boxes, text) {
+  if (text !== said) replace(byId("alerts"), ...boxes);
+  said = text;
+}
+
+async function usage() {
+  const found = await inTimeZone(Intl.DateTimeFormat().resolvedOptions().timeZone);
+  days = found.days;
+  chart.show(days);
+  replace(byId("sessions"), found.sessions.length ? sessionTable(found.sessions) : first());
+}
+
+/** Nothing could be loaded so far: says so in the places of all. */
+function unknown() {
+  for (const id of ["balance", "chart", "sessions"]) replace(byId(id), h("p", { class: "muted" }, "Not known at the moment."));
+}
+
+async function inTimeZone(zone) {
+  try {
+    return await api("GET", `/account/usage?tz=${encodeURIComponent(zone)}`);
+  } catch (failure) {
+    if (failure.code !== "invalid_timezone") throw failure;
+    return api("GET", "/account/usage");
+  }
+}
+
+/** What to do first. */
+function first() {
+  const tryIt = h("a", { class: "button", href: "/try" }, "Try captions in the browser");
+  const text =
+    "No sessions yet. Allow your microphone, speak, and see the words: then put the overlay on your stream, or connect your caption app.";
+  return h("div", { class: "empty" }, h("p", {}, text), tryIt);
+}
+
+async function shop() {
+  try {
+    offered = await packages();
+    showShop();
+  } catch (failure) {
+    noPackages(byId("packages"), failure.message, shop);
+  }
+}
+
+function showShop() {
+  if (offered)
+    showPackages(byId("packages"), offered, buyButton, (item) =>
+      afterDebt(balance?.seconds_remaining ?? 0, item.seconds),
+    );
+}
+
+function buyButton(item) {
+  const button = h(
+    "button",
+    { type: "button", class: "button wide", "aria-label": `Buy ${item.label}`, onclick: () => buy(item, button) },
+    "Buy",
+  );
+  return button;
+}
+
+async function buy(item, button) {
+  if (button.getAttribute("aria-disabled")) return;
+  const alert = byId("buy").querySelector(".alert");
+  replace(alert);
+  button.setAttribute("aria-disabled", "true");
+  try {
+    const { checkout_url } = await api("POST", "/billing/checkout", { body: { package_id: item.id } });
+    if (!/^https?:\/\//.test(checkout_url)) throw new Error("The checkout is no address of the web");
+    location.assign(checkout_url);
+  } catch (failure) {
+    replace(alert, notice("bad", failure.status === undefined ? "The checkout could not be opened." : failure.message));
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+setTimeout(() => {
+  if (!balance && !said) say([notice("info", WAITING)], WAITING);
+}, EVERY);
+const look = poll(turn, EVERY);
+look();
+shop();
+site.then(({ sandbox }) => {
+  byId("sandbox").hidden = !sandbox;
+});

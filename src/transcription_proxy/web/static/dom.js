@@ -1,0 +1,62 @@
+/** Elements made and found without a line of HTML in a string: whatever a text holds, it is shown as text. */
+
+/**
+ * @typedef {Node | string | number | null | undefined | false} Child
+ * @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Attributes
+ */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * An element. `onclick` and the like are listeners; null and false leave an attribute out.
+ * @param {string} tag @param {Attributes} [attributes] @param {...Child} children
+ */
+export function h(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same in SVG. @param {string} tag @param {Attributes} [attributes] @param {...Child} children */
+export function s(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** The element with this id, which the page must have. @param {string} id */
+export function byId(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`The page has no #${id}`);
+  return found;
+}
+
+/** Puts children in the place of all there were. @param {Element} parent @param {...Child} children */
+export function replace(parent, ...children) {
+  parent.replaceChildren(...kept(children));
+  parent.removeAttribute("aria-busy");
+}
+
+/** A box that says something. @param {"info" | "warn" | "bad"} kind @param {...Child} children */
+export function notice(kind, ...children) {
+  return h("div", { class: `notice ${kind}` }, ...children);
+}
+
+/** What failed, and a button that tries again. @param {string} sentence @param {() => void} again */
+export function failed(sentence, again) {
+  const button = h("button", { type: "button", class: "link", onclick: again }, "Try again");
+  return notice("bad", h("p", {}, sentence), h("p", {}, button));
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, String(value));
+  }
+  element.append(...kept(children));
+  return element;
+}
+
+function kept(children) {
+  return children.filter((child) => child !== null && child !== undefined && child !== false).map(asNode);
+}
+
+function asNode(child) {
+  return child instanceof Node ? child : String(child);
+}

@@ -1,0 +1,13 @@
+/* Runs before anything is drawn, so that nobody sees the wrong header or a page that is not theirs.
+   A plain script, as modules run too late; the names are those of session.js. */
+(() => {
+  const root = document.documentElement;
+  const signedIn = localStorage.getItem("session") !== null;
+  root.dataset.session = signedIn ? "in" : "out";
+  if (root.dataset.for === "members" && !signedIn) {
+    sessionStorage.setItem("return_to", location.pathname + location.search + location.hash);
+    const asked = root.dataset.notice ?? "Log in first: you then go on to the page that you wanted.";
+    sessionStorage.setItem("notice", sessionStorage.getItem("notice") ?? asked);
+    location.replace("/");
+  }
+})();

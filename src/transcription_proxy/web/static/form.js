@@ -1,0 +1,82 @@
+/** A form that says what is wrong beside the field that is, and cannot be sent twice. */
+
+import { byId, notice, replace } from "./dom.js";
+import { Failure } from "./http.js";
+
+/** Bytes of a password that bcrypt looks at. */
+const LONGEST = 72;
+
+/** @typedef {Record<string, string>} Values */
+
+/**
+ * `check` names what is wrong by field before anything is sent; `fields` says at which field each error code is shown.
+ * @param {string} id
+ * @param {{check: (values: Values) => Values, send: (values: Values) => Promise<void>, fields: Record<string, string>}} what
+ */
+export function form(id, { check, send, fields }) {
+  const element = /** @type {HTMLFormElement} */ (byId(id));
+  const button = element.querySelector("button:not([type])");
+  const alert = element.querySelector(".alert");
+  for (const toggle of element.querySelectorAll(".secret button")) toggle.addEventListener("click", reveal);
+  for (const input of element.elements) input.addEventListener("input", () => mark(input, ""));
+  let busy = false;
+  element.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    const values = Object.fromEntries(new FormData(element));
+    replace(alert);
+    if (show(element, check(values))) return;
+    busy = true;
+    button.setAttribute("aria-disabled", "true");
+    try {
+      await send(values);
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      const field = fields[failure.code];
+      if (field) show(element, { [field]: failure.message });
+      else replace(alert, notice("bad", failure.message));
+    } finally {
+      busy = false;
+      button.removeAttribute("aria-disabled");
+    }
+  });
+  return element;
+}
+
+/** What is wrong with an address, as far as one can see. @param {string} email */
+export function emailProblem(email) {
+  if (!email.trim()) return "Enter your e-mail address.";
+  return /^\S+@\S+\.\S+$/.test(email.trim()) ? "" : "This is not an e-mail address, such as name@example.com.";
+}
+
+/** What is wrong with a new password. @param {string} password */
+export function passwordProblem(password) {
+  if ([...password].length < 8) return "Use 8 characters or more.";
+  return new TextEncoder().encode(password).length > LONGEST ? "Use at most 72 characters." : "";
+}
+
+/** Marks the fields that are wrong, and goes to the first. Whether there was one. */
+function show(element, problems) {
+  const inputs = [...element.elements].filter((input) => input.name);
+  for (const input of inputs) mark(input, problems[input.name] ?? "");
+  const first = inputs.find((input) => problems[input.name]);
+  first?.focus();
+  return first !== undefined;
+}
+
+function mark(input, problem) {
+  const place = document.getElementById(`${input.id}-wrong`);
+  if (!place) return;
+  place.textContent = problem;
+  if (problem) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+}
+
+function reveal(event) {
+  const button = event.currentTarget;
+  const input = button.parentElement.querySelector("input");
+  const shown = input.type === "password";
+  input.type = shown ? "text" : "password";
+  button.textContent = shown ? "Hide" : "Show";
+  button.setAttribute("aria-pressed", String(shown));
+}

@@ -1,0 +1,45 @@
+/** What every page has around it: links of this installation, the button that logs out, the watch on other tabs. */
+
+import { byId, h } from "./dom.js";
+import { request } from "./http.js";
+import { followTabs, logOut } from "./session.js";
+
+/**
+ * What this installation says of itself.
+ * @typedef {{trial_seconds: number, sandbox: boolean, support_email: string | null, terms_url: string | null,
+ *   privacy_url: string | null, source_url: string | null}} Site
+ */
+
+const NOTHING = {
+  trial_seconds: 0,
+  sandbox: false,
+  support_email: null,
+  terms_url: null,
+  privacy_url: null,
+  source_url: null,
+};
+
+/** @type {Promise<Site>} */
+export const site = request("GET", "/site").catch(() => NOTHING);
+
+/** A link to elsewhere, null where there is none or it is no address of the web. @param {string | null} url @param {string} text */
+export function outside(url, text) {
+  if (!url || !/^https?:\/\//.test(url)) return null;
+  return h("a", { href: url, rel: "noopener noreferrer" }, text);
+}
+
+/** @param {Site} found */
+function links({ support_email, terms_url, privacy_url, source_url }) {
+  const support = support_email && h("a", { href: `mailto:${support_email}` }, "Support");
+  return [outside(source_url, "Source"), support, outside(terms_url, "Terms"), outside(privacy_url, "Privacy")];
+}
+
+followTabs();
+byId("log-out").addEventListener("click", logOut);
+site.then((found) =>
+  byId("links").append(
+    ...links(found)
+      .filter(Boolean)
+      .map((link) => h("li", {}, link)),
+  ),
+);

@@ -1,0 +1,66 @@
+/** One request to the service: JSON in and out, a time limit, and failures that people can read. */
+
+const PATIENCE = 15_000;
+
+/** A request that did not succeed. `status` is 0 where there was no answer at all. */
+export class Failure extends Error {
+  /** @param {number} status @param {string} code @param {string} message */
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * The JSON of the answer, null for an empty one. Throws Failure.
+ * @param {string} method @param {string} path
+ * @param {{body?: unknown, token?: string, patience?: number}} [options]
+ */
+export async function request(method, path, { body, token, patience = PATIENCE } = {}) {
+  const headers = new Headers({ Accept: "application/json" });
+  if (body !== undefined) headers.set("Content-Type", "application/json");
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  let answer, text;
+  try {
+    const signal = AbortSignal.timeout(patience);
+    answer = await fetch(path, { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+    text = await answer.text();
+  } catch (error) {
+    throw unanswered(error);
+  }
+  const content = parsed(text);
+  if (answer.ok && content !== undefined) return content;
+  throw refused(answer, content);
+}
+
+function unanswered(error) {
+  if (error.name === "TimeoutError") return new Failure(0, "slow", "The service takes too long to answer.");
+  const sentence = navigator.onLine ? "The service cannot be reached." : "You are offline.";
+  return new Failure(0, "offline", `${sentence} Check your connection, then try again.`);
+}
+
+function refused(answer, content) {
+  const { code = "", message = "" } = content?.error ?? {};
+  if (answer.status === 429) return new Failure(429, code, `Too many attempts. Try again in ${wait(answer)}.`);
+  if (answer.status === 503)
+    return new Failure(503, code, "The service is not available just now. Try again in a moment.");
+  if (answer.status >= 500 || !message) {
+    return new Failure(answer.status, code, "Something failed on our side. Try again in a moment.");
+  }
+  return new Failure(answer.status, code, message);
+}
+
+function wait(answer) {
+  const seconds = Number(answer.headers.get("Retry-After"));
+  if (!seconds) return "a minute";
+  return seconds === 1 ? "a second" : `${seconds} seconds`;
+}
+
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,47 @@
+/** The packages for sale, as cards. */
+
+import { failed, h, replace } from "./dom.js";
+import { duration, money } from "./format.js";
+import { request } from "./http.js";
+
+/** @typedef {{id: string, label: string, seconds: number, price_cents: number, currency: string}} Package */
+
+/** @returns {Promise<Package[]>} */
+export async function packages() {
+  return (await request("GET", "/billing/packages")).packages;
+}
+
+/**
+ * Fills the list. `action` makes what stands at the foot of a card; `remark` is a line below its length.
+ * @param {Element} list @param {Package[]} offered
+ * @param {(item: Package) => Node} action @param {(item: Package) => string} [remark]
+ */
+export function showPackages(list, offered, action, remark = () => "") {
+  if (!offered.length) replace(list, h("li", { class: "empty" }, "Nothing is for sale at the moment."));
+  else replace(list, ...offered.map((item) => card(item, action(item), remark(item))));
+}
+
+/** @param {Element} list @param {string} sentence @param {() => void} again */
+export function noPackages(list, sentence, again) {
+  replace(list, h("li", {}, failed(`The prices could not be loaded. ${sentence}`, again)));
+}
+
+function card(item, action, remark) {
+  return h(
+    "li",
+    { class: "card package" },
+    h(
+      "div",
+      { class: "stack tight" },
+      h("h3", { class: "break" }, item.label),
+      h("p", { class: "price" }, money(item.price_cents, item.currency)),
+      h("p", { class: "muted small" }, `${duration(item.seconds)} of captions, ${hourly(item)} an hour`),
+      remark && h("p", { class: "small" }, remark),
+    ),
+    action,
+  );
+}
+
+function hourly({ price_cents, seconds, currency }) {
+  return money((price_cents * 3600) / seconds, currency);
+}

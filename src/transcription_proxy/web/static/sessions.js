@@ -1,0 +1,116 @@
+/** Caption sessions: those that run, with a button that ends them, and those that have ended. */
+
+import { api } from "./api.js";
+import { h, notice, replace } from "./dom.js";
+import { clock, duration, ending, when } from "./format.js";
+import { table } from "./table.js";
+
+/**
+ * @typedef {{id: string, started_at: string, ended_at: string | null, seconds_used: number, audio_seconds: number | null,
+ *   model: string | null, status: "active" | "completed" | "terminated", reason: string | null}} Session
+ */
+
+const COLUMNS = [
+  { name: "Date" },
+  { name: "Length", figure: true, label: true },
+  { name: "Model", label: true },
+  { name: "Billed", figure: true, label: true },
+  { name: "How it ended", whole: true },
+];
+
+/** @returns {Promise<Session[]>} */
+export async function liveSessions() {
+  return (await api("GET", "/account/sessions?live=true")).sessions;
+}
+
+/** @param {Session[]} sessions newest first */
+export function sessionTable(sessions) {
+  const rows = sessions.map((session) => [
+    when(session.started_at),
+    session.status === "active" ? duration(age(session)) : duration(session.audio_seconds ?? 0),
+    h("span", { class: "break" }, session.model ?? "unknown"),
+    duration(session.seconds_used),
+    state(session),
+  ]);
+  return table("Recent sessions, newest first", COLUMNS, rows);
+}
+
+/** Live sessions in a list that keeps its buttons, and with them the focus, from one look to the next. */
+export class LiveList {
+  /** @type {Map<string, {item: Element, text: Element}>} */
+  #shown = new Map();
+
+  /** @param {Element} list @param {Element} alert @param {() => void} changed called when a session was told to end */
+  constructor(list, alert, changed) {
+    this.list = list;
+    this.alert = alert;
+    this.changed = changed;
+  }
+
+  /** @param {Session[]} sessions @param {Element | null} [empty] shown instead of none */
+  show(sessions, empty = null) {
+    const ids = new Set(sessions.map((session) => session.id));
+    for (const [id, { item }] of this.#shown) {
+      if (ids.has(id)) continue;
+      item.remove();
+      this.#shown.delete(id);
+    }
+    if (!this.#shown.size) replace(this.list);
+    for (const session of sessions) this.#entry(session).text.textContent = line(session);
+    if (!sessions.length && empty) replace(this.list, h("li", {}, empty));
+  }
+
+  #entry(session) {
+    const known = this.#shown.get(session.id);
+    if (known) return known;
+    const text = h("span", { class: "muted small numbers" });
+    const label = `End the session that began at ${clock(session.started_at)}`;
+    const end = h(
+      "button",
+      { type: "button", class: "button danger", "aria-label": label, onclick: () => this.#end(session, end) },
+      "End",
+    );
+    const about = h(
+      "div",
+      { class: "stack tight" },
+      h("span", { class: "tag live" }, `Live since ${clock(session.started_at)}`),
+      text,
+    );
+    const item = h("li", {}, about, end);
+    this.list.append(item);
+    this.#shown.set(session.id, { item, text });
+    return { item, text };
+  }
+
+  async #end(session, button) {
+    if (button.getAttribute("aria-disabled")) return;
+    button.setAttribute("aria-disabled", "true");
+    button.textContent = "Ending";
+    replace(this.alert);
+    try {
+      await api("DELETE", `/account/sessions/${encodeURIComponent(session.id)}`);
+    } catch (failure) {
+      if (failure.status !== 404) {
+        button.removeAttribute("aria-disabled");
+        button.textContent = "End";
+        replace(this.alert, notice("bad", failure.message));
+        return;
+      }
+    }
+    this.changed();
+  }
+}
+
+function line(session) {
+  return `${session.model ?? "unknown model"}, ${duration(age(session))}, ${duration(session.seconds_used)} billed so far`;
+}
+
+function age(session) {
+  return (Date.now() - Date.parse(session.started_at)) / 1000;
+}
+
+function state({ status, reason }) {
+  if (status === "active") return h("span", { class: "tag live" }, "Live");
+  const kind = status === "completed" && reason !== "insufficient_credits" ? "good" : "warn";
+  return h("span", { class: `tag wraps ${kind}` }, ending(reason));
+}

@@ -1,0 +1,191 @@
+/** The settings of /try: microphone, model, language, words to get right; remembered in this browser, and what they cost. */
+
+import { byId, failed, h, replace } from "./dom.js";
+import { request } from "./http.js";
+import { microphones } from "./microphone.js";
+
+/**
+ * @typedef {{id: string, name: string, credits_per_second: number, languages: string[] | null}} Model
+ * @typedef {{id: string, name: string, credits_per_second: number | null}} Language
+ * @typedef {{id: string, name: string, credits_per_second: number, models: string[]}} Addon
+ * @typedef {{engine: string, models: Model[], languages: Language[], addons: Addon[], default: Record<string, any>}} Options
+ */
+
+const KEY = "try";
+/** What the service takes. */
+const [MOST_TERMS, LONGEST_TERM, LONGEST_TERMS] = [100, 200, 4000];
+
+export class Choices {
+  /** @type {Options | null} */
+  #options = null;
+  #fields = /** @type {HTMLFieldSetElement} */ (byId("fields"));
+  #device = /** @type {HTMLSelectElement} */ (byId("device"));
+  #model = /** @type {HTMLSelectElement} */ (byId("model"));
+  #language = /** @type {HTMLSelectElement} */ (byId("language"));
+  #terms = /** @type {HTMLTextAreaElement} */ (byId("terms"));
+  #diarize = /** @type {HTMLInputElement} */ (byId("diarize"));
+  #kept = remembered();
+
+  constructor() {
+    byId("choices").addEventListener("submit", (event) => event.preventDefault());
+    this.#fields.addEventListener("change", ({ target }) => this.#changed(target));
+    this.#terms.addEventListener("input", () => this.#showPrice());
+    this.#terms.value = this.#kept.terms ?? "";
+    this.#diarize.checked = this.#kept.diarize ?? false;
+    navigator.mediaDevices?.addEventListener("devicechange", () => this.listDevices());
+    this.listDevices();
+    this.load();
+  }
+
+  /** Whether a session may be opened with what is chosen. */
+  get ready() {
+    return this.#options !== null;
+  }
+
+  get device() {
+    return this.#device.value;
+  }
+
+  /** What a session is opened with. */
+  get config() {
+    const terms = this.#offersTerms ? this.#termList : [];
+    return {
+      model: this.#model.value,
+      language: this.#language.value,
+      interim_results: true,
+      smart_format: true,
+      ...(terms.length ? { [this.#keyterm ? "keyterm" : "keywords"]: terms } : {}),
+      ...(this.#speakers && this.#diarize.checked ? { diarize: true } : {}),
+    };
+  }
+
+  /** Credits a second. */
+  get rate() {
+    const language = this.#options?.languages.find(({ id }) => id === this.#language.value);
+    const addons = [this.#termList.length ? this.#keyterm : null, this.#diarize.checked ? this.#speakers : null];
+    const base = language?.credits_per_second ?? this.#chosen?.credits_per_second ?? 1;
+    return addons.reduce((sum, addon) => sum + (addon?.credits_per_second ?? 0), base);
+  }
+
+  /** What is wrong with the words to get right, shown beside them; whether anything is. */
+  wrong() {
+    const terms = this.#offersTerms ? this.#termList : [];
+    let problem = "";
+    if (terms.length > MOST_TERMS) problem = `At most ${MOST_TERMS} names and words.`;
+    else if (terms.some((term) => term.length > LONGEST_TERM)) problem = `At most ${LONGEST_TERM} letters a line.`;
+    else if (terms.join("").length > LONGEST_TERMS) problem = `At most ${LONGEST_TERMS} letters in all.`;
+    byId("terms-wrong").textContent = problem;
+    if (problem) this.#terms.setAttribute("aria-invalid", "true");
+    else this.#terms.removeAttribute("aria-invalid");
+    if (problem) this.#terms.focus();
+    return problem !== "";
+  }
+
+  /** @param {boolean} locked while a session runs */
+  lock(locked) {
+    this.#fields.disabled = locked;
+  }
+
+  /** Says it beside the microphone; empty: nothing is wrong. @param {string} text */
+  deviceProblem(text) {
+    byId("device-wrong").textContent = text;
+    if (text) this.#device.setAttribute("aria-invalid", "true");
+    else this.#device.removeAttribute("aria-invalid");
+  }
+
+  /** Names are known only once the page may use a microphone. */
+  async listDevices() {
+    const found = await microphones().catch(() => []);
+    const wanted = this.#device.value || this.#kept.device;
+    const entries = found.map(({ deviceId, label }, index) => option(deviceId, label || `Microphone ${index + 1}`));
+    replace(this.#device, option("", "The system's choice"), ...entries);
+    if (found.some(({ deviceId }) => deviceId === wanted)) this.#device.value = wanted;
+  }
+
+  async load() {
+    replace(byId("options-alert"));
+    try {
+      this.#options = await request("GET", "/captions/options");
+    } catch (failure) {
+      replace(byId("options-alert"), failed(`The models could not be loaded. ${failure.message}`, () => this.load()));
+      return;
+    }
+    const { models, default: usual } = this.#options;
+    fill(this.#model, models, [this.#kept.model, usual.model]);
+    this.#showLanguages(this.#kept.language);
+  }
+
+  #changed(target) {
+    if (target === this.#model) this.#showLanguages(this.#language.value);
+    if (target === this.#device) this.deviceProblem("");
+    if (target === this.#terms) this.wrong();
+    this.#kept = {
+      device: this.#device.value,
+      model: this.#model.value,
+      language: this.#language.value,
+      terms: this.#terms.value,
+      diarize: this.#diarize.checked,
+    };
+    localStorage.setItem(KEY, JSON.stringify(this.#kept));
+    this.#showPrice();
+  }
+
+  #showLanguages(wanted) {
+    const { languages, default: usual } = this.#options;
+    const spoken = this.#chosen.languages;
+    const known = spoken ? languages.filter(({ id }) => spoken.includes(id)) : languages;
+    fill(this.#language, known, [wanted, usual.language]);
+    byId("terms-field").hidden = !this.#offersTerms;
+    byId("diarize-field").hidden = !this.#speakers;
+    this.#showPrice();
+  }
+
+  #showPrice() {
+    if (!this.#options) return;
+    const rate = Number(this.rate.toFixed(6));
+    byId("price").textContent = `A second of sound takes ${rate === 1 ? "a second" : `${rate} seconds`} of your minutes.`;
+  }
+
+  get #chosen() {
+    return this.#options?.models.find(({ id }) => id === this.#model.value);
+  }
+
+  get #termList() {
+    return this.#terms.value.split("\n").map((term) => term.trim()).filter(Boolean);
+  }
+
+  /** The built-in engine takes none; Deepgram's older models take them as keywords, at no extra cost. */
+  get #offersTerms() {
+    return this.#options?.engine === "deepgram";
+  }
+
+  get #keyterm() {
+    return this.#addon("keyterm");
+  }
+
+  get #speakers() {
+    return this.#addon("diarize");
+  }
+
+  #addon(name) {
+    return this.#options?.addons.find(({ id, models }) => id === name && models.includes(this.#model.value));
+  }
+}
+
+function fill(select, entries, wanted) {
+  replace(select, ...entries.map(({ id, name }) => option(id, name)));
+  select.value = wanted.find((id) => entries.some((entry) => entry.id === id)) ?? entries[0].id;
+  select.disabled = entries.length < 2;
+}
+
+function option(value, text) {
+  return h("option", { value }, text);
+}
+
+function remembered() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY) ?? "{}") ?? {};
+  } catch {
+    return {};
+  }
+}

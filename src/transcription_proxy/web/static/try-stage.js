@@ -1,0 +1,93 @@
+/** Where words appear and settle, as large as one likes, on the whole screen too. */
+
+import { turns } from "./captions.js";
+import { byId, h, replace } from "./dom.js";
+
+const KEY = "try-size";
+/** Of the words, in rem. */
+const [SMALLEST, LARGEST, USUAL, STEP] = [1, 12, 1.75, 1.2];
+/** Pixels from the end within which one is reading along. */
+const NEAR = 80;
+
+export class Stage {
+  #stage = byId("stage");
+  #captions = byId("captions");
+  #finals = byId("finals");
+  #interim = byId("interim");
+  #speaker = "";
+  #size = Number(localStorage.getItem(KEY)) || USUAL;
+
+  constructor() {
+    byId("smaller").addEventListener("click", () => this.#resize(1 / STEP));
+    byId("larger").addEventListener("click", () => this.#resize(STEP));
+    byId("full").addEventListener("click", () => this.#fill());
+    this.#stage.addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("fullscreenchange", () => this.#filled());
+    byId("full").hidden = !document.fullscreenEnabled;
+    this.#resize(1);
+  }
+
+  /** Words that may still change. @param {string} text */
+  interim(text) {
+    this.#show(() => (this.#interim.textContent = text));
+  }
+
+  /** Words that stay. @param {import("./captions.js").Line} line */
+  final(line) {
+    const parts = turns(line).flatMap(({ label, text }) => this.#turn(label, text));
+    const shown = h("span", { class: "line fresh" }, ...parts);
+    this.#show(() => {
+      this.#interim.textContent = "";
+      this.#finals.append(shown, " ");
+    });
+    setTimeout(() => shown.classList.remove("fresh"), 400);
+  }
+
+  clear() {
+    replace(this.#finals);
+    this.#interim.textContent = this.#speaker = "";
+    byId("empty").hidden = false;
+  }
+
+  #turn(label, text) {
+    const known = label === this.#speaker;
+    this.#speaker = label;
+    return known || !label ? [text] : [h("b", {}, label), text];
+  }
+
+  /** Follows the words unless somebody has scrolled back to read. */
+  #show(change) {
+    const { scrollHeight, scrollTop, clientHeight } = this.#captions;
+    const follows = scrollHeight - scrollTop - clientHeight < NEAR;
+    change();
+    byId("empty").hidden = true;
+    if (follows) this.#captions.scrollTop = this.#captions.scrollHeight;
+  }
+
+  #resize(factor) {
+    this.#size = Math.min(LARGEST, Math.max(SMALLEST, this.#size * factor));
+    this.#captions.style.setProperty("--size", `${this.#size}rem`);
+    this.#captions.scrollTop = this.#captions.scrollHeight;
+    localStorage.setItem(KEY, String(this.#size));
+  }
+
+  async #fill() {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await this.#stage.requestFullscreen().catch(() => {});
+  }
+
+  #filled() {
+    byId("full").textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+    this.#captions.scrollTop = this.#captions.scrollHeight;
+    if (document.fullscreenElement) this.#captions.focus({ preventScroll: true });
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "+" || event.key === "=") this.#resize(STEP);
+    else if (event.key === "-") this.#resize(1 / STEP);
+    else if (event.key.toLowerCase() === "f") this.#fill();
+    else return;
+    event.preventDefault();
+  }
+}

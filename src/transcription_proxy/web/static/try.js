@@ -1,0 +1,229 @@
+/** Captions in the browser: the microphone in, words out, and for every end its reason. */
+
+import { api } from "./api.js";
+import { plainText, srt, vtt } from "./captions.js";
+import { byId, h, notice, replace } from "./dom.js";
+import { sentence } from "./ends.js";
+import { duration } from "./format.js";
+import "./frame.js";
+import { Microphone, problem } from "./microphone.js";
+import { findReceipts } from "./receipts.js";
+import { Choices } from "./try-choices.js";
+import { Stage } from "./try-stage.js";
+import { Transcription } from "./transcription.js";
+
+const STATES = {
+  idle: ["", "Not listening"],
+  asking: ["warn", "Waiting for the microphone"],
+  opening: ["warn", "Connecting"],
+  live: ["live", "Live"],
+  engine: ["warn", "Reconnecting to the speech engine, nothing is lost"],
+  away: ["warn", "Connection lost, reconnecting: what you say is kept"],
+  ending: ["warn", "Waiting for the last words"],
+};
+/** A peak that is no silence, and one that is too much; frames of silence after which it is said. */
+const [SOUND, LOUD, QUIET] = [0.001, 0.99, 50];
+const FLOOR_DB = 60;
+const BUY = { href: "/dashboard#buy", text: "Buy minutes" };
+const SILENT = "No sound comes from this microphone. Is it muted, or is it another one?";
+const UNPLUGGED = "The microphone is gone: unplugged, or taken away by the browser. Connect it, then start again.";
+
+const choices = new Choices();
+const stage = new Stage();
+const start = /** @type {HTMLButtonElement} */ (byId("start"));
+/** @type {import("./captions.js").Line[]} */
+let lines = [];
+/** @type {Microphone | null} */
+let microphone = null;
+/** @type {Transcription | null} */
+let transcription = null;
+/** Seconds of the transcriptions before this one, whose words are still there. */
+let before = 0;
+let quiet = 0;
+
+start.addEventListener("click", () => (microphone ? stop() : begin()));
+byId("copy").addEventListener("click", copy);
+byId("save-srt").addEventListener("click", () => save("captions.srt", "application/x-subrip", srt(lines)));
+byId("save-vtt").addEventListener("click", () => save("captions.vtt", "text/vtt", vtt(lines)));
+byId("save-txt").addEventListener("click", () => save("captions.txt", "text/plain", plainText(lines)));
+byId("clear").addEventListener("click", clear);
+addEventListener("beforeunload", (event) => transcription && event.preventDefault());
+balance();
+
+async function begin() {
+  if (transcription || start.getAttribute("aria-disabled") || !choices.ready || choices.wrong()) return;
+  replace(byId("alerts"));
+  choices.deviceProblem("");
+  enter("asking");
+  try {
+    microphone = await Microphone.open(choices.device);
+  } catch (error) {
+    choices.deviceProblem(problem(error));
+    return enter("idle");
+  }
+  choices.listDevices();
+  quiet = 0;
+  transcription = new Transcription(choices.config, choices.rate, audience);
+  microphone.listen(heard, () => stop(UNPLUGGED));
+  transcription.begin();
+}
+
+/** @param {string} [why] where nobody asked for it: said beside the microphone */
+async function stop(why = "") {
+  const closing = microphone;
+  microphone = null;
+  level(0);
+  choices.deviceProblem(why);
+  show(transcription ? "ending" : "idle");
+  await closing?.close();
+  transcription?.stop();
+}
+
+function heard({ samples, peak }) {
+  transcription?.push(samples);
+  if (!microphone) return;
+  level(peak);
+  quiet = peak < SOUND ? quiet + 1 : 0;
+  if (quiet === QUIET) choices.deviceProblem(SILENT);
+  else if (quiet === 0) choices.deviceProblem("");
+}
+
+/** @type {import("./transcription.js").Audience} */
+const audience = {
+  state: enter,
+  words({ text, is_final, words, begin, end }) {
+    if (!is_final) return stage.interim(text);
+    const line = { text, begin: before + begin, end: before + end, words: words.map(later) };
+    lines.push(line);
+    stage.final(line);
+    offerKeeping();
+  },
+  usage() {
+    byId("used").textContent = `${duration(transcription.used)} used`;
+    if (transcription.left !== null) showLeft(transcription.left);
+  },
+  low(left) {
+    const text = left > 0 ? `Only ${duration(left)} left: captions end when they are used up.` : "No minutes left.";
+    say("warn", text, BUY);
+  },
+  gap(seconds) {
+    say("warn", `The connection was away for too long: ${seconds.toFixed(1)} s of what you said are lost.`);
+  },
+  ended,
+};
+
+async function ended(end) {
+  const over = transcription;
+  transcription = null;
+  before += over.length;
+  stage.interim("");
+  if (microphone) await stop(byId("device-wrong").textContent === UNPLUGGED ? UNPLUGGED : "");
+  show("idle");
+  const { kind, text, link } = sentence(end);
+  if (!end.began) return end.reason === "client_stop" ? replace(byId("alerts")) : say(kind, text, link);
+  say(kind, `${text} ${receipt(over)}`, link);
+  if (over.parts.every(({ settled }) => settled)) return undefined;
+  await findReceipts(over.parts);
+  if (!transcription) say(kind, `${text} ${receipt(over)}`, link);
+  return undefined;
+}
+
+/** What it came to. */
+function receipt({ parts, left, used }) {
+  const audio = parts.reduce((sum, part) => sum + part.audio, 0);
+  const sessions = parts.length > 1 ? ` in ${parts.length} sessions` : "";
+  const rest = left === null ? "" : `, ${duration(left)} left`;
+  if (!parts.every(({ settled }) => settled)) return `About ${duration(used)} used${sessions}${rest}.`;
+  return `${audio.toFixed(1)} s of sound, ${duration(used)} used${sessions}${rest}.`;
+}
+
+/** The same word in the time of all transcriptions whose words are there. */
+function later(word) {
+  return { ...word, start: before + word.start, end: before + word.end };
+}
+
+function enter(state) {
+  const running = state !== "idle";
+  if (state === "idle") microphone = null;
+  start.toggleAttribute("aria-disabled", false);
+  if (state === "asking" || state === "ending") start.setAttribute("aria-disabled", "true");
+  choices.lock(running);
+  show(state);
+  if (state === "live") for (const old of byId("alerts").querySelectorAll(".passing")) old.remove();
+}
+
+function show(state) {
+  const [kind, text] = STATES[state];
+  const place = byId("state");
+  if (place.textContent !== text) place.textContent = text;
+  place.className = `tag wraps ${kind}`;
+  const running = state !== "idle" && state !== "ending";
+  start.textContent = state === "ending" ? "Stopping" : running ? "Stop" : "Start";
+  start.classList.toggle("stop", running);
+  if (state === "idle") {
+    start.removeAttribute("aria-disabled");
+    choices.lock(false);
+  }
+}
+
+function level(peak) {
+  const part = peak ? Math.max(0, 1 + (20 * Math.log10(peak)) / FLOOR_DB) : 0;
+  const meter = byId("level");
+  meter.style.setProperty("--level", part.toFixed(3));
+  meter.classList.toggle("loud", peak > LOUD);
+  meter.setAttribute("aria-valuenow", String(Math.round(part * 100)));
+}
+
+async function balance() {
+  try {
+    const { seconds_remaining: left, seconds_frozen: frozen } = await api("GET", "/billing/balance");
+    showLeft(left);
+    if (left - frozen <= 0) say("bad", "You have no minutes to use, so captions cannot start.", BUY);
+  } catch {
+    byId("left").textContent = "minutes left: not known";
+  }
+}
+
+function showLeft(seconds) {
+  byId("left").textContent = `${duration(Math.max(0, seconds))} left`;
+}
+
+function say(kind, text, link) {
+  const box = notice(kind, h("p", {}, text, link && " ", link && h("a", { href: link.href }, link.text)));
+  box.setAttribute("role", kind === "info" ? "status" : "alert");
+  replace(byId("alerts"), box);
+}
+
+function offerKeeping() {
+  for (const id of ["copy", "save-srt", "save-vtt", "save-txt", "clear"]) {
+    /** @type {HTMLButtonElement} */ (byId(id)).disabled = !lines.length;
+  }
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(plainText(lines));
+    kept("Copied.");
+  } catch {
+    kept("The browser does not let this page copy. Download the text instead.");
+  }
+}
+
+function save(name, type, content) {
+  const url = URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  kept(`Saved as ${name}.`);
+}
+
+function clear() {
+  lines = [];
+  before = transcription ? -transcription.length : 0;
+  stage.clear();
+  offerKeeping();
+  kept("");
+}
+
+function kept(text) {
+  byId("kept").textContent = text;
+}

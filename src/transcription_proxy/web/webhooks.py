@@ -1,0 +1,23 @@
+"""/webhooks/stripe: what Stripe tells us."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+
+from transcription_proxy.web.errors import documented
+from transcription_proxy.web.services import Provided
+
+router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
+
+
+@router.post(
+    "/stripe",
+    summary="An event of Stripe's",
+    responses=documented("invalid_signature", "invalid_event", "test_mode", "too_large", "service_unavailable"),
+)
+async def stripe(
+    request: Request, services: Provided, stripe_signature: Annotated[str, Header()] = ""
+) -> dict[str, bool]:
+    """200 once what it says is booked, or was before, or is not needed. Stripe sends it again for anything else."""
+    await services.payments.receive(await request.body(), stripe_signature)
+    return {"received": True}

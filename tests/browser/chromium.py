@@ -1,0 +1,57 @@
+"""Where a Chromium is, and how to get one: `python -m tests.browser.chromium` installs Debian's, where it may."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PLACES: Final = (
+    Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
+    Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
+)
+PACKAGES: Final = ("chromium", "fonts-liberation")
+HOW_TO: Final = (
+    "The browser tests need Chromium and found none. Install it (Debian: sudo apt-get install chromium), "
+    "or name one: CHROMIUM=/path/to/chromium make test"
+)
+
+
+def find() -> str | None:
+    """The program that CHROMIUM names, or one of the usual ones."""
+    given = os.environ.get("CHROMIUM")
+    if given:
+        return shutil.which(given)
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    return found or next((str(place) for place in PLACES if place.exists()), None)
+
+
+def install() -> None:
+    """By apt, as root or with a sudo that asks nothing; without either, nothing happens."""
+    apt = shutil.which("apt-get")
+    prefix = _rights()
+    if apt is None or prefix is None:
+        return
+    print("Installing Chromium for the browser tests ...", flush=True)  # noqa: T201
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
+        subprocess.run([*prefix, apt, "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
+
+
+def _rights() -> list[str] | None:
+    """What stands before a command that needs root; None without the right."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return [sudo, "-n"]
+    return None
+
+
+if __name__ == "__main__":
+    if find() is None:
+        install()
+    if find() is None:
+        sys.stderr.write(f"{HOW_TO}\n")

@@ -1,0 +1,65 @@
+"""One service and one headless Chromium for all browser tests; each test has tabs of its own."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
+
+from tests.browser import chromium
+from tests.browser.visitor import Visitor
+from tests.e2e.service import Service, environment, serving
+from tests.e2e.upstream import Upstream
+from tests.standin.deepgram import DeepgramStandIn
+
+HERE = Path(__file__).parent
+SITE = {
+    "SUPPORT_EMAIL": "help@captions.example",
+    "TERMS_URL": "https://captions.example/terms",
+    "PRIVACY_URL": "https://captions.example/privacy",
+    "SOURCE_URL": "https://captions.example/source",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All these tests share one event loop with the fixtures."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A folder that any user may enter: PostgreSQL does not run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="captions-browser-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service(scratch: Path) -> AsyncIterator[Service]:
+    async with DeepgramStandIn() as standin:
+        env = environment(scratch / "main", Upstream(standin).url, **SITE)
+        async with serving(env) as running:
+            yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    program = chromium.find()
+    assert program, chromium.HOW_TO
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitor(browser: Browser, service: Service) -> AsyncIterator[Visitor]:
+    """Somebody with a fresh browser of their own, who is not logged in."""
+    async with Visitor.arriving(browser, service) as arrived:
+        yield arrived

@@ -1,0 +1,223 @@
+"""The dashboard: what is left, how long it lasts, what runs, and where it went."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.lives import HOSTILE, balance, live, session
+from tests.browser.visitor import Visitor
+from tests.e2e.client import sound
+from tests.e2e.service import Service
+
+HOUR = 3600
+
+
+async def test_the_figures_are_those_of_the_account_and_move_while_a_session_runs(
+    visitor: Visitor, service: Service
+) -> None:
+    user = await service.user(HOUR)
+    await visitor.become(user)
+    await visitor.goto("/dashboard")
+    meter = visitor.page.locator("#minutes")
+    await expect(meter).to_have_attribute("data-seconds", str(HOUR))
+    await expect(meter).to_have_text("60min")
+    captions = await service.captions(user)
+    await captions.ready()
+    await captions.send(sound(12))
+    await expect(visitor.page.get_by_role("heading", name="Live now")).to_be_visible()
+    await expect(meter).not_to_have_attribute("data-seconds", str(HOUR), timeout=20_000)
+    await expect(visitor.page.locator("#lasts")).to_contain_text("with 1 live session")
+    await captions.stop()
+    await expect(meter).to_have_attribute("data-seconds", str(HOUR - 12), timeout=10_000)
+    row = visitor.page.get_by_role("row").filter(has_text="You stopped it")
+    await expect(row).to_contain_text("nova-2")
+    await expect(row.get_by_role("cell", name="12 s")).to_have_count(2)
+    await expect(visitor.page.locator(".day").last).to_have_attribute("aria-label", re.compile("12 s used"))
+
+
+@pytest.mark.parametrize(
+    ("left", "sentences"),
+    [
+        (balance(599), ["Only 9 min 59 s left.", "Enough for about 9 min of one stream."]),
+        (balance(0), ["No minutes left.", "Captions do not start until you buy some."]),
+        (
+            balance(-4200),
+            [
+                "You owe 1 h 10 min.",
+                "Your next purchase pays this off first.",
+                "Pays off 1 h 10 min first and leaves you 7 h 10 min.",
+            ],
+        ),
+        (balance(30120, frozen=30000), ["8 h 20 min are frozen.", "You can use 2 min now."]),
+        (balance(30000, frozen=30000), ["8 h 20 min are frozen.", "Until then captions do not start."]),
+    ],
+)
+async def test_what_must_not_be_overlooked_is_plain_to_see(
+    visitor: Visitor, service: Service, left: dict[str, int], sentences: list[str]
+) -> None:
+    await visitor.become(await service.user())
+    await live(visitor, left)
+    await visitor.goto("/dashboard")
+    for sentence in sentences:
+        await visitor.says(sentence)
+
+
+@pytest.mark.parametrize(
+    ("left", "sessions", "used", "sentence"),
+    [
+        (36000, [], {}, "Enough for about 10 hours of one stream."),
+        (36000, [], {"d1": 6 * HOUR, "d3": HOUR}, "Lasts about 10 days at last week's rate of 1 h a day."),
+        (36000, [session(1, None), session(2, None)], {}, "Lasts about 5 h at the present rate, with 2 live sessions."),
+    ],
+)
+async def test_it_says_how_long_that_lasts(
+    visitor: Visitor,
+    service: Service,
+    left: int,
+    sessions: list[dict[str, object]],
+    used: dict[str, int],
+    sentence: str,
+) -> None:
+    await visitor.become(await service.user())
+    await live(visitor, balance(left, held=90), live=sessions, used=used)
+    await visitor.goto("/dashboard")
+    await visitor.says(sentence)
+    await expect(visitor.page.locator("#held")).to_have_text("1 min 30 s")
+
+
+async def test_whoever_looks_away_causes_no_requests(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.page.clock.install()
+    await visitor.goto("/dashboard")
+    await expect(visitor.page.locator("#minutes")).to_be_visible()
+
+    async def shown(state: str) -> None:
+        await visitor.page.evaluate(
+            f"Object.defineProperty(document, 'hidden', {{value: {state}, configurable: true}});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+
+    await shown("true")
+    before = visitor.asked("GET", "/billing/balance")
+    await visitor.page.clock.run_for(120_000)
+    assert visitor.asked("GET", "/billing/balance") == before
+    async with visitor.page.expect_response("**/billing/balance"):
+        await shown("false")
+    await expect(visitor.page.locator("#minutes")).to_be_visible()
+    async with visitor.page.expect_response("**/billing/balance"):
+        await visitor.page.clock.run_for(5000)
+
+
+async def test_the_chart_can_be_read_by_keyboard_pointer_and_screen_reader(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await live(visitor, balance(HOUR), used={"d0": 60, "d1": 2 * HOUR})
+    await visitor.goto("/dashboard")
+    tip = visitor.page.locator(".tip")
+    days = visitor.page.locator(".day")
+    await expect(days).to_have_count(30)
+    await days.last.focus()
+    await expect(tip).to_contain_text("1 min used")
+    await visitor.page.keyboard.press("ArrowLeft")
+    await expect(days.nth(28)).to_be_focused()
+    await expect(tip).to_contain_text("2 h used")
+    await visitor.page.keyboard.press("Escape")
+    await expect(tip).to_be_hidden()
+    await days.nth(9).hover()
+    await expect(tip).to_contain_text("8 h 20 min bought")
+    table = visitor.page.get_by_role("table", name="The last 30 days")
+    await expect(table.get_by_role("row")).to_have_count(31)
+    await expect(table.get_by_role("row").last).to_contain_text("1 min")
+    await expect(table).to_contain_text("1 min taken back")
+
+
+async def test_days_are_those_of_the_viewer(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.page.add_init_script(
+        "const real = Intl.DateTimeFormat.prototype.resolvedOptions; Intl.DateTimeFormat.prototype.resolvedOptions ="
+        " function () { return {...real.call(this), timeZone: 'Pacific/Auckland'}; };"
+    )
+    async with visitor.page.expect_request("**/account/usage?tz=Pacific%2FAuckland"):
+        await visitor.goto("/dashboard")
+
+
+async def test_a_time_zone_that_the_service_does_not_know_becomes_utc(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.page.add_init_script(
+        "Intl.DateTimeFormat.prototype.resolvedOptions = () => ({timeZone: 'Nowhere/Land'});"
+    )
+    await visitor.goto("/dashboard")
+    await visitor.says("No sessions yet.")
+
+
+async def test_an_account_without_sessions_says_what_to_do_first(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.goto("/dashboard")
+    link = visitor.page.get_by_role("link", name="Try captions in the browser").first
+    await expect(link).to_have_attribute("href", "/try")
+    await visitor.says("Nothing used yet.")
+
+
+async def test_how_each_session_ended_is_said_in_words(visitor: Visitor, service: Service) -> None:
+    ends = ["client_gone", "insufficient_credits", "idle", "upstream_closed", "a_reason_to_come"]
+    await visitor.become(await service.user())
+    await live(visitor, balance(HOUR), sessions=[session(n, end) for n, end in enumerate(ends)])
+    await visitor.goto("/dashboard")
+    for words in ("disconnected", "No minutes left", "No sound", "speech engine failed", "a_reason_to_come"):
+        await expect(visitor.page.get_by_role("table", name="Recent sessions").get_by_text(words)).to_be_visible()
+
+
+async def test_markup_and_very_long_words_are_text(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.page.set_viewport_size({"width": 390, "height": 844})
+    hostile = session(1, HOSTILE, model=HOSTILE)
+    await live(visitor, balance(HOUR), sessions=[hostile], live=[session(2, None, model=HOSTILE)])
+    package = {"id": HOSTILE, "label": HOSTILE, "seconds": 60, "price_cents": 100, "currency": "usd"}
+    await visitor.answer("/billing/packages", {"packages": [package]})
+    await visitor.goto("/dashboard")
+    await expect(visitor.page.get_by_text(HOSTILE)).to_have_count(4)
+    assert await visitor.page.locator("main img").count() == 0
+    assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [(500, "Something failed on our side."), (503, "not available just now"), (429, "Too many attempts.")],
+)
+async def test_a_service_that_fails_is_said_and_tried_again(
+    visitor: Visitor, service: Service, status: int, sentence: str
+) -> None:
+    await visitor.become(await service.user())
+    for path in ("/billing/balance", "/billing/packages"):
+        await visitor.refuse(path, status, "internal")
+    await visitor.goto("/dashboard")
+    await expect(visitor.page.locator("#alerts")).to_contain_text(sentence)
+    await visitor.says("The prices could not be loaded.")
+    await expect(visitor.page.locator(".bone")).to_have_count(0)
+    await visitor.context.unroute_all()
+    await visitor.page.locator("#alerts").get_by_role("button", name="Try again").click()
+    await expect(visitor.page.locator("#minutes")).to_have_text("60min")
+    await expect(visitor.page.locator("#alerts")).to_be_empty()
+    await visitor.page.locator("#packages").get_by_role("button", name="Try again").click()
+    await expect(visitor.page.get_by_role("button", name="Buy 500 minutes")).to_be_visible()
+
+
+async def test_what_was_seen_stays_while_one_is_offline(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.goto("/dashboard")
+    await expect(visitor.page.locator("#minutes")).to_have_text("60min")
+    await visitor.context.set_offline(True)
+    await visitor.says("This page is not up to date. You are offline.")
+    await expect(visitor.page.locator("#minutes")).to_have_text("60min")
+    await visitor.context.set_offline(False)
+    await expect(visitor.page.locator("#alerts")).to_be_empty()
+
+
+async def test_a_slow_service_is_said_before_it_is_given_up(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.page.clock.install()
+    await visitor.context.route("**/billing/balance", lambda route: None)
+    await visitor.goto("/dashboard")
+    await expect(visitor.page.get_by_role("button", name="Buy 500 minutes")).to_be_visible()
+    await visitor.page.clock.run_for(4500)
+    await visitor.says("The service is slow to answer.")

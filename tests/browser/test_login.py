@@ -1,0 +1,141 @@
+"""Registering, logging in and out, and changing a password, as one does them in a browser."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.visitor import PASSWORD, Visitor, nobody
+
+
+async def test_who_registers_is_on_the_dashboard_with_the_trial_minutes(visitor: Visitor) -> None:
+    await visitor.goto("/")
+    await visitor.says("The first 10 minutes are on us.")
+    await visitor.page.get_by_role("link", name="Create an account").first.click()
+    await visitor.register(nobody())
+    await visitor.is_at("/dashboard")
+    await expect(visitor.page.locator("#minutes")).to_have_text("10min")
+    await visitor.says("No sessions yet.")
+
+
+async def test_logging_out_ends_the_login_and_logging_in_begins_another(visitor: Visitor) -> None:
+    email = nobody()
+    await visitor.goto("/register")
+    await visitor.register(email.upper())
+    await visitor.is_at("/dashboard")
+    old = await visitor.page.evaluate("JSON.parse(localStorage.getItem('session')).refresh_token")
+    await visitor.press("Log out")
+    await visitor.is_at("/")
+    await visitor.says("You are logged out.")
+    assert await visitor.page.evaluate("localStorage.getItem('session')") is None
+    used = await visitor.service.http.post("/auth/refresh", json={"refresh_token": old})
+    assert used.status_code == 401
+    await visitor.log_in(email)
+    await visitor.is_at("/dashboard")
+    await visitor.goto("/")
+    await visitor.says(f"You are logged in as {email}.")
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "field", "sentence"),
+    [
+        ("", PASSWORD, "email", "Enter your e-mail address."),
+        ("somebody", PASSWORD, "email", "This is not an e-mail address"),
+        ("a@b.example", "short", "password", "Use 8 characters or more."),
+        ("a@b.example", "ä" * 37, "password", "Use at most 72 characters."),
+        ("<b>a</b>" + "x" * 300 + "@b.example", PASSWORD, "email", ""),
+    ],
+)
+async def test_what_is_wrong_is_said_beside_the_field(
+    visitor: Visitor, email: str, password: str, field: str, sentence: str
+) -> None:
+    await visitor.goto("/register")
+    await visitor.register(email, password)
+    await visitor.wrong(field, sentence)
+    await visitor.page.locator(f"#{field}").press("a")
+    await expect(visitor.page.locator(f"#{field}-wrong")).to_be_empty()
+
+
+async def test_an_address_that_is_taken_and_a_wrong_password_are_said_too(visitor: Visitor) -> None:
+    email = nobody()
+    await visitor.service.http.post("/auth/register", json={"email": email, "password": PASSWORD})
+    await visitor.goto("/register")
+    await visitor.register(email)
+    await visitor.wrong("email", "account")
+    await visitor.goto("/")
+    await visitor.log_in(email, "not " + PASSWORD)
+    await visitor.wrong("password", "wrong")
+    await visitor.is_at("/")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "headers", "sentence"),
+    [
+        (429, "rate_limited", {"Retry-After": "41"}, "Too many attempts. Try again in 41 seconds."),
+        (500, "internal", {}, "Something failed on our side."),
+        (503, "service_unavailable", {}, "The service is not available just now."),
+    ],
+)
+async def test_a_service_that_fails_says_so_above_the_button(
+    visitor: Visitor, status: int, code: str, headers: dict[str, str], sentence: str
+) -> None:
+    await visitor.refuse("/auth/login", status, code, **headers)
+    await visitor.goto("/")
+    await visitor.log_in("a@b.example")
+    await expect(visitor.page.get_by_role("alert").first).to_contain_text(sentence)
+
+
+async def test_a_service_that_cannot_be_reached_says_so(visitor: Visitor) -> None:
+    await visitor.answer("/auth/login")
+    await visitor.goto("/")
+    await visitor.log_in("a@b.example")
+    await visitor.says("The service cannot be reached. Check your connection, then try again.")
+
+
+async def test_a_form_is_sent_once_however_often_it_is_pressed(visitor: Visitor) -> None:
+    await visitor.goto("/register")
+    await visitor.fill(email=nobody(), password=PASSWORD)
+    await visitor.page.locator("#register").evaluate("form => { form.requestSubmit(); form.requestSubmit(); }")
+    await visitor.is_at("/dashboard")
+    assert visitor.asked("POST", "/auth/register") == 1
+
+
+async def test_a_password_can_be_changed_and_all_other_logins_end(visitor: Visitor) -> None:
+    email = nobody()
+    await visitor.goto("/register")
+    await visitor.register(email)
+    await visitor.is_at("/dashboard")
+    elsewhere = (await visitor.service.http.post("/auth/login", json={"email": email, "password": PASSWORD})).json()
+    await visitor.goto("/account")
+    await visitor.fill(current="not this one", new=PASSWORD + "!")
+    await visitor.press("Change the password")
+    await visitor.wrong("current", "")
+    await visitor.fill(current=PASSWORD, new=PASSWORD + "!")
+    await visitor.press("Change the password")
+    await visitor.says("Your password is changed.")
+    await visitor.page.reload()
+    await expect(visitor.page.locator("#email")).to_have_text(email)
+    headers = {"Authorization": f"Bearer {elsewhere['token']}"}
+    assert (await visitor.service.http.get("/account/me", headers=headers)).status_code == 401
+    login = {"email": email, "password": PASSWORD + "!"}
+    assert (await visitor.service.http.post("/auth/login", json=login)).status_code == 200
+
+
+async def test_a_password_can_be_seen_while_it_is_typed(visitor: Visitor) -> None:
+    await visitor.goto("/register")
+    password = visitor.page.locator("#password")
+    await visitor.page.get_by_role("button", name="Show what is typed").click()
+    await expect(password).to_have_attribute("type", "text")
+    await visitor.page.get_by_role("button", name="Show what is typed").click()
+    await expect(password).to_have_attribute("type", "password")
+
+
+async def test_the_links_of_this_installation_are_at_the_foot_of_each_page(visitor: Visitor) -> None:
+    await visitor.goto("/register")
+    foot = visitor.page.get_by_role("contentinfo")
+    for name, target in [
+        ("Source", "https://captions.example/source"),
+        ("Support", "mailto:help@captions.example"),
+        ("Terms", "https://captions.example/terms"),
+        ("Privacy", "https://captions.example/privacy"),
+    ]:
+        await expect(foot.get_by_role("link", name=name)).to_have_attribute("href", target)
+    await visitor.says("With an account you accept our terms and privacy policy.")

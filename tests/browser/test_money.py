@@ -1,0 +1,132 @@
+"""Buying minutes, and what came of it: the way to Stripe and back, and the list of purchases."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.lives import HOSTILE, balance
+from tests.browser.visitor import Visitor
+from tests.e2e.service import Service
+
+PACKAGES = ["500 minutes", "1200 minutes", "3000 minutes"]
+BACK = "/billing/success?session_id=cs_1"
+
+
+@pytest.mark.parametrize("path", ["/", "/dashboard"])
+async def test_the_prices_are_those_of_the_api(visitor: Visitor, service: Service, path: str) -> None:
+    if path != "/":
+        await visitor.become(await service.user())
+    await visitor.goto(path)
+    for name, price in zip(PACKAGES, ["$3.00", "$6.00", "$12.00"], strict=True):
+        card = visitor.page.get_by_role("listitem").filter(has=visitor.page.get_by_role("heading", name=name))
+        await expect(card.get_by_text(price, exact=True)).to_be_visible()
+
+
+async def test_buying_leads_to_the_checkout(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.answer("/billing/checkout", {"checkout_url": f"{service.url}/billing/cancel", "session_id": "cs_1"})
+    await visitor.goto("/dashboard")
+    await visitor.press("Buy 1200 minutes")
+    await visitor.is_at("/billing/cancel")
+    (asked,) = [request for request in visitor.requests if request.method == "POST"]
+    assert asked.post_data_json == {"package_id": "pack_1200"}
+    await visitor.says("Nothing was charged")
+    await visitor.page.get_by_role("link", name="Choose again").click()
+    await visitor.is_at("/dashboard")
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", ""])
+async def test_a_checkout_that_is_no_address_of_the_web_is_not_opened(
+    visitor: Visitor, service: Service, url: str
+) -> None:
+    await visitor.become(await service.user())
+    await visitor.answer("/billing/checkout", {"checkout_url": url, "session_id": "cs_1"})
+    await visitor.goto("/dashboard")
+    await visitor.press("Buy 500 minutes")
+    await visitor.says("The checkout could not be opened.")
+    await visitor.is_at("/dashboard")
+
+
+async def test_a_checkout_that_fails_is_said_below_the_packages(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.refuse("/billing/checkout", 503, "payments_unavailable")
+    await visitor.goto("/dashboard")
+    await visitor.press("Buy 500 minutes")
+    await expect(visitor.page.locator("#buy").get_by_role("alert")).to_contain_text("not available just now")
+    await expect(visitor.page.get_by_role("button", name="Buy 500 minutes")).not_to_have_attribute(
+        "aria-disabled", "true"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("pending", "Your minutes arrive when the bank has paid"),
+        ("failed", "Nothing was charged."),
+        ("expired", "It was not paid in time, and nothing was charged."),
+    ],
+)
+async def test_what_came_of_a_payment_is_said(visitor: Visitor, service: Service, status: str, sentence: str) -> None:
+    await visitor.become(await service.user())
+    await visitor.answer("/billing/checkout/cs_1", {"status": status, "seconds": 30000})
+    await visitor.goto(BACK)
+    await visitor.says(sentence)
+
+
+async def test_the_page_waits_for_the_minutes_and_shows_the_new_balance(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.answer("/billing/checkout/cs_1", {"status": "open", "seconds": 30000})
+    await visitor.answer("/billing/balance", balance(30600))
+    await visitor.page.clock.install()
+    await visitor.goto(BACK)
+    await visitor.says("Waiting for the payment to arrive.")
+    for _ in range(16):
+        async with visitor.page.expect_response("**/billing/checkout/cs_1"):
+            await visitor.page.clock.run_for(2500)
+    await visitor.says("It takes longer than usual.")
+    await visitor.answer("/billing/checkout/cs_1", {"status": "paid", "seconds": 30000})
+    async with visitor.page.expect_response("**/billing/balance"):
+        await visitor.page.clock.run_for(2500)
+    await visitor.says("500 minutes added")
+    await expect(visitor.page.locator("#minutes")).to_have_text("510minutes left")
+
+
+@pytest.mark.parametrize("path", ["/billing/success", "/billing/success?session_id=cs_of_another"])
+async def test_a_purchase_that_is_not_ones_own_is_unknown(visitor: Visitor, service: Service, path: str) -> None:
+    await visitor.become(await service.user())
+    await visitor.goto(path)
+    await expect(visitor.page.get_by_role("heading", name="purchase")).to_have_text(
+        ["No purchase"] if "?" not in path else ["Unknown purchase"]
+    )
+    await visitor.page.get_by_role("link", name="To the dashboard").click()
+    await visitor.is_at("/dashboard")
+
+
+async def test_purchases_are_listed_with_their_state_and_receipt(visitor: Visitor, service: Service) -> None:
+    common = {"date": "2026-11-20T10:00:00Z", "amount_cents": 300, "currency": "usd", "seconds": 30000}
+    receipts = ["https://pay.example/r", "javascript:alert(1)", None]
+    states = ["paid", "pending", HOSTILE]
+    await visitor.become(await service.user())
+    await visitor.answer(
+        "/account/purchases",
+        {
+            "purchases": [
+                {**common, "label": HOSTILE, "status": state, "receipt_url": url}
+                for state, url in zip(states, receipts, strict=True)
+            ]
+        },
+    )
+    await visitor.goto("/account")
+    rows = visitor.page.get_by_role("table", name="Purchases").get_by_role("row")
+    await expect(rows).to_have_count(4)
+    await expect(rows.nth(1)).to_contain_text("$3.00")
+    await expect(rows.nth(1)).to_contain_text("Paid")
+    await expect(rows.nth(2)).to_contain_text("Your bank takes a while")
+    link = visitor.page.get_by_role("link", name="Receipt")
+    await expect(link).to_have_count(1)
+    await expect(link).to_have_attribute("href", "https://pay.example/r")
+
+
+async def test_who_has_bought_nothing_is_shown_where_to(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.goto("/account")
+    await visitor.says("You have bought nothing yet.")

@@ -1,0 +1,108 @@
+"""A login over time: renewed once for all tabs, asked for where it is missing, given up where it is dead."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.visitor import PASSWORD, Visitor, nobody
+
+SESSION = "JSON.parse(localStorage.getItem('session'))"
+
+
+async def arrived(visitor: Visitor) -> str:
+    """A new account, on its dashboard; the address."""
+    email = nobody()
+    await visitor.goto("/register")
+    await visitor.register(email)
+    await visitor.is_at("/dashboard")
+    await expect(visitor.page.locator("#minutes")).to_be_visible()
+    return email
+
+
+async def age(visitor: Visitor, **fields: object) -> None:
+    """The login as it is after a while."""
+    await visitor.page.evaluate(
+        f"fields => localStorage.setItem('session', JSON.stringify({{...{SESSION}, ...fields}}))", fields
+    )
+
+
+async def test_a_token_that_is_about_to_expire_is_renewed_once_for_all_tabs(visitor: Visitor) -> None:
+    await arrived(visitor)
+    before = await visitor.page.evaluate(SESSION)
+    tabs = [await visitor.context.new_page() for _ in range(4)]
+    await visitor.goto("/billing/cancel")  # a page that asks for nothing
+    await age(visitor, renew_at=0)
+    await asyncio.gather(*(tab.goto("/dashboard") for tab in tabs))
+    for tab in tabs:
+        await expect(tab.locator("#minutes")).to_have_text("10min")
+    after = await visitor.page.evaluate(SESSION)
+    assert visitor.asked("POST", "/auth/refresh") == 1
+    assert after["token"] != before["token"]
+    assert after["renew_at"] < after["expires_at"]
+
+
+async def test_a_token_that_the_service_does_not_take_is_renewed_too(visitor: Visitor) -> None:
+    await arrived(visitor)
+    await age(visitor, token="a.b.c")
+    await visitor.page.reload()
+    await expect(visitor.page.locator("#minutes")).to_have_text("10min")
+    assert visitor.asked("POST", "/auth/refresh") == 1
+
+
+async def test_while_the_service_cannot_renew_a_login_it_is_not_lost(visitor: Visitor) -> None:
+    await arrived(visitor)
+    await visitor.refuse("/auth/refresh", 503, "service_unavailable")
+    await age(visitor, renew_at=0)
+    await visitor.page.reload()
+    await expect(visitor.page.locator("#minutes")).to_have_text("10min")
+    await age(visitor, renew_at=0, expires_at=0)
+    await visitor.page.reload()
+    await visitor.says("The service is not available just now.")
+    await visitor.is_at("/dashboard")
+
+
+@pytest.mark.parametrize("path", ["/dashboard", "/account", "/billing/success?session_id=cs_unknown"])
+async def test_who_is_not_logged_in_comes_back_to_where_they_were(visitor: Visitor, path: str) -> None:
+    email = nobody()
+    await visitor.service.http.post("/auth/register", json={"email": email, "password": PASSWORD})
+    await visitor.goto(path)
+    await visitor.is_at("/")
+    await visitor.says("Log in")
+    assert await visitor.page.locator("#notice").inner_text() != ""
+    await expect(visitor.page.locator("#email")).to_be_focused()
+    await visitor.log_in(email)
+    await visitor.is_at(path)
+    await visitor.page.get_by_role("link", name="Account").click()
+    await visitor.is_at("/account")
+
+
+async def test_a_dead_login_leads_to_the_start_with_a_sentence_and_back(visitor: Visitor) -> None:
+    email = await arrived(visitor)
+    await visitor.goto("/account")
+    await age(visitor, token="a.b.c", refresh_token="gone")
+    await visitor.page.reload()
+    await visitor.is_at("/")
+    await visitor.says("Your login has ended.")
+    await visitor.log_in(email)
+    await visitor.is_at("/account")
+
+
+async def test_logging_out_reaches_the_other_tabs(visitor: Visitor) -> None:
+    await arrived(visitor)
+    other = await visitor.context.new_page()
+    await other.goto("/account")
+    await expect(other.locator("#email")).to_contain_text("@")
+    await visitor.press("Log out")
+    await visitor.is_at("/", other)
+    await expect(other.get_by_text("You were logged out in another tab.")).to_be_visible()
+
+
+async def test_no_token_is_ever_in_an_address(visitor: Visitor) -> None:
+    await arrived(visitor)
+    session = await visitor.page.evaluate(SESSION)
+    await visitor.goto("/account")
+    await expect(visitor.page.locator("#email")).to_contain_text("@")
+    for request in visitor.requests:
+        assert session["token"] not in request.url
+        assert session["refresh_token"] not in request.url
