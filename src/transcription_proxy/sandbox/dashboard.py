@@ -90,7 +90,7 @@ def _payment(root: str, payment: Payment) -> Html:
 
 
 def _actions(root: str, payment: Payment) -> Html:
-    session, charge = payment.session, payment.charge
+    session, charge, disputes = payment.session, payment.charge, payment.disputes
     if session["status"] == "open":
         return tag('<p><a class="button quiet" href="{}/c/pay/{}">Open the checkout</a></p>', root, session["id"])
     if charge is None:
@@ -99,7 +99,8 @@ def _actions(root: str, payment: Payment) -> Html:
         buttons = _buttons({"settle": "Settle", "fail": "Fail"})
         return tag('<form method="post" action="{}/payments/{}" class="row">{}</form>', root, session["id"], buttons)
     left = charge["amount"] - charge["amount_refunded"]
-    if charge["status"] != "succeeded" or left == 0:
+    charged_back = any(not dispute["is_charge_refundable"] for dispute in disputes)
+    if charge["status"] != "succeeded" or left == 0 or charged_back:
         return Html()
     return tag(
         """<form method="post" action="{root}/payments/{id}" class="row">
@@ -112,9 +113,7 @@ def _actions(root: str, payment: Payment) -> Html:
         refunded=charge["amount_refunded"],
         left=_plain(left, charge["currency"]),
         buttons=_buttons(
-            {"refund": "Refund"}
-            if charge["disputed"]
-            else {"refund": "Refund", "dispute": "Dispute", "inquiry": "Inquiry"}
+            {"refund": "Refund"} if disputes else {"refund": "Refund", "dispute": "Dispute", "inquiry": "Inquiry"}
         ),
     )
 
@@ -169,8 +168,8 @@ def _event(root: str, event: Object, delivery: Delivery, *, again: bool) -> Html
         type=event["type"],
     )
     return tag(
-        """<li id="{id}"><div><p><strong>{type}</strong></p><p class="hint">{object} · {when}</p>{state}</div>
-{button}</li>""",
+        """<li id="{id}"><div><p><strong>{type}</strong></p><p class="hint"><code>{object}</code></p>
+<div class="row">{state}<span class="hint">{when}</span></div></div>{button}</li>""",
         id=event["id"],
         type=event["type"],
         object=event["data"]["object"]["id"],

@@ -21,7 +21,7 @@ from transcription_proxy.sandbox.params import (
     url,
     whole,
 )
-from transcription_proxy.sandbox.refusals import Refused
+from transcription_proxy.sandbox.refusals import Refused, missing
 from transcription_proxy.sandbox.state import Object, Records
 
 Act: TypeAlias = Callable[[Records, Mapping[str, Any], str], Object]
@@ -82,12 +82,20 @@ def _list(kind: str, path: str, *filters: str) -> Act:
         narrow = {name: asked[name] for name in filters if name in asked} | asked.get("created", {})
         for name, side in (("starting_after", "after"), ("ending_before", "before")):
             if name in asked:
-                narrow[side] = records.get(kind, asked[name])["id"]
+                narrow[side] = _known(records, kind, asked[name], name)
         page = records.listed(kind, narrow, limit + 1, oldest_first=backwards)
         data = page[:limit][::-1] if backwards else page[:limit]
         return objects.listing(path, data, has_more=len(page) > limit)
 
     return act
+
+
+def _known(records: Records, kind: str, name: str, param: str) -> str:
+    """The id that a parameter names. Raises Refused."""
+    try:
+        return str(records.get(kind, name)["id"])
+    except Refused:
+        raise missing(kind, name, param=param, status=400) from None
 
 
 def _new_customer(records: Records, asked: Mapping[str, Any], _: str) -> Object:
@@ -155,7 +163,6 @@ SESSION: Final = EXPAND | {
     "allow_promotion_codes": Field(flag),
     "expires_at": Field(whole(0, 10**12)),
     "locale": Field(text(10)),
-    "payment_method_types": Field(many(text(60))),
     "submit_type": Field(choice("auto", "book", "donate", "pay")),
     "ui_mode": Field(choice("hosted_page")),
 }

@@ -71,7 +71,7 @@ class Pages:
     async def checkout(self, request: Request) -> Response:
         return self._checkout(request.path_params["id"])
 
-    def _checkout(self, name: str, error: str | None = None) -> Response:
+    def _checkout(self, name: str, error: str | None = None, wrong_code: str | None = None) -> Response:
         with self._state.transaction(self._clock()) as records:
             session = records.get("checkout.session", name)
             if session["status"] != "open":
@@ -79,7 +79,9 @@ class Pages:
                 return _html(views.closed(self._root, session, back))
             lines = checkout.items(records, session)
             shown = error or _last_error(records, session)
-        answer = _html(views.checkout(self._root, session, lines, shown), status=400 if error else 200)
+        answer = _html(
+            views.checkout(self._root, session, lines, shown, wrong_code), 400 if error or wrong_code else 200
+        )
         answer.headers["Content-Security-Policy"] = policy(session["success_url"])
         return answer
 
@@ -101,7 +103,8 @@ class Pages:
             if code is None or (allowed and code in money.CODES):
                 checkout.take_code(records, name, code)
                 return _see(f"{self._root}/c/pay/{name}")
-        return self._checkout(name, f"There is no promotion code {code}." if allowed else "No promotion codes here.")
+        wrong = f"There is no promotion code {code}." if code else "Enter a promotion code."
+        return self._checkout(name, wrong_code=wrong if allowed else "No promotion codes here.")
 
     def _pay(self, name: str, way: Way, email: str) -> Response:
         with self._state.transaction(self._clock()) as records:

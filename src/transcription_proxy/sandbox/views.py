@@ -1,14 +1,35 @@
 """What a customer sees: the checkout page, the end of it, and a receipt. Pure."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from transcription_proxy.sandbox import money
 from transcription_proxy.sandbox.markup import Html, joined, page, tag, when
 from transcription_proxy.sandbox.state import Object
 
+BUTTONS: Final = """<button class="button" name="action" value="pay">Pay</button>
+<p class="hint">Paid at once, as with a card.</p>
+<button class="button quiet" name="action" value="later">Pay later</button>
+<p class="hint">Under way for days, as from a bank account. The <a href="{root}/">sandbox's own page</a> settles it
+or makes it fail.</p>
+<button class="button quiet" name="action" value="decline">Decline</button>
+<p class="hint">The bank says no. You can try again.</p>"""
+NOTHING_DUE: Final = Html(
+    '<button class="button" name="action" value="pay">Pay</button><p class="hint">Nothing is due.</p>'
+)
+CLOSED: Final = {
+    "paid": ("Already paid", "This checkout has been completed. Nothing is charged twice."),
+    "no_payment_required": ("Already done", "This checkout has been completed, and nothing was due."),
+    "unpaid": ("The payment is under way", "This checkout has been completed. Nothing is charged twice."),
+    "expired": ("This checkout has expired", "Nothing was charged. Start again at the shop."),
+}
+"""Title and text, by what was paid, or expired."""
 
-def checkout(root: str, session: Object, lines: Sequence[Object], error: str | None) -> Html:
-    """An open session."""
+
+def checkout(
+    root: str, session: Object, lines: Sequence[Object], error: str | None = None, wrong_code: str | None = None
+) -> Html:
+    """An open session. `wrong_code`: what is wrong with the promotion code that was given."""
     currency = session["currency"]
     body = tag(
         """<div class="checkout">
@@ -23,13 +44,7 @@ def checkout(root: str, session: Object, lines: Sequence[Object], error: str | N
 {error}
 <form method="post" action="{root}/c/pay/{id}" class="stack">
 {email}
-<button class="button" name="action" value="pay">Pay</button>
-<p class="hint">Paid at once, as with a card.</p>
-<button class="button quiet" name="action" value="later">Pay later</button>
-<p class="hint">Under way for days, as from a bank account. The <a href="{root}/">sandbox's own page</a> settles it
-or makes it fail.</p>
-<button class="button quiet" name="action" value="decline">Decline</button>
-<p class="hint">The bank says no. You can try again.</p>
+{buttons}
 </form>
 {cancel}
 </section>
@@ -39,9 +54,10 @@ or makes it fail.</p>
         total=money.shown(session["amount_total"], currency),
         lines=joined(_line(line) for line in lines),
         sums=_sums(session),
-        code=_code(root, session) if session["allow_promotion_codes"] else Html(),
+        code=_code(root, session, wrong_code) if session["allow_promotion_codes"] else Html(),
         error=tag('<p class="notice bad" role="alert">{}</p>', error) if error else Html(),
         email=_email(session),
+        buttons=tag(BUTTONS, root=root) if session["amount_total"] else NOTHING_DUE,
         cancel=_cancel(session["cancel_url"]),
     )
     return page(root, f"Pay {money.shown(session['amount_total'], currency)} (sandbox)", body)
@@ -73,7 +89,7 @@ def _sums(session: Object) -> Html:
     )
 
 
-def _code(root: str, session: Object) -> Html:
+def _code(root: str, session: Object, wrong: str | None) -> Html:
     if session["discounts"]:
         return tag(
             """<form method="post" action="{root}/c/pay/{id}" class="code">
@@ -84,11 +100,14 @@ def _code(root: str, session: Object) -> Html:
     return tag(
         """<form method="post" action="{root}/c/pay/{id}" class="code">
 <label for="code">Promotion code</label>
-<div class="row"><input id="code" name="code" required maxlength="40" autocomplete="off" aria-describedby="codes">
+<div class="row"><input id="code" name="code" required maxlength="40" autocomplete="off"
+aria-describedby="codes"{invalid}>
 <button class="button quiet" name="action" value="code">Apply</button></div>
-<p class="hint" id="codes">{codes}</p></form>""",
+{wrong}<p class="hint" id="codes">{codes}</p></form>""",
         root=root,
         id=session["id"],
+        invalid=Html(' aria-invalid="true" autofocus') if wrong else Html(),
+        wrong=tag('<p class="wrong" role="alert">{}</p>', wrong) if wrong else Html(),
         codes=", ".join(f"{code}: {percent} % off" for code, percent in money.CODES.items()),
     )
 
@@ -109,10 +128,7 @@ def _cancel(url: str | None) -> Html:
 
 def closed(root: str, session: Object, back: str) -> Html:
     """One that is not open any more; `back`: where its shop is."""
-    title, text = {
-        "complete": ("Already paid", "This checkout has been completed. Nothing is charged twice."),
-        "expired": ("This checkout has expired", "Nothing was charged. Start again at the shop."),
-    }[session["status"]]
+    title, text = CLOSED["expired" if session["status"] == "expired" else session["payment_status"]]
     link = tag('<p><a class="button" href="{}">Back to the shop</a></p>', back) if back else Html()
     return message(root, title, text, link)
 
