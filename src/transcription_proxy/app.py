@@ -117,6 +117,7 @@ class Service:
             auth_rate_per_minute=settings.auth_rate_per_minute,
             trusted_proxies=settings.trusted_proxies,
             public_url=settings.public_url,
+            https_only=settings.production,
             site=Site(
                 trial_seconds=settings.trial_seconds,
                 sandbox=settings.sandbox,

@@ -41,10 +41,12 @@ def build(
     trusted_proxies: Sequence[Network],
     ready: Callable[[], bool],
     public_url: str | None = None,
+    https_only: bool = False,
     site: Site = Site(),  # noqa: B008 - frozen
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """`ready`: whether this process takes sessions; `public_url`: named in the OpenAPI document."""
+    """`ready`: whether this process takes sessions; `public_url`: named in the OpenAPI document; `https_only`: browsers
+    are told never to come without TLS."""
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": public_url}] if public_url else None
     app = FastAPI(title="Transcription proxy", description=DESCRIPTION, version="0.1.0", servers=servers, **options)
@@ -56,5 +58,7 @@ def build(
     app.add_middleware(BodyLimit)
     app.add_middleware(AuthRate, limit=auth_rate_per_minute, clock=clock)
     app.add_middleware(Heads)
-    app.add_middleware(Envelope, trusted_proxies=trusted_proxies)  # the last one is the outermost
+    app.add_middleware(
+        Envelope, trusted_proxies=trusted_proxies, https_only=https_only
+    )  # the last one is the outermost
     return app

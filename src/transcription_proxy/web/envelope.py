@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -21,21 +21,28 @@ CONTENT_SECURITY_POLICY: Final = (
 SECURITY: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(self), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
+"""For a year, and for this host alone: others under its domain are not ours to speak for."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _PROBES: Final = {"/health", "/ready"}
 log = structlog.get_logger(__name__)
 
 
 class Envelope:
-    """ASGI middleware, the outermost. It puts the client's address into the request's state as `client`."""
+    """ASGI middleware, the outermost. It puts the client's address into the request's state as `client`.
 
-    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network]) -> None:
+    Of the security headers, a route's own come first."""
+
+    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network], https_only: bool) -> None:
         self._app = app
         self._trusted = trusted_proxies
+        self._headers = {**SECURITY, **(HTTPS_ONLY if https_only else {}), "Cache-Control": "no-store"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,7 +65,7 @@ class Envelope:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         begun = time.perf_counter()
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, {**self._headers, "X-Request-Id": request_id})
         try:
             await self._app(scope, receive, answer)
         except Exception:  # the last resort: whatever it was, the client gets an answer and the log the details
@@ -71,20 +78,19 @@ class Envelope:
 
 
 class _Answer:
-    """`send` with our headers; remembers the status, 0 until there is one."""
+    """`send` with these headers where there are none of the name; remembers the status, 0 until there is one."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, headers: Mapping[str, str]) -> None:
         self._send = send
-        self._request_id = request_id
+        self._headers = headers
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self._request_id
-            headers.update(SECURITY)
-            headers.setdefault("Cache-Control", "no-store")
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
         await self._send(message)
 
 

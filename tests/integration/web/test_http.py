@@ -149,6 +149,8 @@ async def test_every_answer_has_an_id_of_its_own_and_the_security_headers(http: 
     assert one.headers["x-frame-options"] == "DENY"
     assert one.headers["referrer-policy"] == "no-referrer"
     assert one.headers["cross-origin-opener-policy"] == "same-origin"
+    assert one.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "microphone=(self)" in one.headers["permissions-policy"]
     policy = one.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
