@@ -20,6 +20,7 @@ PAGES: Final = {
     "/forgot": "forgot.html",
     "/reset": "reset.html",
     "/dashboard": "dashboard.html",
+    "/try": "try.html",
     "/account": "account.html",
     "/billing/success": "success.html",
     "/billing/cancel": "cancel.html",

@@ -89,8 +89,9 @@ export class Choices {
   /** Says it beside the microphone; empty: nothing is wrong. @param {string} text */
   deviceProblem(text) {
     byId("device-wrong").textContent = text;
-    if (text) this.#device.setAttribute("aria-invalid", "true");
-    else this.#device.removeAttribute("aria-invalid");
+    if (!text) return this.#device.removeAttribute("aria-invalid");
+    this.#device.setAttribute("aria-invalid", "true");
+    return this.#device.focus();
   }
 
   /** Names are known only once the page may use a microphone. */

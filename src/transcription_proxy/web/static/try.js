@@ -24,6 +24,7 @@ const STATES = {
 /** A peak that is no silence, and one that is too much; frames of silence after which it is said. */
 const [SOUND, LOUD, QUIET] = [0.001, 0.99, 50];
 const FLOOR_DB = 60;
+const TIMES = new Set(["begin", "end", "start"]);
 const BUY = { href: "/dashboard#buy", text: "Buy minutes" };
 const SILENT = "No sound comes from this microphone. Is it muted, or is it another one?";
 const UNPLUGGED = "The microphone is gone: unplugged, or taken away by the browser. Connect it, then start again.";
@@ -40,8 +41,10 @@ let transcription = null;
 /** Seconds of the transcriptions before this one, whose words are still there. */
 let before = 0;
 let quiet = 0;
+/** Why it was stopped, where nobody asked for it. */
+let because = "";
 
-start.addEventListener("click", () => (microphone ? stop() : begin()));
+start.addEventListener("click", () => (transcription ? stop() : begin()));
 byId("copy").addEventListener("click", copy);
 byId("save-srt").addEventListener("click", () => save("captions.srt", "application/x-subrip", srt(lines)));
 byId("save-vtt").addEventListener("click", () => save("captions.vtt", "text/vtt", vtt(lines)));
@@ -51,32 +54,41 @@ addEventListener("beforeunload", (event) => transcription && event.preventDefaul
 balance();
 
 async function begin() {
-  if (transcription || start.getAttribute("aria-disabled") || !choices.ready || choices.wrong()) return;
+  if (start.getAttribute("aria-disabled") || !choices.ready || choices.wrong()) return;
   replace(byId("alerts"));
   choices.deviceProblem("");
-  enter("asking");
+  show("asking");
   try {
     microphone = await Microphone.open(choices.device);
   } catch (error) {
-    choices.deviceProblem(problem(error));
-    return enter("idle");
+    show("idle");
+    return choices.deviceProblem(problem(error));
   }
   choices.listDevices();
   quiet = 0;
+  because = "";
   transcription = new Transcription(choices.config, choices.rate, audience);
   microphone.listen(heard, () => stop(UNPLUGGED));
   transcription.begin();
 }
 
-/** @param {string} [why] where nobody asked for it: said beside the microphone */
+/** @param {string} [why] where nobody asked for it */
 async function stop(why = "") {
+  const stopping = transcription;
+  if (!stopping || !microphone) return;
+  because = why;
+  show("ending");
+  await silence();
+  stopping.stop();
+}
+
+/** Closes the microphone; what it still had has been heard then. */
+async function silence() {
   const closing = microphone;
   microphone = null;
   level(0);
-  choices.deviceProblem(why);
-  show(transcription ? "ending" : "idle");
+  unsay("silent");
   await closing?.close();
-  transcription?.stop();
 }
 
 function heard({ samples, peak }) {
@@ -84,16 +96,16 @@ function heard({ samples, peak }) {
   if (!microphone) return;
   level(peak);
   quiet = peak < SOUND ? quiet + 1 : 0;
-  if (quiet === QUIET) choices.deviceProblem(SILENT);
-  else if (quiet === 0) choices.deviceProblem("");
+  if (quiet === QUIET) say("silent", "warn", SILENT);
+  else if (quiet === 0) unsay("silent");
 }
 
 /** @type {import("./transcription.js").Audience} */
 const audience = {
-  state: enter,
+  state: (state) => show(microphone ? state : "ending"),
   words({ text, is_final, words, begin, end }) {
     if (!is_final) return stage.interim(text);
-    const line = { text, begin: before + begin, end: before + end, words: words.map(later) };
+    const line = later({ text, begin, end, words: words.map(later) });
     lines.push(line);
     stage.final(line);
     offerKeeping();
@@ -104,27 +116,29 @@ const audience = {
   },
   low(left) {
     const text = left > 0 ? `Only ${duration(left)} left: captions end when they are used up.` : "No minutes left.";
-    say("warn", text, BUY);
+    say("low", "warn", text, BUY);
   },
   gap(seconds) {
-    say("warn", `The connection was away for too long: ${seconds.toFixed(1)} s of what you said are lost.`);
+    say("gap", "warn", `The connection was away for too long: ${seconds.toFixed(1)} s of what you said are lost.`);
   },
   ended,
 };
 
 async function ended(end) {
   const over = transcription;
-  transcription = null;
-  before += over.length;
   stage.interim("");
-  if (microphone) await stop(byId("device-wrong").textContent === UNPLUGGED ? UNPLUGGED : "");
+  await silence();
+  before += over.length;
+  transcription = null;
   show("idle");
-  const { kind, text, link } = sentence(end);
-  if (!end.began) return end.reason === "client_stop" ? replace(byId("alerts")) : say(kind, text, link);
-  say(kind, `${text} ${receipt(over)}`, link);
+  replace(byId("alerts"));
+  const { kind, text, link } = because ? { kind: "warn", text: because } : sentence(end);
+  if (!end.began) return end.reason === "client_stop" ? undefined : say("end", kind, text, link);
+  const tell = () => say("end", kind, `${text} ${receipt(over)}`, link);
+  tell();
   if (over.parts.every(({ settled }) => settled)) return undefined;
   await findReceipts(over.parts);
-  if (!transcription) say(kind, `${text} ${receipt(over)}`, link);
+  if (!transcription && !microphone) tell();
   return undefined;
 }
 
@@ -137,19 +151,10 @@ function receipt({ parts, left, used }) {
   return `${audio.toFixed(1)} s of sound, ${duration(used)} used${sessions}${rest}.`;
 }
 
-/** The same word in the time of all transcriptions whose words are there. */
-function later(word) {
-  return { ...word, start: before + word.start, end: before + word.end };
-}
-
-function enter(state) {
-  const running = state !== "idle";
-  if (state === "idle") microphone = null;
-  start.toggleAttribute("aria-disabled", false);
-  if (state === "asking" || state === "ending") start.setAttribute("aria-disabled", "true");
-  choices.lock(running);
-  show(state);
-  if (state === "live") for (const old of byId("alerts").querySelectorAll(".passing")) old.remove();
+/** The same in the time of all transcriptions whose words are there; what was said before they were cleared is at 0. */
+function later(times) {
+  const moved = Object.entries(times).map(([name, value]) => [name, TIMES.has(name) ? Math.max(0, before + value) : value]);
+  return Object.fromEntries(moved);
 }
 
 function show(state) {
@@ -157,13 +162,12 @@ function show(state) {
   const place = byId("state");
   if (place.textContent !== text) place.textContent = text;
   place.className = `tag wraps ${kind}`;
-  const running = state !== "idle" && state !== "ending";
-  start.textContent = state === "ending" ? "Stopping" : running ? "Stop" : "Start";
-  start.classList.toggle("stop", running);
-  if (state === "idle") {
-    start.removeAttribute("aria-disabled");
-    choices.lock(false);
-  }
+  const [idle, waiting] = [state === "idle", state === "asking" || state === "ending"];
+  start.textContent = state === "ending" ? "Stopping" : idle || state === "asking" ? "Start" : "Stop";
+  start.classList.toggle("stop", !idle && !waiting);
+  if (waiting) start.setAttribute("aria-disabled", "true");
+  else start.removeAttribute("aria-disabled");
+  choices.lock(!idle);
 }
 
 function level(peak) {
@@ -178,7 +182,7 @@ async function balance() {
   try {
     const { seconds_remaining: left, seconds_frozen: frozen } = await api("GET", "/billing/balance");
     showLeft(left);
-    if (left - frozen <= 0) say("bad", "You have no minutes to use, so captions cannot start.", BUY);
+    if (left - frozen <= 0) say("end", "bad", "You have no minutes to use, so captions cannot start.", BUY);
   } catch {
     byId("left").textContent = "minutes left: not known";
   }
@@ -188,10 +192,17 @@ function showLeft(seconds) {
   byId("left").textContent = `${duration(Math.max(0, seconds))} left`;
 }
 
-function say(kind, text, link) {
+/** Says it below the words; what was said about the same before is gone. */
+function say(about, kind, text, link) {
   const box = notice(kind, h("p", {}, text, link && " ", link && h("a", { href: link.href }, link.text)));
   box.setAttribute("role", kind === "info" ? "status" : "alert");
-  replace(byId("alerts"), box);
+  box.dataset.about = about;
+  unsay(about);
+  byId("alerts").append(box);
+}
+
+function unsay(about) {
+  byId("alerts").querySelector(`[data-about="${about}"]`)?.remove();
 }
 
 function offerKeeping() {
