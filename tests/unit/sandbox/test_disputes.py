@@ -17,7 +17,8 @@ def disputed(till: Till, *, inquiry: bool = False, amount: int | None = None, wa
 
 def gone(dispute: Object) -> int:
     """Cents that are away."""
-    return -sum(movement["amount"] for movement in dispute["balance_transactions"])
+    moved: int = sum(movement["amount"] for movement in dispute["balance_transactions"])
+    return -moved
 
 
 def test_a_dispute_takes_the_money_at_once(till: Till) -> None:

@@ -21,8 +21,8 @@ class Till:
         self.state = State(":memory:", SITE, endpoint)
 
     @contextmanager
-    def records(self, cause: Cause = Cause()) -> Iterator[Records]:
-        with self.state.transaction(self.now, cause) as records:
+    def records(self, cause: Cause | None = None) -> Iterator[Records]:
+        with self.state.transaction(self.now, cause or Cause()) as records:
             yield records
 
     def session(self, cents: int = 300, **asked: Any) -> str:
