@@ -1,7 +1,9 @@
 """Registering, logging in and out, and changing a password, as one does them in a browser."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.visitor import PASSWORD, Visitor, nobody
 
@@ -139,3 +141,20 @@ async def test_the_links_of_this_installation_are_at_the_foot_of_each_page(visit
     ]:
         await expect(foot.get_by_role("link", name=name)).to_have_attribute("href", target)
     await visitor.says("With an account you accept our terms and privacy policy.")
+
+
+async def test_a_form_that_is_sent_before_its_script_has_come_waits_for_it(visitor: Visitor) -> None:
+    arrived = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await arrived.wait()
+        await route.continue_()
+
+    await visitor.context.route("**/static/register.js", late)
+    await visitor.page.goto("/register", wait_until="commit")
+    await visitor.register(nobody())
+    assert await visitor.page.evaluate("location.href") == f"{visitor.service.url}/register"
+    assert visitor.asked("POST", "/auth/register") == 0
+    arrived.set()
+    await visitor.is_at("/dashboard")
+    assert visitor.asked("POST", "/auth/register") == 1

@@ -16,7 +16,7 @@ from transcription_proxy.web.clients import NOWHERE, Address, Network, client_ad
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 SECURITY: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,

@@ -22,21 +22,22 @@ export class Chart {
   constructor(place) {
     this.#place = place;
     this.tip = h("div", { class: "tip", hidden: true, "aria-hidden": "true" });
-    new ResizeObserver(() => this.#days.length && this.#draw()).observe(place);
+    new ResizeObserver(() => this.#draw()).observe(place);
     place.addEventListener("keydown", (event) => this.#key(event));
     place.addEventListener("pointerleave", () => this.#hide());
   }
 
   /** @param {Day[]} days oldest first */
   show(days) {
-    const same = JSON.stringify(days) === JSON.stringify(this.#days);
+    if (JSON.stringify(days) === JSON.stringify(this.#days)) return;
     this.#days = days;
     if (this.#chosen < 0 || this.#chosen >= days.length) this.#chosen = days.length - 1;
-    if (!same) this.#draw();
+    this.#draw();
   }
 
   #draw() {
     const [width, height] = [this.#place.clientWidth, this.#place.clientHeight];
+    if (!width || !this.#days.length) return;
     const focused = this.#place.contains(document.activeElement);
     this.scale = new Scale(this.#days, width, height);
     const svg = s(
@@ -87,7 +88,7 @@ export class Chart {
           tabindex: index === this.#chosen ? 0 : -1,
           "aria-label": `${dayName(day.date)}: ${facts(day).join(", ")}`,
           onpointerenter: () => this.#point(index),
-          onfocus: () => this.#point(index),
+          onfocus: () => this.#choose(index),
           onblur: () => this.#hide(),
         },
         s("rect", { class: "hit", x: x(index), y: TOP - 8, width: slot, height: base - TOP + 8, rx: 4 }),
@@ -129,10 +130,15 @@ export class Chart {
     const to = { ArrowLeft: this.#chosen - 1, ArrowRight: this.#chosen + 1, Home: 0, End: last }[event.key];
     if (to === undefined || !this.#bar(to)) return;
     event.preventDefault();
-    this.#bar(this.#chosen)?.setAttribute("tabindex", "-1");
-    this.#chosen = to;
-    this.#bar(to).setAttribute("tabindex", "0");
     this.#bar(to).focus();
+  }
+
+  /** The day that has the focus, and gets it again: one stop for the Tab key among thirty. */
+  #choose(index) {
+    this.#bar(this.#chosen)?.setAttribute("tabindex", "-1");
+    this.#chosen = index;
+    this.#bar(index).setAttribute("tabindex", "0");
+    this.#point(index);
   }
 }
 

@@ -1,5 +1,5 @@
 /* Runs before anything is drawn, so that nobody sees the wrong header or a page that is not theirs.
-   A plain script, as modules run too late; the names are those of session.js. */
+   A plain script, as modules run too late; the names are those of session.js and form.js. */
 (() => {
   const root = document.documentElement;
   const signedIn = localStorage.getItem("session") !== null;
@@ -10,4 +10,9 @@
     sessionStorage.setItem("notice", sessionStorage.getItem("notice") ?? asked);
     location.replace("/");
   }
+  // A form that is sent before its module is there waits for it: no browser sends one by itself.
+  addEventListener("submit", (event) => {
+    event.preventDefault();
+    event.target.dataset.sent = "";
+  });
 })();

@@ -40,6 +40,7 @@ export function form(id, { check, send, fields }) {
       button.removeAttribute("aria-disabled");
     }
   });
+  if ("sent" in element.dataset) element.requestSubmit();
   return element;
 }
 
