@@ -101,10 +101,14 @@ class Service:
                 CUSTOMER: payments.create_customer,
                 RECEIPT: payments.fetch_receipt,
                 RECONCILE: reconciler.run_job,
-                reset.LINK_JOB: letters.send_reset_link,
-                reset.NOTICE_JOB: letters.send_notice,
             },
             {RECONCILE: RECONCILE_EVERY},
+        )
+        # apart, for a mail server may be slow, and jobs are run one by one
+        self._mail = Jobs(
+            self._database,
+            {reset.LINK_JOB: letters.send_reset_link, reset.NOTICE_JOB: letters.send_notice},
+            {},
         )
         self.http: FastAPI = api.build(
             self._accounts,
@@ -152,6 +156,7 @@ class Service:
         await self._bury()
         self._keep("reaper", self._reap)
         self._keep("jobs", self._jobs.run)
+        self._keep("mail", self._mail.run)
         self._keep("listener", self._listen)
         self._keep("overlay_news", self._stages.announce)
         self._keep("overlay_lines", self._stages.pass_on)

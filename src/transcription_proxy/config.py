@@ -210,7 +210,7 @@ def _read(reader: _Reader) -> Settings:
         trial_seconds=reader.whole("TRIAL_SECONDS", 0 if reader.text("STRIPE_SECRET_KEY") else 600, 0, 1_000_000),
         rates_file=reader.file("RATES_FILE"),
         trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
-        smtp_url=reader.url("SMTP_URL", "smtp", "smtps"),
+        smtp_url=reader.take("SMTP_URL", None, _smtp, _SMTP, shown=False),
         mail_from=reader.take("MAIL_FROM", None, _mailbox, "an e-mail address, or Name <address>"),
         source_url=reader.url("SOURCE_URL", "https", "http"),
         support_email=reader.take("SUPPORT_EMAIL", None, _address, "an e-mail address"),
@@ -263,7 +263,9 @@ def _generated_secret(data_dir: Path, name: str) -> str:
 _PATHS: Final = ("DATA_DIR", "RATES_FILE", "PACKAGES_FILE")
 _YES: Final = ("true", "yes", "on", "1")
 _NO: Final = ("false", "no", "off", "0")
-_ADDRESS: Final = r"[^@\s<>]+@[^@\s<>]+"
+_ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
+_ADDRESS: Final = re.compile(rf"{_ATOMS}@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
+_SMTP: Final = "a URL that starts with smtp:// or smtps://, then [USER:PASSWORD@]HOST[:PORT] (%40 for @, and so on)"
 _MODES: Final = "development or production"
 _LEVELS: Final = ("debug", "info", "warning", "error")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -294,13 +296,25 @@ def _identifier(value: str) -> str | None:
 
 
 def _address(value: str) -> str | None:
-    if not re.fullmatch(_ADDRESS, value):
+    if not _ADDRESS.fullmatch(value):
         raise ValueError
     return value
 
 
 def _mailbox(value: str) -> str | None:
-    if not re.fullmatch(rf"{_ADDRESS}|[^<>\r\n]*<{_ADDRESS}>", value):
+    named = re.fullmatch(r"([^<>]*)<([^<>]*)>", value)
+    _address(named[2] if named else value)
+    if not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _smtp(value: str) -> str | None:
+    parts = urlsplit(value)
+    of_host_only = not (parts.path.strip("/") or parts.query or parts.fragment)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0 or not of_host_only:
+        raise ValueError
+    if bool(parts.username) != bool(parts.password):
         raise ValueError
     return value
 

@@ -8,15 +8,16 @@ import structlog
 
 from transcription_proxy.accounts import reset, store, tokens
 from transcription_proxy.accounts.service import utc_now
+from transcription_proxy.accounts.store import Connection, User
 from transcription_proxy.db.pool import Database
 from transcription_proxy.mail import letters
-from transcription_proxy.mail.postman import Postman
+from transcription_proxy.mail.postman import NotSent, Postman
 
 log = structlog.get_logger(__name__)
 
 
 class Letters:
-    """Raises Unavailable and NotSent: then the job is tried again."""
+    """Raises Unavailable, NotSent and InDoubt: then the job is tried again, with another link."""
 
     def __init__(
         self, database: Database, postman: Postman, site: str, clock: Callable[[], datetime] = utc_now
@@ -28,18 +29,17 @@ class Letters:
 
     async def send_reset_link(self, key: str) -> None:
         """A link, made now. Nothing to a blocked account, to nobody, or for the fourth time in an hour."""
-        now = self._clock()
         async with self._database.transaction() as connection:
             user = await store.lock(connection, UUID(key))
-            if user is None or user.blocked_at is not None:
-                return
-            if await store.resets_mailed(connection, user.id, now - reset.LIVES) >= reset.MOST_MAILS:
-                log.info("reset_mail_withheld", user=key)
-                return
-            token = await reset.make(connection, user.id, now)
-        await self._postman.deliver(user.email, letters.reset_link(self._site, reset.link(self._site, token)))
-        async with self._database.transaction() as connection:
-            await store.reset_mailed(connection, tokens.digest(token), now)
+            token = await self._token(connection, user) if user else None
+        if user is None or token is None:
+            return
+        try:
+            await self._postman.deliver(user.email, letters.reset_link(self._site, reset.link(self._site, token)))
+        except NotSent:
+            async with self._database.transaction() as connection:
+                await store.reset_not_mailed(connection, tokens.digest(token))
+            raise
 
     async def send_notice(self, key: str) -> None:
         """That the password was changed. There is no limit to these: one could hide a theft behind it."""
@@ -47,3 +47,13 @@ class Letters:
             user = await store.by_id(connection, UUID(key))
         if user is not None:
             await self._postman.deliver(user.email, letters.password_changed(self._site))
+
+    async def _token(self, connection: Connection, user: User) -> str | None:
+        """It counts as a mail before it is one: so a process that dies in between sends none too many."""
+        now = self._clock()
+        if user.blocked_at is not None:
+            return None
+        if await store.resets_mailed(connection, user.id, now - reset.LIVES) >= reset.MOST_MAILS:
+            log.info("reset_mail_withheld", user=str(user.id))
+            return None
+        return await reset.make(connection, user.id, now, mailed=True)

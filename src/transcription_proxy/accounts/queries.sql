@@ -81,19 +81,20 @@ DELETE FROM refresh_tokens WHERE token_hash IN (
 
 -- name: add_reset
 -- A token that buys a new password.
-INSERT INTO password_resets (token_hash, user_id, expires_at) VALUES (%(token_hash)s, %(user_id)s, %(expires_at)s)
+INSERT INTO password_resets (token_hash, user_id, expires_at, mailed_at)
+VALUES (%(token_hash)s, %(user_id)s, %(expires_at)s, %(mailed_at)s)
 
 -- name: void_resets
--- All tokens of an account so far. They stay only as long as they count as mails.
+-- All tokens of an account so far, whatever the clock says. They stay only as long as they count as mails.
 WITH forgotten AS (
   DELETE FROM password_resets WHERE user_id = %(user_id)s AND (mailed_at IS NULL OR mailed_at <= %(counted_from)s)
 )
-UPDATE password_resets SET expires_at = least(expires_at, %(now)s)
+UPDATE password_resets SET expires_at = '-infinity'
 WHERE user_id = %(user_id)s AND mailed_at > %(counted_from)s
 
--- name: reset_mailed
--- It counts from now on.
-UPDATE password_resets SET mailed_at = %(now)s WHERE token_hash = %(token_hash)s
+-- name: reset_not_mailed
+-- It counts no longer.
+UPDATE password_resets SET mailed_at = NULL WHERE token_hash = %(token_hash)s
 
 -- name: resets_mailed
 -- How many links went to an account's owner lately.

@@ -31,9 +31,9 @@ def invalid() -> Refusal:
     return Refusal("invalid_reset_token", "This link was used, has expired or was followed by a newer one: ask again.")
 
 
-async def make(connection: Connection, user_id: UUID, now: datetime) -> str:
-    """A token for the account, which must be locked."""
+async def make(connection: Connection, user_id: UUID, now: datetime, mailed: bool = False) -> str:
+    """A token for the account, which must be locked. `mailed`: it counts as a mail."""
     token = secrets.token_urlsafe(32)
-    await store.void_resets(connection, user_id, now, now - LIVES)
-    await store.add_reset(connection, tokens.digest(token), user_id, now + LIVES)
+    await store.void_resets(connection, user_id, now - LIVES)
+    await store.add_reset(connection, tokens.digest(token), user_id, now + LIVES, now if mailed else None)
     return token

@@ -149,8 +149,7 @@ class Accounts:
 
     async def _changed(self, connection: Connection, user_id: UUID) -> None:
         """Links to change the password again are void, and the owner is told: it may have been somebody else."""
-        now = self._clock()
-        await store.void_resets(connection, user_id, now, now - reset.LIVES)
+        await store.void_resets(connection, user_id, self._clock() - reset.LIVES)
         await jobs.enqueue(connection, reset.NOTICE_JOB, str(user_id))
 
     async def authenticate(self, token: str) -> User:

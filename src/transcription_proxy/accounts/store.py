@@ -124,18 +124,19 @@ async def drop_expired(connection: Connection, now: datetime) -> None:
     await connection.execute(SQL["drop_expired"], {"now": now})
 
 
-async def add_reset(connection: Connection, token_hash: bytes, user_id: UUID, expires_at: datetime) -> None:
-    values = {"token_hash": token_hash, "user_id": user_id, "expires_at": expires_at}
+async def add_reset(
+    connection: Connection, token_hash: bytes, user_id: UUID, expires_at: datetime, mailed_at: datetime | None
+) -> None:
+    values = {"token_hash": token_hash, "user_id": user_id, "expires_at": expires_at, "mailed_at": mailed_at}
     await connection.execute(SQL["add_reset"], values)
 
 
-async def void_resets(connection: Connection, user_id: UUID, now: datetime, counted_from: datetime) -> None:
-    values = {"user_id": user_id, "now": now, "counted_from": counted_from}
-    await connection.execute(SQL["void_resets"], values)
+async def void_resets(connection: Connection, user_id: UUID, counted_from: datetime) -> None:
+    await connection.execute(SQL["void_resets"], {"user_id": user_id, "counted_from": counted_from})
 
 
-async def reset_mailed(connection: Connection, token_hash: bytes, now: datetime) -> None:
-    await connection.execute(SQL["reset_mailed"], {"token_hash": token_hash, "now": now})
+async def reset_not_mailed(connection: Connection, token_hash: bytes) -> None:
+    await connection.execute(SQL["reset_not_mailed"], {"token_hash": token_hash})
 
 
 async def resets_mailed(connection: Connection, user_id: UUID, counted_from: datetime) -> int:

@@ -5,14 +5,16 @@ Addresses and texts are secrets: they are never logged, nor in the exceptions ra
 import asyncio
 import os
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as LINES
-from email.utils import format_datetime, make_msgid, parseaddr
+from email.utils import format_datetime, make_msgid
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import uuid4
 
 import aiosmtplib
@@ -22,6 +24,8 @@ from transcription_proxy.mail.letters import Letter
 
 WITHIN: Final = 20.0
 """Seconds that each step with the server may take."""
+KEPT_WITHIN: Final = 60.0
+"""The same for the last one, in which many servers look into the mail."""
 SMTPS_PORT: Final = 465
 SUBMISSION_PORT: Final = 587
 log = structlog.get_logger(__name__)
@@ -31,22 +35,31 @@ class NotSent(Exception):
     """The server could not be reached or did not take the mail: another try may succeed."""
 
 
+class InDoubt(Exception):
+    """The server has the mail and did not say whether it keeps it: another try may send it twice."""
+
+
 class Postman:
-    """`smtp_url`: smtp[s]://user:password@host:port; with smtp:// TLS is begun where the server offers it."""
+    """`smtp_url`: smtp[s]://[user:password@]host[:port]; None: a file in `outbox` for each mail.
+    `sender`: an address, or Name <address>; None: a name at the host of `site`."""
 
     def __init__(self, smtp_url: str | None, sender: str | None, site: str, outbox: Path) -> None:
-        self._smtp_url = smtp_url
-        self._sender = sender or f"Transcription proxy <captions@{_domain(site)}>"
+        self._server = _Server(smtp_url) if smtp_url else None
+        self._sender = _mailbox(sender or f"Transcription proxy <captions@{_domain(site)}>")
         self._outbox = outbox
 
     async def deliver(self, to: str, letter: Letter) -> None:
-        """Raises NotSent. An address that the server refuses for good is given up."""
-        message = self._message(to, letter)
-        if self._smtp_url is None:
+        """Raises NotSent and InDoubt. An address that the server refuses for good is given up."""
+        message = self._message(to, letter).as_bytes(policy=LINES)
+        if self._server is not None:
+            await self._server.take(self._sender, to, message)
+            return
+        try:
             path = await asyncio.to_thread(_write, self._outbox, message)
-            log.info("mail_written", path=str(path))
-        else:
-            await _send(self._smtp_url, message)
+        except OSError as error:
+            log.warning("mail_not_written", outbox=str(self._outbox), error=error.strerror)
+            raise NotSent(type(error).__name__) from None
+        log.info("mail_written", path=str(path))
 
     def _message(self, to: str, letter: Letter) -> EmailMessage:
         message = EmailMessage()
@@ -54,51 +67,95 @@ class Postman:
         message["To"] = Address(addr_spec=to)
         message["Subject"] = letter.subject
         message["Date"] = format_datetime(datetime.now(UTC))
-        message["Message-ID"] = make_msgid(domain=parseaddr(self._sender)[1].rpartition("@")[2])
+        message["Message-ID"] = make_msgid(domain=self._sender.domain)
         message["Auto-Submitted"] = "auto-generated"
-        # 7bit: quoted-printable would break the link for whoever reads the file
-        message.set_content(letter.text, cte="7bit" if letter.text.isascii() else "8bit")
+        # not quoted-printable unless it must be: that would break the link for whoever reads the file
+        message.set_content(letter.text, cte="7bit" if letter.text.isascii() else "quoted-printable")
         return message
 
 
-async def _send(smtp_url: str, message: EmailMessage) -> None:
-    server = urlsplit(smtp_url)
-    tls = server.scheme == "smtps"
-    try:
-        await aiosmtplib.send(
-            message,
-            hostname=server.hostname,
-            port=server.port or (SMTPS_PORT if tls else SUBMISSION_PORT),
-            username=_plain(server.username),
-            password=_plain(server.password),
-            use_tls=tls,
+class _Server:
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url)
+        self._tls = _tls(self._url)
+
+    async def take(self, sender: Address, to: str, message: bytes) -> None:
+        client = self._client(sender.domain)
+        try:
+            await client.connect()
+            await client.mail(sender.addr_spec)
+            await client.rcpt(to)
+            await _hand_over(client, message)
+        except aiosmtplib.SMTPRecipientRefused as error:
+            log.warning("mail_refused", status=error.code)
+            if error.code < 500:
+                raise NotSent(f"the server answered {error.code}") from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            log.warning("mail_not_sent", error=type(error).__name__, status=getattr(error, "code", None))
+            raise NotSent(type(error).__name__) from None
+        finally:
+            client.close()
+
+    def _client(self, name: str) -> aiosmtplib.SMTP:
+        """With smtp:// TLS is begun where the server offers it, and a password crosses no network without it."""
+        url, smtps = self._url, self._url.scheme == "smtps"
+        secret = url.password is not None and not _is_here(url)
+        return aiosmtplib.SMTP(
+            hostname=url.hostname,
+            port=url.port or (SMTPS_PORT if smtps else SUBMISSION_PORT),
+            username=None if url.username is None else unquote(url.username),
+            password=None if url.password is None else unquote(url.password),
+            local_hostname=name,
+            use_tls=smtps,
+            start_tls=None if smtps else secret or None,
+            tls_context=self._tls,
             timeout=WITHIN,
         )
-    except aiosmtplib.SMTPRecipientsRefused as error:
-        codes = [refused.code for refused in error.recipients]
-        if min(codes) < 500:
-            raise NotSent(f"the server answered {codes[0]}") from None
-        log.warning("mail_refused", status=codes[0])
-    except (aiosmtplib.SMTPException, ssl.SSLError, OSError, ValueError) as error:
-        log.warning("mail_not_sent", error=type(error).__name__, status=getattr(error, "code", None))
-        raise NotSent(type(error).__name__) from None
 
 
-def _write(outbox: Path, message: EmailMessage) -> Path:
+async def _hand_over(client: aiosmtplib.SMTP, message: bytes) -> None:
+    try:
+        await client.data(message, timeout=KEPT_WITHIN)
+    except (aiosmtplib.SMTPTimeoutError, aiosmtplib.SMTPServerDisconnected) as error:
+        log.warning("mail_in_doubt", error=type(error).__name__)
+        raise InDoubt(type(error).__name__) from None
+    with suppress(aiosmtplib.SMTPException, OSError):
+        await client.quit()
+
+
+def _tls(url: SplitResult) -> ssl.SSLContext:
+    """Made once, as it takes a while. This machine's own mail server needs no certificate that others trust."""
+    context = ssl.create_default_context()
+    if _is_here(url):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _is_here(url: SplitResult) -> bool:
+    host = url.hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _write(outbox: Path, message: bytes) -> Path:
     """A file for its owner only, which is whole from the moment that it is there."""
     outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = outbox / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex}.eml"
     draft = path.with_suffix(".tmp")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(message.as_bytes(policy=LINES))
+        file.write(message)
     return draft.replace(path)
+
+
+def _mailbox(text: str) -> Address:
+    name, _, address = text.rpartition("<")
+    return Address(name.strip().strip('"'), addr_spec=address.removesuffix(">"))
 
 
 def _domain(site: str) -> str:
     """Of a sender that nobody configured."""
     host = urlsplit(site).hostname or "localhost"
-    return host if any(letter.isalpha() for letter in host) and ":" not in host else "localhost"
-
-
-def _plain(quoted: str | None) -> str | None:
-    return None if quoted is None else unquote(quoted)
+    return host if any(letter.isalpha() for letter in host) and ":" not in host and host.isascii() else "localhost"

@@ -2,8 +2,8 @@
 CREATE TABLE password_resets (
   token_hash BYTEA PRIMARY KEY, -- SHA-256 of the token: the token itself is never stored
   user_id UUID NOT NULL REFERENCES users(id) ON DELETE CASCADE,
-  expires_at TIMESTAMPTZ NOT NULL, -- in the past also for one that was used, or followed by a newer one
-  mailed_at TIMESTAMPTZ
+  expires_at TIMESTAMPTZ NOT NULL, -- -infinity for one that was used, or followed by a newer one
+  mailed_at TIMESTAMPTZ -- NULL for one that was printed, or could not be sent
 );
 CREATE INDEX password_resets_user ON password_resets(user_id);
 

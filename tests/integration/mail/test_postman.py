@@ -1,0 +1,242 @@
+"""The postman before a mail server that takes, refuses, hangs and hangs up; and without one."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from email import message_from_bytes
+from email.errors import MessageError
+from email.policy import default
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.standin.smtp import HANGS, LEAVES, SmtpStandIn
+from transcription_proxy.mail import postman as module
+from transcription_proxy.mail.letters import Letter
+from transcription_proxy.mail.postman import InDoubt, NotSent, Postman
+
+SITE = "https://captions.example"
+TO = "ann+x@example.org"
+LINK = f"{SITE}/reset#token={'aB-_' * 10}"
+LETTER = Letter("Choose a new password", f"Open\n\n{LINK}\n\n.\n.dots stay\n")
+NOWHERE = Path("/nowhere")
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[SmtpStandIn]:
+    async with SmtpStandIn() as server:
+        yield server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WITHIN", 0.1)
+    monkeypatch.setattr(module, "KEPT_WITHIN", 0.1)
+
+
+@pytest.fixture
+def logs() -> Iterator[Callable[[], str]]:
+    """What has been logged in the course of the test."""
+    with capture_logs() as entries:
+        yield lambda: repr(entries)
+
+
+def postman(server: SmtpStandIn, host: str = "127.0.0.1", login: str = "", sender: str | None = None) -> Postman:
+    return Postman(server.url(host, login), sender, SITE, NOWHERE)
+
+
+async def test_a_letter_arrives_as_it_was_written(server: SmtpStandIn) -> None:
+    await postman(server, sender="Jürgen, live <captions@b.example>").deliver(TO, LETTER)
+    mail = await server.mail()
+    assert (mail.sender, mail.recipient, mail.user, mail.tls) == ("captions@b.example", TO, None, False)
+    assert mail.text.replace("\r\n", "\n") == LETTER.text
+    message = mail.message
+    assert (message["Subject"], message["To"]) == (LETTER.subject, TO)
+    assert str(message["From"]) == '"Jürgen, live" <captions@b.example>'
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Message-ID"].endswith("@b.example>")
+    assert message["Date"].datetime.tzinfo is not None
+    assert server.verbs == ["EHLO", "MAIL", "RCPT", "DATA", ".", "QUIT"]
+    assert server.heard[0] == "EHLO b.example"
+
+
+@pytest.mark.parametrize(
+    ("site", "sender"),
+    [
+        ("https://captions.example", "captions@captions.example"),
+        ("http://127.0.0.1:3000", "captions@localhost"),
+        ("http://[::1]:3000", "captions@localhost"),
+        ("https://bücher.example", "captions@localhost"),
+    ],
+)
+async def test_a_sender_that_nobody_named_is_at_the_sites_host(server: SmtpStandIn, site: str, sender: str) -> None:
+    await Postman(server.url(), None, site, NOWHERE).deliver(TO, LETTER)
+    assert (await server.mail()).sender == sender
+
+
+@pytest.mark.parametrize("address", ["a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".io", "{a=?q?x?=}'/|@b.example"])
+async def test_an_address_is_passed_on_whole_however_odd(server: SmtpStandIn, address: str) -> None:
+    await postman(server).deliver(address, LETTER)
+    mail = await server.mail()
+    assert mail.recipient == address
+    assert mail.message["To"].addresses[0].addr_spec == address
+
+
+@pytest.mark.parametrize("address", ["a@b.example\r\nBcc: x@y.example", "a@b.example, x@y.example", "a@b.example>"])
+async def test_an_address_that_is_more_than_one_is_nobodys(server: SmtpStandIn, address: str) -> None:
+    """Accounts have no such address; were there one, it would not become a header."""
+    with pytest.raises((ValueError, MessageError)):
+        await postman(server).deliver(address, LETTER)
+    assert server.heard == []
+
+
+async def test_letters_of_all_alphabets_are_sent_in_ascii(server: SmtpStandIn) -> None:
+    await postman(server).deliver(TO, Letter("Bücher", "https://bücher.example\n"))
+    mail = await server.mail()
+    assert mail.raw.isascii()
+    assert (mail.message["Subject"], mail.text.strip()) == ("Bücher", "https://bücher.example")
+
+
+async def test_it_logs_in_with_name_and_password_from_the_url() -> None:
+    async with SmtpStandIn(users={"me@x": "p/w#%"}) as server:
+        await postman(server, login="me%40x:p%2Fw%23%25@").deliver(TO, LETTER)
+        assert (await server.mail()).user == "me@x"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_tls_is_begun_where_it_is_offered_before_the_password_is_said(host: str) -> None:
+    async with SmtpStandIn(users={"me": "pw"}, starttls=True) as server:
+        await postman(server, host, "me:pw@").deliver(TO, LETTER)
+        mail = await server.mail()
+        assert (mail.user, mail.tls) == ("me", True)
+        assert server.verbs[:4] == ["EHLO", "STARTTLS", "EHLO", "AUTH"]
+
+
+async def test_smtps_is_tls_from_the_first_byte() -> None:
+    async with SmtpStandIn(users={"me": "pw"}, smtps=True) as server:
+        await postman(server, login="me:pw@").deliver(TO, LETTER)
+        mail = await server.mail()
+        assert (mail.user, mail.tls) == ("me", True)
+        assert "STARTTLS" not in server.verbs
+
+
+ELSEWHERE = "127.1"
+"""This machine by a name that does not show it."""
+
+
+@pytest.mark.parametrize("starttls", [False, True])
+async def test_a_password_crosses_no_network_without_tls_that_can_be_trusted(starttls: bool) -> None:
+    async with SmtpStandIn(users={"me": "pw"}, starttls=starttls) as server:
+        with pytest.raises(NotSent):
+            await postman(server, ELSEWHERE, "me:pw@").deliver(TO, LETTER)
+        assert "AUTH" not in server.verbs
+
+
+async def test_without_a_password_a_mail_may_go_as_it_is(server: SmtpStandIn) -> None:
+    await postman(server, ELSEWHERE).deliver(TO, LETTER)
+    assert not (await server.mail()).tls
+
+
+async def test_a_wrong_password_is_not_sent(logs: Callable[[], str]) -> None:
+    async with SmtpStandIn(users={"me": "right"}) as server:
+        with pytest.raises(NotSent):
+            await postman(server, login="me:hunter2@").deliver(TO, LETTER)
+    assert "SMTPAuthenticationError" in logs()
+    assert "535" in logs()
+    assert "hunter2" not in logs()
+
+
+@pytest.mark.parametrize("reply", ["451 later, {to}", "550 never, {to}", HANGS, LEAVES])
+@pytest.mark.parametrize("verb", ["", "MAIL", "DATA"])
+@pytest.mark.usefixtures("impatient")
+async def test_what_is_not_taken_may_be_tried_again_and_its_reason_is_logged_without_the_address(
+    server: SmtpStandIn, logs: Callable[[], str], verb: str, reply: str
+) -> None:
+    server.replies[verb] = reply.format(to=TO)
+    with pytest.raises(InDoubt if verb == "DATA" and reply in (HANGS, LEAVES) else NotSent) as failed:
+        await postman(server).deliver(TO, LETTER)
+    assert server.empty
+    for told in (logs(), str(failed.value)):
+        assert "ann" not in told
+        assert "token" not in told
+    assert "mail_" in logs()
+
+
+async def test_a_mailbox_that_is_full_may_be_tried_again(server: SmtpStandIn) -> None:
+    server.replies["RCPT"] = "452 full"
+    with pytest.raises(NotSent, match="452"):
+        await postman(server).deliver(TO, LETTER)
+
+
+async def test_an_address_that_is_refused_for_good_is_given_up(server: SmtpStandIn, logs: Callable[[], str]) -> None:
+    server.replies["RCPT"] = f"550 no {TO} here"
+    await postman(server).deliver(TO, LETTER)
+    assert server.empty
+    assert "mail_refused" in logs()
+    assert "550" in logs()
+    assert "ann" not in logs()
+
+
+@pytest.mark.parametrize("reply", ["451 later", "554 spam"])
+async def test_a_text_that_is_refused_was_not_sent(server: SmtpStandIn, reply: str) -> None:
+    server.replies["."] = reply
+    with pytest.raises(NotSent):
+        await postman(server).deliver(TO, LETTER)
+
+
+@pytest.mark.parametrize("reply", [HANGS, LEAVES])
+@pytest.mark.usefixtures("impatient")
+async def test_a_server_that_has_it_all_and_says_nothing_leaves_a_doubt(server: SmtpStandIn, reply: str) -> None:
+    server.replies["."] = reply
+    with pytest.raises(InDoubt):
+        await postman(server).deliver(TO, LETTER)
+    assert (await server.mail()).recipient == TO
+
+
+@pytest.mark.parametrize("reply", [HANGS, LEAVES, "421 bye"])
+@pytest.mark.usefixtures("impatient")
+async def test_how_it_takes_its_leave_does_not_matter(server: SmtpStandIn, reply: str) -> None:
+    server.replies["QUIT"] = reply
+    await postman(server).deliver(TO, LETTER)
+    assert (await server.mail()).recipient == TO
+
+
+async def test_a_server_that_is_away_may_be_tried_again(server: SmtpStandIn) -> None:
+    url = server.url()
+    await server.__aexit__()
+    with pytest.raises(NotSent):
+        await Postman(url, None, SITE, NOWHERE).deliver(TO, LETTER)
+
+
+async def test_no_connection_is_left_behind(server: SmtpStandIn) -> None:
+    server.replies["MAIL"] = "451 later"
+    for _ in range(3):
+        with pytest.raises(NotSent):
+            await postman(server).deliver(TO, LETTER)
+    await server.until_alone()
+
+
+async def test_without_a_server_it_is_a_file_for_its_owner_that_the_log_names(
+    tmp_path: Path, logs: Callable[[], str]
+) -> None:
+    outbox = tmp_path / "data" / "outbox"
+    for _ in range(2):
+        await Postman(None, None, SITE, outbox).deliver(TO, LETTER)
+    files = sorted(outbox.iterdir())
+    assert [path.suffix for path in files] == [".eml", ".eml"]
+    assert {S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert S_IMODE(outbox.stat().st_mode) == 0o700
+    assert LINK in files[0].read_text().splitlines()
+    message = message_from_bytes(files[0].read_bytes(), policy=default)
+    assert (message["To"], message["Subject"]) == (TO, LETTER.subject)
+    assert all(str(path) in logs() for path in files)
+    assert not re.search("ann|token", logs())
+
+
+async def test_an_outbox_that_cannot_be_written_may_be_tried_again(tmp_path: Path, logs: Callable[[], str]) -> None:
+    (tmp_path / "outbox").write_text("in the way")
+    with pytest.raises(NotSent):
+        await Postman(None, None, SITE, tmp_path / "outbox").deliver(TO, LETTER)
+    assert str(tmp_path / "outbox") in logs()
+    assert "token" not in logs()
