@@ -36,7 +36,7 @@ class Mail:
 
     @property
     def text(self) -> str:
-        return str(self.message.get_content())
+        return str(self.message.get_content()).replace("\r\n", "\n")
 
 
 @dataclass
@@ -81,6 +81,12 @@ class SmtpStandIn:
     def empty(self) -> bool:
         """Whether no mail has come that was not asked for."""
         return self._mails.empty()
+
+    async def until(self, verb: str, times: int) -> None:
+        """Waits until it has heard a verb so often."""
+        async with asyncio.timeout(PATIENCE):
+            while self.verbs.count(verb) < times:
+                await asyncio.sleep(0.01)
 
     async def until_alone(self) -> None:
         """Waits until nobody is connected any more."""

@@ -72,7 +72,7 @@ class House:
 
 
 def token_in(mail: Mail) -> str:
-    [token] = re.findall(rf"^{re.escape(SITE)}/reset#token=([A-Za-z0-9_-]{{43}})\r?$", mail.text, re.MULTILINE)
+    [token] = re.findall(rf"^{re.escape(SITE)}/reset#token=([A-Za-z0-9_-]{{43}})$", mail.text, re.MULTILINE)
     return str(token)
 
 

@@ -50,7 +50,7 @@ async def test_a_letter_arrives_as_it_was_written(server: SmtpStandIn) -> None:
     await postman(server, sender="Jürgen, live <captions@b.example>").deliver(TO, LETTER)
     mail = await server.mail()
     assert (mail.sender, mail.recipient, mail.user, mail.tls) == ("captions@b.example", TO, None, False)
-    assert mail.text.replace("\r\n", "\n") == LETTER.text
+    assert mail.text == LETTER.text
     message = mail.message
     assert (message["Subject"], message["To"]) == (LETTER.subject, TO)
     assert str(message["From"]) == '"Jürgen, live" <captions@b.example>'
