@@ -37,12 +37,8 @@ def test_webhooks_need_an_address_and_a_secret(options: tuple[str, str]) -> None
 def test_a_signal_ends_it_properly(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path)
     sandbox.client.v1.customers.list()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        sandbox.process.send_signal(number)
-        assert sandbox.process.wait(20) == 0
-        sandbox.start()
-        sandbox.client.v1.customers.list()
-    sandbox.close()
+    sandbox.process.send_signal(signal.SIGINT)
+    assert sandbox.process.wait(20) == 0
 
 
 def test_it_does_not_outlive_its_parent(tmp_path: Path) -> None:
