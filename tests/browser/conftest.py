@@ -41,11 +41,15 @@ def scratch() -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def service(scratch: Path) -> AsyncIterator[Service]:
+async def upstream() -> AsyncIterator[Upstream]:
     async with DeepgramStandIn() as standin:
-        env = environment(scratch / "main", Upstream(standin).url, **SITE)
-        async with serving(env) as running:
-            yield running
+        yield Upstream(standin)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def service(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
+    async with serving(environment(scratch / "main", upstream.url, **SITE)) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

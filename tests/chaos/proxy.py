@@ -148,6 +148,11 @@ class Link:
         self._far.abort()
         self._finish()
 
+    def strand(self) -> None:
+        """Who connected gets a TCP reset; the target hears nothing of it, nor of what is still on its way."""
+        self.change(frozen=True)
+        self._near.abort()
+
     def _obey(self) -> None:
         for lane, deaf in ((self._up, self._weather.deaf_up), (self._down, self._weather.deaf_down)):
             lane.obey(self._weather.frozen, deaf, self._weather.delay)

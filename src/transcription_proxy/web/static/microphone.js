@@ -7,6 +7,7 @@ const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainCon
 const IN_SETTINGS = "Allow it beside the address at the top of the browser, then start again.";
 const PROBLEMS = {
   NotAllowedError: `The browser does not let this page use the microphone. ${IN_SETTINGS}`,
+  InsecureError: "Browsers give a microphone to secure pages only. Open this page by its https address.",
   SecurityError: `The browser does not let this page use the microphone. ${IN_SETTINGS}`,
   NotFoundError: "There is no microphone. Connect one, then start again.",
   OverconstrainedError: "This microphone is not there any more. Choose another one.",
@@ -84,8 +85,5 @@ export async function microphones() {
 
 /** Why a microphone did not open, in words. @param {any} error */
 export function problem(error) {
-  if (error.name === "InsecureError") {
-    return `Browsers give a microphone to secure pages only. Open this page at https://${location.host}.`;
-  }
   return PROBLEMS[error.name] ?? `The microphone could not be opened: ${error.message}.`;
 }

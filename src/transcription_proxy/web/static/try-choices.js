@@ -12,6 +12,8 @@ import { microphones } from "./microphone.js";
  */
 
 const KEY = "try";
+/** Deepgram's models that take keywords; later ones take keyterm instead, and refuse these. */
+const KEYWORDS = /^nova-2(-|$)/;
 /** What the service takes. */
 const [MOST_TERMS, LONGEST_TERM, LONGEST_TERMS] = [100, 200, 4000];
 
@@ -155,9 +157,9 @@ export class Choices {
     return this.#terms.value.split("\n").map((term) => term.trim()).filter(Boolean);
   }
 
-  /** The built-in engine takes none; Deepgram's older models take them as keywords, at no extra cost. */
+  /** Where keyterm has a price, or the model takes keywords, which cost nothing. The built-in engine takes none. */
   get #offersTerms() {
-    return this.#options?.engine === "deepgram";
+    return this.#keyterm !== undefined || (this.#options?.engine === "deepgram" && KEYWORDS.test(this.#model.value));
   }
 
   get #keyterm() {

@@ -1,0 +1,497 @@
+"""/try: captions from a microphone in the browser, whatever happens to it, and the words to keep."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.lives import HOSTILE, balance
+from tests.browser.microphone import FRAME, RATE, keep, listening, noise, place
+from tests.browser.visitor import Visitor, nobody
+from tests.chaos.proxy import Proxy
+from tests.e2e.client import User
+from tests.e2e.service import Service, environment, serving
+from tests.e2e.upstream import WORD, Upstream, words
+from tests.integration.engine.recordings import TWO_CITIES, recording, word_errors
+from tests.standin.script import Script
+from transcription_wire.codes import ErrorCode
+
+READ: Final = TWO_CITIES.partition(", it was the epoch of incredulity")[0]
+READ_SECONDS: Final = 13.2
+SOUND: Final = noise(60)
+ALLOWED: Final = ["microphone", "clipboard-read", "clipboard-write"]
+SAID: Final = "It was the best of times, it was the worst of <times>."
+WORDS: Final = [
+    {"word": word.lower(), "punctuated_word": word, "start": n / 2, "end": n / 2 + 0.4, "speaker": n // 5}
+    for n, word in enumerate(SAID.split())
+]
+LINES: Final = [
+    {"text": SAID, "begin": 0, "end": 6, "words": WORDS},
+    {"text": "No times here.", "begin": 3599.5, "end": 3600.7, "words": []},
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def ears(scratch: Path) -> AsyncIterator[Browser]:
+    """A browser whose microphone plays SOUND from the beginning, for each page that opens it."""
+    async with listening(keep(scratch / "sound.wav", SOUND, RATE)) as browser:
+        yield browser
+
+
+@asynccontextmanager
+async def speaking(browser: Browser, service: Service, user: User, **options: Any) -> AsyncIterator[Visitor]:
+    """Somebody on /try who has not pressed Start yet."""
+    async with Visitor.arriving(browser, service, **{"permissions": ALLOWED, **options}) as visitor:
+        await visitor.become(user)
+        await visitor.goto("/try")
+        await expect(visitor.page.locator("#left")).to_contain_text("left")
+        await expect(visitor.page.locator("#language")).not_to_be_empty()
+        yield visitor
+
+
+@asynccontextmanager
+async def proxied(service: Service) -> AsyncIterator[tuple[Proxy, Service]]:
+    """The service behind a line that can be cut."""
+    async with Proxy(("127.0.0.1", int(service.env["PORT"]))) as proxy:
+        yield proxy, replace(service, env={**service.env, "PORT": str(proxy.port)})
+
+
+async def state(visitor: Visitor, text: str, within: float = 10) -> None:
+    await expect(visitor.page.locator("#state")).to_contain_text(text, timeout=within * 1000)
+
+
+async def used(visitor: Visitor, seconds: int) -> None:
+    """Waits until at least so much has been used."""
+    more = "|".join(str(number) for number in range(seconds, seconds + 10))
+    await expect(visitor.page.locator("#used")).to_have_text(re.compile(f"^({more}) s used"), timeout=20_000)
+
+
+async def said(visitor: Visitor) -> str:
+    """What has settled."""
+    return " ".join((await visitor.page.locator("#finals").inner_text()).split())
+
+
+async def stop(visitor: Visitor) -> None:
+    await visitor.press("Stop")
+    await state(visitor, "Not listening")
+
+
+def numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(rf"{WORD}(\d+)", text)]
+
+
+async def module(page: Page, name: str, call: str, argument: Any) -> Any:
+    """What a call to a module of the page comes to: `module` and `argument` are there."""
+    return await page.evaluate(f"argument => import('/static/{name}').then(module => {call})", argument)
+
+
+async def test_real_speech_is_understood_and_paid_for_while_it_lasts(scratch: Path) -> None:
+    env = environment(scratch / "own", "")
+    del env["DEEPGRAM_URL"], env["DEEPGRAM_API_KEY"]
+    samples, rate = recording("two_cities.wav", READ_SECONDS)
+    file = keep(scratch / "two_cities.wav", samples, rate)
+    async with (
+        serving(env) as service,
+        listening(file) as browser,
+        speaking(browser, service, (user := await service.user())) as visitor,
+    ):
+        dashboard = await visitor.context.new_page()
+        await dashboard.goto("/dashboard")
+        minutes = dashboard.locator("#minutes")
+        await expect(minutes).to_have_attribute("data-seconds", "3600")
+        await expect(visitor.page.locator("#terms-field")).to_be_hidden()
+        await expect(visitor.page.locator("#diarize-field")).to_be_hidden()
+        await visitor.press("Start")
+        await state(visitor, "Live")
+        await expect(visitor.page.locator("#interim")).not_to_be_empty(timeout=10_000)
+        await expect(visitor.page.locator("#level")).not_to_have_attribute("aria-valuenow", "0")
+        await expect(minutes).not_to_have_attribute("data-seconds", "3600", timeout=20_000)
+        await used(visitor, round(READ_SECONDS) + 1)
+        await stop(visitor)
+        assert word_errors([await said(visitor)], [READ]) < 0.15
+        (session,) = await service.sessions(user)
+        cost = session["seconds_used"]
+        await visitor.says(f"Finished. {session['audio_seconds']:.1f} s of sound, {cost} s used")
+        await expect(minutes).to_have_attribute("data-seconds", str(3600 - cost), timeout=10_000)
+
+
+async def test_minutes_that_run_out_end_it_with_the_reason_and_the_way_to_more(ears: Browser, service: Service) -> None:
+    async with speaking(ears, service, await service.user(4)) as visitor:
+        await visitor.press("Start")
+        await state(visitor, "Live")
+        await visitor.says("Only 4 s left: captions end when they are used up.")
+        await state(visitor, "Not listening")
+        alerts = visitor.page.locator("#alerts")
+        await expect(alerts).to_have_text(
+            "Your minutes are used up, so captions have ended. 4.0 s of sound, 4 s used, 0 s left. Buy minutes"
+        )
+        await expect(alerts.get_by_role("link")).to_have_attribute("href", "/dashboard#buy")
+        await expect(visitor.page.locator("#finals")).to_contain_text(words(8))
+        await visitor.press("Start")
+        await visitor.says("You have no minutes left, so captions cannot start.")
+        assert await said(visitor) == words(8)
+
+
+async def test_a_lost_connection_is_dialled_again_and_no_word_is_lost(
+    ears: Browser, service: Service, upstream: Upstream
+) -> None:
+    """What was on its way is lost, and the service does not know yet that the connection is."""
+
+    def where(head: bytes) -> int | None:
+        if len(head) < 8 * FRAME:
+            return None
+        first = place(bytes(upstream.met(config)[0].audio[: len(head)]), SOUND)
+        return 2 * FRAME * round((place(head, SOUND) - first) / FRAME)
+
+    config = upstream.scripted(Script(locate=where))
+    user = await service.user()
+    async with proxied(service) as (proxy, there), speaking(ears, there, user) as visitor:
+        await visitor.fill(terms=config["keywords"])
+        await visitor.press("Start")
+        await state(visitor, "Live")
+        await used(visitor, 3)
+        for link in proxy.links:
+            link.change(frozen=True)
+        await used(visitor, 5)
+        for link in list(proxy.links):
+            link.strand()
+        await state(visitor, "Connection lost, reconnecting: what you say is kept")
+        await state(visitor, "Live")
+        await expect(visitor.page.locator("#finals")).to_contain_text(f"{WORD}17", timeout=15_000)
+        await stop(visitor)
+        heard = numbers(await said(visitor))
+        assert heard == list(range(len(heard)))
+        await expect(visitor.page.locator("#alerts")).to_contain_text("s of sound,", timeout=15_000)
+        sessions = await service.sessions(user)
+        assert [session["reason"] for session in sessions] == ["client_stop", "replaced"]
+        cost = sum(session["seconds_used"] for session in sessions)
+        await expect(visitor.page.locator("#alerts")).to_contain_text(f"{cost} s used in 2 sessions")
+
+
+async def test_an_engine_that_is_taken_up_again_is_said(ears: Browser, service: Service, upstream: Upstream) -> None:
+    config = upstream.scripted(Script(reset_after=2.0), Script(handshake_delay=3.0))
+    async with speaking(ears, service, await service.user()) as visitor:
+        await visitor.fill(terms=config["keywords"])
+        await visitor.press("Start")
+        await state(visitor, "Reconnecting to the speech engine, nothing is lost")
+        await state(visitor, "Live")
+        await stop(visitor)
+        await visitor.says("Finished.")
+
+
+async def test_a_service_that_cannot_be_reached_is_said(ears: Browser, service: Service) -> None:
+    async with proxied(service) as (proxy, there), speaking(ears, there, await service.user()) as visitor:
+        proxy.refusing = True
+        await visitor.press("Start")
+        await visitor.says("The service cannot be reached. Check your connection, then start again.")
+        await state(visitor, "Not listening")
+        visitor.complaints.clear()  # the browser's own, of a WebSocket that failed
+        proxy.refusing = False
+        await visitor.press("Start")
+        await state(visitor, "Live")
+        await stop(visitor)
+
+
+async def test_a_token_that_the_service_does_not_take_any_more_is_renewed(ears: Browser, service: Service) -> None:
+    async with Visitor.arriving(ears, service, permissions=ALLOWED) as visitor:
+        await visitor.goto("/register")
+        await visitor.register(nobody())
+        await visitor.is_at("/dashboard")
+        await visitor.goto("/try")
+        await expect(visitor.page.locator("#left")).to_have_text("10 min left")
+        await visitor.page.evaluate(
+            "session => localStorage.setItem('session', JSON.stringify({...JSON.parse(session), token: 'x'}))",
+            await visitor.page.evaluate("localStorage.getItem('session')"),
+        )
+        await visitor.press("Start")
+        await state(visitor, "Live")
+        assert visitor.asked("POST", "/auth/refresh") == 1
+        await stop(visitor)
+
+
+async def test_a_session_that_is_ended_elsewhere_says_so(ears: Browser, service: Service) -> None:
+    async with speaking(ears, service, await service.user()) as visitor:
+        await visitor.press("Start")
+        await state(visitor, "Live")
+        account = await visitor.context.new_page()
+        await account.goto("/account")
+        await account.get_by_role("button", name="End the session").click()
+        await visitor.says("You ended this session from your account.")
+        await state(visitor, "Not listening")
+
+
+async def test_every_error_that_can_end_it_has_a_sentence(visitor: Visitor) -> None:
+    """Those that are a fault of ours share one."""
+    await visitor.goto("/billing/cancel")
+    ends = [{"error": code, "message": "no", "reason": "", "code": 4000, "began": True} for code in ErrorCode]
+    told = await module(visitor.page, "ends.js", "argument.map(module.sentence)", ends)
+    sentences = dict(zip(ErrorCode, told, strict=True))
+    ours = {ErrorCode.AUTH_TIMEOUT, ErrorCode.BAD_MESSAGE, ErrorCode.MESSAGE_TOO_BIG, ErrorCode.INTERNAL}
+    shared = sentences[ErrorCode.INTERNAL]["text"]
+    assert {code for code, each in sentences.items() if each["text"] == shared} == ours
+    assert sentences[ErrorCode.INVALID_CONFIG]["text"] == "The service does not take these settings: no."
+
+
+async def test_a_microphone_that_is_refused_is_said_beside_it(ears: Browser, service: Service) -> None:
+    async with speaking(ears, service, await service.user(), permissions=[]) as visitor:
+        await visitor.press("Start")
+        await visitor.wrong("device", "The browser does not let this page use the microphone.")
+        await state(visitor, "Not listening")
+        await visitor.context.grant_permissions(["microphone"])
+        await visitor.press("Start")
+        await state(visitor, "Live")
+        await expect(visitor.page.locator("#device-wrong")).to_be_empty()
+        await stop(visitor)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("NotFoundError", "There is no microphone."),
+        ("OverconstrainedError", "This microphone is not there any more."),
+        ("NotReadableError", "Another program may be using it"),
+        ("StrangeError", "The microphone could not be opened: odd."),
+    ],
+)
+async def test_a_microphone_that_does_not_open_is_said_beside_it(
+    visitor: Visitor, service: Service, error: str, sentence: str
+) -> None:
+    await visitor.become(await service.user())
+    await visitor.page.add_init_script(
+        f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('odd', '{error}'));"
+    )
+    await visitor.goto("/try")
+    await expect(visitor.page.locator("#language")).not_to_be_empty()
+    await visitor.press("Start")
+    await visitor.wrong("device", sentence)
+    await state(visitor, "Not listening")
+    assert not [request for request in visitor.requests if request.resource_type == "websocket"]
+
+
+async def test_a_microphone_that_is_silent_or_gone_is_said(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => {"
+        " window.stream = new MediaStreamAudioDestinationNode(new AudioContext()).stream; return window.stream; };"
+    )
+    await visitor.goto("/try")
+    await expect(visitor.page.locator("#language")).not_to_be_empty()
+    await visitor.press("Start")
+    await expect(visitor.page.locator("#alerts")).to_have_text(
+        "No sound comes from this microphone. Is it muted, or is it another one?", timeout=15_000
+    )
+    await state(visitor, "Live")
+    await visitor.page.evaluate("window.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+    await state(visitor, "Not listening")
+    await expect(visitor.page.locator("#alerts")).to_contain_text("The microphone is gone")
+    await expect(visitor.page.locator("#alerts")).to_contain_text("s of sound,")
+
+
+async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(
+    ears: Browser, service: Service, upstream: Upstream
+) -> None:
+    async with speaking(ears, service, await service.user()) as visitor:
+        price, page = visitor.page.locator("#price"), visitor.page
+        await expect(price).to_have_text("A second of sound takes a second of your minutes.")
+        await visitor.fill(terms="Zoë\n\n  Kubernetes ")
+        await expect(price).to_have_text("A second of sound takes a second of your minutes.")
+        await page.locator("#model").select_option("nova-3")
+        await page.locator("#language").select_option("multi")
+        await page.get_by_label("Tell speakers apart").check()
+        await expect(price).to_have_text("A second of sound takes 1.76 seconds of your minutes.")
+        dialled = upstream.dialled
+        await visitor.press("Start")
+        await expect(page.locator("#model")).to_be_disabled()
+        await expect(page.locator("#finals b")).to_have_text("Speaker 0: ")
+        await stop(visitor)
+        await expect(page.locator("#finals b")).to_have_count(1)
+        (record,) = upstream._standin.records[dialled:]
+        asked = [(name, value) for name, value in record.query if name in ("model", "language", "keyterm", "diarize")]
+        assert sorted(asked) == [
+            ("diarize", "true"), ("keyterm", "Kubernetes"), ("keyterm", "Zoë"), ("language", "multi"),
+            ("model", "nova-3"),
+        ]  # fmt: skip
+        await page.reload()
+        await expect(page.locator("#model")).to_have_value("nova-3")
+        await expect(page.locator("#language")).to_have_value("multi")
+        await expect(page.locator("#terms")).to_have_value("Zoë\n\n  Kubernetes ")
+        await visitor.fill(terms="x" * 201)
+        await visitor.press("Start")
+        await visitor.wrong("terms", "At most 200 letters a line.")
+
+
+async def test_what_has_no_price_is_not_offered(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    options = (await service.http.get("/captions/options")).json()
+    await visitor.answer("/captions/options", {**options, "addons": []})
+    await visitor.goto("/try")
+    await visitor.page.locator("#model").select_option("nova-3")
+    await expect(visitor.page.get_by_label("Tell speakers apart")).to_be_hidden()
+    await expect(visitor.page.get_by_label("Names and words to get right")).to_be_hidden()
+
+
+async def test_options_that_could_not_be_loaded_are_asked_for_again(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.refuse("/captions/options", 500, "internal")
+    await visitor.answer("/billing/balance", balance(0))
+    await visitor.goto("/try")
+    await visitor.says("The models could not be loaded.")
+    await visitor.says("You have no minutes to use, so captions cannot start.")
+    await visitor.context.unroute_all()
+    await visitor.press("Try again")
+    await expect(visitor.page.locator("#model")).to_have_value("nova-2")
+
+
+async def test_words_are_kept_as_text_and_subtitles(ears: Browser, service: Service, tmp_path: Path) -> None:
+    async with speaking(ears, service, await service.user()) as visitor:
+        page = visitor.page
+        await expect(page.get_by_role("button", name="Copy")).to_be_disabled()
+        await visitor.press("Start")
+        await used(visitor, 5)
+        await stop(visitor)
+        heard = await said(visitor)
+        await visitor.press("Copy")
+        await visitor.says("Copied.")
+        copied: str = await page.evaluate("navigator.clipboard.readText()")
+        assert copied.split() == heard.split()
+        kept = {}
+        for button, name in (("SRT", "captions.srt"), ("VTT", "captions.vtt"), ("text", "captions.txt")):
+            async with page.expect_download() as started:
+                await visitor.press(f"Download as {button}")
+            download = await started.value
+            assert download.suggested_filename == name
+            await download.save_as(tmp_path / name)
+            kept[name] = (tmp_path / name).read_text()
+        assert kept["captions.txt"] == copied
+        assert kept["captions.srt"].startswith(f"1\n00:00:00,000 --> 00:00:02,000\n{words(4)}\n\n2\n00:00:02,000 --> ")
+        assert kept["captions.vtt"].startswith(f"WEBVTT\n\n00:00:00.000 --> 00:00:02.000\n{words(4)}\n\n00:00:02.000")
+        await visitor.press("Clear")
+        await visitor.says("Your words appear here.")
+        await expect(page.get_by_role("button", name="Copy")).to_be_disabled()
+
+
+async def test_subtitles_follow_the_conventions_of_deepgram_captions(visitor: Visitor) -> None:
+    await visitor.goto("/billing/cancel")
+    assert await module(visitor.page, "captions.js", "module.srt(argument)", LINES) == (
+        "1\n00:00:00,000 --> 00:00:02,400\n[speaker 0]\nIt was the best of\n\n"
+        "2\n00:00:02,500 --> 00:00:04,900\n[speaker 1]\ntimes, it was the worst\n\n"
+        "3\n00:00:05,000 --> 00:00:05,900\n[speaker 2]\nof <times>.\n\n"
+        "4\n00:59:59,500 --> 01:00:00,700\nNo times here.\n"
+    )
+    assert await module(visitor.page, "captions.js", "module.vtt(argument)", LINES) == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:02.400\n<v Speaker 0>It was the best of\n\n"
+        "00:00:02.500 --> 00:00:04.900\n<v Speaker 1>times, it was the worst\n\n"
+        "00:00:05.000 --> 00:00:05.900\n<v Speaker 2>of &lt;times&gt;.\n\n"
+        "00:59:59.500 --> 01:00:00.700\nNo times here.\n"
+    )
+    assert await module(visitor.page, "captions.js", "module.plainText(argument)", LINES) == (
+        "Speaker 0: It was the best of\nSpeaker 1: times, it was the worst\nSpeaker 2: of <times>.\nNo times here.\n"
+    )
+    ten = [{"text": " ".join(map(str, range(10))), "begin": 1, "end": 2, "words": []}]
+    assert await module(visitor.page, "captions.js", "module.srt(argument)", ten) == (
+        "1\n00:00:01,000 --> 00:00:01,800\n0 1 2 3 4 5 6 7\n\n2\n00:00:01,800 --> 00:00:02,000\n8 9\n"
+    )
+    assert await module(visitor.page, "captions.js", "module.vtt(argument)", []) == "WEBVTT\n"
+
+
+async def test_it_works_by_keyboard_alone_as_large_as_one_likes(ears: Browser, service: Service) -> None:
+    async with speaking(ears, service, await service.user()) as visitor:
+        page, keyboard = visitor.page, visitor.page.keyboard
+        captions = page.locator("#captions")
+
+        async def size() -> float:
+            return float(await captions.evaluate("element => parseFloat(getComputedStyle(element).fontSize)"))
+
+        async def tab_to(name: str) -> None:
+            for _ in range(20):
+                await keyboard.press("Tab")
+                if await page.locator(f"#{name}").evaluate("element => element === document.activeElement"):
+                    return
+            raise AssertionError(f"{name} cannot be reached")
+
+        await tab_to("start")
+        await keyboard.press("Enter")
+        await state(visitor, "Live")
+        await expect(page.locator("#start")).to_be_focused()
+        usual = await size()
+        await tab_to("larger")
+        await keyboard.press("Enter")
+        assert await size() == pytest.approx(usual * 1.2)
+        await captions.focus()
+        for _ in range(20):
+            await keyboard.press("+")
+        assert await size() == 12 * 16
+        await keyboard.press("f")
+        await expect(page.locator("#full")).to_have_text("Leave full screen")
+        assert await page.evaluate("document.fullscreenElement.id") == "stage"
+        await expect(page.locator("#finals")).to_contain_text(words(4))
+        follows = "element => element.scrollHeight - element.scrollTop - element.clientHeight < 2"
+        assert await captions.evaluate(follows)
+        await expect(page.locator("#start")).to_be_visible()
+        await keyboard.press("f")
+        await expect(page.locator("#full")).to_have_text("Full screen")
+        for _ in range(20):
+            await keyboard.press("-")
+        assert await size() == 16
+        await page.locator("#start").focus()
+        await keyboard.press("Space")
+        await state(visitor, "Not listening")
+        await visitor.says("Finished.")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])
+async def test_markup_and_very_long_words_are_text_and_nothing_bars_the_way(
+    ears: Browser, service: Service, upstream: Upstream, scheme: str, width: int
+) -> None:
+    config = upstream.scripted(Script(word=HOSTILE, final_ms=1000))
+    size = {"width": width, "height": 844}
+    async with speaking(ears, service, await service.user(), color_scheme=scheme, viewport=size) as visitor:
+        await visitor.fill(terms=config["keywords"])
+        await visitor.press("Start")
+        await expect(visitor.page.locator("#finals")).to_contain_text(f"{HOSTILE}1")
+        await expect(visitor.page.locator("#interim")).to_contain_text(HOSTILE)
+        found = (await Axe().run(visitor.page)).response["violations"]
+        assert not [each["id"] for each in found if each["impact"] in ("serious", "critical")]
+        assert await visitor.page.locator("main img").count() == 0
+        assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+        await stop(visitor)
+
+
+@pytest.mark.parametrize("rate", [8000, 44_100, 48_000, 96_000])
+async def test_sound_is_brought_to_16_khz_without_whistling(visitor: Visitor, rate: int) -> None:
+    """Tones that 16 kHz can hold keep their strength and place, others are gone; however it is cut."""
+    await visitor.goto("/billing/cancel")
+    measure = """(() => {
+        const resampler = new module.Resampler(argument.rate, 16000);
+        const sound = Float32Array.from({ length: argument.rate }, (_, n) =>
+            Math.sin((2 * Math.PI * argument.tone * n) / argument.rate));
+        const made = [];
+        for (let at = 0; at < sound.length; at += argument.part) {
+            made.push(...resampler.take(sound.subarray(at, at + argument.part)));
+        }
+        return made;
+    })()"""
+
+    async def heard(tone: float, part: int = 128) -> Any:
+        made = await module(visitor.page, "resample.js", measure, {"rate": rate, "tone": tone, "part": part})
+        return np.array(made)
+
+    kept = await heard(1000)
+    assert 15_800 <= len(kept) <= 16_000
+    assert np.array_equal(kept, await heard(1000, rate))
+    inner = slice(1000, 15_000)
+    expected = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
+    assert np.abs(kept[inner] - expected[inner]).max() < 0.01
+    for tone in (300, min(rate, 16_000) * 7 / 16):
+        assert np.abs((await heard(tone))[inner]).max() == pytest.approx(1, abs=0.02)
+    if rate > 20_000:
+        for tone in (8600, 12_000, rate / 2 - 500):
+            assert np.abs((await heard(tone))[inner]).max() < 1e-3
