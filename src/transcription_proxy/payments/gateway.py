@@ -14,8 +14,10 @@ import structlog
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.store import Buyer, Purchase
 
-WITHIN: Final = 20.0
-"""Seconds for one call with its retries: somebody waits for it."""
+WITHIN: Final = 9.0
+"""Seconds for one call with its retries: somebody waits for it. One slow answer fits in, or several quick failures."""
+PATIENCE: Final = 30.0
+"""Seconds for a page of a list: nobody waits."""
 TIMEOUT: Final = 8.0
 RETRIES: Final = 2
 PAGE: Final = 100
@@ -38,7 +40,7 @@ class BadSignature(Exception):
 
 class Gateway:
     """`public_url` is where customers come back to. A call ends `within` so many seconds, with its `retries`, each of
-    which may take `timeout`."""
+    which may take `timeout`; a page of a list has `patience`."""
 
     def __init__(
         self,
@@ -46,10 +48,12 @@ class Gateway:
         public_url: str,
         *,
         within: float = WITHIN,
+        patience: float = PATIENCE,
         timeout: float = TIMEOUT,
         retries: int = RETRIES,
     ) -> None:
         self.within = within
+        self._patience = patience
         self._public_url = public_url
         self._client = stripe.StripeClient(
             address.key,
@@ -131,15 +135,15 @@ class Gateway:
         params = narrow | {"limit": PAGE}
         more = True
         while more:
-            found, more = await self._ask(page_of(params), _page)
+            found, more = await self._ask(page_of(params), _page, self._patience)
             for one in found:
                 yield one
             params |= {"starting_after": found[-1]["id"]} if more else {}
 
-    async def _ask(self, call: Awaitable[Any], read: Callable[[Any], T]) -> T:
+    async def _ask(self, call: Awaitable[Any], read: Callable[[Any], T], within: float | None = None) -> T:
         """What Stripe answers. Its messages may hold parts of keys, so they are not logged."""
         try:
-            async with asyncio.timeout(self.within):
+            async with asyncio.timeout(within or self.within):
                 return read(await call)
         except stripe.InvalidRequestError as error:
             if error.code == "resource_missing":

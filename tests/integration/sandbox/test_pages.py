@@ -264,8 +264,7 @@ def test_refunds_and_disputes_end_as_the_developer_says(sandbox: Sandbox) -> Non
 def test_payments_that_are_older_are_on_the_next_page(sandbox: Sandbox) -> None:
     mark = uuid4().hex
     first = sandbox.session(**order(300, mark)).id
-    for _ in range(50):
-        sandbox.session()
+    sandbox.many_sessions(50)
     page = sandbox.buttons.dashboard()
     assert first not in page
     older = re.search(r'href="(/\?before=[^"]+)"', page)

@@ -10,7 +10,7 @@ from tests.integration.sandbox.running import Sandbox
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """One for all tests of its API and its pages, with whatever they left in it."""
+    """One sandbox Stripe for all tests of its API, its pages and the way to it, with whatever they left in it."""
     folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
     running = Sandbox(folder)
     yield running

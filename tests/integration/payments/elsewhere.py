@@ -1,0 +1,94 @@
+"""A small HTTP server in the place of Stripe: it writes down what it is asked and answers as it is told."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`cut`: how many bytes of the body are sent before the connection ends, None: all of them."""
+
+    body: bytes = b"{}"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None
+
+
+SILENCE: Final = Answer(status=0)
+"""The request is read, and nothing is said to it."""
+HANG_UP: Final = Answer(status=-1)
+
+
+def answer(body: Any, status: int = 200, **headers: str) -> Answer:
+    return Answer(json.dumps(body).encode(), status, {"Content-Type": "application/json", **headers})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`sent`: the parameters of the query or the form, in order. Names of `headers` are in lower case."""
+
+    method: str
+    path: str
+    sent: list[tuple[str, str]]
+    headers: dict[str, str]
+
+
+@dataclass(slots=True)
+class Elsewhere:
+    """The last of `answers` goes on for ever."""
+
+    url: str
+    answers: Sequence[Answer]
+    asked: list[Asked] = field(default_factory=list)
+    _open: dict[asyncio.StreamWriter, asyncio.Event] = field(default_factory=dict)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ended = self._open[writer] = asyncio.Event()
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await self._exchange(reader, writer):
+                pass
+        writer.close()
+        ended.set()
+
+    async def hang_up(self) -> None:
+        """All connections that are still open."""
+        for writer, ended in self._open.items():
+            writer.close()
+            await ended.wait()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection goes on."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        method, target, _ = head[0].split(" ")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        parts = urlsplit(target)
+        sent = parse_qsl(parts.query if method == "GET" else body.decode(), keep_blank_values=True)
+        said = self.answers[min(len(self.asked), len(self.answers) - 1)]
+        self.asked.append(Asked(method, parts.path, sent, headers))
+        if said is HANG_UP:
+            return False
+        if said is not SILENCE:
+            shown = {**said.headers, "Content-Length": str(len(said.body))}
+            lines = [f"HTTP/1.1 {said.status} X", *(f"{name}: {value}" for name, value in shown.items())]
+            writer.write("\r\n".join([*lines, "", ""]).encode() + said.body[: said.cut])
+            await writer.drain()
+        return said.cut is None
+
+
+@asynccontextmanager
+async def elsewhere(*answers: Answer) -> AsyncIterator[Elsewhere]:
+    here = Elsewhere("", answers)
+    server = await asyncio.start_server(here.serve, "127.0.0.1", 0)
+    here.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield here
+    finally:
+        server.close()
+        await here.hang_up()

@@ -1,0 +1,265 @@
+"""The way to Stripe: what is asked, held against what Stripe publishes, and one word for all that can go wrong."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import pytest
+import stripe
+from structlog.testing import capture_logs
+
+from tests.integration.payments.elsewhere import HANG_UP, SILENCE, Answer, Elsewhere, answer, elsewhere
+from tests.integration.sandbox.running import KEY, Sandbox
+from transcription_proxy.payments.gateway import TIMEOUT, WITHIN, Gateway, NoSuchObject, StripeAway
+from transcription_proxy.payments.sandboxed import Address
+from transcription_proxy.payments.store import Buyer, Purchase
+
+SECRET_KEY: Final = "sk_live_of_the_tests_0123456789"
+SITE: Final = "https://captions.example.org"
+NOW: Final = datetime(2026, 11, 27, tzinfo=UTC)
+BUYER: Final = Buyer(UUID(int=7), "buyer@example.org", None)
+PURCHASE: Final = Purchase(UUID(int=1), BUYER.id, "pack_500", "500 minutes", 30000, 300, "usd", "open", NOW)
+Call = Callable[[Gateway], Awaitable[Any]]
+
+
+def to(there: Elsewhere | Sandbox, **options: Any) -> Gateway:
+    key = KEY if isinstance(there, Sandbox) else SECRET_KEY
+    return Gateway(Address(key, there.url), SITE, **options)
+
+
+async def listed(objects: AsyncIterator[Any]) -> list[Any]:
+    return [one async for one in objects]
+
+
+CALLS: Final[dict[str, Call]] = {
+    "create_customer": lambda gateway: gateway.create_customer(BUYER),
+    "create_checkout": lambda gateway: gateway.create_checkout(PURCHASE, "cus_1"),
+    "checkout": lambda gateway: gateway.checkout("cs_1"),
+    "charge": lambda gateway: gateway.charge("ch_1"),
+    "checkouts": lambda gateway: listed(gateway.checkouts(NOW)),
+    "refunds": lambda gateway: listed(gateway.refunds(NOW)),
+    "refunds_of": lambda gateway: listed(gateway.refunds_of("ch_1")),
+    "disputes": lambda gateway: listed(gateway.disputes(NOW)),
+    "webhook_endpoints": lambda gateway: gateway.webhook_endpoints(),
+}
+
+
+# What is asked
+
+
+async def test_a_checkout_is_asked_for_in_stripes_own_terms() -> None:
+    """All of it: nothing more is sent, and no `payment_method_types`."""
+    async with elsewhere(answer({"id": "cs_1", "object": "checkout.session", "url": "https://pay.example/1"})) as there:
+        assert await to(there).create_checkout(PURCHASE, "cus_1") == ("cs_1", "https://pay.example/1")
+    [asked] = there.asked
+    assert (asked.method, asked.path) == ("POST", "/v1/checkout/sessions")
+    names = {
+        "purchase_id": "00000000-0000-0000-0000-000000000001",
+        "user_id": "00000000-0000-0000-0000-000000000007",
+        "package_id": "pack_500",
+        "seconds": "30000",
+    }
+    assert dict(asked.sent) == {
+        "mode": "payment",
+        "customer": "cus_1",
+        "client_reference_id": names["user_id"],
+        "line_items[0][quantity]": "1",
+        "line_items[0][price_data][currency]": "usd",
+        "line_items[0][price_data][unit_amount]": "300",
+        "line_items[0][price_data][product_data][name]": "500 minutes of live captions",
+        "allow_promotion_codes": "true",
+        **{f"metadata[{name}]": value for name, value in names.items()},
+        **{f"payment_intent_data[metadata][{name}]": value for name, value in names.items()},
+        "success_url": f"{SITE}/billing/success?session_id={{CHECKOUT_SESSION_ID}}",
+        "cancel_url": f"{SITE}/billing/cancel",
+    }
+    assert asked.headers["authorization"] == f"Bearer {SECRET_KEY}"
+    assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert asked.headers["stripe-version"] == stripe.api_version
+    assert asked.headers["idempotency-key"] == f"checkout-{PURCHASE.id}-cus_1"
+
+
+async def test_a_customer_is_asked_for_once_and_anew_where_stripe_has_lost_it() -> None:
+    async with elsewhere(answer({"id": "cus_1", "object": "customer"})) as there:
+        gateway = to(there)
+        assert await gateway.create_customer(BUYER) == "cus_1"
+        await gateway.create_customer(BUYER)
+        await gateway.create_customer(replace(BUYER, stripe_customer_id="cus_1"))
+    assert [dict(asked.sent) for asked in there.asked] == [
+        {"email": "buyer@example.org", "metadata[user_id]": "00000000-0000-0000-0000-000000000007"}
+    ] * 3
+    first, again, anew = (asked.headers["idempotency-key"] for asked in there.asked)
+    assert first == again != anew
+
+
+LISTED: Final = ("created", "created[gt]", "created[gte]", "created[lt]", "created[lte]")
+PAGED: Final = ("ending_before", "expand[]", "limit", "starting_after")
+PUBLISHED: Final[dict[str, tuple[str, str, frozenset[str]]]] = {
+    "create_customer": ("POST", "/v1/customers", frozenset({"description", "email", "metadata[]", "name", "phone"})),
+    "create_checkout": (
+        "POST",
+        "/v1/checkout/sessions",
+        frozenset(
+            {
+                *("allow_promotion_codes", "cancel_url", "client_reference_id", "customer", "customer_email"),
+                *("expand[]", "expires_at", "locale", "metadata[]", "mode", "submit_type", "success_url", "ui_mode"),
+                *("line_items[][price]", "line_items[][quantity]", "line_items[][price_data][currency]"),
+                *("line_items[][price_data][unit_amount]", "line_items[][price_data][product_data][name]"),
+                *("payment_intent_data[description]", "payment_intent_data[metadata][]"),
+            }
+        ),
+    ),
+    "checkout": ("GET", "/v1/checkout/sessions/cs_1", frozenset({"expand[]"})),
+    "charge": ("GET", "/v1/charges/ch_1", frozenset({"expand[]"})),
+    "checkouts": ("GET", "/v1/checkout/sessions", frozenset({*LISTED, *PAGED, "customer", "payment_intent", "status"})),
+    "refunds": ("GET", "/v1/refunds", frozenset({*LISTED, *PAGED, "charge", "payment_intent"})),
+    "refunds_of": ("GET", "/v1/refunds", frozenset({*LISTED, *PAGED, "charge", "payment_intent"})),
+    "disputes": ("GET", "/v1/disputes", frozenset({*LISTED, *PAGED, "charge", "payment_intent"})),
+    "webhook_endpoints": ("GET", "/v1/webhook_endpoints", frozenset(PAGED)),
+}
+"""Method, path, and parameters that Stripe publishes for it: https://docs.stripe.com/api, 2026-10-28.endive.
+In brackets, numbers and names of one's own are left out."""
+
+
+def form_name(name: str) -> str:
+    return re.sub(r"\[\d+\]|(?<=metadata)\[\w+\]|(?<=metadata\])\[\w+\]", "[]", name)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_no_request_goes_beyond_what_stripe_publishes(call: str) -> None:
+    async with elsewhere(answer({"id": "x_1", "url": "", "object": "list", "data": [], "has_more": False})) as there:
+        await CALLS[call](to(there))
+    [asked] = there.asked
+    method, path, parameters = PUBLISHED[call]
+    assert (asked.method, asked.path) == (method, path)
+    names = [form_name(name) for name, _ in asked.sent]
+    assert set(names) <= parameters
+    assert "payment_method_types" not in str(asked.sent)
+    assert asked.headers["stripe-version"] == stripe.api_version
+    assert (method == "GET") or asked.headers["idempotency-key"]
+
+
+async def test_what_was_made_since_is_asked_for_with_its_payment_page_by_page() -> None:
+    pages = [
+        {"object": "list", "data": [{"id": "cs_3"}, {"id": "cs_2"}], "has_more": True},
+        {"object": "list", "data": [{"id": "cs_1"}], "has_more": False},
+    ]
+    async with elsewhere(*map(answer, pages)) as there:
+        found = await listed(to(there).checkouts(NOW))
+    assert [one["id"] for one in found] == ["cs_3", "cs_2", "cs_1"]
+    first = {"created[gte]": str(int(NOW.timestamp())), "expand[0]": "data.payment_intent", "limit": "100"}
+    assert [dict(asked.sent) for asked in there.asked] == [first, {**first, "starting_after": "cs_2"}]
+
+
+# What comes back
+
+
+async def test_every_call_is_understood_by_the_sandbox_and_its_pages_come_to_an_end(sandbox: Sandbox) -> None:
+    gateway = to(sandbox)
+    since = datetime.now(UTC) - timedelta(seconds=2)
+    customer = await gateway.create_customer(BUYER)
+    assert await gateway.create_customer(BUYER) == customer
+    purchase = replace(PURCHASE, id=uuid4())
+    name, url = await gateway.create_checkout(purchase, customer)
+    assert await gateway.create_checkout(purchase, customer) == (name, url)
+    sandbox.buttons.checkout(name)
+    made = [name, *sandbox.many_sessions(102, customer=customer)]
+    found = [one["id"] for one in await listed(gateway.checkouts(since)) if one["customer"] == customer]
+    assert found == made[::-1]
+    session = await gateway.checkout(name)
+    charge = session["payment_intent"]["latest_charge"]
+    assert (charge["paid"], (await gateway.charge(charge["id"]))["id"]) == (True, charge["id"])
+    sandbox.buttons.payment(name, "refund", "1.00")
+    sandbox.buttons.payment(name, "dispute")
+    [refund] = await listed(gateway.refunds_of(charge["id"]))
+    assert refund["amount"] == 100
+    assert refund["id"] in [one["id"] for one in await listed(gateway.refunds(since))]
+    assert charge["id"] in [one["charge"] for one in await listed(gateway.disputes(since))]
+    assert await gateway.webhook_endpoints() == []
+    with pytest.raises(NoSuchObject):
+        await gateway.checkout("cs_none")
+    with pytest.raises(NoSuchObject):
+        await gateway.create_checkout(replace(purchase, id=uuid4()), "cus_none")
+
+
+ERROR: Final = {"error": {"type": "invalid_request_error", "message": f"Invalid API Key provided: {SECRET_KEY}"}}
+LIST: Final = {"object": "list", "data": [{"id": "x"}], "has_more": True}
+AWAY: Final = {
+    "a limit on requests": answer(ERROR, 429),
+    "an error": answer(ERROR, 500),
+    "a bad gateway": Answer(b"<html>Bad gateway</html>", 502, {"Content-Type": "text/html"}),
+    "a page": Answer(b"<html>Sign in to this network</html>"),
+    "a page that leads elsewhere": Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}),
+    "a wrong key": answer(ERROR, 401),
+    "a key without the right": answer(ERROR, 403),
+    "a mistake of ours": answer(ERROR, 400),
+    "an error of no known shape": answer(["error"], 400),
+    "a list instead of an object": answer([]),
+    "null": answer(None),
+    "an object without what is needed": answer({}),
+    "half an answer": Answer(b'{"id": "x_1", "url": "x"}', cut=9),
+    "no answer": HANG_UP,
+    "silence": SILENCE,
+}
+
+
+@pytest.mark.parametrize("said", AWAY)
+@pytest.mark.parametrize("call", ["create_customer", "create_checkout", "checkouts"])
+async def test_whatever_goes_wrong_is_stripe_being_away(call: str, said: str) -> None:
+    """In time, and with nothing in the log that is secret."""
+    async with elsewhere(AWAY[said]) as there:
+        with capture_logs() as logs, pytest.raises(StripeAway):
+            await CALLS[call](to(there, within=0.3, patience=0.3, retries=0))
+    [line] = logs
+    assert line["log_level"] == "error"
+    assert SECRET_KEY not in str(logs)
+
+
+async def test_a_server_that_is_not_there_is_stripe_being_away() -> None:
+    async with elsewhere() as there:
+        pass
+    with capture_logs(), pytest.raises(StripeAway):
+        await to(there, retries=0).checkout("cs_1")
+
+
+@pytest.mark.parametrize("call", ["checkout", "charge", "create_checkout"])
+async def test_what_stripe_does_not_know_is_no_failure(call: str) -> None:
+    error = {"type": "invalid_request_error", "code": "resource_missing", "message": "No such thing", "param": "id"}
+    async with elsewhere(answer({"error": error}, 404)) as there:
+        with pytest.raises(NoSuchObject):
+            await CALLS[call](to(there))
+    assert len(there.asked) == 1
+
+
+@pytest.mark.parametrize("said", ["an error", "a bad gateway", "no answer", "half an answer"])
+async def test_what_failed_is_asked_again_under_the_same_key(said: str) -> None:
+    async with elsewhere(AWAY[said], answer({"id": "cus_1"})) as there:
+        assert await to(there).create_customer(BUYER) == "cus_1"
+    assert len(there.asked) == 2
+    assert there.asked[0].sent == there.asked[1].sent
+    assert there.asked[0].headers["idempotency-key"] == there.asked[1].headers["idempotency-key"]
+
+
+async def test_an_answer_that_does_not_come_is_asked_for_again_as_long_as_there_is_time() -> None:
+    async with elsewhere(SILENCE, answer({"id": "cus_1"})) as there:
+        assert await to(there, timeout=0.1).create_customer(BUYER) == "cus_1"
+        there.answers = [SILENCE]
+        with capture_logs(), pytest.raises(StripeAway):
+            await to(there, timeout=0.1, within=0.3).create_customer(BUYER)
+
+
+async def test_a_page_that_is_lost_ends_the_list_with_an_error() -> None:
+    """Never as if that had been all."""
+    async with elsewhere(answer(LIST), answer(ERROR, 500)) as there:
+        found = []
+        with capture_logs(), pytest.raises(StripeAway):
+            async for one in to(there, retries=0).refunds(NOW):
+                found.append(one["id"])
+    assert found == ["x"]
+
+
+def test_a_buyer_waits_ten_seconds_at_most_and_one_slow_answer_fits_in() -> None:
+    assert TIMEOUT < WITHIN < 10
