@@ -8,6 +8,7 @@ import logging
 import os
 import queue
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from urllib.parse import urlsplit
 
 from transcription_proxy.config import Settings
 from transcription_proxy.db.embedded import Embedded
-from transcription_proxy.errors import ConfigError
+from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ STEADY: Final = 60.0
 TICK: Final = 0.5
 WATCH: Final = 2.0
 """Seconds between looks at the bundled PostgreSQL."""
+LEAST_ROOM: Final = 32 << 20
+"""Bytes on its disk."""
 
 
 def serve(
@@ -303,13 +306,17 @@ def _pipe() -> Iterator[int]:
 
 @contextmanager
 def _watching(database: Embedded) -> Iterator[None]:
-    """Brings the bundled PostgreSQL back whenever it dies."""
+    """Brings the bundled PostgreSQL back whenever it dies, and says so when it has no room left."""
     done = threading.Event()
 
     def watch() -> None:
+        full = False
         while not done.wait(WATCH):
+            full = _full(database, full)
             try:
-                database.ensure()
+                database.ensure(done.is_set)
+            except Unavailable as error:
+                log.error("%s; trying again", error)
             except Exception:
                 log.exception("the bundled PostgreSQL is down; trying again")  # whatever it was, it may pass
 
@@ -320,6 +327,16 @@ def _watching(database: Embedded) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+def _full(database: Embedded, before: bool) -> bool:
+    """Whether the database's disk has too little room to work; told when it changes."""
+    now = shutil.disk_usage(database.home).free < LEAST_ROOM
+    if now and not before:
+        log.error("the disk of the bundled PostgreSQL is full: make room for %s", database.home)
+    elif before and not now:
+        log.warning("the disk of the bundled PostgreSQL has room again")
+    return now
 
 
 def _when_it_answers(listener: socket.socket, then: Callable[[], None]) -> None:

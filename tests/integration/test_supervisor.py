@@ -125,7 +125,7 @@ def test_children_get_what_they_need(start: Start) -> None:
 def test_it_says_where_it_is_and_no_password(start: Start) -> None:
     service = start(**NO_DATABASE, **NO_ENGINE)
     assert service.process.stdout is not None
-    lines = [service.process.stdout.readline().strip() for _ in range(3)]
+    lines = [service.process.stdout.readline().strip() for _ in range(4)]
     assert lines[-1] == f"Ready: http://127.0.0.1:{service.port}"
     assert "127.0.0.1:1/none" in lines[0]
     assert service.finish() == 0

@@ -8,7 +8,7 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -93,8 +93,8 @@ class Cluster:
         places.give(password, os.geteuid())
         draft.rename(self._server)
 
-    def start(self) -> None:
-        """Brings the server up, or waits for the one that is coming up."""
+    def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Brings the server up, or waits for the one that is coming up, until it is `given_up`."""
         deadline = time.monotonic() + PATIENCE
         places.make_private_folder(self._sockets, self._uid)
         pid = self._running() or self._spawn()
@@ -104,7 +104,7 @@ class Cluster:
                     raise Unavailable(f"PostgreSQL did not start: {self._last_words()} {places.ADVICE}")
                 time.sleep(0.3)  # what a killed server left behind is about to end
                 pid = self._spawn()
-            if time.monotonic() > deadline:
+            if given_up() or time.monotonic() > deadline:
                 raise Unavailable(f"PostgreSQL (process {pid}) does not answer: {self._last_words()} {places.ADVICE}")
             time.sleep(0.02)
 

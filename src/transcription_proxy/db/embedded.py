@@ -56,11 +56,11 @@ class Embedded:
                 os.close(user)
                 raise
 
-    def ensure(self) -> None:
-        """Brings the server back if it died. Cheap when it lives. Raises Unavailable."""
+    def ensure(self, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Brings the server back if it died, unless that is `given_up`. Cheap when it lives. Raises Unavailable."""
         if not self._cluster.answers():
             with _alone(self._cluster.home):
-                _bring_up(self._cluster, _silent)
+                _bring_up(self._cluster, _silent, given_up)
 
     def release(self) -> None:
         """Stops the server if nobody else uses it."""
@@ -82,14 +82,14 @@ class Embedded:
         self.release()
 
 
-def _bring_up(cluster: Cluster, report: Callable[[str], None]) -> None:
+def _bring_up(cluster: Cluster, report: Callable[[str], None], given_up: Callable[[], bool] = lambda: False) -> None:
     if cluster.answers():
         report("PostgreSQL: joined the one that runs")
         return
     if not cluster.exists:
         cluster.make()
         report(f"PostgreSQL: made a database in {cluster.home}")
-    cluster.start()
+    cluster.start(given_up)
     report("PostgreSQL: started")
 
 
