@@ -24,7 +24,7 @@ from tests.integration.engine.recordings import TWO_CITIES, recording, word_erro
 from tests.standin.script import Script
 from transcription_wire.codes import ErrorCode
 
-READ: Final = TWO_CITIES.partition(", it was the epoch of incredulity")[0]
+READ: Final = TWO_CITIES.partition(", it was the season of Light")[0]
 READ_SECONDS: Final = 13.2
 SOUND: Final = noise(60)
 ALLOWED: Final = ["microphone", "clipboard-read", "clipboard-write"]
