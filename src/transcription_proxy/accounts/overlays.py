@@ -1,5 +1,9 @@
 """The secret addresses of overlays: one an account, made when it is first asked for, and renewed at will.
 
+A key is stored as it is, and not as a hash, for its owner sees it again on the account page, on each machine where OBS
+runs. Whoever reads the database has the account's balance and address before him; the key adds captions that the whole
+audience of the stream reads anyway, and opens nothing else. It has 256 random bits.
+
 Every call raises Unavailable when the database is away."""
 
 import secrets

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import socket
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
@@ -22,6 +23,9 @@ MAX_HEAD: Final = 16 * 1024
 HEAD_SECONDS: Final = 10.0
 LINGER_SECONDS: Final = 2.0
 """How long what a refused client still sends is read: closed on at once, it would hear a reset and not the answer."""
+UNHEARD_SECONDS: Final = 60
+"""How long what we send may go unacknowledged. TCP alone takes a quarter of an hour to find that somebody is gone who
+only listens, as an overlay does."""
 MAX_FRAME: Final = 4 << 20
 """Above our own limit, so that we can say why; above this picows closes with 1009 by itself."""
 READ_BUFFER: Final = 4096
@@ -88,6 +92,9 @@ class DoorProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            raw = transport.get_extra_info("socket")
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_SECONDS * 1000)
         self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

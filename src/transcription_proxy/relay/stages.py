@@ -3,7 +3,8 @@
 Nothing is stored, and nothing here is waited for by a session: what cannot be passed on is dropped."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Final, Protocol
 from uuid import UUID
@@ -22,13 +23,17 @@ ANNOUNCED_EVERY: Final = 10.0
 ANNOUNCED_FOR: Final = 35.0
 """Seconds; after them another worker's word is forgotten."""
 MOST_WATCHERS: Final = 10
-"""Of an account."""
+"""Of an account, over all workers."""
+MOST_HERE: Final = 2000
+"""Watchers of one process."""
 MOST_WAITING: Final = 100
 """Lines for one watcher that does not read."""
 MOST_PASSING: Final = 2000
 """Lines on their way to other workers, in all."""
 AT_ONCE: Final = 200
 PAUSE: Final = 1.0
+NEVER: Final = 1 << 31
+"""Higher than the version of any key."""
 log = structlog.get_logger()
 
 
@@ -106,8 +111,10 @@ class Stages:
         self._stages: WeakValueDictionary[UUID, Stage] = WeakValueDictionary()
         self._watched: dict[UUID, Stage] = {}
         self._passing: Backlog[tuple[Stage, Shown]] = Backlog(MOST_PASSING)
+        self._here = 0
+        """Watchers of this process."""
         self._due: set[UUID] = set()
-        """Accounts whose number of watchers is to be announced."""
+        """Accounts whose number of watchers is to be announced, and whose keys are to be looked at."""
         self._asking = False
         self._to_pass = asyncio.Event()
         self._to_announce = asyncio.Event()
@@ -127,16 +134,20 @@ class Stages:
         stage = self.stage(user_id)
         if self._ended:
             raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, "The service is going down: come back in a moment.")
+        if self._here >= MOST_HERE:
+            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, "Too many pages are connected: come back in a moment.")
         if stage.count >= MOST_WATCHERS:
             raise Refusal("too_many_watchers", f"{MOST_WATCHERS} pages show these captions already: close one.")
         watcher = Watcher(version)
         stage.watchers.add(watcher)
+        self._here += 1
         self._changed(stage)
         return watcher
 
     def leave(self, user_id: UUID, watcher: Watcher) -> None:
         stage = self.stage(user_id)
-        stage.watchers.discard(watcher)
+        stage.watchers.remove(watcher)
+        self._here -= 1
         self._changed(stage)
 
     def end(self) -> None:
@@ -201,7 +212,7 @@ class Stages:
         self._to_pass.set()
 
     async def pass_on(self) -> None:
-        """Carries lines to other workers, for ever. While the database is away they are lost."""
+        """Carries lines to other workers, for ever. While the database is away they are lost: late ones help nobody."""
         while True:
             await self._to_pass.wait()
             self._to_pass.clear()
@@ -211,7 +222,8 @@ class Stages:
                 try:
                     await self._notifier.notify(messages)
                 except Unavailable:
-                    log.warning("overlay_lines_lost", lines=len(lines))
+                    lost = len(lines) + len(self._passing.take(MOST_PASSING))
+                    log.warning("overlay_lines_lost", lines=lost)
                     await asyncio.sleep(PAUSE)
 
     def _addressed(self, stage: Stage, shown: Shown) -> list[tuple[str, str]]:
@@ -220,17 +232,18 @@ class Stages:
 
     async def announce(self) -> None:
         """Says who is watched here, when that changes and every so often, for ever; and looks after what was missed."""
+        round_at = self._clock() + ANNOUNCED_EVERY
         while True:
-            try:
-                async with asyncio.timeout(ANNOUNCED_EVERY):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(round_at - self._clock()):
                     await self._to_announce.wait()
-            except TimeoutError:
+            self._to_announce.clear()
+            if self._clock() >= round_at:  # also when there is always something new
+                round_at = self._clock() + ANNOUNCED_EVERY
                 self._announce_all()
                 self._forget()
-            self._to_announce.clear()
             try:
                 await self._say_news()
-                await self._check_keys()
             except Unavailable:
                 await asyncio.sleep(PAUSE)
                 self._to_announce.set()
@@ -247,27 +260,26 @@ class Stages:
             self._mind(stage)
 
     async def _say_news(self) -> None:
-        asking, due = self._asking, set(self._due)
+        asking, due = self._asking, frozenset(self._due)
         news: list[overlay.News] = [overlay.Ask()] if asking else []
         news += [overlay.Watch(self._life, user, len(self.stage(user).watchers)) for user in due]
-        if news:
-            self._asking, self._due = False, set()
-            try:
-                await self._notifier.notify([(NEWS, overlay.encode(each)) for each in news])
-            except Unavailable:
-                self._asking |= asking
-                self._due |= due
-                raise
+        if not news:
+            return
+        self._asking, self._due = False, set()
+        try:
+            await self._notifier.notify([(NEWS, overlay.encode(each)) for each in news])
+            await self._check_keys(due)
+        except Unavailable:
+            self._asking |= asking
+            self._due |= due
+            raise
 
-    async def _check_keys(self) -> None:
-        """Should the news that a key is void have been missed."""
-        users = [user for user, stage in self._watched.items() if stage.watchers]
+    async def _check_keys(self, due: Iterable[UUID]) -> None:
+        """Should the news that a key is void have been missed, or have come before the watcher."""
+        users = [user for user in due if self.stage(user).watchers]
         versions = await self._versions.overlay_versions(users) if users else {}
         for user in users:
             self._drop(user, versions.get(user, NEVER))
-
-
-NEVER: Final = 1 << 31
 
 
 def _channel(life: UUID) -> str:

@@ -88,10 +88,7 @@ def line(session: str, message: bytes) -> Line | None:
 
 
 def cut(text: str) -> str:
-    """At a word, where it is too long."""
-    if len(text) <= LONGEST:
-        return text
-    return text[: LONGEST - 1].rsplit(maxsplit=1)[0] + "…"
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def server_sent(shown: Shown) -> bytes:

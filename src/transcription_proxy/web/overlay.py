@@ -34,7 +34,7 @@ class Address(BaseModel):
 
 
 class Events(Response):
-    """A stream of what `watcher` is shown, until it has ended or the page is gone."""
+    """A stream of what a watcher is shown, until it has ended or the page is gone. Raises Refusal before it begins."""
 
     media_type = "text/event-stream"
 
@@ -43,15 +43,15 @@ class Events(Response):
         del self.headers["content-length"]
         self._overlay = overlay
         self._stages = stages
-        self._watcher = stages.watch(overlay.user_id, overlay.version)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        telling = asyncio.create_task(self._tell(self._watcher, send))
+        watcher = self._stages.watch(self._overlay.user_id, self._overlay.version)
+        telling = asyncio.create_task(self._tell(watcher, send))
         leaving = asyncio.create_task(_left(receive))
         try:
             await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._stages.leave(self._overlay.user_id, self._watcher)
+            self._stages.leave(self._overlay.user_id, watcher)
             telling.cancel()
             leaving.cancel()
             await asyncio.gather(telling, leaving, return_exceptions=True)

@@ -2,7 +2,9 @@ import asyncio
 import contextlib
 
 import psycopg
+import pytest
 
+from transcription_proxy.db import listen as module
 from transcription_proxy.db.listen import listen
 
 
@@ -33,3 +35,26 @@ async def _until_heard(other: psycopg.Connection, heard: "asyncio.Queue[int]", n
                     while await heard.get() != number:
                         pass
                     return
+
+
+async def test_nothing_is_lost_while_the_connection_is_tried_and_its_beginning_is_told(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROBE", 0.005)
+    heard: list[str] = []
+    ready = asyncio.Event()
+    task = asyncio.create_task(listen(database_url, {"one": heard.append, "two": heard.append}, ready.set))
+    async with asyncio.timeout(10):
+        await ready.wait()
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as other:
+        said = [str(number) for number in range(300)]
+        for number in said:
+            channel = "one" if int(number) % 2 else "two"
+            await other.execute("SELECT pg_notify(%s, %s)", [channel, number])
+    async with asyncio.timeout(10):
+        while len(heard) < len(said):
+            await asyncio.sleep(0.01)
+    assert heard == said
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,6 +1,7 @@
 """The door and HTTP, byte by byte: heads that are too long or never end, connections that rest, and nonsense."""
 
 import asyncio
+import socket
 
 import pytest
 
@@ -245,3 +246,14 @@ async def test_a_body_that_is_no_http_is_400_and_the_application_hears_no_more(
     assert await wire.refusal() == (400, "bad_request")
     doorway.released.set()
     await doorway.until(lambda: doorway.answered == [path])  # what it says falls on deaf ears
+
+
+# --- who is not there any more
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has it")
+async def test_who_acknowledges_nothing_for_a_minute_is_gone(doorway: Doorway, wire: Wire) -> None:
+    await doorway.until(lambda: bool(doorway.server.server_state.connections))
+    [connection] = doorway.server.server_state.connections
+    raw = connection.transport.get_extra_info("socket")
+    assert raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000

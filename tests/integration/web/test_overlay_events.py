@@ -1,0 +1,255 @@
+"""The overlay's address and its stream of events, as an ASGI server would ask for them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from starlette.types import Message
+
+from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
+from transcription_proxy.accounts.operator import Operator
+from transcription_proxy.relay.stages import MOST_WATCHERS
+from transcription_proxy.stream.overlay import Clear, Line
+from transcription_proxy.web import overlay as module
+
+PATIENCE = 15.0
+LINE = Line("s", 1.5, "Hello\nevent: gone", True)
+
+
+@dataclass
+class Page:
+    """`stuck`: it does not read. `over`: the answer is complete, or was given up."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    complete: bool = False
+    over: bool = False
+    stuck: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    _asked: bool = False
+
+    async def receive(self) -> Message:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if self.stuck.is_set():
+            await asyncio.Event().wait()
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {name.decode().lower(): value.decode() for name, value in message["headers"]}
+        else:
+            self.text += message.get("body", b"").decode()
+            self.complete = not message.get("more_body", False)
+
+    @property
+    def events(self) -> list[tuple[str, Any]]:
+        """Name and data of each."""
+        parts = [part.split("\n") for part in self.text.split("\n\n")[:-1]]
+        return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in parts]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def page(site: Site, key: str, method: str = "GET") -> AsyncIterator[Page]:
+    """A page that has been answered."""
+    shown = Page()
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": "/overlay/events",
+        "raw_path": b"/overlay/events",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"authorization", f"Bearer {key}".encode())],
+        "client": ("192.0.2.7", 1234),
+        "server": ("captions", 80),
+    }
+    asking = asyncio.create_task(site.app(scope, shown.receive, shown.send))
+    asking.add_done_callback(lambda _: setattr(shown, "over", True))
+    await until(lambda: bool(shown.status) and bool(shown.text or shown.complete))
+    yield shown
+    shown.left.set()
+    await asyncio.wait_for(asking, PATIENCE)
+
+
+async def key_of(site: Site, login: dict[str, Any], method: str = "GET") -> str:
+    answer = await site.http.request(method, "/account/overlay", headers=bearer(login))
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"url"}
+    address, _, key = answer.json()["url"].partition("#")
+    assert address == f"{PUBLIC_URL}/overlay"
+    return str(key)
+
+
+def user_of(login: dict[str, Any]) -> UUID:
+    return UUID(login["user"]["id"])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_address_is_told_to_its_owner_only(http: httpx.AsyncClient, method: str) -> None:
+    answer = await http.request(method, "/account/overlay")
+    assert code(answer) == (401, "unauthorized")
+
+
+async def test_the_owners_token_opens_no_overlay_and_the_overlays_key_no_account(
+    site: Site, http: httpx.AsyncClient
+) -> None:
+    login = await site.register()
+    key = await key_of(site, login)
+    assert code(await http.get("/overlay/events", headers=bearer(login))) == (410, "overlay_gone")
+    assert code(await http.get("/account/me", headers={"Authorization": f"Bearer {key}"})) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}])
+async def test_without_a_valid_key_there_is_nothing_to_see(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    assert code(await http.get("/overlay/events", headers=headers)) == (410, "overlay_gone")
+    assert code(await http.get("/overlay/events?key=x", headers=headers)) == (410, "overlay_gone")
+
+
+async def test_what_is_said_is_streamed_as_it_comes(site: Site) -> None:
+    login = await site.register()
+    async with page(site, await key_of(site, login)) as shown:
+        assert (shown.status, shown.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert shown.headers["cache-control"] == "no-store"
+        assert shown.headers["x-accel-buffering"] == "no"
+        assert "content-length" not in shown.headers
+        assert shown.events == [("heartbeat", {})]
+        stage = site.stages.stage(user_of(login))
+        assert stage.watched
+        stage.show(LINE)
+        await until(lambda: len(shown.events) == 2)
+        stage.show(Clear("s"))
+        await until(lambda: len(shown.events) == 3)
+        line = {"session": "s", "start": 1.5, "text": "Hello\nevent: gone", "is_final": True}
+        assert shown.events[1:] == [("line", line), ("clear", {"session": "s"})]
+        assert not shown.over
+    assert not stage.watched
+
+
+async def test_silence_is_broken_by_heartbeats(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT", 0.01)
+    async with page(site, await key_of(site, await site.register())) as shown:
+        await until(lambda: len(shown.events) >= 4)
+        assert {name for name, _ in shown.events} == {"heartbeat"}
+
+
+async def test_a_renewed_address_is_told_to_be_gone(site: Site, http: httpx.AsyncClient) -> None:
+    login = await site.register()
+    old = await key_of(site, login)
+    async with page(site, old) as shown:
+        new = await key_of(site, login, "POST")
+        site.stages.heard_news(f'{{"type":"renewed","user":"{user_of(login)}","version":2}}')
+        await until(lambda: shown.over)
+        assert shown.complete
+        [(_, _), (name, data)] = shown.events
+        assert (name, set(data), data["error"]["code"]) == ("gone", {"error"}, "overlay_gone")
+    assert code(await http.get("/overlay/events", headers={"Authorization": f"Bearer {old}"})) == (410, "overlay_gone")
+    async with page(site, new) as shown:
+        assert shown.status == 200
+
+
+async def test_a_blocked_account_has_no_overlay(site: Site, http: httpx.AsyncClient) -> None:
+    login = await site.register()
+    key = await key_of(site, login)
+    await Operator(site.database).block(login["user"]["email"])
+    assert code(await http.get("/overlay/events", headers={"Authorization": f"Bearer {key}"})) == (410, "overlay_gone")
+
+
+async def test_the_service_going_down_ends_the_stream_properly(site: Site) -> None:
+    key = await key_of(site, await site.register())
+    async with page(site, key) as shown:
+        site.stages.end()
+        await until(lambda: shown.over)
+        assert shown.complete
+        assert [name for name, _ in shown.events] == ["heartbeat"]
+    async with page(site, key) as shown:
+        assert shown.status == 503
+        assert int(shown.headers["retry-after"]) > 0
+        assert json.loads(shown.text)["error"]["code"] == "service_unavailable"
+
+
+async def test_one_page_too_many_is_refused_and_costs_nothing(site: Site) -> None:
+    login = await site.register()
+    key = await key_of(site, login)
+    stage = site.stages.stage(user_of(login))
+    watchers = [site.stages.watch(user_of(login), 1) for _ in range(MOST_WATCHERS)]
+    async with page(site, key) as shown:
+        assert (shown.status, json.loads(shown.text)["error"]["code"]) == (429, "too_many_watchers")
+    assert stage.count == MOST_WATCHERS
+    site.stages.leave(user_of(login), watchers[0])
+    async with page(site, key) as shown:
+        assert shown.status == 200
+
+
+async def test_a_page_that_does_not_read_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SEND_WITHIN", 0.05)
+    login = await site.register()
+    async with page(site, await key_of(site, login)) as shown:
+        shown.stuck.set()
+        stage = site.stages.stage(user_of(login))
+        for _ in range(1000):
+            stage.show(LINE)
+        await until(lambda: shown.over)
+        assert not shown.complete
+        assert not stage.watched
+
+
+async def test_a_page_that_leaves_while_it_does_not_read_is_let_go(site: Site) -> None:
+    login = await site.register()
+    async with page(site, await key_of(site, login)) as shown:
+        shown.stuck.set()
+        site.stages.stage(user_of(login)).show(LINE)
+        shown.left.set()
+        await until(lambda: shown.over)
+        assert not site.stages.stage(user_of(login)).watched
+
+
+async def test_head_is_answered_at_once_and_watches_nothing(site: Site) -> None:
+    login = await site.register()
+    async with page(site, await key_of(site, login), "HEAD") as shown:
+        assert (shown.status, shown.text, shown.complete) == (200, "", True)
+        shown.left.set()  # as a server says when the answer is complete
+        await until(lambda: shown.over)
+    assert not site.stages.stage(user_of(login)).watched
+
+
+async def test_with_the_database_away_nobody_new_comes_in(site: Site, http: httpx.AsyncClient) -> None:
+    login = await site.register()
+    key = await key_of(site, login)
+    async with page(site, key) as shown:
+        await site.database.close()
+        answer = await http.get("/overlay/events", headers={"Authorization": f"Bearer {key}"})
+        assert code(answer) == (503, "service_unavailable")
+        site.stages.stage(user_of(login)).show(LINE)
+        await until(lambda: len(shown.events) == 2)
+
+
+async def test_the_key_and_the_words_are_not_logged(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    login = await site.register()
+    key = await key_of(site, login)
+    async with page(site, key) as shown:
+        site.stages.stage(user_of(login)).show(LINE)
+        await until(lambda: len(shown.events) == 2)
+    said = capsys.readouterr()
+    assert "/overlay/events" in said.out + said.err
+    assert key not in said.out + said.err
+    assert "Hello" not in said.out + said.err
