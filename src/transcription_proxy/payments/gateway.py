@@ -113,6 +113,14 @@ class Gateway:
         """Raises NoSuchObject."""
         return await self._ask(self._client.v1.charges.retrieve_async(charge_id), _plain)
 
+    async def refund(self, refund_id: str) -> Object:
+        """Raises NoSuchObject."""
+        return await self._ask(self._client.v1.refunds.retrieve_async(refund_id), _plain)
+
+    async def dispute(self, dispute_id: str) -> Object:
+        """Raises NoSuchObject."""
+        return await self._ask(self._client.v1.disputes.retrieve_async(dispute_id), _plain)
+
     def checkouts(self, since: datetime) -> AsyncIterator[Object]:
         """The Checkout Sessions made since with their payments, as all lists here newest first."""
         expand = {"expand": ["data.payment_intent"]}

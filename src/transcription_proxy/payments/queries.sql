@@ -91,6 +91,12 @@ SELECT EXISTS (SELECT FROM payment_claims WHERE id = %(id)s AND standing >= %(st
 SELECT checkout_session FROM purchases WHERE status = 'pending' AND checkout_session IS NOT NULL
 ORDER BY created_at LIMIT 1000
 
+-- name: open_claims
+-- Refunds that are under way, inquiries and disputes, of purchases of ours: some take months.
+SELECT DISTINCT claim.id, claim.kind FROM payment_claims claim JOIN purchases USING (payment_intent)
+WHERE (claim.kind = 'refund' AND claim.standing = 0) OR (claim.kind = 'dispute' AND claim.standing < 2)
+ORDER BY claim.id LIMIT 1000
+
 -- name: claims
 -- Everything known of a purchase's payment. Its id may stand in the metadata of another payment too.
 WITH named AS (

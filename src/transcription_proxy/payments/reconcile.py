@@ -1,9 +1,10 @@
 """Stripe's checkout sessions, refunds and disputes against ours: what webhooks that got lost would have said."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -13,6 +14,7 @@ from transcription_proxy.payments.books import Unmatched
 from transcription_proxy.payments.gateway import Gateway, NoSuchObject
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.payments.standing import Claim, Kind
+from transcription_proxy.payments.store import Purchase
 from transcription_proxy.payments.translate import Checkout, NotUnderstood, furthest
 
 RECONCILE: Final = "reconcile"
@@ -32,6 +34,15 @@ class Difference:
     why_not: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A refund or dispute that is new here, after what is to be booked before it. It makes no difference where its
+    charge has told it: of a refund that succeeds at once Stripe need send no other event."""
+
+    facts: list[Claim]
+    differs: bool = True
+
+
 class Reconciler:
     """Reads both sides; with `fix` it books what is missing, as the webhook would have."""
 
@@ -41,7 +52,7 @@ class Reconciler:
         self._payments = payments
 
     async def run(self, since: datetime, *, fix: bool) -> list[Difference]:
-        """Of all that was made since, and payments that are pending for longer. Raises StripeAway, Unavailable."""
+        """Of all that was made since, and of what is open for longer. Raises StripeAway, Unavailable."""
         found = [one async for one in self._checkouts(since, fix)]
         found += [one async for one in self._claims(since, fix)]
         return found + ([one async for one in self._unmatched()] if fix else [])
@@ -81,37 +92,59 @@ class Reconciler:
             yield await self._settled(fact.session_id, f"{fact.status} at Stripe, {status} here", [fact], fix)
 
     async def _claims(self, since: datetime, fix: bool) -> AsyncIterator[Difference]:
-        for listed, read in (
-            (self._gateway.refunds, translate.refund),
-            (self._gateway.disputes, translate.dispute),
-        ):
-            async for thing in listed(since):
-                async for one in self._claim(thing, read, fix):
-                    yield one
+        """All are looked at before any is booked: one may change what another looks like."""
+        unknown = [found async for thing in self._claimed(since) if (found := await self._unknown(thing))]
+        for one in unknown:
+            fact = one.facts[-1]
+            detail = f"a {fact.kind} of {fact.cents} {fact.currency} cents that is new here"
+            settled = await self._settled(fact.id, detail, one.facts, fix)
+            if one.differs:
+                yield settled
 
-    async def _claim(
-        self, thing: translate.Object, read: Callable[[translate.Object], Claim], fix: bool
-    ) -> AsyncIterator[Difference]:
+    async def _claimed(self, since: datetime) -> AsyncIterator[translate.Object]:
+        """Refunds and disputes that were made since, or that we know to be open."""
+        listed = set()
+        for things in (self._gateway.refunds(since), self._gateway.disputes(since)):
+            async for thing in things:
+                listed.add(thing.get("id"))
+                yield thing
+        async with self._database.transaction() as connection:
+            waiting = await store.open_claims(connection)
+        for name, kind in waiting:
+            if name not in listed:
+                ask = self._gateway.refund if kind is Kind.REFUND else self._gateway.dispute
+                with suppress(NoSuchObject):
+                    yield await ask(name)
+
+    async def _unknown(self, thing: translate.Object) -> Unknown | None:
+        """None where it is known, or none of ours."""
         try:
-            fact = read(thing)
+            fact = _fact(thing)
         except NotUnderstood:
-            return  # of another product of the same Stripe account
+            return None  # of another product of the same Stripe account
         async with self._database.transaction() as connection:
             purchase = await store.purchase_of_payment(connection, fact)
-            known = purchase is not None and await store.knows_claim(connection, fact)
-        if purchase is None or known:
-            return
-        facts = [fact]
-        if fix and fact.kind is Kind.REFUND and fact.charge is not None:
-            facts = [*await self._refunded(fact.charge), fact]
-        yield await self._settled(
-            fact.id, f"a {fact.kind} of {fact.cents} {fact.currency} cents that is new here", facts, fix
-        )
+            if purchase is None or await store.knows_claim(connection, fact):
+                return None
+        if fact.kind is not Kind.REFUND or fact.charge is None:
+            return Unknown([fact])
+        charge = await self._charge(fact.charge)
+        facts = [*([charge] if charge else []), *await self._refunds_of(fact.charge), fact]
+        return Unknown(facts, differs=charge is None or not _agrees(charge, purchase))
 
-    async def _refunded(self, charge_id: str) -> list[Claim]:
-        """All refunds of a charge and what they come to: a failed one does not say whether that was ever known."""
-        charge = translate.charge(await self._gateway.charge(charge_id))
-        return [charge, *[translate.refund(one) async for one in self._gateway.refunds_of(charge_id)]]
+    async def _charge(self, charge_id: str) -> Claim | None:
+        """What the refunds of a charge come to: a failed one does not say whether it was ever counted."""
+        try:
+            return translate.charge(await self._gateway.charge(charge_id))
+        except (NoSuchObject, NotUnderstood):
+            return None
+
+    async def _refunds_of(self, charge_id: str) -> list[Claim]:
+        found = []
+        async for thing in self._gateway.refunds_of(charge_id):
+            with suppress(NotUnderstood):
+                found.append(translate.refund(thing))
+        return found
 
     async def _settled(self, subject: str, detail: str, facts: list[Claim] | list[Checkout], fix: bool) -> Difference:
         """The fact that is looked for comes last: where this ends in the middle, it is found again."""
@@ -130,3 +163,21 @@ class Reconciler:
         for event in await self._payments.unmatched():
             if await self._payments.try_again(event):
                 yield Difference(event.id, f"{event.type} was kept unmatched", fixed=True)
+
+
+def _fact(thing: translate.Object) -> Claim:
+    """A refund or a dispute. Raises NotUnderstood."""
+    if thing.get("object") == "dispute":
+        return translate.dispute(thing, reinstated=_came_back(thing.get("balance_transactions")))
+    return translate.refund(thing)
+
+
+def _came_back(movements: Any) -> bool:
+    """Whether all money that a dispute took has returned, which its status does not say."""
+    amounts = [one.get("amount") for one in movements or [] if isinstance(one, dict)]
+    moved = [amount for amount in amounts if isinstance(amount, int)]
+    return bool(moved) and sum(moved) >= 0
+
+
+def _agrees(charge: Claim, purchase: Purchase) -> bool:
+    return (charge.cents, charge.currency) == (purchase.refunded_cents, purchase.currency)

@@ -152,6 +152,12 @@ async def pending(connection: Connection) -> list[str]:
         return await cursor.fetchall()
 
 
+async def open_claims(connection: Connection) -> list[tuple[str, Kind]]:
+    async with connection.cursor(row_factory=args_row(lambda name, kind: (str(name), Kind(kind)))) as cursor:
+        await cursor.execute(SQL["open_claims"])
+        return await cursor.fetchall()
+
+
 async def claims(connection: Connection, purchase: Purchase) -> list[Claim]:
     async with connection.cursor(row_factory=args_row(_claim)) as cursor:
         await cursor.execute(SQL["claims"], {"id": purchase.id, "payment_intent": purchase.payment_intent})
