@@ -55,9 +55,8 @@ async def speak(captions: Captions, seconds: float, first: int = 0) -> list[str]
     return finals()
 
 
-async def attuned(captions: Captions, *pages: Page) -> int:
+async def attuned(captions: Captions, *pages: Page, said: int = 0) -> int:
     """Speaks until all pages have heard of it: other hosts learn in a moment that somebody watches. The words said."""
-    said = 0
     while not all(shown.words(captions.session_id) for shown in pages):
         assert said < 2000
         await speak(captions, 2, first=said)
@@ -107,11 +106,10 @@ async def test_a_page_that_comes_late_sees_what_follows(here: Service, there: Se
     user = await here.user()
     captions = await here.captions(user)
     session = await captions.ready()
-    await speak(captions, 2)
+    before = await speak(captions, 2)
     async with page(there, await address(here, user)) as shown:
-        while not shown.words(session):
-            await speak(captions, 2, first=sum(len(each["text"].split()) for each in captions.of("transcript")))
-        assert words(4) not in shown.words(session)
+        await attuned(captions, shown, said=4)
+        assert not set(before) & set(shown.words(session))
     await captions.stop()
 
 
@@ -147,18 +145,25 @@ async def test_the_database_takes_nothing_but_other_workers_pages_with_it(scratc
         assert key(await address(struck, user)) not in struck.log()
 
 
-async def test_pages_end_with_the_service_after_its_sessions_and_may_come_again(
-    scratch: Path, upstream: Upstream
+async def test_pages_end_with_the_service_after_its_sessions_and_may_come_again_elsewhere(
+    there: Service, scratch: Path, upstream: Upstream
 ) -> None:
-    async with serving(environment(scratch / "ending", upstream.url, DRAIN_SECONDS="0")) as ending:
+    env = environment(scratch / "ending", upstream.url, DRAIN_SECONDS="0", DATABASE_URL=there.env["DATABASE_URL"])
+    async with serving({**env, "JWT_SECRET": there.env["JWT_SECRET"]}) as ending:
         user = await ending.user()
-        async with page(ending, await address(ending, user)) as shown:
+        url = await address(ending, user)
+        async with page(ending, url) as near, page(there, url) as far:
             captions = await ending.captions(user)
             session = await captions.ready()
-            told = await speak(captions, 2)
+            said = await attuned(captions, near, far)
+            told = await speak(captions, 2, first=said)
             ending.process.terminate()
-            await shown.until(lambda: shown.over)
-            assert shown.words(session) == told
-            assert shown.of("clear") == [{"session": session}]
-            assert shown.of("gone") == []
+            await near.until(lambda: near.over)
+            for shown in (near, far):
+                await shown.until(lambda shown=shown: shown.of("clear") == [{"session": session}])  # type: ignore[misc]
+                assert shown.words(session)[-len(told) :] == told
+                assert shown.of("gone") == []
+            assert not far.over
         assert await ending.stopped() == 0
+    async with page(there, url) as again:
+        assert not again.over
