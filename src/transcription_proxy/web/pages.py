@@ -22,10 +22,16 @@ PAGES: Final = {
     "/dashboard": "dashboard.html",
     "/try": "try.html",
     "/account": "account.html",
+    "/overlay": "overlay.html",
     "/billing/success": "success.html",
     "/billing/cancel": "cancel.html",
     "/favicon.ico": "favicon.svg",
 }
+OVERLAY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors *"
+)
+"""It may stand in anybody's page, as programs that stream put it there; it shows words and takes no clicks."""
 router = APIRouter(include_in_schema=False)
 
 
@@ -69,7 +75,10 @@ async def _missing(request: Request, error: Exception) -> Response:
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
     async def page(request: Request) -> Response:
-        return await files.get_response(name, request.scope)
+        response = await files.get_response(name, request.scope)
+        if name == PAGES["/overlay"]:
+            response.headers["Content-Security-Policy"] = OVERLAY_POLICY
+        return response
 
     return page
 
