@@ -26,6 +26,7 @@ lint: $(STAMP) ## ruff, mypy strict, import-linter
 
 bench: $(STAMP) ## the benchmarks, side by side in one run
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.overlay
 
 chaos: $(STAMP) ## break everything at random and check the bill: make chaos MINUTES=30 SEED=7
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))

@@ -1,23 +1,43 @@
-"""`python -m bench.overlay`: how much later than the caption socket an overlay gets the same line.
+"""`python -m bench.overlay`: what an overlay costs, and how much later than the caption socket it gets the same line.
 
-Two hosts on one PostgreSQL; every session is on one and its overlay on the other (by NOTIFY), and for comparison on the
-same. Clients, pages and the stand-in engine share this process, so that the figures are upper bounds."""
+Two hosts of one worker each, on one PostgreSQL. All sessions are on one of them; nobody watches, then a page for each
+session on the same worker, then on the other host. CPU is that of the sessions' worker. Clients, pages and the stand-in
+engine share one process, so that what is late is an upper bound."""
 
 import argparse
 import asyncio
-import json
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import quantiles
 from time import monotonic
+from typing import Any
 
+from bench.__main__ import command, cpu_seconds
 from tests.e2e.client import User, sound
 from tests.e2e.overlay import Page, address, page
 from tests.e2e.service import Service, environment, serving
 from tests.standin.deepgram import DeepgramStandIn
+from tests.standin.script import Script
 from transcription_proxy.db.embedded import Embedded
+
+INTERIM_MS = 200
+"""Twice as often as Deepgram."""
+Key = tuple[float, str, bool]
+
+
+class Told(list[Any]):
+    """A caption socket's messages. `at`: when each line came."""
+
+    def __init__(self, messages: list[Any]) -> None:
+        super().__init__(messages)
+        self.at: dict[Key, float] = {}
+
+    def append(self, message: Any) -> None:
+        super().append(message)
+        if message["type"] == "transcript":
+            self.at[_key(message)] = monotonic()
 
 
 def main() -> None:
@@ -36,50 +56,57 @@ def main() -> None:
 
 async def _measure(folder: Path, database: str, sessions: int, seconds: int) -> None:
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(DeepgramStandIn())
-        env = environment(folder / "here", engine.url, DATABASE_URL=database, UPSTREAM_MAX_STREAMS="1000")
+        engine = await stack.enter_async_context(DeepgramStandIn(Script(interim_ms=INTERIM_MS, word_ms=INTERIM_MS)))
+        more = {"DATABASE_URL": database, "UPSTREAM_MAX_STREAMS": "1000"}
+        env = environment(folder / "here", engine.url, **more)
         here = await stack.enter_async_context(serving(env))
-        other = environment(folder / "there", engine.url, DATABASE_URL=database, JWT_SECRET=env["JWT_SECRET"])
+        other = environment(folder / "there", engine.url, **more, JWT_SECRET=env["JWT_SECRET"])
         there = await stack.enter_async_context(serving(other))
         users = [await here.user() for _ in range(sessions)]
-        for name, host in (("another host", there), ("the same worker", here)):
+        (worker,) = [pid for pid in here.children() if "worker" in command(pid)]
+        print(f"{'watched':18} {'lines':>7} {'CPU us/line':>12} {'p50 ms':>8} {'p99 ms':>8}", flush=True)
+        unwatched = 0.0
+        for name, host in (("by nobody", None), ("on the same worker", here), ("on another host", there)):
+            before = cpu_seconds(worker)
             late = await asyncio.gather(*(_session(here, host, user, seconds) for user in users))
-            print(f"{name}: {_figures([each for lags in late for each in lags])}")
+            used = cpu_seconds(worker) - before
+            unwatched = unwatched or used
+            print(f"{name:18} {_figures([each for lags in late for each in lags], used - unwatched)}", flush=True)
 
 
-async def _session(here: Service, host: Service, user: User, seconds: int) -> list[float]:
-    """Milliseconds between the same line at the caption socket and at the page."""
+async def _session(here: Service, host: Service | None, user: User, seconds: int) -> list[float]:
+    """Milliseconds between the same line at the caption socket and at the page, if there is one."""
+    if host is None:
+        await _speak(here, user, seconds)
+        return []
     async with page(host, await address(here, user)) as shown:
-        captions = await here.captions(user, {"interim_results": True})
-        await captions.ready()
-        told: dict[tuple[float, str, bool], float] = {}
-        noting = asyncio.create_task(_note(captions.messages, told))
-        await captions.send(sound(seconds), speed=1)
-        await captions.stop()
-        noting.cancel()
-        return _lags(shown, told)
+        return _lags(shown, await _speak(here, user, seconds))
 
 
-async def _note(messages: list[dict[str, object]], told: dict[tuple[float, str, bool], float]) -> None:
-    """When each transcript was there, to a millisecond."""
-    seen = 0
-    while True:
-        for message in messages[seen:]:
-            if message["type"] == "transcript":
-                told[message["start"], message["text"], message["is_final"]] = monotonic()  # type: ignore[index]
-        seen = len(messages)
-        await asyncio.sleep(0.001)
+async def _speak(here: Service, user: User, seconds: int) -> dict[Key, float]:
+    """In real time; when the client was told each line."""
+    captions = await here.captions(user)
+    told = captions.messages = Told(captions.messages)
+    await captions.ready()
+    await captions.send(sound(seconds), speed=1)
+    await captions.stop()
+    return told.at
 
 
-def _lags(shown: Page, told: dict[tuple[float, str, bool], float]) -> list[float]:
-    lines = [(line, at) for name, line, at in shown.events if name == "line"]
-    keys = [((line["start"], line["text"], line["is_final"]), at) for line, at in lines]
-    return [1000 * (at - told[key]) for key, at in keys if key in told]
+def _lags(shown: Page, told: dict[Key, float]) -> list[float]:
+    lines = [(_key(line), at) for name, line, at in shown.events if name == "line"]
+    return [1000 * (at - told[key]) for key, at in lines if key in told]
 
 
-def _figures(late: list[float]) -> str:
+def _key(line: Any) -> Key:
+    return line["start"], line["text"], line["is_final"]
+
+
+def _figures(late: list[float], used: float) -> str:
+    if not late:
+        return f"{0:7} {'-':>12} {'-':>8} {'-':>8}"
     cuts = quantiles(late, n=100)
-    return json.dumps({"lines": len(late), "p50_ms": round(cuts[49], 1), "p99_ms": round(cuts[98], 1)})
+    return f"{len(late):7} {1e6 * used / len(late):12.0f} {cuts[49]:8.1f} {cuts[98]:8.1f}"
 
 
 if __name__ == "__main__":

@@ -15,10 +15,7 @@ Messages = Sequence[tuple[str, str]]
 
 async def notify(connection: AsyncConnection[Any], messages: Messages) -> None:
     """They are heard, in order, when the transaction commits."""
-    await connection.execute(
-        SQL["notify"],
-        {"channels": [channel for channel, _ in messages], "payloads": [payload for _, payload in messages]},
-    )
+    await connection.execute(SQL["notify"], _columns(messages))
 
 
 class Notifier:
@@ -26,7 +23,10 @@ class Notifier:
         self._database = database
 
     async def notify(self, messages: Messages) -> None:
-        """In a transaction of their own, which does not wait for the disk. Raises Unavailable."""
+        """In a transaction of their own. Raises Unavailable."""
         async with self._database.transaction() as connection:
-            await connection.execute("SET LOCAL synchronous_commit = off")
-            await notify(connection, messages)
+            await connection.execute(SQL["notify_only"], _columns(messages))
+
+
+def _columns(messages: Messages) -> dict[str, list[str]]:
+    return {"channels": [channel for channel, _ in messages], "payloads": [payload for _, payload in messages]}

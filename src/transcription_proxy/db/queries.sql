@@ -24,3 +24,8 @@ WHERE id = %(id)s AND tries = %(tries)s
 -- name: notify
 -- Messages to those who listen, in order.
 SELECT count(pg_notify(channel, payload)) FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS m(channel, payload)
+
+-- name: notify_only
+-- The same as all that a transaction does: there is nothing for which it should wait for the disk.
+SELECT set_config('synchronous_commit', 'off', true), count(pg_notify(channel, payload))
+FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS m(channel, payload)
