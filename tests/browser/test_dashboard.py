@@ -25,7 +25,7 @@ async def test_the_figures_are_those_of_the_account_and_move_while_a_session_run
     captions = await service.captions(user)
     await captions.ready()
     await captions.send(sound(12))
-    await expect(visitor.page.get_by_role("heading", name="Live now")).to_be_visible()
+    await visitor.says("Live since")
     await expect(meter).not_to_have_attribute("data-seconds", str(HOUR), timeout=20_000)
     await expect(visitor.page.locator("#lasts")).to_contain_text("with 1 live session")
     await captions.stop()

@@ -32,6 +32,7 @@ OVERLAY_POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors *"
 )
 """It may stand in anybody's page, as programs that stream put it there; it shows words and takes no clicks."""
+_FRAME: Final = (STATIC / "missing.html").read_text()
 router = APIRouter(include_in_schema=False)
 
 
@@ -55,7 +56,7 @@ def install(app: FastAPI) -> None:
 
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
-    return HTMLResponse(reference.page(request.app.openapi()))
+    return HTMLResponse(reference.page(request.app.openapi(), _FRAME))
 
 
 @router.get("/site")

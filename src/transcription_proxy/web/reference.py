@@ -1,54 +1,75 @@
-"""The page at /docs, written from the OpenAPI document: plain HTML that loads nothing but our own style sheet."""
+"""The page at /docs, written from the OpenAPI document: plain HTML inside the frame that all our pages have."""
 
 import re
 from collections.abc import Iterable
 from html import escape
-from typing import Any
+from typing import Any, Final
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}: API</title>
-<link rel="icon" href="/static/favicon.svg">
-<link rel="stylesheet" href="/static/page.css">
-</head>
-<body>
-<main>
+_PAGE: Final = """<main class="page" id="content">
+<div class="wrap stack loose">
+<div class="stack tight">
 <h1>{title}: API</h1>
 {description}
 <p>For programs: <a href="/openapi.json">/openapi.json</a></p>
+</div>
+<div class="reference">
+<nav aria-label="Requests">
+{contents}
+</nav>
+<div>
 {operations}
-</main>
-</body>
-</html>
-"""
+</div>
+</div>
+</div>
+</main>"""
 
 
-def page(document: dict[str, Any]) -> str:
-    """HTML of an OpenAPI document, one section for each operation."""
+def page(document: dict[str, Any], frame: str) -> str:
+    """HTML of an OpenAPI document, a section for each operation. `frame`: a page whose title and content it takes."""
     operations = [
-        _operation(method, path, operation, document)
+        (_id(method, path), method, path, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
     info = document["info"]
-    return _PAGE.format(
-        title=escape(info["title"]), description=_text(info.get("description", "")), operations="\n".join(operations)
+    title = escape(info["title"])
+    content = _PAGE.format(
+        title=title,
+        description=_text(info.get("description", "")),
+        contents=_contents(operations),
+        operations="\n".join(_operation(*each, document) for each in operations),
     )
+    framed = re.sub(r"<title>.*?</title>", lambda _: f"<title>API · {title}</title>", frame, count=1)
+    return re.sub(r"<main.*</main>", lambda _: content, framed, count=1, flags=re.DOTALL)
 
 
-def _operation(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
-    parts = [f"<h3><code>{method.upper()} {escape(path)}</code></h3>", _text(operation["summary"] + ".")]
+def _id(method: str, path: str) -> str:
+    return f"{method}-{re.sub(r'[^a-z0-9]+', '-', path.lower()).strip('-')}"
+
+
+def _contents(operations: list[tuple[str, str, str, dict[str, Any]]]) -> str:
+    """Links by tag, in the order of the document."""
+    by_tag: dict[str, list[str]] = {}
+    for place, method, path, operation in operations:
+        (tag, *_) = operation.get("tags") or ["Others"]
+        by_tag.setdefault(tag, []).append(f'<li><a href="#{place}">{method.upper()} {escape(path)}</a></li>')
+    return "\n".join(f"<h2>{escape(tag)}</h2>\n<ul>{''.join(links)}</ul>" for tag, links in by_tag.items())
+
+
+def _operation(place: str, method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
+    parts = [f'<h3 id="{place}"><code>{method.upper()} {escape(path)}</code></h3>', _text(operation["summary"] + ".")]
     parts.append(_text(operation.get("description", "")))
-    if operation.get("security"):
-        parts.append(_text("Needs `Authorization: Bearer <token>`."))
+    parts += [_needs(name, document) for scheme in operation.get("security") or [] for name in scheme]
     parts.append(_table("Parameters", map(_parameter, operation.get("parameters", []))))
     body = operation.get("requestBody", {"content": {}})
     parts.append(_table("Body (JSON)", _fields(_schema(body, document), document)))
     parts += [_answer(status, answer, document) for status, answer in operation["responses"].items()]
-    return "<section>\n" + "\n".join(filter(None, parts)) + "\n</section>"
+    return '<section class="stack tight">\n' + "\n".join(filter(None, parts)) + "\n</section>"
+
+
+def _needs(scheme: str, document: dict[str, Any]) -> str:
+    described = document["components"].get("securitySchemes", {}).get(scheme, {})
+    return _text(f"Needs `Authorization: Bearer <token>`. {described.get('description', '')}".strip())
 
 
 def _answer(status: str, answer: dict[str, Any], document: dict[str, Any]) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from transcription_proxy.web.reference import page
+from transcription_proxy.web import reference
 
+FRAME = "<html><title>A page</title><a href='/'>Home</a><main class='page'>Its own</main><p>Foot</p></html>"
 SCHEMAS: dict[str, Any] = {
     "Login": {
         "properties": {
@@ -42,6 +43,10 @@ def document(**operation: Any) -> dict[str, Any]:
     return {"info": {"title": "A <service>"}, "paths": {"/login": {"post": about}}, "components": {"schemas": SCHEMAS}}
 
 
+def page(document: dict[str, Any]) -> str:
+    return reference.page(document, FRAME)
+
+
 class Rows(HTMLParser):
     """The rows of each table by its caption, and every tag that was opened and not closed."""
 
@@ -73,15 +78,41 @@ class Rows(HTMLParser):
 
 def test_an_operation_is_a_section_with_its_summary_and_description() -> None:
     html = page(document(description="With an `address`."))
-    assert "<h3><code>POST /login</code></h3>\n<p>Log in.</p>\n<p>With an <code>address</code>.</p>" in html
-    assert html.count("<section>") == 1
+    assert (
+        '<h3 id="post-login"><code>POST /login</code></h3>\n<p>Log in.</p>\n<p>With an <code>address</code>.</p>'
+        in html
+    )
+    assert html.count("<section") == 1
     assert "<p>200: Fine</p>" in html
 
 
 def test_each_method_of_each_path_has_a_section() -> None:
     about = document()
     about["paths"]["/me"] = dict.fromkeys(("get", "delete"), about["paths"]["/login"]["post"])
-    assert re.findall("<h3><code>(.*)</code></h3>", page(about)) == ["POST /login", "GET /me", "DELETE /me"]
+    assert re.findall("<h3.*><code>(.*)</code></h3>", page(about)) == ["POST /login", "GET /me", "DELETE /me"]
+
+
+def test_the_contents_lead_to_each_operation_under_its_tag() -> None:
+    about = document(tags=["Accounts"])
+    about["paths"]["/billing/checkout/{session_id}"] = {
+        "get": {**about["paths"]["/login"]["post"], "tags": ["Billing"]}
+    }
+    html = page(about)
+    assert re.findall("<h2>(.*)</h2>", html) == ["Accounts", "Billing"]
+    links = re.findall('href="#(.*?)">(.*?)</a>', html)
+    assert links == [
+        ("post-login", "POST /login"),
+        ("get-billing-checkout-session-id", "GET /billing/checkout/{session_id}"),
+    ]
+    for place, _ in links:
+        assert html.count(f'id="{place}"') == 1
+
+
+def test_it_stands_in_the_frame_of_our_pages() -> None:
+    html = page(document())
+    assert html.startswith("<html><title>API · A &lt;service&gt;</title><a href='/'>Home</a><main")
+    assert html.endswith("</main><p>Foot</p></html>")
+    assert "Its own" not in html
 
 
 def test_a_body_is_a_table_of_its_fields_with_those_inside() -> None:
@@ -124,6 +155,13 @@ def test_what_needs_a_login_says_so(security: list[Any] | None, said: bool) -> N
     assert ("Authorization: Bearer" in page(document(security=security))) is said
 
 
+def test_what_kind_of_token_is_needed_is_said_in_the_words_of_the_document() -> None:
+    about = document(security=[{"Key": []}])
+    about["components"] = {**about["components"], "securitySchemes": {"Key": {"description": "The `key` of a door."}}}
+    said = "<p>Needs <code>Authorization: Bearer &lt;token&gt;</code>. The <code>key</code> of a door.</p>"
+    assert said in page(about)
+
+
 def test_the_description_of_the_whole_comes_first_and_may_be_missing() -> None:
     about = document()
     without = page(about)
@@ -151,4 +189,4 @@ def test_everything_is_escaped_and_every_tag_closed() -> None:
 
 def test_the_page_refers_to_our_own_files_only() -> None:
     links = re.findall(r'(?:src|href)="([^"]*)"', page(document(description="See https://example.com/x.js")))
-    assert sorted(links) == ["/openapi.json", "/static/favicon.svg", "/static/page.css"]
+    assert sorted(links) == ["#post-login", "/openapi.json"]

@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { byId, failed, h, notice, replace } from "./dom.js";
 import { form, passwordProblem } from "./form.js";
-import { date, duration, inMinutes, money, when } from "./format.js";
+import { date, duration, money, when } from "./format.js";
 import { outside } from "./frame.js";
 import { poll } from "./poll.js";
 import { keep, session } from "./session.js";
@@ -13,7 +13,7 @@ import { table } from "./table.js";
 const EVERY = 4000;
 const COLUMNS = [
   { name: "Date" },
-  { name: "What", whole: true },
+  { name: "What" },
   { name: "Bought", figure: true },
   { name: "Paid", figure: true },
   { name: "State" },
@@ -62,6 +62,7 @@ async function turn() {
     live.show(await liveSessions(), h("p", { class: "muted" }, "Nothing runs at the moment."));
     replace(byId("live-alert"));
   } catch (failure) {
+    if (byId("live-list").querySelector(".bone")) live.show([]);
     replace(byId("live-alert"), failed(`This list is not up to date. ${failure.message}`, look));
     throw failure;
   }
@@ -82,7 +83,7 @@ function purchase({ date: bought, label, amount_cents, currency, seconds, status
   return [
     when(bought),
     h("span", { class: "break" }, label),
-    inMinutes(seconds),
+    duration(seconds),
     money(amount_cents, currency),
     h("span", { class: `tag wraps ${kind}` }, words),
     outside(receipt_url, "Receipt") ?? h("span", { class: "muted" }, "none"),

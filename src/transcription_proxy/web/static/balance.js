@@ -1,6 +1,6 @@
 /** The balance in words: what is left, how long it lasts, and what stands in its way. */
 
-import { h, notice, replace } from "./dom.js";
+import { bar, h, replace } from "./dom.js";
 import { duration, grouped, roughly } from "./format.js";
 
 /**
@@ -54,10 +54,12 @@ export function showBalance(place, balance, live, rate, days) {
       grouped(minutes),
       h("small", {}, rest ? `min ${rest} s` : "min"),
     ),
-    h("p", { class: "muted", id: "lasts" }, lasting(left - frozen, live, rate, days)),
+    h("p", { class: "lasting", id: "lasts" }, lasting(left - frozen, live, rate, days)),
     h(
       "dl",
       { class: "facts" },
+      fact("Used today", duration(days.at(-1)?.seconds_used ?? 0), "today"),
+      fact("Used in 30 days", duration(used(days)), "month"),
       fact("Held by live sessions", duration(held), "held"),
       frozen > 0 && fact("Frozen, payment disputed", duration(frozen), "frozen"),
       left < 0 && fact("Owed", duration(-left), "owed"),
@@ -72,7 +74,7 @@ export function warnings({ seconds_remaining: left, seconds_frozen: frozen }) {
   if (left < 0) {
     const debt = `You owe ${duration(-left)}.`;
     found.push(
-      say("bad", debt, "A payment was taken back after its minutes were used. Your next purchase pays this off first."),
+      say("bad", debt, "A payment was taken back after its minutes were used. Your next purchase pays this off first.", true),
     );
   }
   if (frozen > 0) {
@@ -99,10 +101,8 @@ function usableNow(usable) {
 }
 
 function say(kind, strong, text, buy = false) {
-  return notice(
-    kind,
-    h("p", {}, h("strong", {}, strong), " ", text, buy && " ", buy && h("a", { href: "#buy" }, "Buy minutes")),
-  );
+  const action = buy && h("a", { class: "button", href: "#buy" }, "Buy minutes");
+  return bar(kind, h("p", {}, h("strong", {}, strong), " ", text), action);
 }
 
 function grade({ seconds_remaining: left, seconds_frozen: frozen }) {
@@ -116,10 +116,15 @@ function lasting(usable, live, rate, days) {
     const sessions = live === 1 ? "1 live session" : `${live} live sessions`;
     return `Lasts ${roughly(usable / (rate ?? live))} at the present rate, with ${sessions}.`;
   }
-  const week = days.slice(-WEEK).reduce((sum, day) => sum + day.seconds_used, 0);
+  const week = used(days.slice(-WEEK));
   const lasts = (usable / week) * WEEK * DAY;
   if (!week || lasts < 2 * DAY) return `Enough for ${roughly(usable)} of one stream.`;
   return `Lasts ${roughly(lasts)} at last week's rate of ${duration(week / WEEK)} a day.`;
+}
+
+/** @param {Day[]} days */
+function used(days) {
+  return days.reduce((sum, day) => sum + day.seconds_used, 0);
 }
 
 function fact(name, value, id) {

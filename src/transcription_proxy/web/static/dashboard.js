@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { afterDebt, Pace, showBalance, warnings } from "./balance.js";
 import { Chart } from "./chart.js";
-import { byId, failed, h, notice, replace } from "./dom.js";
+import { bar, byId, h, notice, replace } from "./dom.js";
 import { site } from "./frame.js";
 import { noPackages, packages, showPackages } from "./packages.js";
 import { poll } from "./poll.js";
@@ -36,7 +36,7 @@ async function turn() {
     seen = changed ? { ids, at: performance.now() } : seen;
     showNow(left, sessions);
   } catch (failure) {
-    say([failed(`This page is not up to date. ${failure.message}`, look)], failure.message);
+    say([behind(`This page is not up to date. ${failure.message}`)], failure.message);
     if (!balance) unknown();
     throw failure;
   }
@@ -53,7 +53,7 @@ function showNow(left, sessions) {
   const texts = warnings(left);
   say(texts, texts.map((text) => text.textContent).join());
   live.show(sessions);
-  byId("live").hidden = !sessions.length;
+  idle(!sessions.length && !texts.length);
   if (debtChanged) showShop();
 }
 
@@ -61,6 +61,18 @@ function showNow(left, sessions) {
 function say(boxes, text) {
   if (text !== said) replace(byId("alerts"), ...boxes);
   said = text;
+}
+
+function behind(sentence) {
+  idle(false);
+  const again = h("button", { type: "button", class: "button quiet", onclick: look }, "Try again");
+  return bar("bad", h("p", {}, sentence), again);
+}
+
+/** What to do next: shown while nothing runs and nothing is wrong. @param {boolean} shown */
+function idle(shown) {
+  document.getElementById("loading")?.remove();
+  byId("idle").hidden = !shown;
 }
 
 async function usage() {
@@ -111,7 +123,7 @@ function showShop() {
 function buyButton(item) {
   const button = h(
     "button",
-    { type: "button", class: "button wide", "aria-label": `Buy ${item.label}`, onclick: () => buy(item, button) },
+    { type: "button", class: "button soft wide", "aria-label": `Buy ${item.label}`, onclick: () => buy(item, button) },
     "Buy",
   );
   return button;
@@ -134,7 +146,9 @@ async function buy(item, button) {
 }
 
 setTimeout(() => {
-  if (!balance && !said) say([notice("info", WAITING)], WAITING);
+  if (balance || said) return;
+  idle(false);
+  say([bar("", h("p", {}, WAITING))], WAITING);
 }, EVERY);
 const look = poll(turn, EVERY);
 look();

@@ -38,6 +38,12 @@ export function notice(kind, ...children) {
   return h("div", { class: `notice ${kind}` }, ...children);
 }
 
+/** A line of what goes on, as wide as the page: a text, and at its end what to do about it.
+ * @param {"" | "warn" | "bad"} kind @param {Node} text @param {Child} [action] */
+export function bar(kind, text, action) {
+  return h("div", { class: `bar ${kind}` }, text, action);
+}
+
 /** What failed, and a button that tries again. @param {string} sentence @param {() => void} again */
 export function failed(sentence, again) {
   const button = h("button", { type: "button", class: "link", onclick: again }, "Try again");

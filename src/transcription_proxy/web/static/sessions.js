@@ -12,8 +12,8 @@ import { table } from "./table.js";
 
 const COLUMNS = [
   { name: "Date" },
+  { name: "Model" },
   { name: "Length", figure: true, label: true },
-  { name: "Model", label: true },
   { name: "Billed", figure: true, label: true },
   { name: "How it ended", whole: true },
 ];
@@ -27,8 +27,8 @@ export async function liveSessions() {
 export function sessionTable(sessions) {
   const rows = sessions.map((session) => [
     when(session.started_at),
-    session.status === "active" ? duration(age(session)) : duration(session.audio_seconds ?? 0),
     h("span", { class: "break" }, session.model ?? "unknown"),
+    session.status === "active" ? duration(age(session)) : duration(session.audio_seconds ?? 0),
     duration(session.seconds_used),
     state(session),
   ]);
@@ -63,20 +63,15 @@ export class LiveList {
   #entry(session) {
     const known = this.#shown.get(session.id);
     if (known) return known;
-    const text = h("span", { class: "muted small numbers" });
+    const text = h("p", { class: "muted small numbers" });
     const label = `End the session that began at ${clock(session.started_at)}`;
     const end = h(
       "button",
       { type: "button", class: "button danger", "aria-label": label, onclick: () => this.#end(session, end) },
       "End",
     );
-    const about = h(
-      "div",
-      { class: "stack tight" },
-      h("span", { class: "tag live" }, `Live since ${clock(session.started_at)}`),
-      text,
-    );
-    const item = h("li", {}, about, end);
+    const since = h("p", {}, h("span", { class: "tag live" }, `Live since ${clock(session.started_at)}`));
+    const item = h("li", { class: this.list.classList.contains("bars") && "bar" }, h("div", {}, since, text), end);
     this.list.append(item);
     this.#shown.set(session.id, { item, text });
     return { item, text };

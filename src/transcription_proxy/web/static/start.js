@@ -1,4 +1,4 @@
-/** The landing page: the login, the prices, and the picture of captions. */
+/** The landing page: the picture of captions, the prices, and the login. */
 
 import { byId, h, notice, replace } from "./dom.js";
 import { emailProblem, form } from "./form.js";
@@ -9,6 +9,7 @@ import { enter, keep, session, takeNotice } from "./session.js";
 import { sayTrial } from "./trial.js";
 
 const WORD_EVERY = 330;
+const SPOKEN = ["wait, somebody is there already", "do you hear that guitar?"];
 
 form("login", {
   check: ({ email, password }) => ({ email: emailProblem(email), password: password ? "" : "Enter your password." }),
@@ -23,40 +24,53 @@ form("login", {
 async function prices() {
   const list = byId("packages");
   try {
-    showPackages(list, await packages(), () =>
-      h("a", { class: "button quiet guest", href: "/register" }, "Create account"),
-    );
+    showPackages(list, await packages(), next);
   } catch (failure) {
     noPackages(list, failure.message, prices);
   }
 }
 
-/** Words come one by one, once, and then stay: nothing on the page moves for long. */
-function speak() {
-  const place = byId("words");
-  const words = (place.textContent ?? "").split(" ").map((word) => h("i", {}, word));
+/** The way to buy it. @param {import("./packages.js").Package} item */
+function next({ label }) {
+  const [href, text] = session() ? ["/dashboard#buy", "Buy"] : ["/register", "Create account"];
+  return h("a", { class: "button soft", href, "aria-label": `${text}: ${label}` }, text);
+}
+
+/** Two lines more, word by word, once: nothing on the page moves for long. */
+async function speak() {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  replace(place);
-  words.forEach((word, index) => {
-    setTimeout(() => {
-      word.className = "fresh";
-      place.append(index ? " " : "", word);
-      setTimeout(() => word.removeAttribute("class"), 2 * WORD_EVERY);
-    }, index * WORD_EVERY);
-  });
+  const [above, below] = byId("words").children;
+  for (const line of SPOKEN) {
+    await new Promise((resolve) => setTimeout(resolve, 2 * WORD_EVERY));
+    replace(above, below.textContent);
+    replace(below);
+    for (const word of line.split(" ")) {
+      below.querySelector("i")?.removeAttribute("class");
+      below.append(" ", h("i", { class: "fresh" }, word));
+      await new Promise((resolve) => setTimeout(resolve, WORD_EVERY));
+    }
+    replace(below, line);
+  }
+}
+
+/** Whoever comes here to log in can type at once. */
+function toLogin() {
+  if (location.hash === "#log-in") byId("email").focus({ preventScroll: true });
 }
 
 const sentence = takeNotice();
 if (sentence) {
   replace(byId("notice"), notice("info", sentence));
-  byId("log-in").scrollIntoView({ block: "nearest" });
+  byId("log-in").scrollIntoView({ block: "center" });
   byId("email").focus({ preventScroll: true });
 }
 byId("who").textContent = session()?.email ?? "";
 sayTrial(byId("trial"), "");
 site.then(({ source_url }) => {
   const link = outside(source_url, "Read the source");
-  if (link) byId("source").replaceWith(link);
+  if (link) byId("source").append(link);
 });
+addEventListener("hashchange", toLogin);
+toLogin();
 speak();
 prices();

@@ -60,7 +60,7 @@ async function paid(seconds) {
     h("small", {}, "minutes left"),
   );
   const debt = seconds_remaining < 0 ? ` It paid off what was owed; ${duration(-seconds_remaining)} still are.` : "";
-  say(`${inMinutes(seconds)} added`, `Thank you. They are yours from now on.${debt}`, figure, toDashboard());
+  say(`${inMinutes(seconds)} added`, `Thank you. They are yours from now on.${debt}`, figure, toDashboard(), start());
 }
 
 function say(title, text, ...more) {
@@ -70,6 +70,10 @@ function say(title, text, ...more) {
 
 function toDashboard() {
   return h("a", { class: "button", href: "/dashboard" }, "To the dashboard");
+}
+
+function start() {
+  return h("a", { class: "button quiet", href: "/try" }, "Start captions");
 }
 
 function chooseAgain() {
