@@ -10,6 +10,7 @@ import typer
 from transcription_proxy import offer
 from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.tables import print_json, print_table
+from transcription_proxy.config import Settings
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.payments import sandboxed
 
@@ -71,7 +72,13 @@ async def _reconciled(books: Books, start: datetime, fix: bool) -> "list[Differe
         _, reconciler = opened(books)
         return await reconciler.run(start, fix=fix)
     except StripeAway:
-        raise Unavailable("Stripe did not answer, or refused us: check STRIPE_SECRET_KEY and the network.") from None
+        raise Unavailable(_away(books.settings)) from None
+
+
+def _away(settings: Settings) -> str:
+    if settings.sandbox:
+        return "The sandbox Stripe does not answer: start transcription-proxy serve."
+    return "Stripe did not answer, or refused us: check STRIPE_SECRET_KEY and the network."
 
 
 def opened(books: Books) -> "tuple[Payments, Reconciler]":
