@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -165,6 +166,14 @@ async def test_what_names_nobody_is_kept_and_listed(shop: Service, stripe: Sandb
     payload, signature = signed(nobody, at=time.time() - 400)
     answer = await shop.http.post("/webhooks/stripe", content=payload, headers={"Stripe-Signature": signature})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_signature")
+
+
+async def test_a_stripe_that_refuses_us_is_said_in_one_sentence(shop: Service) -> None:
+    for more in ({"STRIPE_SECRET_KEY": "sk_live_of_another"}, {"STRIPE_API_BASE": "http://127.0.0.1:1"}):
+        status, out, err = await replace(shop, env=shop.env | more).run("payments", "reconcile", "--json")
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert "check STRIPE_SECRET_KEY and the network" in err
+        assert "sk_live" not in err
 
 
 async def test_doctor_says_what_stripe_would_not_send(shop: Service) -> None:

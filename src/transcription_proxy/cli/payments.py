@@ -12,6 +12,7 @@ from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import Settings
 from transcription_proxy.errors import Unavailable
+from transcription_proxy.logs import configure_logging
 from transcription_proxy.payments import sandboxed
 
 if TYPE_CHECKING:
@@ -68,17 +69,18 @@ def reconcile(
 async def _reconciled(books: Books, start: datetime, fix: bool) -> "list[Difference]":
     from transcription_proxy.payments.gateway import StripeAway  # noqa: PLC0415
 
+    configure_logging("critical")  # what it does and why it cannot is told as its output
     try:
         _, reconciler = opened(books)
         return await reconciler.run(start, fix=fix)
-    except StripeAway:
-        raise Unavailable(_away(books.settings)) from None
+    except StripeAway as error:
+        raise Unavailable(_away(books.settings, error)) from None
 
 
-def _away(settings: Settings) -> str:
+def _away(settings: Settings, why: Exception) -> str:
     if settings.sandbox:
         return "The sandbox Stripe does not answer: start transcription-proxy serve."
-    return "Stripe did not answer, or refused us: check STRIPE_SECRET_KEY and the network."
+    return f"Stripe did not answer, or refused us ({why}): check STRIPE_SECRET_KEY and the network."
 
 
 def opened(books: Books) -> "tuple[Payments, Reconciler]":

@@ -27,7 +27,8 @@ log = structlog.get_logger(__name__)
 
 
 class StripeAway(Exception):
-    """Stripe could not be reached, or refused us: nothing of the user's doing. Details are in the log."""
+    """Stripe could not be reached, or refused us: nothing of the user's doing. Its text is one word of why; more is in
+    the log."""
 
 
 class NoSuchObject(Exception):
@@ -156,15 +157,18 @@ class Gateway:
         except stripe.InvalidRequestError as error:
             if error.code == "resource_missing":
                 raise NoSuchObject from None
+            why = type(error).__name__
             log.error("stripe_refused", code=error.code, param=error.param, request=error.request_id)
         except stripe.StripeError as error:
-            kind = type(error).__name__
-            log.error("stripe_failed", kind=kind, code=error.code, status=error.http_status, request=error.request_id)
+            why = type(error).__name__
+            log.error("stripe_failed", kind=why, code=error.code, status=error.http_status, request=error.request_id)
         except TimeoutError:
-            log.error("stripe_failed", kind="timeout")
+            why = "timeout"
+            log.error("stripe_failed", kind=why)
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # JSON of another shape, in the SDK too
-            log.error("stripe_failed", kind="shape", error=type(error).__name__)
-        raise StripeAway from None
+            why = type(error).__name__
+            log.error("stripe_failed", kind="shape", error=why)
+        raise StripeAway(why) from None
 
 
 def verified(payload: bytes, signature: str, secrets: Sequence[str]) -> str:
