@@ -1,5 +1,6 @@
 """The demo buys as a person does: a checkout at the service, the button on the page of the sandbox, and the credit."""
 
+import http.client
 import json
 import time
 import urllib.parse
@@ -19,6 +20,13 @@ BUTTON: Final = "Pay"
 
 def buy(address: str, email: str, password: str, package_id: str) -> int:
     """Buys a package from the service at `address`; the seconds that were credited. Raises Unavailable."""
+    try:
+        return _bought(address, email, password, package_id)
+    except (OSError, http.client.HTTPException) as error:  # what urllib raises
+        raise Unavailable(f"The purchase failed ({error}): see what the service said above.") from None
+
+
+def _bought(address: str, email: str, password: str, package_id: str) -> int:
     login = _api(f"{address}/auth/login", {"email": email, "password": password})
     headers = {"Authorization": f"Bearer {login['token']}"}
     checkout = _api(f"{address}/billing/checkout", {"package_id": package_id}, headers)
@@ -35,14 +43,20 @@ def buy(address: str, email: str, password: str, package_id: str) -> int:
 def _api(url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310 - our own service
+    with _browser().open(request, timeout=TIMEOUT) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
 
 
+def _browser() -> urllib.request.OpenerDirector:
+    """With cookies, and without the proxy of whoever runs it: it stays on this machine."""
+    handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar()))
+    return urllib.request.build_opener(*handlers)
+
+
 def _press(url: str, button: str) -> None:
     """Opens a page and presses one of its buttons."""
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+    browser = _browser()
     with browser.open(url, timeout=TIMEOUT) as answer:
         page = _Page()
         page.feed(answer.read().decode())
