@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from tests.browser import chromium
+from tests.browser import chromium, microphone
 from tests.browser.visitor import Visitor
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
@@ -60,6 +60,15 @@ async def browser() -> AsyncIterator[Browser]:
         running = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield running
         await running.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def ears(scratch: Path) -> AsyncIterator[Browser]:
+    """A browser whose microphone plays SOUND from the beginning, for each page that opens it."""
+    async with microphone.listening(
+        microphone.keep(scratch / "sound.wav", microphone.SOUND, microphone.RATE)
+    ) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")

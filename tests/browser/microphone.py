@@ -35,6 +35,9 @@ def noise(seconds: float) -> Pcm:
     return np.asarray(values // 4, "<i2")
 
 
+SOUND: Final = noise(60)
+
+
 def place(part: bytes, whole: Pcm) -> int:
     """At which sample of the whole a part begins that was recorded from it."""
     heard = np.frombuffer(part, "<i2").astype(float)

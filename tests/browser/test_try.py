@@ -1,23 +1,18 @@
 """/try: captions from a microphone in the browser, whatever happens to it, and the words to keep."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.lives import HOSTILE, balance
-from tests.browser.microphone import FRAME, RATE, keep, listening, noise, place
+from tests.browser.microphone import FRAME, SOUND, keep, listening, place
+from tests.browser.speaker import ALLOWED, proxied, said, speaking, state, stop, used
 from tests.browser.visitor import Visitor, nobody
-from tests.chaos.proxy import Proxy
-from tests.e2e.client import User
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import WORD, Upstream, words
 from tests.integration.engine.recordings import TWO_CITIES, recording, word_errors
@@ -26,8 +21,6 @@ from transcription_wire.codes import ErrorCode
 
 READ: Final = TWO_CITIES.partition(", it was the season of Light")[0]
 READ_SECONDS: Final = 13.2
-SOUND: Final = noise(60)
-ALLOWED: Final = ["microphone", "clipboard-read", "clipboard-write"]
 SAID: Final = "It was the best of times, it was the worst of <times>."
 WORDS: Final = [
     {"word": word.lower(), "punctuated_word": word, "start": n / 2, "end": n / 2 + 0.4, "speaker": n // 5}
@@ -37,51 +30,6 @@ LINES: Final = [
     {"text": SAID, "begin": 0, "end": 6, "words": WORDS},
     {"text": "No times here.", "begin": 3599.5, "end": 3600.7, "words": []},
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def ears(scratch: Path) -> AsyncIterator[Browser]:
-    """A browser whose microphone plays SOUND from the beginning, for each page that opens it."""
-    async with listening(keep(scratch / "sound.wav", SOUND, RATE)) as browser:
-        yield browser
-
-
-@asynccontextmanager
-async def speaking(browser: Browser, service: Service, user: User, **options: Any) -> AsyncIterator[Visitor]:
-    """Somebody on /try who has not pressed Start yet."""
-    async with Visitor.arriving(browser, service, **{"permissions": ALLOWED, **options}) as visitor:
-        await visitor.become(user)
-        await visitor.goto("/try")
-        await expect(visitor.page.locator("#left")).to_contain_text("left")
-        await expect(visitor.page.locator("#language")).not_to_be_empty()
-        yield visitor
-
-
-@asynccontextmanager
-async def proxied(service: Service) -> AsyncIterator[tuple[Proxy, Service]]:
-    """The service behind a line that can be cut."""
-    async with Proxy(("127.0.0.1", int(service.env["PORT"]))) as proxy:
-        yield proxy, replace(service, env={**service.env, "PORT": str(proxy.port)})
-
-
-async def state(visitor: Visitor, text: str, within: float = 10) -> None:
-    await expect(visitor.page.locator("#state")).to_contain_text(text, timeout=within * 1000)
-
-
-async def used(visitor: Visitor, seconds: int) -> None:
-    """Waits until at least so much has been used."""
-    more = "|".join(str(number) for number in range(seconds, seconds + 10))
-    await expect(visitor.page.locator("#used")).to_have_text(re.compile(f"^({more}) s used"), timeout=20_000)
-
-
-async def said(visitor: Visitor) -> str:
-    """What has settled."""
-    return " ".join((await visitor.page.locator("#finals").inner_text()).split())
-
-
-async def stop(visitor: Visitor) -> None:
-    await visitor.press("Stop")
-    await state(visitor, "Not listening")
 
 
 def numbers(text: str) -> list[int]:

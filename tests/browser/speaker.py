@@ -1,0 +1,54 @@
+"""Somebody who speaks into /try, and what they see there."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+from playwright.async_api import Browser, expect
+
+from tests.browser.visitor import Visitor
+from tests.chaos.proxy import Proxy
+from tests.e2e.client import User
+from tests.e2e.service import Service
+
+ALLOWED: Final = ["microphone", "clipboard-read", "clipboard-write"]
+
+
+@asynccontextmanager
+async def speaking(browser: Browser, service: Service, user: User, **options: Any) -> AsyncIterator[Visitor]:
+    """Somebody on /try who has not pressed Start yet."""
+    async with Visitor.arriving(browser, service, **{"permissions": ALLOWED, **options}) as visitor:
+        await visitor.become(user)
+        await visitor.goto("/try")
+        await expect(visitor.page.locator("#left")).to_contain_text("left")
+        await expect(visitor.page.locator("#language")).not_to_be_empty()
+        yield visitor
+
+
+@asynccontextmanager
+async def proxied(service: Service) -> AsyncIterator[tuple[Proxy, Service]]:
+    """The service behind a line that can be cut."""
+    async with Proxy(("127.0.0.1", int(service.env["PORT"]))) as proxy:
+        yield proxy, replace(service, env={**service.env, "PORT": str(proxy.port)})
+
+
+async def state(visitor: Visitor, text: str, within: float = 10) -> None:
+    await expect(visitor.page.locator("#state")).to_contain_text(text, timeout=within * 1000)
+
+
+async def used(visitor: Visitor, seconds: int) -> None:
+    """Waits until at least so much has been used."""
+    more = "|".join(str(number) for number in range(seconds, seconds + 10))
+    await expect(visitor.page.locator("#used")).to_have_text(re.compile(f"^({more}) s used"), timeout=20_000)
+
+
+async def said(visitor: Visitor) -> str:
+    """What has settled."""
+    return " ".join((await visitor.page.locator("#finals").inner_text()).split())
+
+
+async def stop(visitor: Visitor) -> None:
+    await visitor.press("Stop")
+    await state(visitor, "Not listening")

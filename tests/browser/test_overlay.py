@@ -1,0 +1,364 @@
+"""The overlay: live words on a transparent page that its address describes, and that address on the account's page."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.lives import HOSTILE
+from tests.browser.speaker import proxied, said, speaking, stop, used
+from tests.browser.visitor import Visitor
+from tests.e2e.client import Captions, User, sound
+from tests.e2e.overlay import address, key
+from tests.e2e.service import Service, environment, serving
+from tests.e2e.upstream import Upstream, words
+from tests.standin.script import Script
+
+INJECTIONS: Final = [
+    "red;background:url(//evil.example/x)", "url(https://evil.example)", "expression(alert(1))", "</style><script>",
+    "var(--x)", "ffffff}", "fff", "1e3", "-1", "48.5", "0x20", "٤٨", "999", "48px", " 48", "48\n", "", "true",
+    "__proto__", "constructor",
+]  # fmt: skip
+"""None of these is a value of any parameter."""
+BREAKS: Final = """([module, look]) => {
+    const place = document.getElementById('overlay');
+    const overlay = new module.Overlay(place, look.read(new URLSearchParams('size=40&width=50&lines=3&fade=0')));
+    const words = Array.from({length: 400}, (_, n) => 'abcdefghijklm'.slice(0, 1 + (n * 7) % 13) + n);
+    const begins = new Set(), seen = [];
+    let most = 0;
+    for (let n = 0; n < words.length; n += 5) {
+        for (let more = 1; more <= 5; more++) {
+            const text = words.slice(n, n + more).join(' ');
+            overlay.line({session: 's', text, is_final: more === 5});
+            const pieces = [...place.querySelectorAll('.said span')].filter(piece => piece.textContent.trim());
+            const voice = place.querySelector('.voice').getBoundingClientRect();
+            let line = null;
+            const now = [];
+            for (const piece of pieces) {
+                const top = piece.getClientRects()[0].top;
+                if (top !== line && top >= voice.top) now.push(piece.textContent);
+                line = top;
+            }
+            seen.push(now);
+            most = Math.max(most, pieces.length);
+        }
+    }
+    return {seen, most, height: place.querySelector('.voice').getBoundingClientRect().height};
+}"""
+"""Says 400 words, one by one and five final at once; the words with which the visible lines began, each time."""
+
+
+@asynccontextmanager
+async def watching(visitor: Visitor, url: str, **look: Any) -> AsyncIterator[Page]:
+    """A page in a tab of its own that has been let in."""
+    page = await visitor.context.new_page()
+    query = "&".join(f"{name}={value}" for name, value in look.items())
+    async with page.expect_response("**/overlay/events"):
+        await page.goto(url.replace("#", f"?{query}#"))
+    yield page
+    await page.close()
+
+
+async def shows(page: Page, text: str) -> None:
+    await expect(page.locator(".said").first).to_have_text(text, timeout=10_000)
+
+
+async def talk(service: Service, user: User, config: Any = None) -> Captions:
+    captions = await service.captions(user, config)
+    await captions.ready()
+    return captions
+
+
+async def style(page: Page, selector: str, *names: str) -> list[str]:
+    found: list[str] = await page.locator(selector).first.evaluate(
+        "(element, names) => names.map(name => getComputedStyle(element)[name])", names
+    )
+    return found
+
+
+async def test_the_words_are_those_of_the_browser_that_speaks_over_whichever_worker(
+    ears: Browser, scratch: Path, upstream: Upstream
+) -> None:
+    async with serving(environment(scratch / "two", upstream.url, WORKERS="2")) as service, AsyncExitStack() as stack:
+        user = await service.user()
+        visitor = await stack.enter_async_context(speaking(ears, service, user))
+        url = await address(service, user)
+        pages = [await stack.enter_async_context(watching(visitor, url)) for _ in range(4)]
+        await visitor.press("Start")
+        await used(visitor, 4)
+        await stop(visitor)
+        told = await said(visitor)
+        assert told.startswith(words(6))
+        for page in pages:
+            await shows(page, told)
+
+
+async def test_words_settle_in_place_and_sessions_stand_one_above_the_other(
+    visitor: Visitor, service: Service, upstream: Upstream
+) -> None:
+    user = await service.user()
+    async with watching(visitor, await address(service, user), fade=1) as page:
+        assert await style(page, "html", "backgroundColor") == ["rgba(0, 0, 0, 0)"]
+        assert await style(page, "body", "backgroundColor", "overflow") == ["rgba(0, 0, 0, 0)", "hidden"]
+        await expect(page.locator("body")).to_have_text("")
+        one = await talk(service, user, upstream.scripted(Script(word="one")))
+        await one.send(sound(1.5))
+        await shows(page, "one0 one1 one2")
+        await one.send(sound(0.5))
+        await shows(page, "one0 one1 one2 one3")
+        two = await talk(service, user, upstream.scripted(Script(word="two")))
+        await two.send(sound(0.5))
+        await expect(page.locator(".said")).to_have_text(["one0 one1 one2 one3 ", "two0 "])
+        await one.send(sound(0.5))
+        await expect(page.locator(".said")).to_have_text(["one0 one1 one2 one3 one4 ", "two0 "])
+        await expect(page.locator(".voice")).to_have_count(0)
+        await one.send(sound(0.5))
+        await shows(page, "one4 one5")
+        await one.stop()
+        await two.stop()
+        await expect(page.locator(".voice")).to_have_count(0)
+
+
+async def test_lines_that_are_seen_never_break_anew_and_old_ones_are_forgotten(visitor: Visitor) -> None:
+    await visitor.goto("/overlay")
+    modules = [f"import('/static/overlay-{name}.js')" for name in ("words", "style")]
+    found = await visitor.page.evaluate(f"Promise.all([{', '.join(modules)}]).then({BREAKS})")
+    for before, after in zip(found["seen"], found["seen"][1:], strict=False):
+        assert after[: len(before)] == before or after[: len(before) - 1] == before[1:], (before, after)
+    assert {len(seen) for seen in found["seen"][100:]} == {3}
+    assert found["most"] < 120
+    assert found["height"] == pytest.approx(3 * 1.35 * 40, abs=1)
+
+
+async def test_it_looks_as_its_address_says(visitor: Visitor, service: Service) -> None:
+    user = await service.user()
+    look = {
+        "font": "serif", "size": 30, "color": "ff8000", "opacity": 50, "background": "102030", "background_opacity": 20,
+        "lines": 4, "width": 50, "position": "top-right", "align": "center", "upper": 1, "outline": 2,
+    }  # fmt: skip
+    async with watching(visitor, await address(service, user), **look) as page:
+        await page.set_viewport_size({"width": 1000, "height": 600})
+        captions = await talk(service, user)
+        await captions.send(sound(2))
+        await shows(page, words(4))
+        assert await style(page, ".said", "color", "backgroundColor", "textTransform", "fontSize", "textAlign") == [
+            "rgba(255, 128, 0, 0.5)", "rgba(16, 32, 48, 0.2)", "uppercase", "30px", "center",
+        ]  # fmt: skip
+        (font, shadow) = await style(page, ".said", "fontFamily", "textShadow")
+        assert font.startswith("Georgia")
+        assert shadow.startswith("rgb(0, 0, 0) 2px 0px 0px, rgb(0, 0, 0) -2px 0px 0px")
+        assert await style(page, ".voice", "maxHeight", "width") == ["162px", "470px"]
+        box = await page.locator(".voice").bounding_box()
+        assert box is not None
+        assert (round(box["x"]), round(box["y"])) == (500, 30)
+        await captions.stop()
+
+
+async def test_what_is_no_value_of_a_parameter_is_as_if_it_were_not_there(visitor: Visitor) -> None:
+    await visitor.goto("/billing/cancel")
+    read = "queries => import('/static/overlay-style.js').then(m => queries.map(q => m.read(new URLSearchParams(q))))"
+    (usual,) = await visitor.page.evaluate(read, [""])
+    assert usual == {
+        "font": "sans", "size": 48, "color": "ffffff", "opacity": 100, "background": "000000", "background_opacity": 75,
+        "lines": 2, "width": 80, "position": "bottom", "align": "left", "upper": False, "outline": 0, "fade": 8,
+        "mask": False,
+    }  # fmt: skip
+    queries = [[[name, value]] for name in [*usual, "x", "__proto__"] for value in INJECTIONS]
+    assert all(style == usual for style in await visitor.page.evaluate(read, queries))
+    bounds = {"size": (12, 200), "opacity": (10, 100), "background_opacity": (0, 100), "lines": (1, 10)}
+    bounds |= {"width": (10, 100), "outline": (0, 10), "fade": (0, 600)}
+    for name, (least, most) in bounds.items():
+        given = [least - 1, least, most, most + 1]
+        read_back = await visitor.page.evaluate(read, [[[name, str(value)]] for value in given])
+        assert [each[name] for each in read_back] == [usual[name], least, most, usual[name]]
+
+
+async def test_neither_words_nor_parameters_become_markup(
+    visitor: Visitor, service: Service, upstream: Upstream
+) -> None:
+    user = await service.user()
+    hostile = "red;background:url(//evil.example)</style><script>alert(1)</script>"
+    async with watching(visitor, await address(service, user), color=hostile, font=hostile) as page:
+        await page.set_viewport_size({"width": 390, "height": 300})
+        captions = await talk(service, user, upstream.scripted(Script(word=HOSTILE)))
+        await captions.send(sound(1))
+        await expect(page.locator(".said")).to_contain_text(f"{HOSTILE}1")
+        assert await page.locator("main img, script:not([src])").count() == 0
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert await style(page, ".said", "color") == ["rgb(255, 255, 255)"]
+        await captions.stop()
+
+
+async def test_swear_words_are_masked_when_asked_for(visitor: Visitor, service: Service, upstream: Upstream) -> None:
+    user = await service.user()
+    url = await address(service, user)
+    config = upstream.scripted(Script(word="Damn, classy ass "))
+    async with watching(visitor, url, mask=1) as masked, watching(visitor, url) as plain:
+        captions = await talk(service, user, config)
+        await captions.send(sound(1))
+        await shows(masked, "D***, classy a** 0 D***, classy a** 1")
+        await shows(plain, "Damn, classy ass 0 Damn, classy ass 1")
+        await captions.stop()
+    for text, wanted in {
+        "FUCKING hell, Motherfucker!": "F****** hell, M***********!",
+        "Scunthorpe, Dickens, assess, shiitake, class": "Scunthorpe, Dickens, assess, shiitake, class",
+        "what a dick. Dicks…": "what a d***. D****…",
+    }.items():
+        call = "text => import('/static/overlay-mask.js').then(module => module.masked(text))"
+        await visitor.goto("/billing/cancel")
+        assert await visitor.page.evaluate(call, text) == wanted
+
+
+async def test_a_stream_that_ends_is_opened_again_and_nothing_is_said_of_it(visitor: Visitor, service: Service) -> None:
+    user = await service.user()
+    url = await address(service, user)
+    captions = await talk(service, user)
+    async with proxied(service) as (proxy, there):
+        page = await visitor.context.new_page()
+        async with page.expect_response("**/overlay/events"):
+            await page.goto(f"{there.url}/overlay#{key(url)}")
+        await captions.send(sound(2))
+        await shows(page, words(4))
+        async with page.expect_response("**/overlay/events"):
+            for link in list(proxy.links):
+                link.cut()
+        await expect(page.locator("#says")).to_be_hidden()
+        await captions.send(sound(2))
+        await shows(page, words(8))
+        await page.close()
+    await captions.stop()
+    visitor.requests = [request for request in visitor.requests if not request.url.startswith(there.url)]
+
+
+async def test_an_address_that_was_renewed_says_that_it_is_not_valid_and_asks_no_more(
+    visitor: Visitor, service: Service
+) -> None:
+    user = await service.user()
+    await visitor.become(user)
+    url = await address(service, user)
+    async with watching(visitor, url) as page:
+        await visitor.goto("/account")
+        renew, keep_it = (visitor.page.get_by_role("button", name=name, exact=True) for name in ("Renew", "Keep it"))
+        await renew.click()
+        await expect(keep_it).to_be_focused()
+        await keep_it.click()
+        await expect(renew).to_be_focused()
+        assert await address(service, user) == url
+        await renew.click()
+        await visitor.press("Renew the address")
+        await visitor.says("The address is new: paste it into OBS.")
+        new = await address(service, user)
+        assert new != url
+        await expect(page.locator("#says")).to_have_text(
+            "This address is no longer valid: its owner has a new one on the account page."
+        )
+        before = visitor.asked("GET", "/overlay/events")
+        await page.reload()
+        await expect(page.locator("#says")).to_contain_text("no longer valid")
+        assert visitor.asked("GET", "/overlay/events") == before + 1
+    async with watching(visitor, new) as page:
+        captions = await talk(service, user)
+        await captions.send(sound(2))
+        await shows(page, words(4))
+        await captions.stop()
+    log = service.log()
+    assert key(url) not in log
+    assert key(new) not in log
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [(429, "too_many_watchers", "10 pages show these captions already: close one."), (503, "service_unavailable", "")],
+)
+async def test_what_its_owner_can_mend_is_said_and_goes_away(
+    visitor: Visitor, service: Service, status: int, code: str, says: str
+) -> None:
+    url = await address(service, await service.user())
+    await visitor.refuse("/overlay/events", status, code, "10 pages show these captions already: close one.")
+    async with watching(visitor, url) as page:
+        async with page.expect_response("**/overlay/events"):
+            await expect(page.locator("#says")).to_have_text(says)
+        async with page.expect_response(lambda answer: answer.url.endswith("/overlay/events") and answer.ok):
+            await visitor.context.unroute_all()
+        await expect(page.locator("#says")).to_be_hidden()
+
+
+@pytest.mark.parametrize("fragment", ["", "#", "#a%20key", "#ключ"])
+async def test_an_address_that_is_not_whole_says_so(visitor: Visitor, fragment: str) -> None:
+    await visitor.goto(f"/overlay{fragment}")
+    await visitor.says("This address is not complete. Copy it again from the account page.")
+    assert visitor.asked("GET", "/overlay/events") == 0
+
+
+async def test_only_the_overlay_may_stand_in_the_page_of_another(browser: Browser, service: Service) -> None:
+    url = await address(service, await service.user())
+    frames = "".join(f'<iframe src="{each}"></iframe>' for each in (url, f"{service.url}/register"))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n{frames}".encode())
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as another:
+        context = await browser.new_context()
+        page = await context.new_page()
+        async with page.expect_response("**/overlay/events") as answered:
+            await page.goto(f"http://127.0.0.1:{another.sockets[0].getsockname()[1]}/")
+        events = await answered.value
+        assert events.status == 200
+        assert "referer" not in await events.request.all_headers()
+        await expect(page.frame_locator("iframe").first.locator("#overlay")).to_be_attached()
+        assert [frame.url.partition("#")[0] for frame in page.frames[1:]] == [
+            f"{service.url}/overlay",
+            "chrome-error://chromewebdata/",
+        ]
+        await context.close()
+
+
+async def test_the_account_dresses_the_overlay_and_keeps_its_address_covered(
+    browser: Browser, service: Service
+) -> None:
+    user = await service.user()
+    url = await address(service, user)
+    async with Visitor.arriving(browser, service, permissions=["clipboard-read", "clipboard-write"]) as visitor:
+        await visitor.become(user)
+        await visitor.goto("/account")
+        page, field = visitor.page, visitor.page.get_by_label("Address for OBS")
+        await expect(field).to_have_value(f"{service.url}/overlay#••••••••••••")
+        assert key(url) not in await page.content()
+        await page.get_by_label("Font").select_option("Handwriting")
+        await page.get_by_label("Position").select_option("Top left")
+        await page.locator("#overlay-size").fill("96")
+        await page.locator("#overlay-color").fill("#ffee00")
+        await page.get_by_label("Mask swear words").check()
+        query = "?font=casual&size=96&color=ffee00&position=top-left&mask=1"
+        await expect(field).to_have_value(f"{service.url}/overlay{query}#••••••••••••")
+        said = page.locator("#overlay-preview .said")
+        await expect(said).to_contain_text("that was a d*** close game.")
+        assert await style(page, "#overlay-preview .said", "color", "fontSize") == ["rgb(255, 238, 0)", "96px"]
+        await page.locator("#overlay").get_by_role("button", name="Copy").click()
+        await visitor.says("Copied. Paste it into a browser source of OBS.")
+        assert await page.evaluate("navigator.clipboard.readText()") == url.replace("#", f"{query}#")
+        await page.get_by_role("button", name="Show the whole address").click()
+        await expect(field).to_have_value(url.replace("#", f"{query}#"))
+        await page.reload()
+        await expect(field).to_have_value(f"{service.url}/overlay{query}#••••••••••••")
+        await visitor.press("Back to how it was at first")
+        await expect(field).to_have_value(f"{service.url}/overlay#••••••••••••")
+        await expect(said).to_contain_text("that was a damn close game.")
+
+
+async def test_an_address_that_cannot_be_had_is_asked_for_again(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    await visitor.refuse("/account/overlay", 503, "service_unavailable")
+    await visitor.goto("/account")
+    alert = visitor.page.locator("#overlay-alert")
+    await expect(alert).to_contain_text("not available just now")
+    await expect(visitor.page.locator("#overlay-copy")).to_be_disabled()
+    await visitor.context.unroute_all()
+    await alert.get_by_role("button", name="Try again").click()
+    await expect(visitor.page.locator("#overlay-copy")).to_be_enabled()
