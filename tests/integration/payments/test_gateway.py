@@ -1,6 +1,7 @@
 """The way to Stripe: what is asked, held against what Stripe publishes, and one word for all that can go wrong."""
 
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,17 @@ import stripe
 from structlog.testing import capture_logs
 
 from tests.integration.payments.elsewhere import HANG_UP, SILENCE, Answer, Elsewhere, answer, elsewhere
+from tests.integration.payments.events import SECRET, signed
 from tests.integration.sandbox.running import KEY, Sandbox
-from transcription_proxy.payments.gateway import TIMEOUT, WITHIN, Gateway, NoSuchObject, StripeAway
+from transcription_proxy.payments.gateway import (
+    TIMEOUT,
+    WITHIN,
+    BadSignature,
+    Gateway,
+    NoSuchObject,
+    StripeAway,
+    verified,
+)
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.store import Buyer, Purchase
 
@@ -263,3 +273,60 @@ async def test_a_page_that_is_lost_ends_the_list_with_an_error() -> None:
 
 def test_a_buyer_waits_ten_seconds_at_most_and_one_slow_answer_fits_in() -> None:
     assert TIMEOUT < WITHIN < 10
+
+
+# What Stripe sends of itself
+
+PAYLOAD: Final = '{"id": "evt_1", "data": "ü"}'.encode()
+
+
+def test_a_webhook_is_signed_with_one_of_the_secrets() -> None:
+    payload, signature = signed(PAYLOAD, "whsec_old")
+    assert verified(payload, signature, ["whsec_new", "whsec_old"]) == PAYLOAD.decode()
+    both = f"{signed(PAYLOAD, 'whsec_of_another')[1]},v1={signature.partition('v1=')[2]}"
+    assert verified(payload, both, ["whsec_old"]) == PAYLOAD.decode()
+
+
+@pytest.mark.parametrize("secrets", [[], ["whsec_other"], ["whsec_other", "whsec_another"]])
+def test_a_webhook_that_is_not_signed_with_ours_is_not_stripes(secrets: list[str]) -> None:
+    with pytest.raises(BadSignature):
+        verified(*signed(PAYLOAD), secrets)
+
+
+@pytest.mark.parametrize("age", [-3600, 301, 10**9])
+def test_an_old_webhook_may_be_a_replay(age: int) -> None:
+    payload, signature = signed(PAYLOAD, at=time.time() - age)
+    if age < 0:  # a clock that is ahead
+        assert verified(payload, signature, [SECRET])
+    else:
+        with pytest.raises(BadSignature):
+            verified(payload, signature, [SECRET])
+
+
+SPOILT: Final[list[Callable[[str], str]]] = [
+    lambda good: good[:-1],
+    lambda good: good.replace("v1", "v0"),
+    lambda good: good.replace("t=", "t=1"),
+    lambda good: f"{good}é",
+    lambda good: good.partition(",")[0],
+    lambda good: good.partition(",")[2],
+    lambda _: "",
+    lambda _: "t=,v1=",
+    lambda _: "t=now,v1=x",
+    lambda _: "t=1,v1=é",
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILT)
+def test_a_signature_that_is_none_is_refused(spoil: Callable[[str], str]) -> None:
+    payload, good = signed(PAYLOAD)
+    assert verified(payload, good, [SECRET])
+    with pytest.raises(BadSignature):
+        verified(payload, spoil(good), [SECRET])
+
+
+def test_what_was_changed_on_the_way_or_is_no_text_is_refused() -> None:
+    good = signed(PAYLOAD)[1]
+    for payload, signature in ((PAYLOAD + b" ", good), (PAYLOAD[:-1], good), (b"", good), signed(b"\xff\xfe")):
+        with pytest.raises(BadSignature):
+            verified(payload, signature, [SECRET])
