@@ -80,6 +80,7 @@ ON CONFLICT (id) DO UPDATE SET
   payment_intent = coalesce(payment_claims.payment_intent, excluded.payment_intent),
   charge = coalesce(payment_claims.charge, excluded.charge),
   cents = greatest(payment_claims.cents, excluded.cents),
+  of_cents = greatest(payment_claims.of_cents, excluded.of_cents),
   purchase_id = coalesce(payment_claims.purchase_id, excluded.purchase_id)
 
 -- name: knows_claim

@@ -13,11 +13,11 @@ from transcription_proxy.payments.service import Payments
 
 
 class Till(Books):
-    """The ledger's books, with payments on them whose Stripe is nowhere; events are given to them by hand."""
+    """The ledger's books, with payments on them whose Stripe is nowhere unless it is named; events come by hand."""
 
-    def __init__(self, database: Database, **options: Any) -> None:
+    def __init__(self, database: Database, stripe: str = "http://127.0.0.1:9", **options: Any) -> None:
         super().__init__(database)
-        self.gateway = Gateway(Address("sk_test_none", "http://127.0.0.1:9"), "http://captions.example.org")
+        self.gateway = Gateway(Address("sk_test_none", stripe), "http://captions.example.org")
         self.payments = Payments(database, self.gateway, packages.load(), **{"secrets": [SECRET], **options})
 
     async def buyer(self) -> UUID:
@@ -27,7 +27,7 @@ class Till(Books):
         return UUID(str(user))
 
     async def purchase(self, user: UUID, session: str | None = None, seconds: int = 30000, cents: int = 300) -> UUID:
-        """As a checkout leaves it."""
+        """As a checkout leaves it; without a session as it is before Stripe has answered."""
         rows = await self.sql(
             "INSERT INTO purchases (user_id, package_id, label, seconds, amount_cents, currency, checkout_session)"
             " VALUES (%s, 'pack_500', '500 minutes', %s, %s, 'usd', %s) RETURNING id",

@@ -1,0 +1,190 @@
+"""Payments in plain Python: what Stripe does and tells of each, and what the buyer then has, as money.md says it."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from uuid import UUID
+
+from tests.integration.payments import events
+from tests.integration.payments.events import Body
+
+_NUMBERS = itertools.count(1)
+OPEN = ("needs_response", "under_review")
+_REFUNDS = {"pending": ("succeeded", "failed", "canceled"), "succeeded": ("failed",)}
+_DISPUTES = {
+    "warning_needs_response": ("warning_closed", "needs_response"),
+    "needs_response": ("under_review", "won", "lost"),
+    "under_review": ("won", "lost"),
+}
+
+
+@dataclass
+class Refund:
+    amount: int
+    status: str
+
+    @property
+    def stands(self) -> bool:
+        return self.status not in ("failed", "canceled")
+
+
+@dataclass
+class Dispute:
+    amount: int
+    status: str
+    reinstated: bool = False
+
+
+@dataclass
+class Payment:
+    """One checkout of `cents` for `seconds`, at Stripe. `told` are the events that it has sent, in Stripe's order."""
+
+    user: UUID
+    purchase: UUID
+    seconds: int
+    cents: int
+    number: int = field(default_factory=lambda: next(_NUMBERS))
+    stage: str = "open"
+    paid: str = "unpaid"
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    disputes: dict[str, Dispute] = field(default_factory=dict)
+    told: list[Body] = field(default_factory=list)
+
+    @property
+    def session_id(self) -> str:
+        return f"cs_{self.number}"
+
+    @property
+    def intent(self) -> str | None:
+        return f"pi_{self.number}" if self.cents else None
+
+    @property
+    def refunded(self) -> int:
+        """`Charge.amount_refunded` as it is now."""
+        return sum(refund.amount for refund in self.refunds.values() if refund.stands)
+
+    def complete(self, *, at_once: bool) -> None:
+        """The customer is done; the money is here, or takes its time, or none was due."""
+        self.stage = "complete"
+        self.paid = "no_payment_required" if not self.cents else "paid" if at_once else "unpaid"
+        self._tell("checkout.session.completed", self.session())
+
+    def arrive(self) -> None:
+        self.paid = "paid"
+        self._tell("checkout.session.async_payment_succeeded", self.session())
+
+    def fail(self) -> None:
+        self.stage = "failed"
+        self._tell("checkout.session.async_payment_failed", self.session())
+
+    def expire(self) -> None:
+        self.stage = "expired"
+        self._tell("checkout.session.expired", self.session())
+
+    def refund(self, amount: int, status: str) -> None:
+        name = f"re_{self.number}_{len(self.refunds)}"
+        self.refunds[name] = Refund(amount, status)
+        self._tell("charge.refunded", self._charge())
+        self._tell("refund.updated", events.refund(name, self.intent, amount, status))
+
+    def settle_refund(self, name: str, status: str) -> None:
+        refund = self.refunds[name]
+        refund.status = status
+        kind = "refund.failed" if status == "failed" else "refund.updated"
+        self._tell(kind, events.refund(name, self.intent, refund.amount, status))
+
+    def dispute(self, amount: int, status: str) -> None:
+        name = f"dp_{self.number}_{len(self.disputes)}"
+        self.disputes[name] = Dispute(amount, status)
+        self._tell_dispute("created", name)
+
+    def move_dispute(self, name: str, status: str) -> None:
+        self.disputes[name].status = status
+        self._tell_dispute("updated" if status in OPEN else "closed", name)
+
+    def reinstate(self, name: str) -> None:
+        self.disputes[name].reinstated = True
+        self._tell_dispute("funds_reinstated", name)
+
+    def session(self) -> Body:
+        """As Stripe would show it now."""
+        return events.session(
+            self.session_id,
+            payment=self.intent,
+            stage="complete" if self.stage == "failed" else self.stage,
+            paid=self.paid,
+            total=self.cents,
+            metadata=self._metadata(),
+        )
+
+    def expanded_session(self) -> Body:
+        """The same with its payment and charge, which is what we ask for."""
+        if self.intent is None or self.stage in ("open", "expired"):
+            return self.session() | {"payment_intent": None}
+        status = {"paid": "succeeded"}.get(
+            self.paid, "requires_payment_method" if self.stage == "failed" else "processing"
+        )
+        return self.session() | {
+            "payment_intent": {"id": self.intent, "status": status, "latest_charge": self._charge()}
+        }
+
+    @property
+    def is_paid(self) -> bool:
+        return self.stage == "complete" and self.paid != "unpaid"
+
+    @property
+    def owned(self) -> int:
+        """Seconds that it has given its user and not taken back: those that are frozen are still the user's."""
+        return self.seconds - self._part(self.refunded + self._disputed("lost")) if self.is_paid else 0
+
+    @property
+    def frozen(self) -> int:
+        gone = self.refunded + self._disputed("lost")
+        return self._part(gone + self._disputed(*OPEN)) - self._part(gone) if self.is_paid else 0
+
+    def _disputed(self, *statuses: str) -> int:
+        return sum(one.amount for one in self.disputes.values() if one.status in statuses and not one.reinstated)
+
+    def _part(self, cents: int) -> int:
+        return self.seconds * min(cents, self.cents) // self.cents if self.cents else 0
+
+    def _charge(self) -> Body:
+        return events.charge(self.intent, self.refunded, self.cents) | {"metadata": self._metadata()}
+
+    def _metadata(self) -> Body:
+        return events.names(self.purchase, self.user, seconds=self.seconds)
+
+    def _tell_dispute(self, kind: str, name: str) -> None:
+        one = self.disputes[name]
+        self._tell(f"charge.dispute.{kind}", events.dispute(name, self.intent, one.amount, one.status))
+
+    def _tell(self, kind: str, thing: Body) -> None:
+        self.told.append(events.event(kind, thing))
+
+
+def another_id(event: Body) -> Body:
+    """The same news in another event."""
+    return events.event(event["type"], event["data"]["object"])
+
+
+def moves(payment: Payment, cents: int) -> list[Callable[[], None]]:
+    """What may happen to a payment next; refunds and disputes are of so many cents of it."""
+    if payment.stage == "open":
+        return [partial(payment.complete, at_once=True), partial(payment.complete, at_once=False), payment.expire]
+    if payment.stage == "complete" and payment.paid == "unpaid":
+        return [payment.arrive, payment.fail]
+    if payment.paid != "paid":
+        return []
+    found: list[Callable[[], None]] = []
+    if 0 < cents <= payment.cents - payment.refunded:
+        found += [partial(payment.refund, cents, status) for status in ("pending", "succeeded")]
+    if 0 < cents <= payment.cents and len(payment.disputes) < 3:
+        found += [partial(payment.dispute, cents, status) for status in ("warning_needs_response", "needs_response")]
+    for name, refund in payment.refunds.items():
+        found += [partial(payment.settle_refund, name, status) for status in _REFUNDS.get(refund.status, ())]
+    for name, dispute in payment.disputes.items():
+        found += [partial(payment.move_dispute, name, status) for status in _DISPUTES.get(dispute.status, ())]
+        if dispute.status in ("won", "lost") and not dispute.reinstated:
+            found.append(partial(payment.reinstate, name))
+    return found

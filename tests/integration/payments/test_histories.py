@@ -1,0 +1,274 @@
+"""Random histories of payments: whatever Stripe tells in whatever order, the buyer ends with what the model says."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.integration.ledger.books import closing, opening
+from tests.integration.payments.counter import Counter
+from tests.integration.payments.events import Body
+from tests.integration.payments.model import Payment, another_id, moves
+from tests.integration.payments.till import Till
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Refusal
+from transcription_proxy.ledger.entries import Balance
+from transcription_proxy.payments import store
+from transcription_proxy.payments.standing import Claim, Kind, Refund
+from transcription_proxy.values import Settlement
+
+T = TypeVar("T")
+ORDER = st.tuples(
+    st.integers(0, 1),
+    st.sampled_from([7, 1000, 30_000]),
+    st.sampled_from([300, 300, 100, 7, 0]),
+    st.sampled_from(["with its session", "before Stripe answered", "lost"]),
+)
+"""By which of two users, seconds, cents, and what we have of it when Stripe begins to talk."""
+STORY = st.lists(st.tuples(st.sampled_from([0.5, 1.0]), st.integers(0, 11)), min_size=1, max_size=8)
+"""Each time a part of the payment, and which of the things that may happen to it."""
+
+
+@dataclass
+class Live:
+    """A session that uses what was bought."""
+
+    id: UUID
+    user: UUID
+    grant: int
+    number: int = 0
+    total: int = 0
+
+
+class Histories(RuleBasedStateMachine):
+    """Two workers on one database, with users and payments of its own each time, and a Stripe that they can ask."""
+
+    loop: asyncio.Runner
+    tills: tuple[Till, Till]
+    counter: Counter
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: dict[UUID, int] = {}
+        self.payments: list[Payment] = []
+        self.live: list[Live] = []
+        self.till = self.tills[0]
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run(work)
+
+    def payment(self, data: st.DataObject) -> Payment:
+        return data.draw(st.sampled_from(self.payments), label="payment")
+
+    @property
+    def told(self) -> list[Body]:
+        return [event for payment in self.payments for event in payment.told]
+
+    @initialize(orders=st.lists(st.tuples(ORDER, STORY), min_size=1, max_size=4))
+    def buy(self, orders: list[tuple[tuple[int, int, int, str], list[tuple[float, int]]]]) -> None:
+        users = [self.run(self.till.buyer()) for _ in range(2)]
+        self.used = dict.fromkeys(users, 0)
+        for (buyer, seconds, cents, row), story in orders:
+            payment = Payment(users[buyer], uuid4(), seconds, cents)
+            if row != "lost":
+                session = payment.session_id if row == "with its session" else None
+                payment.purchase = self.run(self.till.purchase(payment.user, session, seconds, cents))
+            self.payments.append(payment)
+            go_on(payment, story)
+
+    @rule(data=st.data(), story=STORY)
+    def goes_on(self, data: st.DataObject, story: list[tuple[float, int]]) -> None:
+        go_on(self.payment(data), story)
+
+    @precondition(lambda self: self.told)
+    @rule(data=st.data(), worker=st.integers(0, 1), again=st.booleans())
+    def deliver(self, data: st.DataObject, worker: int, again: bool) -> None:
+        event = data.draw(st.sampled_from(self.told))
+        self.run(self.tills[worker].hear(another_id(event) if again else event))
+
+    @precondition(lambda self: self.told)
+    @rule(data=st.data())
+    def deliver_at_once(self, data: st.DataObject) -> None:
+        some = data.draw(st.lists(st.sampled_from(self.told), min_size=2, max_size=10))
+        self.run(deliver(self.tills, some))
+
+    @rule(data=st.data())
+    def the_success_page_asks(self, data: st.DataObject) -> None:
+        payment = self.payment(data)
+        self.counter.sessions = {payment.session_id: payment.expanded_session()}
+        self.run(poll(self.tills, payment))
+
+    @rule(data=st.data(), cap=st.integers(1, 600))
+    def open(self, data: st.DataObject, cap: int) -> None:
+        user = data.draw(st.sampled_from(list(self.used)))
+        try:
+            opened = self.run(self.till.ledger.open_session(opening(user, hold_cap=cap)))
+        except Refusal as error:
+            assert error.code in ("insufficient_credits", "too_many_connections")
+        else:
+            self.live.append(Live(opened.session_id, user, opened.grant))
+
+    @precondition(lambda self: self.live)
+    @rule(data=st.data(), seconds=st.integers(1, 600), end=st.booleans())
+    def speak(self, data: st.DataObject, seconds: int, end: bool) -> None:
+        """What was held is billed, whatever was clawed back meanwhile."""
+        live = data.draw(st.sampled_from(self.live))
+        spoken = min(seconds, live.grant - live.total)
+        live.number, live.total = live.number + 1, live.total + spoken
+        self.used[live.user] += spoken
+        if end:
+            self.live.remove(live)
+            assert (
+                self.run(self.till.ledger.close(closing(live.id, live.number, live.total))).seconds_used == live.total
+            )
+        else:
+            [answer] = self.run(self.till.ledger.settle([Settlement(live.id, live.number, live.total, ready=True)]))
+            live.grant = answer.grant
+
+    @precondition(lambda self: self.told)
+    @rule(seed=st.integers(0, 1000))
+    def hear_everything(self, seed: int) -> None:
+        """Every refund is through, and every event has come, some twice: the one right balance."""
+        for payment in self.payments:
+            for name, refund in payment.refunds.items():
+                if refund.status == "pending":
+                    payment.settle_refund(name, "succeeded")
+        if seed % 2:
+            for event in reversed(self.told):
+                self.run(self.till.hear(event))
+        else:
+            chance = random.Random(seed)
+            told = self.told + [another_id(event) for event in self.told if chance.random() < 0.3]
+            chance.shuffle(told)
+            self.run(deliver(self.tills, told))
+        for user, used in self.used.items():
+            balance = self.run(self.till.ledger.balance(user))
+            theirs = [payment for payment in self.payments if payment.user == user]
+            assert balance.seconds_remaining == sum(payment.owned for payment in theirs) - used
+            assert balance.seconds_frozen == sum(payment.frozen for payment in theirs)
+        assert self.run(self.till.unmatched()) == []
+        assert self.run(self.till.ledger.audit()) == []
+
+    @invariant()
+    def nothing_is_credited_before_it_is_paid(self) -> None:
+        unpaid = [one.session_id for one in self.payments if not one.is_paid]
+        credits = "SELECT FROM purchases WHERE checkout_session = ANY (%s) AND status = 'paid'"
+        assert self.run(self.till.sql(credits, unpaid)) == []
+
+    def teardown(self) -> None:
+        if self.told:
+            self.hear_everything(len(self.told))
+
+
+def go_on(payment: Payment, story: list[tuple[float, int]]) -> None:
+    for part, which in story:
+        possible = moves(payment, int(payment.cents * part))
+        if possible:
+            possible[which % len(possible)]()
+
+
+async def deliver(tills: tuple[Till, Till], told: list[Body]) -> None:
+    """All of them at once, to both workers in turn."""
+    async with asyncio.TaskGroup() as group:
+        for number, event in enumerate(told):
+            group.create_task(tills[number % 2].hear(event))
+
+
+async def poll(tills: tuple[Till, Till], payment: Payment) -> None:
+    """On both workers at once; a session that has no purchase yet is nobody's."""
+    await tills[0].sql("UPDATE purchases SET asked_at = NULL")
+    wanted = (till.payments.purchase(payment.user, payment.session_id) for till in tills)
+    for found in await asyncio.gather(*wanted, return_exceptions=True):
+        if isinstance(found, Refusal):
+            assert found.code == "not_found"
+        else:
+            assert not isinstance(found, BaseException)
+
+
+def test_random_histories(database_url: str) -> None:
+    with asyncio.Runner() as loop:
+        stack = AsyncExitStack()
+        counter = loop.run(stack.enter_async_context(Counter()))
+        databases = [Database(database_url), Database(database_url)]
+        for database in databases:
+            loop.run(database.open())
+        tills = tuple(Till(database, counter.url) for database in databases)
+        machine = type("Histories", (Histories,), {"loop": loop, "tills": tills, "counter": counter})
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=25, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+            ),
+        )
+        for database in databases:
+            loop.run(database.close())
+        loop.run(stack.aclose())
+
+
+async def test_forty_deliveries_at_once_to_two_workers(database_url: str) -> None:
+    """A payment that is refunded in two parts, whose dispute is lost and given back: every event, four times."""
+    async with AsyncExitStack() as stack:
+        tills = []
+        for _ in range(2):
+            database = Database(database_url)
+            await database.open()
+            stack.push_async_callback(database.close)
+            tills.append(Till(database))
+        user = await tills[0].buyer()
+        payment = Payment(user, await tills[0].purchase(user), 30_000, 300)
+        payment.complete(at_once=False)
+        payment.arrive()
+        payment.refund(50, "succeeded")
+        payment.refund(50, "succeeded")
+        payment.dispute(200, "needs_response")
+        [dispute] = payment.disputes
+        payment.move_dispute(dispute, "lost")
+        payment.reinstate(dispute)
+        told = [event for one in payment.told for event in (one, one, another_id(one), another_id(one))]
+        random.Random(40).shuffle(told)
+        await deliver((tills[0], tills[1]), (told + told)[:40])
+        rows = await tills[0].ledger_rows(user)
+        assert [row for row in rows if row[0] == "credit_purchase"] == [("credit_purchase", 30_000)]
+        assert await tills[0].ledger.balance(user) == Balance(20_000, 0, 0)
+        assert await tills[0].ledger.audit() == []
+        assert await tills[0].unmatched() == []
+
+
+VARIANTS = [
+    Claim("re_1", Kind.REFUND, *values)
+    for values in itertools.product(
+        Refund, (None, "pi_1"), (None, "ch_1"), (0, 100, 300), (0, 300), ("usd",), (None, UUID(int=1))
+    )
+]
+"""Of one claim: as much of it as one event may tell."""
+
+
+async def test_what_is_known_of_a_claim_does_not_depend_on_the_order_in_which_it_was_told(database: Database) -> None:
+    async def known(told: list[Claim]) -> list[tuple[Any, ...]]:
+        async with database.transaction() as connection:
+            await connection.execute("DELETE FROM payment_claims")
+            for claim in told:
+                await store.merge_claim(connection, claim)
+            return await (await connection.execute("SELECT * FROM payment_claims")).fetchall()
+
+    chance = random.Random(1)
+    for _ in range(40):
+        told = [chance.choice(VARIANTS) for _ in range(4)]
+        once = await known(told)
+        for _ in range(3):
+            assert await known(chance.choices(told, k=3) + chance.sample(told, 4)) == once
