@@ -65,22 +65,27 @@ async def _measure(folder: Path, database: str, sessions: int, seconds: int) -> 
         users = [await here.user() for _ in range(sessions)]
         (worker,) = [pid for pid in here.children() if "worker" in command(pid)]
         print(f"{'watched':18} {'lines':>7} {'CPU us/line':>12} {'p50 ms':>8} {'p99 ms':>8}", flush=True)
+        await _watched(here, None, users, worker, 2)  # to warm up
         unwatched = 0.0
         for name, host in (("by nobody", None), ("on the same worker", here), ("on another host", there)):
-            before = cpu_seconds(worker)
-            late = await asyncio.gather(*(_session(here, host, user, seconds) for user in users))
-            used = cpu_seconds(worker) - before
+            late, used = await _watched(here, host, users, worker, seconds)
             unwatched = unwatched or used
-            print(f"{name:18} {_figures([each for lags in late for each in lags], used - unwatched)}", flush=True)
+            print(f"{name:18} {_figures(late, used - unwatched)}", flush=True)
 
 
-async def _session(here: Service, host: Service | None, user: User, seconds: int) -> list[float]:
-    """Milliseconds between the same line at the caption socket and at the page, if there is one."""
-    if host is None:
-        await _speak(here, user, seconds)
-        return []
-    async with page(host, await address(here, user)) as shown:
-        return _lags(shown, await _speak(here, user, seconds))
+async def _watched(
+    here: Service, host: Service | None, users: list[User], worker: int, seconds: int
+) -> tuple[list[float], float]:
+    """How late the lines were at a page for each user, in milliseconds, and the worker's CPU in seconds meanwhile."""
+    async with AsyncExitStack() as stack:
+        pages = []
+        for user in users:
+            if host:
+                pages.append(await stack.enter_async_context(page(host, await address(here, user))))
+        before = cpu_seconds(worker)
+        told = await asyncio.gather(*(_speak(here, user, seconds) for user in users))
+        used = cpu_seconds(worker) - before
+        return [lag for shown, at in zip(pages, told, strict=False) for lag in _lags(shown, at)], used
 
 
 async def _speak(here: Service, user: User, seconds: int) -> dict[Key, float]:
