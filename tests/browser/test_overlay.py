@@ -123,6 +123,23 @@ async def test_words_settle_in_place_and_sessions_stand_one_above_the_other(
         await expect(page.locator(".voice")).to_have_count(0)
 
 
+async def test_a_session_that_follows_another_takes_its_place(
+    visitor: Visitor, service: Service, upstream: Upstream
+) -> None:
+    user = await service.user()
+    async with watching(visitor, await address(service, user), fade=0) as page:
+        one = await talk(service, user, upstream.scripted(Script(word="one")))
+        await one.send(sound(2))
+        await shows(page, "one0 one1 one2 one3")
+        two = await service.captions(user, upstream.scripted(Script(word="two")), replaces=one.session_id)
+        await two.ready()
+        assert (await one.end())["reason"] == "replaced"
+        await shows(page, "one0 one1 one2 one3")
+        await two.send(sound(1))
+        await expect(page.locator(".said")).to_have_text(["two0 two1 "])
+        await two.stop()
+
+
 async def test_lines_that_are_seen_never_break_anew_and_old_ones_are_forgotten(visitor: Visitor) -> None:
     await visitor.goto("/overlay")
     modules = [f"import('/static/overlay-{name}.js')" for name in ("words", "style")]

@@ -71,7 +71,7 @@ function control(name, label, words) {
     return h("div", { class: "field" }, h("label", { for: id }, label), h("select", { id, name }, ...entries));
   }
   const kind = least === undefined ? { type: "color" } : { type: "range", min: least, max: MOST[name] ?? most };
-  const figure = words && h("output", { for: id }, "");
+  const figure = words && h("output", { for: id, "aria-hidden": "true" }, "");
   return h("div", { class: "field" }, h("label", { for: id }, label, figure), h("input", { ...kind, id, name }));
 }
 

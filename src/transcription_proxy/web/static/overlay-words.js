@@ -31,6 +31,7 @@ export class Overlay {
     const key = `${session} ${channel}`;
     let voice = this.#voices.get(key);
     if (!voice) {
+      for (const other of this.#voices.values()) if (other.ended) other.leave(); // it goes on in this one's place
       voice = new Voice(session, () => this.#voices.delete(key));
       this.#voices.set(key, voice);
       this.#place.append(voice.element);
@@ -42,13 +43,16 @@ export class Overlay {
   /** The session has ended. @param {{session: string}} which */
   clear({ session }) {
     for (const voice of this.#voices.values()) {
-      if (voice.session === session) voice.leaveAfter(this.#style.fade || AFTERWARDS);
+      if (voice.session !== session) continue;
+      voice.ended = true;
+      voice.leaveAfter(this.#style.fade || AFTERWARDS);
     }
   }
 }
 
 /** One who speaks. */
 class Voice {
+  ended = false;
   /** @type {HTMLElement[]} */
   #settled = [];
   /** @type {HTMLElement[]} */
@@ -83,12 +87,15 @@ class Voice {
     this.#timer = setTimeout(() => this.#fade(), seconds * 1000);
   }
 
+  leave() {
+    clearTimeout(this.#timer);
+    this.element.remove();
+    this.#left();
+  }
+
   #fade() {
     this.element.classList.add("fading");
-    this.#timer = setTimeout(() => {
-      this.element.remove();
-      this.#left();
-    }, FADING);
+    this.#timer = setTimeout(() => this.leave(), FADING);
   }
 
   /** Forgets whole lines above those that are seen, so that no other one breaks anew. */

@@ -1,6 +1,7 @@
 /** Captions in the browser: the microphone in, words out, and for every end its reason. */
 
 import { api } from "./api.js";
+import { stayAwake } from "./awake.js";
 import { plainText, srt, vtt } from "./captions.js";
 import { byId, h, notice, replace } from "./dom.js";
 import { sentence } from "./ends.js";
@@ -70,6 +71,7 @@ async function begin() {
   transcription = new Transcription(choices.config, choices.rate, audience);
   microphone.listen(heard, () => stop(UNPLUGGED));
   transcription.begin();
+  stayAwake(true);
 }
 
 /** @param {string} [why] where nobody asked for it */
@@ -130,6 +132,7 @@ async function ended(end) {
   await silence();
   before += over.length;
   transcription = null;
+  stayAwake(false);
   show("idle");
   replace(byId("alerts"));
   const { kind, text, link } = because ? { kind: "warn", text: because } : sentence(end);
