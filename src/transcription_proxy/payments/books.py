@@ -12,7 +12,7 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
 from transcription_proxy.ledger.entries import Description
 from transcription_proxy.payments import store
-from transcription_proxy.payments.packages import Package
+from transcription_proxy.payments.packages import CURRENCY, Package
 from transcription_proxy.payments.standing import Claim, Kind, standing
 from transcription_proxy.payments.store import Connection, Draft, Purchase
 from transcription_proxy.payments.translate import Checkout, furthest
@@ -78,6 +78,8 @@ class Books:
         seconds = fact.seconds or (package.seconds if package else None)
         if seconds is None:
             raise Unmatched("it names no package of ours")
+        if fact.currency != CURRENCY:
+            raise Unmatched(f"it is in {fact.currency}, and all that is sold here is in {CURRENCY}")
         draft = Draft(
             id=uuid4(),
             user_id=buyer.id,

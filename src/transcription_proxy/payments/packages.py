@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from transcription_proxy.errors import ConfigError
 
+CURRENCY: Final = "usd"
+"""What the engine costs is known in it."""
 MOST_SECONDS: Final = 100_000_000
 LEAST_CENTS: Final = 50
 """Stripe charges no less, in US dollars."""
@@ -25,7 +27,7 @@ class Package:
     label: str
     seconds: int
     price_cents: int
-    currency: str = "usd"
+    currency: str = CURRENCY
 
 
 def load(text: str | None = None) -> tuple[Package, ...]:
@@ -54,13 +56,13 @@ def _package(entry: Any, where: str, problems: list[str]) -> Package:
         entry = {}
     problems += [f"{where} has an unknown key {key!r}" for key in sorted(set(entry) - KEYS)]
     name, label = entry.get("id"), entry.get("label")
-    seconds, cents, currency = entry.get("seconds"), entry.get("price_cents"), entry.get("currency", "usd")
+    seconds, cents, currency = entry.get("seconds"), entry.get("price_cents"), entry.get("currency", CURRENCY)
     checks = [
         (isinstance(name, str) and _ID.fullmatch(name), "id must be 1 to 40 of a-z, 0-9, _ and -"),
         (isinstance(label, str) and 0 < len(label) <= 100 and label.isprintable(), "label must be 1 to 100 characters"),
         (_whole(seconds, 1, MOST_SECONDS), f"seconds must be a whole number, 1 to {MOST_SECONDS}"),
         (_whole(cents, LEAST_CENTS, MOST_CENTS), f"price_cents must be a whole number, {LEAST_CENTS} to {MOST_CENTS}"),
-        (currency == "usd", 'currency must be "usd": what the engine costs is known in US dollars'),
+        (currency == CURRENCY, f'currency must be "{CURRENCY}": what the engine costs is known in US dollars'),
     ]
     problems += [f"{where}: {meaning}" for fine, meaning in checks if not fine]
     return Package(name, label, seconds, cents, currency)
