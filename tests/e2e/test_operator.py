@@ -185,10 +185,11 @@ async def test_doctor_and_migrate_beside_a_running_service(service: Service) -> 
         "database",
         "speech engine",
         "payments",
+        "mail",
         "disk",
     }
     assert all(check["ok"] for check in checks)
-    assert text.count("ok ") == 6
+    assert text.count("ok ") == 7
     assert version.startswith("The database is at version ")
     assert status == 1
     assert "PROBLEM speech engine: " in out

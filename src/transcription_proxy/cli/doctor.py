@@ -32,7 +32,7 @@ class Check:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check settings, prices, database, books, payments, speech engine and disk. Status 1 where something is wrong.
+    """Check settings, prices, database, books, payments, engine, mail and disk. Status 1 where something is wrong.
 
     Example: transcription-proxy doctor
     """
@@ -58,6 +58,7 @@ def _checks() -> list[Check]:
         _tried("database", lambda: with_books(_books)),
         _tried("payments", lambda: _payments(settings)),
         _tried("speech engine", lambda: _speech(settings)),
+        _tried("mail", lambda: _mail(settings)),
         _disk(settings.data_dir),
     ]
 
@@ -141,6 +142,17 @@ async def _reach(url: str) -> None:
     except (OSError, TimeoutError, socket.gaierror) as error:
         said = str(error) or type(error).__name__
         raise Unavailable(f"{parts.netloc} cannot be reached ({said}): check DEEPGRAM_URL and the network") from error
+
+
+def _mail(settings: Settings) -> str:
+    from transcription_proxy.mail.postman import NotSent, Postman  # noqa: PLC0415 - slow to import
+
+    outbox = settings.data_dir / "outbox"
+    try:
+        place = asyncio.run(Postman(settings.smtp_url, settings.mail_from, settings.public_url, outbox).look())
+    except NotSent as error:
+        raise Unavailable(f"the mail server did not let us in ({error}): check SMTP_URL and the network") from None
+    return f"goes to {place}" + ("" if settings.smtp_url else ", as SMTP_URL is not set")
 
 
 def _disk(data_dir: Path) -> Check:

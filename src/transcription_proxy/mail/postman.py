@@ -28,6 +28,8 @@ KEPT_WITHIN: Final = 60.0
 """The same for the last one, in which many servers look into the mail."""
 SMTPS_PORT: Final = 465
 SUBMISSION_PORT: Final = 587
+FAILURES: Final = (aiosmtplib.SMTPException, OSError, ValueError)
+"""Of a conversation with a server."""
 log = structlog.get_logger(__name__)
 
 
@@ -47,6 +49,13 @@ class Postman:
         self._server = _Server(smtp_url) if smtp_url else None
         self._sender = _mailbox(sender or f"Transcription proxy <captions@{_domain(site)}>")
         self._outbox = outbox
+
+    async def look(self) -> str:
+        """Where mail goes, once a server has let us in. Raises NotSent."""
+        if self._server is None:
+            return f"files in {self._outbox}"
+        await self._server.look(self._sender.domain)
+        return self._server.place
 
     async def deliver(self, to: str, letter: Letter) -> None:
         """Raises NotSent and InDoubt. An address that the server refuses for good is given up."""
@@ -79,6 +88,24 @@ class _Server:
         self._url = urlsplit(url)
         self._tls = _tls(self._url)
 
+    @property
+    def place(self) -> str:
+        return f"{self._url.hostname}:{self._port}"
+
+    @property
+    def _port(self) -> int:
+        return self._url.port or (SMTPS_PORT if self._url.scheme == "smtps" else SUBMISSION_PORT)
+
+    async def look(self, name: str) -> None:
+        client = self._client(name)
+        try:
+            await client.connect()
+            await client.quit()
+        except FAILURES as error:
+            raise NotSent(_why(error)) from None
+        finally:
+            client.close()
+
     async def take(self, sender: Address, to: str, message: bytes) -> None:
         client = self._client(sender.domain)
         try:
@@ -89,10 +116,10 @@ class _Server:
         except aiosmtplib.SMTPRecipientRefused as error:
             log.warning("mail_refused", status=error.code)
             if error.code < 500:
-                raise NotSent(f"the server answered {error.code}") from None
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            log.warning("mail_not_sent", error=type(error).__name__, status=getattr(error, "code", None))
-            raise NotSent(type(error).__name__) from None
+                raise NotSent(_why(error)) from None
+        except FAILURES as error:
+            log.warning("mail_not_sent", error=_why(error))
+            raise NotSent(_why(error)) from None
         finally:
             client.close()
 
@@ -102,7 +129,7 @@ class _Server:
         secret = url.password is not None and not _is_here(url)
         return aiosmtplib.SMTP(
             hostname=url.hostname,
-            port=url.port or (SMTPS_PORT if smtps else SUBMISSION_PORT),
+            port=self._port,
             username=None if url.username is None else unquote(url.username),
             password=None if url.password is None else unquote(url.password),
             local_hostname=name,
@@ -121,6 +148,12 @@ async def _hand_over(client: aiosmtplib.SMTP, message: bytes) -> None:
         raise InDoubt(type(error).__name__) from None
     with suppress(aiosmtplib.SMTPException, OSError):
         await client.quit()
+
+
+def _why(error: Exception) -> str:
+    """What a server says is left out: it may repeat an address or a password."""
+    code = getattr(error, "code", None)
+    return type(error).__name__ if code is None else f"{type(error).__name__} {code}"
 
 
 def _tls(url: SplitResult) -> ssl.SSLContext:

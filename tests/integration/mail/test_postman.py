@@ -209,6 +209,15 @@ async def test_a_server_that_is_away_may_be_tried_again(server: SmtpStandIn) -> 
         await Postman(url, None, SITE, NOWHERE).deliver(TO, LETTER)
 
 
+async def test_a_look_logs_in_and_sends_nothing() -> None:
+    async with SmtpStandIn(users={"me": "pw"}, starttls=True) as server:
+        assert await postman(server, login="me:pw@").look() == f"127.0.0.1:{server.port}"
+        assert server.verbs == ["EHLO", "STARTTLS", "EHLO", "AUTH", "QUIT"]
+        with pytest.raises(NotSent, match=r"^SMTPAuthenticationError 535$"):
+            await postman(server, login="me:hunter2@").look()
+    assert await Postman(None, None, SITE, NOWHERE).look() == "files in /nowhere"
+
+
 async def test_no_connection_is_left_behind(server: SmtpStandIn) -> None:
     server.replies["MAIL"] = "451 later"
     for _ in range(3):

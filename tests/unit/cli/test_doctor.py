@@ -45,6 +45,7 @@ def test_it_looks_at_everything_although_the_first_is_wrong(capsys: pytest.Captu
         "database": False,
         "speech engine": True,
         "payments": True,
+        "mail": True,
         "disk": True,
     }
     assert "DATABASE_URL" in found["database"]["detail"]
@@ -111,6 +112,17 @@ def test_a_port_where_nobody_speaks_tls_is_not_reached(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("DEEPGRAM_URL", f"wss://127.0.0.1:{silent.getsockname()[1]}")
         assert not checks(capsys)["speech engine"]["ok"]
+
+
+def test_a_mail_server_that_is_away_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert str(tmp_path / "data" / "outbox") in checks(capsys)["mail"]["detail"]
+    monkeypatch.setenv("SMTP_URL", "smtps://me:hunter2@127.0.0.1:1")
+    mail = checks(capsys)["mail"]
+    assert not mail["ok"]
+    assert "check SMTP_URL" in mail["detail"]
+    assert "hunter2" not in mail["detail"]
 
 
 def test_a_disk_that_is_almost_full_is_a_problem(
