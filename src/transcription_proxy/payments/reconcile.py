@@ -13,7 +13,7 @@ from transcription_proxy.payments import store, translate
 from transcription_proxy.payments.books import Unmatched
 from transcription_proxy.payments.gateway import Gateway, NoSuchObject
 from transcription_proxy.payments.service import Payments
-from transcription_proxy.payments.standing import Claim, Kind
+from transcription_proxy.payments.standing import Claim, Kind, Refund
 from transcription_proxy.payments.store import Purchase
 from transcription_proxy.payments.translate import Checkout, NotUnderstood, furthest
 
@@ -117,20 +117,24 @@ class Reconciler:
                     yield await ask(name)
 
     async def _unknown(self, thing: translate.Object) -> Unknown | None:
-        """None where it is known, or none of ours."""
+        """None where it is known, or none of ours. A refund that is under way is counted by its charge alone."""
         try:
             fact = _fact(thing)
         except NotUnderstood:
             return None  # of another product of the same Stripe account
         async with self._database.transaction() as connection:
             purchase = await store.purchase_of_payment(connection, fact)
-            if purchase is None or await store.knows_claim(connection, fact):
-                return None
+            known = await store.knows_claim(connection, fact)
+        if purchase is None or (known and (fact.kind, fact.standing) != (Kind.REFUND, Refund.UNDER_WAY)):
+            return None
         if fact.kind is not Kind.REFUND or fact.charge is None:
             return Unknown([fact])
         charge = await self._charge(fact.charge)
+        agrees = charge is not None and _agrees(charge, purchase)
+        if known and (agrees or charge is None):
+            return None
         facts = [*([charge] if charge else []), *await self._refunds_of(fact.charge), fact]
-        return Unknown(facts, differs=charge is None or not _agrees(charge, purchase))
+        return Unknown(facts, differs=not agrees)
 
     async def _charge(self, charge_id: str) -> Claim | None:
         """What the refunds of a charge come to: a failed one does not say whether it was ever counted."""

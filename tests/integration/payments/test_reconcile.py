@@ -161,6 +161,18 @@ async def test_a_refund_that_was_told_by_its_charge_is_no_difference(shop: Shop)
     assert await shop.differences() == {}
 
 
+async def test_a_refund_that_is_under_way_is_known_and_not_counted_until_its_charge_is_seen(shop: Shop) -> None:
+    sale = await shop.sale()
+    settled(sale)
+    sale.press("refund", "1.00")
+    await shop.hear_all(lambda event: event["type"] != "charge.refunded")
+    assert await shop.ledger_rows(sale.user) == [CREDIT]
+    [difference] = (await shop.differences(fix=True)).values()
+    assert (difference.subject, difference.fixed) == (sale.refund(), True)
+    assert await shop.ledger_rows(sale.user) == [CREDIT, ("refund", -10000)]
+    assert await shop.differences() == {}
+
+
 @pytest.mark.parametrize(
     ("begun", "end", "rows"),
     [
