@@ -13,7 +13,7 @@ from transcription_proxy.db.pool import AWAY, CONNECTION
 log = logging.getLogger(__name__)
 
 PROBE: Final = 30.0
-"""Seconds of silence after which the connection is tried."""
+"""Seconds after which the connection is tried."""
 LONGEST_PAUSE: Final = 10.0
 Handlers = Mapping[str, Callable[[str], None]]
 """By channel."""
