@@ -1,0 +1,319 @@
+"""/billing/* and /account/purchases: what is for sale, the way to Stripe and back, and what became of it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from tests.integration.payments.elsewhere import HANG_UP, SILENCE, Answer, answer, elsewhere
+from tests.integration.payments.events import charge, dispute, event, session
+from tests.integration.payments.till import Till
+from tests.integration.sandbox.running import KEY, Sandbox
+from tests.integration.web.site import NOWHERE, PUBLIC_URL, Site, bearer, code
+from transcription_proxy.ledger.entries import MAX_CREDITS, Description
+from transcription_proxy.payments import packages
+from transcription_proxy.payments.gateway import Gateway
+from transcription_proxy.payments.sandboxed import Address
+from transcription_proxy.payments.service import Payments
+
+TRIAL = 600
+PACK = {"package_id": "pack_500"}
+WRONG: list[Any] = [
+    None,
+    "",
+    "pack_1",
+    "PACK_500",
+    " pack_500",
+    500,
+    True,
+    [],
+    ["pack_500"],
+    {"id": "pack_500"},
+    "\ud800",
+    "x" * 9000,
+]
+
+
+class Buyer:
+    """A user who has just registered, with the trial."""
+
+    def __init__(self, site: Site, login: dict[str, Any]) -> None:
+        self.site = site
+        self.id = UUID(login["user"]["id"])
+        self.headers = bearer(login)
+
+    async def order(self, body: Any) -> httpx.Response:
+        headers = self.headers | {"Content-Type": "application/json"}
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.site.http.post("/billing/checkout", content=content, headers=headers)
+
+    async def ordered(self) -> str:
+        """The session of a checkout."""
+        answer = await self.order(PACK)
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()) == {"checkout_url", "session_id"}
+        session_id: str = answer.json()["session_id"]
+        return session_id
+
+    async def get(self, path: str) -> Any:
+        answer = await self.site.http.get(path, headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def state(self, session_id: str) -> dict[str, Any]:
+        """The success page asks every few seconds; a test does not wait for them."""
+        await self.site.sql("UPDATE purchases SET asked_at = NULL")
+        found: dict[str, Any] = await self.get(f"/billing/checkout/{session_id}")
+        return found
+
+    async def balance(self) -> int:
+        return int((await self.get("/billing/balance"))["seconds_remaining"])
+
+    async def rows(self) -> list[tuple[Any, ...]]:
+        """Of the purchases as they are stored."""
+        return await self.site.sql(
+            "SELECT status, checkout_session, seconds, amount_cents FROM purchases WHERE user_id = %s ORDER BY seconds",
+            self.id,
+        )
+
+
+@asynccontextmanager
+async def selling(site: Site, address: Address, *, within: float = 20.0, **options: Any) -> AsyncIterator[None]:
+    """The site, with its payments at this Stripe, which is asked once."""
+    gateway = Gateway(address, PUBLIC_URL, within=within, retries=0)
+    site.payments = Payments(site.database, gateway, packages.load(), secrets=["whsec_tests"], **options)
+    site.build(auth_rate=1000)
+    before = site.http
+    async with site.client() as site.http:
+        yield
+    site.http = before
+
+
+@pytest.fixture
+async def ann(site: Site) -> Buyer:
+    return Buyer(site, await site.register())
+
+
+@pytest.fixture
+async def stripe(site: Site, sandbox: Sandbox) -> AsyncIterator[Sandbox]:
+    """The sandbox Stripe, whose webhooks never arrive."""
+    async with selling(site, Address(KEY, sandbox.url)):
+        yield sandbox
+
+
+async def test_packages_are_told_to_everybody(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/billing/packages")
+    assert answer.json() == {
+        "packages": [
+            {"id": "pack_500", "label": "500 minutes", "seconds": 30_000, "price_cents": 300, "currency": "usd"},
+            {"id": "pack_1200", "label": "1200 minutes", "seconds": 72_000, "price_cents": 600, "currency": "usd"},
+            {"id": "pack_3000", "label": "3000 minutes", "seconds": 180_000, "price_cents": 1200, "currency": "usd"},
+        ]
+    }
+
+
+async def test_nobody_buys_without_a_token(http: httpx.AsyncClient) -> None:
+    for method, path in [
+        ("POST", "/billing/checkout"),
+        ("GET", "/billing/checkout/cs_1"),
+        ("GET", "/account/purchases"),
+    ]:
+        assert code(await http.request(method, path, json=PACK)) == (401, "unauthorized")
+
+
+async def test_what_is_no_package_is_not_sold(ann: Buyer) -> None:
+    for package in WRONG:
+        assert code(await ann.order({"package_id": package})) == (422, "unknown_package"), package
+    assert code(await ann.order({})) == (422, "unknown_package")
+    assert code(await ann.order([PACK])) == (422, "invalid_request")
+    assert await ann.rows() == []
+
+
+async def test_what_is_no_json_is_no_order(ann: Buyer) -> None:
+    for content in (b"{", b"\xff", b'{"package_id": ' + b"9" * 5000 + b"}", b"[" * 60_000):
+        answer = await ann.order(content)
+        assert code(answer) in [(400, "invalid_json"), (422, "invalid_request")], content[:20]
+
+
+async def test_free_amounts_are_not_sold_unless_they_are_turned_on(ann: Buyer) -> None:
+    some: list[Any] = [100, 500, 0, "500", None, []]
+    for cents in some:
+        expected = "unknown_package" if cents is None else "invalid_amount"
+        assert code(await ann.order({"amount_cents": cents})) == (422, expected), cents
+
+
+async def test_a_free_amount_is_sold_by_the_second(site: Site, ann: Buyer, sandbox: Sandbox) -> None:
+    async with selling(site, Address(KEY, sandbox.url), credits_per_dollar=1000):
+        wrong: list[Any] = [99, 50_001, 0, -500, 2**63, 10**30, "500", 500.0, True, [500], {}, float("nan")]
+        for cents in wrong:
+            assert code(await ann.order({"amount_cents": cents})) == (422, "invalid_amount"), cents
+        assert code(await ann.order(PACK | {"amount_cents": 500})) == (422, "invalid_amount")
+        assert await ann.rows() == []
+        for cents in (100, 50_000):
+            made = (await ann.order({"amount_cents": cents, "package_id": None})).json()
+            assert await ann.state(made["session_id"]) == {"status": "open", "seconds": cents * 10}
+        assert [row[2:] for row in await ann.rows()] == [(1000, 100), (500_000, 50_000)]
+
+
+STRIPES_FAULTS: dict[str, Answer] = {
+    "hangs up": HANG_UP,
+    "silent": SILENCE,
+    "429": answer({"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "sk_test_4"}}, 429),
+    "500": answer({"error": {"type": "api_error", "message": "sk_test_5"}}, 500),
+    "401": answer({"error": {"type": "invalid_request_error", "message": "Invalid API Key provided: sk_test_6"}}, 401),
+    "no JSON": Answer(b"<html>", 200),
+    "another shape": answer([1, 2, 3]),
+}
+
+
+async def test_while_stripe_is_away_nothing_is_sold_and_nothing_is_lost(
+    site: Site, ann: Buyer, sandbox: Sandbox
+) -> None:
+    """The order is written down, and goes on where Stripe answers again."""
+    async with selling(site, NOWHERE):
+        await refused(ann)
+    for name, fault in STRIPES_FAULTS.items():
+        async with elsewhere(fault) as stripe, selling(site, Address(KEY, stripe.url), within=patience(fault)):
+            await refused(ann)
+            assert stripe.asked or fault is SILENCE, name
+    assert await ann.rows() == [("open", None, 30_000, 300)]
+    assert await ann.balance() == TRIAL
+    assert await ann.get("/account/purchases") == {"purchases": []}
+    async with selling(site, Address(KEY, sandbox.url)):
+        made = await ann.ordered()
+    assert await ann.rows() == [("open", made, 30_000, 300)]
+
+
+def patience(fault: Answer) -> float:
+    """Nobody waits long for what never comes."""
+    return 0.3 if fault is SILENCE else 20.0
+
+
+async def refused(buyer: Buyer) -> None:
+    answer = await buyer.order(PACK)
+    assert code(answer) == (503, "payments_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    message = answer.json()["error"]["message"]
+    assert message == "The payment service does not answer: nothing was charged. Try again soon."
+
+
+async def test_a_double_click_is_one_checkout_however_fast(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+    made = await asyncio.gather(*(ann.ordered() for _ in range(4)))
+    assert set(made) == {await ann.ordered()}
+    assert await ann.rows() == [("open", made[0], 30_000, 300)]
+    found = stripe.client.v1.checkout.sessions.retrieve(made[0])
+    assert (found.client_reference_id, found.amount_total, found.currency) == (str(ann.id), 300, "usd")
+    other = await ann.order({"package_id": "pack_1200"})
+    assert other.json()["session_id"] != made[0]
+    bob = Buyer(site, await site.register())
+    assert await bob.ordered() != made[0]
+    await site.sql("UPDATE purchases SET created_at = now() - interval '61 s'")
+    assert await ann.ordered() != made[0]
+
+
+async def test_a_customer_that_stripe_does_not_know_is_made_anew(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+    await site.sql("UPDATE users SET stripe_customer_id = 'cus_of_another_account' WHERE id = %s", ann.id)
+    made = await ann.ordered()
+    [(customer,)] = await site.sql("SELECT stripe_customer_id FROM users WHERE id = %s", ann.id)
+    assert stripe.client.v1.checkout.sessions.retrieve(made).customer == customer != "cus_of_another_account"
+
+
+async def test_a_lost_webhook_is_made_up_for_by_asking_once(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+    made = await ann.ordered()
+    assert await ann.state(made) == {"status": "open", "seconds": 30_000}
+    stripe.buttons.checkout(made, "pay")
+    states = await asyncio.gather(*(ann.state(made) for _ in range(5)))
+    assert {"status": "paid", "seconds": 30_000} in states
+    assert await ann.state(made) == {"status": "paid", "seconds": 30_000}
+    assert await ann.balance() == TRIAL + 30_000
+    [bought] = (await ann.get("/account/purchases"))["purchases"]
+    assert bought.pop("receipt_url").startswith(stripe.url)
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(bought.pop("date"))) < timedelta(minutes=5)
+    assert bought == {
+        "label": "500 minutes",
+        "amount_cents": 300,
+        "currency": "usd",
+        "seconds": 30_000,
+        "status": "paid",
+    }
+
+
+async def test_a_payment_that_takes_its_time_is_pending_until_it_is_there(ann: Buyer, stripe: Sandbox) -> None:
+    good, bad = await ann.ordered(), (await ann.order({"package_id": "pack_1200"})).json()["session_id"]
+    for made in (good, bad):
+        stripe.buttons.checkout(made, "later")
+        assert (await ann.state(made))["status"] == "pending"
+    stripe.buttons.payment(good, "settle")
+    stripe.buttons.payment(bad, "fail")
+    assert [(await ann.state(made))["status"] for made in (good, bad)] == ["paid", "failed"]
+    assert await ann.balance() == TRIAL + 30_000
+    assert [one["status"] for one in (await ann.get("/account/purchases"))["purchases"]] == ["failed", "paid"]
+
+
+async def test_stripe_is_asked_every_few_seconds_at_most(site: Site, ann: Buyer) -> None:
+    await Till(site.database).purchase(ann.id, "cs_1")
+    missing = answer({"error": {"type": "invalid_request_error", "code": "resource_missing"}}, 404)
+    async with elsewhere(missing) as stripe, selling(site, Address(KEY, stripe.url)):
+        for _ in range(5):
+            assert (await ann.get("/billing/checkout/cs_1"))["status"] == "open"
+        assert len(stripe.asked) == 1
+
+
+async def test_a_stripe_that_is_away_does_not_keep_a_state_from_being_told(site: Site, ann: Buyer) -> None:
+    await Till(site.database).purchase(ann.id, "cs_1")
+    for fault in STRIPES_FAULTS.values():
+        async with elsewhere(fault) as stripe, selling(site, Address(KEY, stripe.url), within=patience(fault)):
+            assert await ann.state("cs_1") == {"status": "open", "seconds": 30_000}
+
+
+async def test_nobody_sees_anothers_checkout(site: Site, ann: Buyer) -> None:
+    await Till(site.database).purchase(ann.id, "cs_1")
+    eve = Buyer(site, await site.register())
+    for path in ("cs_1", "cs_2", "%00", "%ff", "x" * 256, "x" * 9000, "%2e%2e", "null"):
+        answer = await site.http.get(f"/billing/checkout/{path}", headers=eve.headers)
+        assert code(answer) == (404, "not_found"), path
+    assert await eve.get("/account/purchases") == {"purchases": []}
+
+
+async def test_purchases_say_what_became_of_them(site: Site, ann: Buyer) -> None:
+    """Newest first; those that were never paid are nobody's business."""
+    till = Till(site.database)
+    for number in range(6):
+        name = f"cs_{number}"
+        await till.purchase(ann.id, name)
+        await site.sql(
+            "UPDATE purchases SET created_at = now() - %s WHERE checkout_session = %s", timedelta(days=9 - number), name
+        )
+        if number:
+            paid = session(name, payment=f"pi_{number}", paid="unpaid" if number == 5 else "paid", total=300 - number)
+            await till.hear(event("checkout.session.completed", paid))
+    await till.hear(event("charge.refunded", charge("pi_2", 100, 298)))
+    await till.hear(event("charge.refunded", charge("pi_3", 297, 297)))
+    await till.hear(event("charge.dispute.created", dispute("dp_1", "pi_4", 296, "needs_response")))
+    bought = (await ann.get("/account/purchases"))["purchases"]
+    assert all(
+        set(one) == {"date", "label", "amount_cents", "currency", "seconds", "status", "receipt_url"} for one in bought
+    )
+    assert [(one["status"], one["amount_cents"]) for one in bought] == [
+        ("pending", 300),
+        ("disputed", 296),
+        ("refunded", 297),
+        ("partially_refunded", 298),
+        ("paid", 299),
+    ]
+    assert bought == sorted(bought, key=lambda one: one["date"], reverse=True)
+    balance = await ann.get("/billing/balance")
+    assert (balance["seconds_remaining"], balance["seconds_frozen"]) == (TRIAL + 3 * 30_000 - 10_067, 30_000)
+    assert await till.ledger.audit() == []
+
+
+async def test_nobody_is_sold_more_than_a_balance_holds(site: Site, ann: Buyer) -> None:
+    await site.ledger.credit(ann.id, MAX_CREDITS - TRIAL - 29_999, Description.MANUAL_ADJUSTMENT)
+    assert code(await ann.order(PACK)) == (422, "amount_too_large")
+    assert await ann.rows() == []
