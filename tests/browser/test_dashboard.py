@@ -49,8 +49,8 @@ async def test_the_figures_are_those_of_the_account_and_move_while_a_session_run
                 "Pays off 1 h 10 min first and leaves you 7 h 10 min.",
             ],
         ),
-        (balance(30120, frozen=30000), ["8 h 20 min are frozen.", "You can use 2 min now."]),
-        (balance(30000, frozen=30000), ["8 h 20 min are frozen.", "Until then captions do not start."]),
+        (balance(30120, frozen=30000), ["8 h 20 min are frozen.", "until it is settled, you can use 2 min."]),
+        (balance(30000, frozen=30000), ["8 h 20 min are frozen.", "until it is settled, captions do not start."]),
     ],
 )
 async def test_what_must_not_be_overlooked_is_plain_to_see(

@@ -74,11 +74,11 @@ export function warnings({ seconds_remaining: left, seconds_frozen: frozen }) {
   if (left < 0) {
     const debt = `You owe ${duration(-left)}.`;
     found.push(
-      say("bad", debt, "A payment was taken back after its minutes were used. Your next purchase pays this off first.", true),
+      say("bad", debt, "A payment was taken back. Your next purchase pays this off first.", true),
     );
   }
   if (frozen > 0) {
-    const text = `A payment is disputed: they come back if the dispute is settled for you. ${usableNow(usable)}`;
+    const text = `A payment is disputed: until it is settled, ${usableNow(usable)}`;
     found.push(say("warn", `${duration(frozen)} are frozen.`, text, usable < LOW));
   } else if (left >= 0 && left < LOW) {
     const text = left ? "Buy more before your captions end." : "Captions do not start until you buy some.";
@@ -97,7 +97,7 @@ export function afterDebt(left, bought) {
 }
 
 function usableNow(usable) {
-  return usable > 0 ? `You can use ${duration(usable)} now.` : "Until then captions do not start.";
+  return usable > 0 ? `you can use ${duration(usable)}.` : "captions do not start.";
 }
 
 function say(kind, strong, text, buy = false) {
