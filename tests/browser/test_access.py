@@ -7,10 +7,8 @@ from typing import Any, Final
 import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.lives import balance, live, session
 from tests.browser.states import STATES
 from tests.browser.visitor import PASSWORD, Visitor, nobody
-from tests.e2e.service import Service
 
 WATCH: Final = (
     "window.jumps = 0; new PerformanceObserver(list => list.getEntries().forEach(each => window.jumps += each.value))"

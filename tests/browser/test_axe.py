@@ -1,4 +1,4 @@
-"""axe-core's own findings on every page and state, in the light and in the dark, and from a small phone to a wide screen."""
+"""axe-core's own findings on every page and state, light and dark, and from a small phone to a wide screen."""
 
 from typing import Final, Literal
 
