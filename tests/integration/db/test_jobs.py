@@ -1,219 +1,299 @@
-"""Jobs on a real PostgreSQL: each is run until it has succeeded, by one process at a time."""
+"""Jobs: each is run by one process, again until it succeeds, and none is lost with a process or a database."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from uuid import uuid4
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
-from structlog.testing import capture_logs
+from psycopg import sql
 
-from transcription_proxy.db import jobs as module
-from transcription_proxy.db.jobs import Jobs, enqueue
+from transcription_proxy.db.jobs import LONGEST_PAUSE, LOST_AFTER, MOST_TRIES, Handler, Jobs, enqueue
 from transcription_proxy.db.pool import Database
 
-Row = tuple[str, int, float]
+PATIENCE = 30.0
 
 
-class Desk:
-    """A table of jobs and what was done. `failing`: how often each key still fails."""
+class Office:
+    """Two processes' worth of Jobs on one database, of one kind that does what the test says."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, first: Database, second: Database) -> None:
+        self.databases = (first, second)
+        self.database = first
         self.done: list[str] = []
-        self.failing: dict[str, int] = {}
-
-    def worker(self, *kinds: str, every: dict[str, float] | None = None) -> Jobs:
-        return Jobs(self.database, dict.fromkeys((*kinds, *(every or {})), self._do), every or {})
+        self.work: Handler = self.note
+        self.clerks = [Jobs(database, {"letter": self._do}, {}) for database in self.databases]
 
     async def _do(self, key: str) -> None:
-        self.done.append(key)
-        if self.failing.get(key, 0):
-            self.failing[key] -= 1
-            raise RuntimeError("a secret of the job's")
+        await self.work(key)
 
-    async def ask(self, *keys: str, kind: str = "mail") -> None:
+    async def note(self, key: str) -> None:
+        self.done.append(key)
+
+    async def fail(self, key: str) -> None:
+        self.done.append(key)
+        raise ValueError("hunter2")
+
+    async def order(self, *keys: str, kind: str = "letter") -> None:
         async with self.database.transaction() as connection:
             for key in keys:
                 await enqueue(connection, kind, key)
 
-    async def rows(self) -> list[Row]:
-        """Key, tries and seconds until it is due."""
+    async def rows(self) -> list[tuple[Any, ...]]:
+        """Kind, key, tries, and in how many seconds it is due."""
+        ahead = "round(extract(epoch FROM run_at - clock_timestamp()))::integer"
         async with self.database.transaction() as connection:
-            cursor = await connection.execute(
-                "SELECT key, tries, extract(epoch FROM run_at - clock_timestamp())::float FROM jobs ORDER BY key"
-            )
-            return [(str(key), int(tries), float(due)) for key, tries, due in await cursor.fetchall()]
+            found = await connection.execute(f"SELECT kind, key, tries, {ahead} FROM jobs ORDER BY id".encode())
+            return await found.fetchall()
 
-    async def later(self, seconds: float = 1e6) -> None:
+    async def has_done(self, *keys: str) -> bool:
+        return self.done == list(keys)
+
+    async def has_put_off(self) -> bool:
+        """Whether what recurs waits for its next run."""
+        return [(tries, due > LOST_AFTER) for _, _, tries, due in await self.rows()] == [(0, True)]
+
+    async def is_cut_off(self) -> bool:
+        return not await self.database.healthy(0.5)
+
+    async def clock(self) -> float:
+        """The database's, by which jobs are due."""
+        return float(await self._number("SELECT extract(epoch FROM clock_timestamp())"))
+
+    async def due_at(self) -> float:
+        return float(await self._number("SELECT extract(epoch FROM run_at) FROM jobs"))
+
+    async def _number(self, statement: str) -> Any:
         async with self.database.transaction() as connection:
-            await connection.execute("UPDATE jobs SET run_at = run_at - make_interval(secs => %s)", [seconds])
+            [(found,)] = await (await connection.execute(statement.encode())).fetchall()
+        return found
+
+    async def time_passes(self) -> None:
+        """Until everything is due."""
+        async with self.database.transaction() as connection:
+            await connection.execute("UPDATE jobs SET run_at = clock_timestamp() - interval '1 s'")
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database)
+async def office(database: Database, database_url: str) -> AsyncIterator[Office]:
+    second = Database(database_url)
+    await second.open()
+    yield Office(database, second)
+    await second.close()
 
 
-async def test_a_job_is_done_once_and_forgotten(desk: Desk) -> None:
-    await desk.ask("a")
-    worker = desk.worker("mail")
-    assert [await worker.run_one(), await worker.run_one()] == [True, False]
-    assert (desk.done, await desk.rows()) == (["a"], [])
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():
+            await asyncio.sleep(0.02)
 
 
-async def test_a_job_comes_into_being_with_its_transaction(desk: Desk) -> None:
-    with pytest.raises(RuntimeError):
-        async with desk.database.transaction() as connection:
-            await enqueue(connection, "mail", "a")
-            raise RuntimeError
-    assert await desk.rows() == []
-
-
-async def test_of_a_kind_and_key_there_is_one_at_a_time(desk: Desk) -> None:
-    await desk.ask("a", "b", "a")
-    await desk.ask("a")
-    await desk.ask("a", kind="other")
-    worker = desk.worker("mail")
-    while await worker.run_one():
-        pass
-    assert sorted(desk.done) == ["a", "b"]
-    assert len(await desk.rows()) == 1  # of a kind that others do
-
-
-async def test_many_workers_do_each_job_once(desk: Desk) -> None:
-    keys = [str(number) for number in range(30)]
-    await desk.ask(*keys)
-
-    async def work() -> None:
-        worker = desk.worker("mail")
-        while await worker.run_one():
-            pass
-
-    await asyncio.gather(*(work() for _ in range(5)))
-    assert sorted(desk.done) == sorted(keys)
-
-
-async def test_one_that_fails_is_tried_again_ever_later_and_without_its_secrets_in_the_log(desk: Desk) -> None:
-    await desk.ask("a")
-    desk.failing["a"] = 13
-    worker = desk.worker("mail")
-    with capture_logs() as logs:
-        for tries in range(1, 14):
-            assert await worker.run_one()
-            assert not await worker.run_one()
-            [(_, tried, due)] = await desk.rows()
-            wait = min(2**tries, module.LONGEST_PAUSE)
-            assert (tried, wait - 5 < due <= wait) == (tries, True)
-            await desk.later()
-    assert await worker.run_one()
-    assert await desk.rows() == []
-    assert "secret" not in repr(logs)
-    assert {entry["event"] for entry in logs} == {"job_failed"}
-
-
-async def test_one_that_fails_for_days_is_given_up_with_an_error(desk: Desk) -> None:
-    await desk.ask("a")
-    desk.failing["a"] = 1000
-    worker = desk.worker("mail")
-    with capture_logs() as logs:
-        for _ in range(module.MOST_TRIES):
-            assert await worker.run_one()
-            await desk.later()
-    assert await desk.rows() == []
-    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["job_given_up"]
-
-
-async def test_a_failing_job_stands_in_nobodys_way(desk: Desk) -> None:
-    await desk.ask("a", "b")
-    desk.failing["a"] = 1000
-    worker = desk.worker("mail")
-    while await worker.run_one():
-        pass
-    assert sorted(desk.done) == ["a", "b"]
-
-
-async def test_the_job_of_a_process_that_died_is_taken_over_when_its_time_is_up(desk: Desk) -> None:
-    await desk.ask("a")
-    begun = asyncio.Event()
-    dying = asyncio.create_task(jobs_of(desk, lambda key: _hang(begun)).run_one())
-    await begun.wait()
-    dying.cancel()
-    await asyncio.gather(dying, return_exceptions=True)
-    survivor = desk.worker("mail")
-    assert not await survivor.run_one()
-    await desk.later(module.LOST_AFTER)
-    assert await survivor.run_one()
-    assert (desk.done, await desk.rows()) == (["a"], [])
-
-
-async def test_one_that_takes_too_long_is_cut_short_and_tried_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LOST_AFTER", 0.1)
-    await desk.ask("a")
-    assert await jobs_of(desk, lambda key: _hang(asyncio.Event())).run_one()
-    [(_, tries, due)] = await desk.rows()
-    assert (tries, due > 0.5) == (1, True)
-
-
-async def test_who_was_given_up_does_not_undo_what_another_does(desk: Desk) -> None:
-    """A process that was stopped for long finishes a job that another has claimed: its claim stays."""
-    await desk.ask("a")
-
-    async def overtaken(key: str) -> None:
-        async with desk.database.transaction() as connection:
-            await connection.execute("UPDATE jobs SET tries = tries + 1")
-
-    assert await jobs_of(desk, overtaken).run_one()
-    [(key, tries, _)] = await desk.rows()
-    assert (key, tries) == ("a", 2)
-
-
-async def test_a_recurring_kind_is_done_for_ever_in_its_time_also_when_it_fails(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "POLL", 0.01)
-    desk.failing[""] = 2
-    running = [asyncio.create_task(desk.worker(every={"hourly": 3600}).run()) for _ in range(3)]
-    for times, wait in ((1, 2), (2, 4), (3, 3600), (4, 3600)):
-        await until(lambda times=times: len(desk.done) == times)  # type: ignore[misc]
-        async with asyncio.timeout(10):
-            while not (rows := await desk.rows()) or not wait - 1.5 < rows[0][2] <= wait:
-                await asyncio.sleep(0.01)
-        assert len(rows) == 1
-        await desk.later()
-    for task in running:
+@asynccontextmanager
+async def running(*work: Jobs) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(one.run()) for one in work]
+    yield
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_database_that_is_away_is_waited_for(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL", 0.01)
-    desk = Desk(Database(database_url, timeout=0.2))
-    running = asyncio.create_task(desk.worker("mail", every={"hourly": 3600}).run())
-    with capture_logs() as logs:
-        await until(lambda: len(logs) >= 2)
-    assert {entry["event"] for entry in logs} == {"database_away"}
-    await desk.database.open()
-    await until(lambda: desk.done == [""])
-    key = uuid4().hex
-    await desk.ask(key)
-    await until(lambda: desk.done == ["", key])
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await desk.database.close()
+async def test_a_job_is_run_once_and_is_gone(office: Office) -> None:
+    await office.order("ann")
+    assert await office.clerks[0].run_one()
+    assert office.done == ["ann"]
+    assert not await office.clerks[0].run_one()
+    assert not await office.clerks[1].run_one()
+    assert await office.rows() == []
 
 
-def jobs_of(desk: Desk, handler: Callable[[str], Awaitable[None]]) -> Jobs:
-    return Jobs(desk.database, {"mail": handler}, {})
+async def test_a_job_of_a_transaction_that_is_rolled_back_never_was(office: Office) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with office.database.transaction() as connection:
+            await enqueue(connection, "letter", "ann")
+            raise ZeroDivisionError
+    assert not await office.clerks[0].run_one()
+    assert await office.rows() == []
 
 
-async def _hang(begun: asyncio.Event) -> None:
-    begun.set()
-    await asyncio.Event().wait()
+async def test_a_job_is_not_run_before_its_transaction_has_committed(office: Office) -> None:
+    async with office.database.transaction() as connection:
+        await enqueue(connection, "letter", "ann")
+        assert not await office.clerks[1].run_one()
+    assert await office.clerks[1].run_one()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():
-            await asyncio.sleep(0.005)
+async def test_repeats_of_a_job_that_waits_change_nothing(office: Office) -> None:
+    await office.order("ann", "ann", "bob")
+    await office.order("ann")
+    while await office.clerks[0].run_one():
+        pass
+    assert office.done == ["ann", "bob"]
+    await office.order("ann")
+    assert await office.clerks[0].run_one()
+    assert office.done == ["ann", "bob", "ann"]
+
+
+async def test_many_at_once_order_the_same_job(office: Office) -> None:
+    await asyncio.gather(*(office.order("ann") for _ in range(10)))
+    assert [row[:2] for row in await office.rows()] == [("letter", "ann")]
+
+
+async def test_two_processes_share_the_work_and_do_nothing_twice(office: Office) -> None:
+    keys = [f"{number:02}" for number in range(24)]
+    await office.order(*keys)
+
+    async def empty(clerk: Jobs) -> int:
+        count = 0
+        while await clerk.run_one():
+            count += 1
+        return count
+
+    counts = await asyncio.gather(*(empty(clerk) for clerk in office.clerks * 2))
+    assert sorted(office.done) == keys
+    assert sum(counts) == len(keys)
+
+
+async def test_a_job_that_fails_is_put_off_longer_each_time_until_it_succeeds(office: Office) -> None:
+    await office.order("ann")
+    office.work = office.fail
+    for tries, pause in enumerate([2, 4, 8, 16], 1):
+        before = await office.clock()
+        assert await office.clerks[tries % 2].run_one()
+        due_at, after = await office.due_at(), await office.clock()
+        assert before + pause <= due_at <= after + pause
+        await office.time_passes()
+    office.work = office.note
+    assert await office.clerks[0].run_one()
+    assert await office.rows() == []
+    assert office.done == ["ann"] * 5
+
+
+async def test_a_job_that_never_succeeds_is_given_up_at_last(office: Office) -> None:
+    await office.order("ann")
+    office.work = office.fail
+    async with office.database.transaction() as connection:
+        await connection.execute("UPDATE jobs SET tries = %s", [MOST_TRIES - 2])
+    assert await office.clerks[0].run_one()
+    [(_, _, _, due)] = await office.rows()
+    assert LONGEST_PAUSE - 60 <= due <= LONGEST_PAUSE
+    assert not await office.clerks[1].run_one()
+    await office.time_passes()
+    assert await office.clerks[0].run_one()
+    assert await office.rows() == []
+
+
+async def test_one_that_fails_does_not_hold_up_the_others(office: Office) -> None:
+    await office.order("bad", "good")
+
+    async def work(key: str) -> None:
+        await (office.fail if key == "bad" else office.note)(key)
+
+    office.work = work
+    assert await office.clerks[0].run_one()
+    assert await office.clerks[0].run_one()
+    assert office.done == ["bad", "good"]
+    assert [row[:3] for row in await office.rows()] == [("letter", "bad", 1)]
+
+
+async def test_while_a_job_runs_nobody_else_takes_it(office: Office) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(key: str) -> None:
+        begun.set()
+        await go_on.wait()
+        await office.note(key)
+
+    office.work = slow
+    await office.order("ann")
+    first = asyncio.create_task(office.clerks[0].run_one())
+    await begun.wait()
+    assert not await office.clerks[1].run_one()
+    [(_, _, _, due)] = await office.rows()
+    assert LOST_AFTER - 60 <= due <= LOST_AFTER
+    go_on.set()
+    assert await first
+    assert office.done == ["ann"]
+
+
+@pytest.mark.parametrize("second", ["succeeds", "fails"])
+async def test_a_run_that_is_lost_is_taken_over_and_has_no_say_when_it_comes_back(office: Office, second: str) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stuck(_key: str) -> None:
+        begun.set()
+        await go_on.wait()
+
+    office.work = stuck
+    await office.order("ann")
+    lost = asyncio.create_task(office.clerks[0].run_one())
+    await begun.wait()
+    await office.time_passes()
+    office.work = office.note if second == "succeeds" else office.fail
+    assert await office.clerks[1].run_one()
+    assert office.done == ["ann"]
+    left = [row[:3] for row in await office.rows()]
+    assert left == ([] if second == "succeeds" else [("letter", "ann", 2)])
+    go_on.set()
+    assert await lost
+    assert [row[:3] for row in await office.rows()] == left
+
+
+async def test_a_kind_that_nobody_here_knows_is_left_for_another_version(office: Office) -> None:
+    await office.order("ann", kind="novelty")
+    assert not await office.clerks[0].run_one()
+    assert [row[:3] for row in await office.rows()] == [("novelty", "ann", 0)]
+
+
+async def test_what_recurs_is_run_at_the_start_and_then_every_so_often_by_one_process(office: Office) -> None:
+    clocks = [Jobs(database, {"look": office.note}, {"look": 3600.0}) for database in office.databases]
+    async with running(*clocks):
+        await until(office.has_put_off)
+        assert office.done == [""]
+        await office.time_passes()
+        await until(partial(office.has_done, "", ""))
+        await until(office.has_put_off)
+    [(kind, key, tries, due)] = await office.rows()
+    assert (kind, key, tries) == ("look", "", 0)
+    assert 3500 <= due <= 3600
+
+
+async def test_what_recurs_is_tried_again_soon_when_it_fails_and_never_given_up(office: Office) -> None:
+    clock = Jobs(office.database, {"look": office.fail}, {"look": 3600.0})
+    await office.order("", kind="look")
+    assert await clock.run_one()
+    [(_, _, tries, due)] = await office.rows()
+    assert tries == 1
+    assert due <= 2
+    async with office.database.transaction() as connection:
+        await connection.execute("UPDATE jobs SET tries = %s, run_at = now()", [MOST_TRIES + 5])
+    assert await clock.run_one()
+    [(_, _, tries, due)] = await office.rows()
+    assert 3500 <= due <= LONGEST_PAUSE
+
+
+async def test_a_database_that_is_away_is_waited_for(office: Office, database_url: str, postgres_url: str) -> None:
+    """From before the first look, and again in the middle."""
+    name = urlsplit(database_url).path[1:]
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        await office.order("ann")
+        _let_in(admin, name, False)
+        await until(office.is_cut_off)
+        async with running(*office.clerks):
+            _let_in(admin, name, True)
+            await until(partial(office.has_done, "ann"))
+            _let_in(admin, name, False)
+            await until(office.is_cut_off)
+            _let_in(admin, name, True)
+            async with await psycopg.AsyncConnection.connect(database_url) as connection:
+                await enqueue(connection, "letter", "bob")
+            await until(partial(office.has_done, "ann", "bob"))
+
+
+def _let_in(admin: psycopg.Connection, name: str, allowed: bool) -> None:
+    allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    admin.execute(allow.format(sql.Identifier(name), sql.Literal(allowed)))
+    if not allowed:
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
