@@ -111,7 +111,7 @@ async def test_a_lost_connection_is_dialled_again_and_no_word_is_lost(
         await used(visitor, 5)
         for link in list(proxy.links):
             link.strand()
-        await state(visitor, "Connection lost, reconnecting: what you say is kept")
+        await state(visitor, "Reconnecting, what you say is kept")
         await state(visitor, "Live")
         await expect(visitor.page.locator("#finals")).to_contain_text(f"{WORD}17", timeout=15_000)
         await stop(visitor)
@@ -129,7 +129,7 @@ async def test_an_engine_that_is_taken_up_again_is_said(ears: Browser, service: 
     async with speaking(ears, service, await service.user()) as visitor:
         await visitor.fill(terms=config["keywords"])
         await visitor.press("Start")
-        await state(visitor, "Reconnecting to the speech engine, nothing is lost")
+        await state(visitor, "Reconnecting the engine, nothing is lost")
         await state(visitor, "Live")
         await stop(visitor)
         await visitor.says("Finished.")
@@ -299,12 +299,17 @@ async def test_options_that_could_not_be_loaded_are_asked_for_again(visitor: Vis
 
 
 async def test_words_are_kept_as_text_and_subtitles(ears: Browser, service: Service, tmp_path: Path) -> None:
-    async with speaking(ears, service, await service.user()) as visitor:
+    async with speaking(ears, service, await service.user(), viewport={"width": 390, "height": 844}) as visitor:
         page = visitor.page
+        await page.evaluate(
+            "() => { window.jumps = 0; new PerformanceObserver(list => list.getEntries().forEach("
+            "each => window.jumps += each.value)).observe({type: 'layout-shift'}); }"
+        )
         await expect(page.get_by_role("button", name="Copy")).to_be_disabled()
         await visitor.press("Start")
         await used(visitor, 5)
         await stop(visitor)
+        assert await page.evaluate("window.jumps") < 0.05
         heard = await said(visitor)
         await visitor.press("Copy")
         await visitor.says("Copied.")

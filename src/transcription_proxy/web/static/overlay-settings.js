@@ -1,7 +1,7 @@
 /** The overlay's section of the account: its secret address, and how it looks, which becomes part of the address. */
 
 import { api } from "./api.js";
-import { byId, failed, h, replace } from "./dom.js";
+import { byId, failed, replace } from "./dom.js";
 import { OPTIONS, read, write } from "./overlay-style.js";
 import { Overlay } from "./overlay-words.js";
 
@@ -13,39 +13,25 @@ const SAMPLE =
   "Welcome back, everybody! Let us look at it once more, from the start and in slow motion: that was a damn close game.";
 const percent = (number) => `${number} %`;
 const pixels = (number) => `${number} px`;
-/** @type {[name: string, label: string, shown?: any][]} the words for each choice, or how a number is shown */
-const CONTROLS = [
-  ["font", "Font", { sans: "Plain", serif: "Serif", mono: "Typewriter", condensed: "Narrow", rounded: "Rounded", casual: "Handwriting" }],
-  ["size", "Size", pixels],
-  ["color", "Text colour"],
-  ["opacity", "Text opacity", percent],
-  ["background", "Background colour"],
-  ["background_opacity", "Background opacity", percent],
-  ["position", "Position", {
-    "bottom": "Bottom", "bottom-left": "Bottom left", "bottom-right": "Bottom right",
-    "top": "Top", "top-left": "Top left", "top-right": "Top right", "middle": "Middle",
-  }],
-  ["align", "Alignment", { left: "Left", center: "Centred", right: "Right" }],
-  ["width", "Width", percent],
-  ["lines", "Lines", String],
-  ["outline", "Outline", (number) => (number ? pixels(number) : "none")],
-  ["fade", "Fade after silence", (number) => (number ? `${number} s` : "never")],
-  ["upper", "Capital letters"],
-  ["mask", "Mask swear words"],
-];
-/** A slider that went further would be of no use; the address may. */
-const MOST = { fade: 60 };
+/** How numbers are shown beside their sliders. A slider may end before the address does, where more is of little use. */
+const FIGURES = {
+  size: pixels,
+  opacity: percent,
+  background_opacity: percent,
+  width: percent,
+  lines: String,
+  outline: (number) => (number ? pixels(number) : "none"),
+  fade: (number) => (number ? `${number} s` : "never"),
+};
 
 const address = /** @type {HTMLInputElement} */ (byId("overlay-url"));
 const reveal = byId("overlay-show");
-const looks = byId("overlay-looks");
 let style = read(new URLSearchParams(localStorage.getItem(KEY) ?? ""));
 /** @type {URL | null} */
 let known = null;
 let shown = false;
 
-for (const [name, label, words] of CONTROLS) looks.append(control(name, label, words));
-looks.addEventListener("input", change);
+byId("overlay-looks").addEventListener("input", change);
 byId("overlay-form").addEventListener("submit", (event) => event.preventDefault());
 byId("overlay-usual").addEventListener("click", () => set(read(new URLSearchParams())));
 reveal.addEventListener("click", toggle);
@@ -59,26 +45,14 @@ new ResizeObserver(([{ contentRect }]) => {
 set(style);
 load();
 
-/** A field for one of OPTIONS. */
-function control(name, label, words) {
-  const { choices, least, most, usual } = OPTIONS[name];
-  const id = `overlay-${name}`;
-  if (typeof usual === "boolean") {
-    return h("label", { class: "check" }, h("input", { type: "checkbox", id, name }), h("span", {}, label));
-  }
-  if (choices) {
-    const entries = choices.map((choice) => h("option", { value: choice }, words[choice]));
-    return h("div", { class: "field" }, h("label", { for: id }, label), h("select", { id, name }, ...entries));
-  }
-  const kind = least === undefined ? { type: "color" } : { type: "range", min: least, max: MOST[name] ?? most };
-  const figure = words && h("output", { for: id, "aria-hidden": "true" }, "");
-  return h("div", { class: "field" }, h("label", { for: id }, label, figure), h("input", { ...kind, id, name }));
+function field(name) {
+  return /** @type {HTMLInputElement} */ (byId(`overlay-${name}`));
 }
 
 function change() {
-  const given = CONTROLS.map(([name]) => {
-    const field = /** @type {HTMLInputElement} */ (byId(`overlay-${name}`));
-    return [name, field.type === "checkbox" ? String(Number(field.checked)) : field.value.replace("#", "")];
+  const given = Object.keys(OPTIONS).map((name) => {
+    const { type, checked, value } = field(name);
+    return [name, type === "checkbox" ? String(Number(checked)) : value.replace("#", "")];
   });
   set(read(new URLSearchParams(given)));
 }
@@ -87,18 +61,21 @@ function change() {
 function set(chosen) {
   style = chosen;
   localStorage.setItem(KEY, String(write(style)));
-  for (const [name, , words] of CONTROLS) {
-    const field = /** @type {HTMLInputElement} */ (byId(`overlay-${name}`));
-    if (field.type === "checkbox") field.checked = style[name];
-    else field.value = field.type === "color" ? `#${style[name]}` : String(style[name]);
-    const figure = field.parentElement.querySelector("output");
-    if (figure) figure.textContent = words(style[name]);
-    if (field.type === "range") field.setAttribute("aria-valuetext", words(style[name]));
+  for (const name of Object.keys(OPTIONS)) {
+    const place = field(name);
+    if (place.type === "checkbox") place.checked = style[name];
+    else place.value = place.type === "color" ? `#${style[name]}` : String(style[name]);
+    if (name in FIGURES) showFigure(place, FIGURES[name](style[name]));
   }
   replace(byId("overlay-preview"));
   const preview = new Overlay(byId("overlay-preview"), { ...style, fade: 0 });
   preview.line({ session: "sample", text: SAMPLE, is_final: true });
   showAddress();
+}
+
+function showFigure(slider, text) {
+  slider.parentElement.querySelector("output").textContent = text;
+  slider.setAttribute("aria-valuetext", text);
 }
 
 async function load(method = "GET") {

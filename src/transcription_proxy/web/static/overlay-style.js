@@ -87,8 +87,6 @@ function parts(hex) {
 function whole(usual, least, most) {
   return {
     usual,
-    least,
-    most,
     parse(text) {
       const number = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
       return number >= least && number <= most ? number : undefined;
@@ -97,7 +95,7 @@ function whole(usual, least, most) {
 }
 
 function choice(usual, choices) {
-  return { usual, choices, parse: (text) => (choices.includes(text) ? text : undefined) };
+  return { usual, parse: (text) => (choices.includes(text) ? text : undefined) };
 }
 
 function colour(usual) {

@@ -18,8 +18,8 @@ const STATES = {
   asking: ["warn", "Waiting for the microphone"],
   opening: ["warn", "Connecting"],
   live: ["live", "Live"],
-  engine: ["warn", "Reconnecting to the speech engine, nothing is lost"],
-  away: ["warn", "Connection lost, reconnecting: what you say is kept"],
+  engine: ["warn", "Reconnecting the engine, nothing is lost"],
+  away: ["warn", "Reconnecting, what you say is kept"],
   ending: ["warn", "Waiting for the last words"],
 };
 /** A peak that is no silence, and one that is too much; frames of silence after which it is said. */
