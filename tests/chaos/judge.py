@@ -29,6 +29,8 @@ PRESUMED_GONE: Final = 1011
 """Close code for a client that answered no ping; it is told no more."""
 OUT_OF_REACH: Final = frozenset({"deaf", "hit"})
 """What is done to a client so that it is not reached: it does not read, or its network was meddled with."""
+LATE: Final = 30.0
+"""Seconds for which such a client may not have heard of an end that was on its way: longer than that is done to none."""
 QUIET_WITHIN: Final = 90.0
 """Seconds after the last fault in which no lease and no hold is left (contract 7.5)."""
 
@@ -116,7 +118,8 @@ class _Case:
         causes = self.evidence.causes
         if reason == Reason.LEASE_EXPIRED and without_database(causes, *self._when):
             return True  # the next process could not end it at once
-        return explained(reason, causes, *self._when)
+        earliest, latest = self._when
+        return explained(reason, causes, _under_way(self.told) if self.told else earliest, latest)
 
     def _unlisted(self) -> Iterator[Violation]:
         """It never became ready, or its process died before it could note that it did."""
@@ -245,6 +248,11 @@ def _answered(evidence: Evidence, told: Told) -> Iterator[Violation]:
         yield from _refused(evidence, told, who)
 
 
+def _under_way(told: Told) -> float:
+    """Since when what a client heard at last may have been on its way to it."""
+    return told.ended - (LATE if told.doings & OUT_OF_REACH else 0)
+
+
 def _excused(evidence: Evidence, told: Told) -> bool:
     """Whether it is clear why a client was told nothing."""
     if told.doings & OUT_OF_REACH:
@@ -270,7 +278,7 @@ def _refused(evidence: Evidence, told: Told, who: str) -> Iterator[Violation]:
         return
     if last == ErrorCode.TOO_MANY_CONNECTIONS and _ghosts(evidence.told, told):
         return
-    if not explained(last, evidence.causes, told.ended, told.ended):
+    if not explained(last, evidence.causes, _under_way(told), told.ended):
         yield Violation(who, "something that explains the refusal", f"{last}, at {told.ended:.1f} s")
 
 

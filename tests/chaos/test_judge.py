@@ -66,9 +66,9 @@ def dropped(**changes: Any) -> Told:
     return told(**{"end": None, "code": None, "stopped": False, **changes})
 
 
-def refused(error: str, code: int, user: str = "ann") -> Told:
+def refused(error: str, code: int, user: str = "ann", **changes: Any) -> Told:
     """A client that got no session."""
-    return Told(user, 2, 60.0, 61.0, 60.0, errors=[error], code=code)
+    return Told(user, 2, 60.0, 61.0, 60.0, errors=[error], code=code, **changes)
 
 
 def also(*others: Told, **changes: Any) -> Evidence:
@@ -156,6 +156,9 @@ FINE: dict[str, Evidence] = {
     "a crash that its client never learned of": abandoned(9, KILLED, told=[]),
     "a bad message before a proper end": evidence(told(errors=["bad_message"])),
     "a hundred of them": gone_wrong("bad_messages", 1008, "bad_message", doings={"flooded"}),
+    "refused long before the client, whose network was frozen, could hear of it": also(
+        refused("service_unavailable", 1013, doings={"hit"}), causes=cause("db_cut", 30.0, 30.0)
+    ),
     "refused, for the database was away": also(
         refused("service_unavailable", 1013), causes=cause("db_cut", 50.0, 50.0)
     ),
@@ -245,6 +248,10 @@ WRONG: dict[str, tuple[Evidence, str]] = {
         "close {1011}",
     ),
     "a refusal that nothing explains": (also(refused("busy", 1013), causes=STALL), "explains the refusal"),
+    "a refusal long after what would explain it": (
+        also(refused("service_unavailable", 1013), causes=cause("db_cut", 30.0, 30.0)),
+        "explains the refusal",
+    ),
     "a refusal for a ghost that is none": (also(refused("too_many_connections", 4429)), "explains the refusal"),
     "a message that the contract does not know": (
         evidence(told(protocol=["a message of type x"])),
