@@ -30,7 +30,7 @@ PRESUMED_GONE: Final = 1011
 OUT_OF_REACH: Final = frozenset({"deaf", "hit"})
 """What is done to a client so that it is not reached: it does not read, or its network was meddled with."""
 LATE: Final = 30.0
-"""Seconds for which such a client may not have heard of an end that was on its way: longer than that is done to none."""
+"""Seconds for which such a client may not hear of an end that is on its way: no longer is it out of reach."""
 QUIET_WITHIN: Final = 90.0
 """Seconds after the last fault in which no lease and no hold is left (contract 7.5)."""
 
