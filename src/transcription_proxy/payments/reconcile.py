@@ -177,10 +177,12 @@ def _fact(thing: translate.Object) -> Claim:
 
 
 def _came_back(movements: Any) -> bool:
-    """Whether all money that a dispute took has returned, which its status does not say."""
+    """Whether the money that a dispute took has returned, which its status does not say. Rates of exchange change, so
+    that movements are counted."""
     amounts = [one.get("amount") for one in movements or [] if isinstance(one, dict)]
     moved = [amount for amount in amounts if isinstance(amount, int)]
-    return bool(moved) and sum(moved) >= 0
+    taken, returned = sum(amount < 0 for amount in moved), sum(amount > 0 for amount in moved)
+    return returned >= taken and returned > 0
 
 
 def _agrees(charge: Claim, purchase: Purchase) -> bool:
