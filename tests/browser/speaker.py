@@ -15,15 +15,25 @@ from tests.e2e.service import Service
 
 ALLOWED: Final = ["microphone", "clipboard-read", "clipboard-write"]
 
+WATCH: Final = """() => {
+    const place = document.getElementById('state');
+    window.states = [];
+    new MutationObserver(() => window.states.push(place.textContent)).observe(place, {childList: true});
+}"""
+
 
 @asynccontextmanager
-async def speaking(browser: Browser, service: Service, user: User, **options: Any) -> AsyncIterator[Visitor]:
-    """Somebody on /try who has not pressed Start yet."""
+async def speaking(
+    browser: Browser, service: Service, user: User, *, script: str = "", **options: Any
+) -> AsyncIterator[Visitor]:
+    """Somebody on /try who has not pressed Start yet. `script` runs in the page before its own."""
     async with Visitor.arriving(browser, service, **{"permissions": ALLOWED, **options}) as visitor:
         await visitor.become(user)
+        await visitor.page.add_init_script(script)
         await visitor.goto("/try")
         await expect(visitor.page.locator("#left")).to_contain_text("left")
         await expect(visitor.page.locator("#language")).not_to_be_empty()
+        await visitor.page.evaluate(WATCH)
         yield visitor
 
 
@@ -52,3 +62,9 @@ async def said(visitor: Visitor) -> str:
 async def stop(visitor: Visitor) -> None:
     await visitor.press("Stop")
     await state(visitor, "Not listening")
+
+
+async def states(visitor: Visitor) -> list[str]:
+    """All that there have been, however short, since the page was there."""
+    found: list[str] = await visitor.page.evaluate("window.states")
+    return found

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.lives import HOSTILE, balance
 from tests.browser.microphone import FRAME, SOUND, keep, listening, place
-from tests.browser.speaker import ALLOWED, proxied, said, speaking, state, stop, used
+from tests.browser.speaker import ALLOWED, proxied, said, speaking, state, states, stop, used
 from tests.browser.visitor import Visitor, nobody
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import WORD, Upstream, words
@@ -74,7 +74,6 @@ async def test_real_speech_is_understood_and_paid_for_while_it_lasts(scratch: Pa
 async def test_minutes_that_run_out_end_it_with_the_reason_and_the_way_to_more(ears: Browser, service: Service) -> None:
     async with speaking(ears, service, await service.user(4)) as visitor:
         await visitor.press("Start")
-        await state(visitor, "Live")
         await visitor.says("Only 4 s left: captions end when they are used up.")
         await state(visitor, "Not listening")
         alerts = visitor.page.locator("#alerts")
@@ -111,10 +110,17 @@ async def test_a_lost_connection_is_dialled_again_and_no_word_is_lost(
         await used(visitor, 5)
         for link in list(proxy.links):
             link.strand()
-        await state(visitor, "Reconnecting, what you say is kept")
-        await state(visitor, "Live")
         await expect(visitor.page.locator("#finals")).to_contain_text(f"{WORD}17", timeout=15_000)
         await stop(visitor)
+        assert await states(visitor) == [
+            "Waiting for the microphone",
+            "Connecting",
+            "Live",
+            "Reconnecting, what you say is kept",
+            "Live",
+            "Waiting for the last words",
+            "Not listening",
+        ]
         heard = numbers(await said(visitor))
         assert heard == list(range(len(heard)))
         await expect(visitor.page.locator("#alerts")).to_contain_text("s of sound,", timeout=15_000)
@@ -129,10 +135,10 @@ async def test_an_engine_that_is_taken_up_again_is_said(ears: Browser, service: 
     async with speaking(ears, service, await service.user()) as visitor:
         await visitor.fill(terms=config["keywords"])
         await visitor.press("Start")
-        await state(visitor, "Reconnecting the engine, nothing is lost")
-        await state(visitor, "Live")
+        await expect(visitor.page.locator("#finals")).to_contain_text(f"{WORD}3 {WORD}0", timeout=20_000)
         await stop(visitor)
         await visitor.says("Finished.")
+        assert (await states(visitor))[2:5] == ["Live", "Reconnecting the engine, nothing is lost", "Live"]
 
 
 async def test_a_service_that_cannot_be_reached_is_said(ears: Browser, service: Service) -> None:
@@ -241,6 +247,19 @@ async def test_a_microphone_that_is_silent_or_gone_is_said(visitor: Visitor, ser
     await state(visitor, "Not listening")
     await expect(visitor.page.locator("#alerts")).to_contain_text("The microphone is gone")
     await expect(visitor.page.locator("#alerts")).to_contain_text("s of sound,")
+
+
+async def test_a_microphone_from_which_nothing_comes_any_more_is_said(ears: Browser, service: Service) -> None:
+    script = "window.AudioContext = class extends AudioContext { constructor() { super(); window.ears = this; } };"
+    async with speaking(ears, service, await service.user(), script=script) as visitor:
+        await visitor.press("Start")
+        await used(visitor, 1)
+        await visitor.page.evaluate("ears.resume = () => {}; ears.suspend()")
+        silent = visitor.page.get_by_text("No sound comes from this microphone.")
+        await expect(silent).to_be_visible(timeout=15_000)
+        await visitor.page.evaluate("AudioContext.prototype.resume.call(ears)")
+        await expect(silent).to_have_count(0)
+        await stop(visitor)
 
 
 async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(

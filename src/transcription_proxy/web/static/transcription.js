@@ -24,6 +24,8 @@ const [AHEAD, CATCH_UP] = [10, 2];
 const NO_WORD = 0.1;
 const LOST = 1006;
 const NO_END = { error: "", message: "", reason: "" };
+/** All words are there, though nobody said goodbye. */
+const DONE = { ...NO_END, reason: "client_stop" };
 
 export class Transcription {
   /** @type {Part[]} */
@@ -77,7 +79,7 @@ export class Transcription {
     if (this.#state === "over") return;
     this.#stopping = true;
     this.#since = performance.now();
-    if (!this.parts.length) return this.#finish(1000, { ...NO_END, reason: "client_stop" });
+    if (!this.parts.length) return this.#finish(1000, DONE);
     if (this.#state === "live" || this.#state === "engine") this.#enter("ending");
     this.#tick();
   }
@@ -234,7 +236,7 @@ export class Transcription {
     this.#tape.rewind();
     const owed = !this.#stopping || this.#tape.unsent >= NO_WORD;
     const pause = this.parts.length && owed && mayPass(code) ? this.#redial.lost(performance.now(), Math.random()) : null;
-    if (pause === null) return this.#finish(code, said);
+    if (pause === null) return this.#finish(code, owed || said.error || said.reason ? said : DONE);
     this.#dueAt = performance.now() + pause;
     this.#enter("away");
   }

@@ -22,8 +22,8 @@ const STATES = {
   away: ["warn", "Reconnecting, what you say is kept"],
   ending: ["warn", "Waiting for the last words"],
 };
-/** A peak that is no silence, and one that is too much; frames of silence after which it is said. */
-const [SOUND, LOUD, QUIET] = [0.001, 0.99, 50];
+/** A peak that is no silence, and one that is too much; milliseconds of silence after which it is said. */
+const [SOUND, LOUD, QUIET] = [0.001, 0.99, 5000];
 const FLOOR_DB = 60;
 const TIMES = new Set(["begin", "end", "start"]);
 const BUY = { href: "/dashboard#buy", text: "Buy minutes" };
@@ -41,7 +41,9 @@ let microphone = null;
 let transcription = null;
 /** Seconds of the transcriptions before this one, whose words are still there. */
 let before = 0;
-let quiet = 0;
+/** When sound was heard last. */
+let heardAt = 0;
+let watch = 0;
 /** Why it was stopped, where nobody asked for it. */
 let because = "";
 
@@ -66,7 +68,8 @@ async function begin() {
     return choices.deviceProblem(problem(error));
   }
   choices.listDevices();
-  quiet = 0;
+  heardAt = performance.now();
+  watch = setInterval(mindSilence, 1000);
   because = "";
   transcription = new Transcription(choices.config, choices.rate, audience);
   microphone.listen(heard, () => stop(UNPLUGGED));
@@ -88,6 +91,7 @@ async function stop(why = "") {
 async function silence() {
   const closing = microphone;
   microphone = null;
+  clearInterval(watch);
   level(0);
   unsay("silent");
   await closing?.close();
@@ -97,9 +101,16 @@ function heard({ samples, peak }) {
   transcription?.push(samples);
   if (!microphone) return;
   level(peak);
-  quiet = peak < SOUND ? quiet + 1 : 0;
-  if (quiet === QUIET) say("silent", "warn", SILENT);
-  else if (quiet === 0) unsay("silent");
+  if (peak < SOUND) return;
+  heardAt = performance.now();
+  unsay("silent");
+}
+
+/** Whether it is muted, or nothing comes from it at all. */
+function mindSilence() {
+  if (performance.now() - heardAt < QUIET || said("silent")) return;
+  level(0);
+  say("silent", "warn", SILENT);
 }
 
 /** @type {import("./transcription.js").Audience} */
@@ -205,7 +216,11 @@ function say(about, kind, text, link) {
 }
 
 function unsay(about) {
-  byId("alerts").querySelector(`[data-about="${about}"]`)?.remove();
+  said(about)?.remove();
+}
+
+function said(about) {
+  return byId("alerts").querySelector(`[data-about="${about}"]`);
 }
 
 function offerKeeping() {
