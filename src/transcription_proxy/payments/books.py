@@ -13,7 +13,7 @@ from transcription_proxy.ledger import store as ledger
 from transcription_proxy.ledger.entries import Description
 from transcription_proxy.payments import store
 from transcription_proxy.payments.packages import CURRENCY, Package
-from transcription_proxy.payments.standing import Claim, Kind, standing
+from transcription_proxy.payments.standing import Claim, standing
 from transcription_proxy.payments.store import Connection, Draft, Purchase
 from transcription_proxy.payments.translate import Checkout, furthest
 
@@ -34,11 +34,12 @@ class Books:
 
     async def apply(self, connection: Connection, fact: Checkout | Claim) -> None:
         """Books what is new in it; nothing where it was said before. Raises Unmatched, having booked nothing."""
-        session = fact.session_id if isinstance(fact, Checkout) else None
+        session, claim = (fact.session_id, fact.charge) if isinstance(fact, Checkout) else (None, fact)
+        charge = claim.charge if claim else None
         purchase = str(fact.purchase_id) if fact.purchase_id else None
-        await store.lock_payment(connection, [session, fact.payment_intent, fact.charge, purchase])
-        if isinstance(fact, Claim):
-            await store.merge_claim(connection, fact)
+        await store.lock_payment(connection, [session, fact.payment_intent, charge, purchase])
+        if claim:
+            await store.merge_claim(connection, claim)
         try:
             async with connection.transaction():  # a savepoint: a claim stays known
                 if isinstance(fact, Checkout):
@@ -61,6 +62,7 @@ class Books:
         await store.set_status(connection, purchase.id, status, fact)
         if pays:
             await self._credit(connection, purchase)
+        if pays or fact.charge:
             await _restate(connection, purchase.id)
 
     async def _credit(self, connection: Connection, purchase: Purchase) -> None:
@@ -97,14 +99,11 @@ class Books:
         if purchase is None:
             raise Unmatched("it is of no purchase of ours, or of one that is not known yet")
         await ledger.lock_balance(connection, purchase.user_id)
-        await _restate(connection, purchase.id, fact.kind)
+        await _restate(connection, purchase.id)
 
 
-async def _restate(connection: Connection, purchase_id: UUID, kind: Kind | None = None) -> None:
-    """Books the difference between what claims have of a paid purchase and what was booked of them so far.
-
-    It is the doing of a claim of this `kind` that just came. None: the purchase was just paid, after all of them.
-    """
+async def _restate(connection: Connection, purchase_id: UUID) -> None:
+    """Books the difference between what claims have of a paid purchase and what was booked of them so far."""
     purchase = await store.purchase(connection, purchase_id)
     claims = await store.claims(connection, purchase)
     if claims:
@@ -115,7 +114,7 @@ async def _restate(connection: Connection, purchase_id: UUID, kind: Kind | None 
     take, freeze = new.taken - purchase.seconds_taken, new.frozen - purchase.seconds_frozen
     await store.set_standing(connection, purchase.id, new)
     if take or freeze:
-        lost = new.lost if kind is None else take if kind is Kind.DISPUTE else 0
+        _, lost, _ = sorted((0, new.lost - await store.lost(connection, purchase.id), take))
         await ledger.claw_back(connection, purchase.user_id, purchase.id, take - lost, 0, Description.REFUND)
         await ledger.claw_back(connection, purchase.user_id, purchase.id, lost, freeze, Description.DISPUTE)
         log.warning("purchase_clawed_back", purchase=str(purchase.id), taken=take, frozen=freeze)

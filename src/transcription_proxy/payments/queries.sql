@@ -64,6 +64,10 @@ WHERE id = %(id)s
 UPDATE purchases SET seconds_taken = %(taken)s, seconds_frozen = %(frozen)s, refunded_cents = %(refunded)s
 WHERE id = %(id)s
 
+-- name: lost
+-- Seconds that disputes have taken of it so far.
+SELECT -coalesce(sum(seconds), 0) FROM usage_ledger WHERE purchase_id = %(id)s AND description = 'dispute'
+
 -- name: ask
 -- Whether Stripe may be asked about it now: not more often than every few seconds.
 UPDATE purchases SET asked_at = now()

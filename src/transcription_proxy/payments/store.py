@@ -132,6 +132,12 @@ async def set_standing(connection: Connection, purchase_id: UUID, standing: Stan
     await connection.execute(SQL["set_standing"], {"id": purchase_id, **asdict(standing)})
 
 
+async def lost(connection: Connection, purchase_id: UUID) -> int:
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["lost"], {"id": purchase_id})
+        return int(await cursor.fetchone() or 0)
+
+
 async def ask(connection: Connection, purchase_id: UUID, pause: timedelta) -> bool:
     return (await connection.execute(SQL["ask"], {"id": purchase_id, "pause": pause})).rowcount > 0
 

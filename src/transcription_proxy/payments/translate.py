@@ -34,13 +34,16 @@ class NotUnderstood(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A Checkout Session. The last four are its metadata, which name the purchase as it was made."""
+    """A Checkout Session. The last four are its metadata, which name the purchase as it was made.
+
+    `charge`: of its payment, where that was expanded; disputes and refunds may name nothing else.
+    """
 
     session_id: str
     status: str
     """One of STATUSES."""
     payment_intent: str | None
-    charge: str | None
+    charge: Claim | None
     paid_cents: int
     currency: str
     receipt_url: str | None
@@ -91,7 +94,7 @@ def _fact(kind: str, thing: Object) -> "Checkout | Claim | NotUnderstood | None"
 def checkout(thing: Object, stage: str | None = None) -> Checkout:
     """A Checkout Session, with its payment expanded or not; `stage`: what the event says. Raises NotUnderstood."""
     payment = thing.get("payment_intent")
-    charge = payment.get("latest_charge") if isinstance(payment, Mapping) else None
+    latest = payment.get("latest_charge") if isinstance(payment, Mapping) else None
     data = thing.get("metadata") or {}
     if not isinstance(data, Mapping):
         raise NotUnderstood("metadata is no object")
@@ -99,15 +102,23 @@ def checkout(thing: Object, stage: str | None = None) -> Checkout:
         session_id=_needed(thing, "id"),
         status=_status(stage or thing.get("status"), thing.get("payment_status"), payment),
         payment_intent=_reference(payment),
-        charge=_reference(charge),
+        charge=_understood(latest),
         paid_cents=_cents(thing, "amount_total"),
         currency=_currency(thing),
-        receipt_url=_url(charge.get("receipt_url")) if isinstance(charge, Mapping) else None,
+        receipt_url=_url(latest.get("receipt_url")) if isinstance(latest, Mapping) else None,
         purchase_id=_uuid(data.get("purchase_id")),
         user_id=_uuid(data.get("user_id")),
         package_id=_text(data, "package_id"),
         seconds=_seconds(data.get("seconds")),
     )
+
+
+def _understood(latest: Any) -> Claim | None:
+    """A payment's charge, where it was expanded and can be read: without it the session is as good."""
+    try:
+        return charge(latest) if isinstance(latest, Mapping) else None
+    except NotUnderstood:
+        return None
 
 
 def charge(thing: Object) -> Claim:

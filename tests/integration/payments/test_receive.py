@@ -1,11 +1,14 @@
 """Webhooks on a real database: what each event does to the balance, once, whatever the order."""
 
+from functools import partial
 from uuid import uuid4
 
 import pytest
 
 from tests.integration.payments.events import charge, dispute, event, names, refund, session
+from tests.integration.payments.model import another_id
 from tests.integration.payments.till import Till
+from transcription_proxy.ledger.entries import MAX_CREDITS, Description
 
 COMPLETED = "checkout.session.completed"
 
@@ -96,3 +99,136 @@ async def test_a_dispute_freezes_and_what_is_lost_is_taken_in_one_row(till: Till
     await till.hear(event("charge.dispute.funds_reinstated", dispute("dp_1", "pi_1", 300, "lost")))
     balance = await till.ledger.balance(user)
     assert (balance.seconds_remaining, balance.seconds_frozen) == (30000, 0)
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+async def test_a_claim_that_names_only_its_charge_is_found_once_the_payment_was_asked_about(
+    till: Till, told_first: bool
+) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    only_charge = dispute("dp_1", "pi_1", 300, "lost") | {"payment_intent": None}
+    intent = {"id": "pi_1", "status": "succeeded", "latest_charge": charge("pi_1", 0)}
+    steps = [
+        partial(till.hear, event("charge.dispute.closed", only_charge)),
+        partial(till.know, session("cs_1") | {"payment_intent": intent}),
+    ]
+    for step in steps if told_first else reversed(steps):
+        await step()
+    assert await till.ledger_rows(user) == [("credit_purchase", 30000), ("dispute", -30000)]
+    assert await till.unmatched() == []
+
+
+async def test_asking_about_a_session_tells_a_refund_too(till: Till) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    intent = {"id": "pi_1", "status": "succeeded", "latest_charge": charge("pi_1", 100)}
+    for _ in range(2):
+        await till.know(session("cs_1") | {"payment_intent": intent})
+    await till.hear(event("charge.refunded", charge("pi_1", 100)))
+    assert await till.ledger_rows(user) == [("credit_purchase", 30000), ("refund", -10000)]
+
+
+async def test_each_row_says_whether_a_refund_or_a_dispute_had_it(till: Till) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    await till.hear(event("charge.refunded", charge("pi_1", 100)))
+    await till.hear(event("charge.dispute.closed", dispute("dp_1", "pi_1", 300, "lost")))
+    await till.hear(event("charge.refunded", charge("pi_1", 200)))  # the dispute has that already
+    await till.hear(event("charge.dispute.funds_reinstated", dispute("dp_1", "pi_1", 300, "lost")))
+    await till.hear(event("charge.refunded", charge("pi_1", 300)))
+    assert await till.ledger_rows(user) == [
+        ("credit_purchase", 30000),
+        ("refund", -10000),
+        ("dispute", -20000),
+        ("dispute", 10000),
+        ("refund", -10000),
+    ]
+
+
+async def test_two_sessions_of_one_purchase_that_are_both_paid_are_two_credits(till: Till) -> None:
+    """Stripe forgets an idempotency key after a day; each has its own payment, and its own refund."""
+    user = await till.buyer()
+    metadata = names(await till.purchase(user), user)
+    for number in (1, 2, 1):
+        await till.hear(event(COMPLETED, session(f"cs_{number}", payment=f"pi_{number}", metadata=metadata)))
+    await till.hear(event("charge.refunded", charge("pi_2", 300) | {"metadata": metadata}))
+    assert await till.ledger_rows(user) == [("credit_purchase", 30000)] * 2 + [("refund", -30000)]
+    rows = await till.sql("SELECT checkout_session, seconds_taken FROM purchases ORDER BY checkout_session")
+    assert rows == [("cs_1", 0), ("cs_2", 30000)]
+
+
+async def test_a_purchase_is_its_buyers_whomever_the_metadata_name(till: Till) -> None:
+    ann, eve = await till.buyer(), await till.buyer()
+    metadata = names(await till.purchase(ann, "cs_1"), eve, seconds=10**8)
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1", metadata=metadata)))
+    assert await till.ledger_rows(ann) == [("credit_purchase", 30000)]
+    assert await till.ledger_rows(eve) == []
+
+
+async def test_a_claim_is_not_that_of_a_purchase_with_another_payment_whatever_its_metadata_name(till: Till) -> None:
+    user = await till.buyer()
+    metadata = names(await till.purchase(user, "cs_1"), user)
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1", metadata=metadata)))
+    await till.hear(event("charge.refunded", charge("pi_9", 300) | {"metadata": metadata}))
+    assert await till.ledger_rows(user) == [("credit_purchase", 30000)]
+    assert [kind for kind, _ in await till.unmatched()] == ["charge.refunded"]
+
+
+@pytest.mark.parametrize(
+    "before", [("expired", "unpaid"), ("async_payment_failed", "unpaid"), ("completed", "unpaid"), ("expired", "paid")]
+)
+async def test_what_is_paid_in_the_end_is_credited_whatever_was_said_before_and_after(
+    till: Till, before: tuple[str, str]
+) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    kind, paid = before
+    said = event(f"checkout.session.{kind}", session("cs_1", payment="pi_1", paid=paid))
+    await till.hear(said)
+    await till.hear(event("checkout.session.async_payment_succeeded", session("cs_1", payment="pi_1")))
+    await till.hear(another_id(said))
+    assert await till.ledger_rows(user) == [("credit_purchase", 30000)]
+    assert await till.sql("SELECT status FROM purchases") == [("paid",)]
+
+
+async def test_a_blocked_user_keeps_what_was_paid(till: Till) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.sql("UPDATE users SET blocked_at = now() WHERE id = %s", user)
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    assert await till.ledger_rows(user) == [("credit_purchase", 30000)]
+
+
+async def test_a_payment_that_no_balance_holds_waits_until_there_is_room(till: Till) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.ledger.credit(user, MAX_CREDITS - 29_999, Description.MANUAL_ADJUSTMENT)
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    [kept] = await till.payments.unmatched()
+    assert "1,000,000,000" in kept.why
+    assert await till.sql("SELECT status FROM purchases") == [("open",)]
+    await till.ledger.credit(user, -1, Description.MANUAL_ADJUSTMENT)
+    assert await till.payments.try_again(kept)
+    assert (await till.ledger.balance(user)).seconds_remaining == MAX_CREDITS
+    assert await till.unmatched() == []
+
+
+async def test_an_inquiry_freezes_nothing_until_it_becomes_a_dispute(till: Till) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    for kind, status, frozen in [
+        ("created", "warning_needs_response", 0),
+        ("updated", "warning_under_review", 0),
+        ("updated", "needs_response", 30000),
+        ("created", "warning_needs_response", 30000),
+        ("closed", "won", 0),
+        ("updated", "under_review", 0),
+    ]:
+        await till.hear(event(f"charge.dispute.{kind}", dispute("dp_1", "pi_1", 300, status)))
+        assert (await till.ledger.balance(user)).seconds_frozen == frozen
+    assert await till.ledger_rows(user) == [("credit_purchase", 30000)]

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from tests.integration.ledger.books import Books
 from tests.integration.payments.events import SECRET, Body, signed
 from transcription_proxy.db.pool import Database
-from transcription_proxy.payments import packages
+from transcription_proxy.payments import packages, translate
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import Payments
@@ -40,6 +40,11 @@ class Till(Books):
 
     async def hear(self, body: Body) -> None:
         await self.payments.receive(*signed(body))
+
+    async def know(self, session: Body) -> None:
+        """As when Stripe was asked about it."""
+        async with self.database.transaction() as connection:
+            await self.payments.books.apply(connection, translate.checkout(session))
 
     async def ledger_rows(self, user: UUID) -> list[tuple[str, int]]:
         return [

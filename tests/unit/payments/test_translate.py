@@ -124,8 +124,15 @@ def test_an_expanded_payment_tells_its_charge_and_receipt() -> None:
     receipt = "https://pay.stripe.com/receipts/1"
     intent = {"id": "pi_1", "status": "succeeded", "latest_charge": charge(receipt_url=receipt)}
     found = translate.checkout(session(payment_intent=intent))
-    assert (found.payment_intent, found.charge, found.receipt_url) == ("pi_1", "ch_of_pi_1", receipt)
-    assert translate.checkout(session(payment_intent={"id": "pi_1", "latest_charge": "ch_1"})).charge == "ch_1"
+    assert found.payment_intent == "pi_1"
+    assert found.charge == Claim("ch_of_pi_1", Kind.CHARGE, 0, "pi_1", "ch_of_pi_1", 100, 300, "usd")
+    assert found.receipt_url == receipt
+
+
+@pytest.mark.parametrize("latest", [None, "ch_1", 7, [], {}, {"id": "ch_1"}, charge(amount=-1)])
+def test_a_session_is_as_good_without_its_charge(latest: Any) -> None:
+    found = translate.checkout(session(payment_intent={"id": "pi_1", "latest_charge": latest}))
+    assert (found.status, found.payment_intent, found.charge) == ("paid", "pi_1", None)
 
 
 @pytest.mark.parametrize(
