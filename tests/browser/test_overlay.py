@@ -101,7 +101,7 @@ async def test_words_settle_in_place_and_sessions_stand_one_above_the_other(
     visitor: Visitor, service: Service, upstream: Upstream
 ) -> None:
     user = await service.user()
-    async with watching(visitor, await address(service, user), fade=1) as page:
+    async with watching(visitor, await address(service, user), fade=3) as page:
         assert await style(page, "html", "backgroundColor") == ["rgba(0, 0, 0, 0)"]
         assert await style(page, "body", "backgroundColor", "overflow") == ["rgba(0, 0, 0, 0)", "hidden"]
         await expect(page.locator("body")).to_have_text("")
