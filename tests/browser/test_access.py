@@ -35,10 +35,13 @@ LOADING: Final = [
 ]
 
 
-async def test_a_newcomer_gets_by_with_the_keyboard_alone(visitor: Visitor) -> None:
+async def test_a_newcomer_buys_minutes_with_the_keyboard_alone(visitor: Visitor) -> None:
+    """From the landing page over the sandbox's checkout to the new balance."""
+
     async def tab_to(role: Any, name: str) -> None:
         place = visitor.page.get_by_role(role, name=name, exact=True).first
-        for _ in range(40):
+        await expect(place).to_be_visible()
+        for _ in range(80):
             await visitor.page.keyboard.press("Tab")
             if await place.evaluate("element => element === document.activeElement"):
                 outline = await place.evaluate("element => getComputedStyle(element).outlineStyle")
@@ -49,7 +52,8 @@ async def test_a_newcomer_gets_by_with_the_keyboard_alone(visitor: Visitor) -> N
     keyboard = visitor.page.keyboard
     await visitor.goto("/")
     await tab_to("link", "Skip to the content")
-    await tab_to("link", "Create account")
+    await keyboard.press("Enter")
+    await tab_to("link", "Create an account")
     await keyboard.press("Enter")
     await visitor.is_at("/register")
     await tab_to("textbox", "E-mail address")
@@ -58,13 +62,30 @@ async def test_a_newcomer_gets_by_with_the_keyboard_alone(visitor: Visitor) -> N
     await keyboard.type(PASSWORD)
     await keyboard.press("Enter")
     await visitor.is_at("/dashboard")
-    await expect(visitor.page.get_by_role("button", name="Buy 500 minutes")).to_be_visible()
-    await tab_to("link", "Account")
+    await tab_to("button", "Buy 500 minutes")
     await keyboard.press("Enter")
-    await visitor.is_at("/account")
+    await visitor.page.wait_for_url("**/c/pay/**")
+    checkout = visitor.page.url.partition("/c/pay/")[0]
+    await tab_to("button", "Pay")
+    await keyboard.press("Enter")
+    await visitor.says("500 minutes added")
+    await expect(visitor.page.locator("#minutes")).to_have_text("510minutes left")
+    await tab_to("link", "To the dashboard")
+    await keyboard.press("Enter")
+    await visitor.is_at("/dashboard")
     await tab_to("button", "Log out")
     await keyboard.press("Enter")
     await visitor.is_at("/")
+    visitor.requests[:] = [each for each in visitor.requests if not each.url.startswith(checkout)]
+
+
+async def test_the_skip_link_leads_past_the_header(visitor: Visitor) -> None:
+    await visitor.goto("/register")
+    await visitor.page.keyboard.press("Tab")
+    await expect(visitor.page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    await visitor.page.keyboard.press("Enter")
+    await visitor.page.keyboard.press("Tab")
+    await expect(visitor.page.locator("#email")).to_be_focused()
 
 
 @pytest.mark.parametrize("width", [390, 1440])

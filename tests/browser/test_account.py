@@ -2,6 +2,8 @@
 
 from playwright.async_api import expect
 
+from tests.browser.lives import HOSTILE
+from tests.browser.states import LONG, STATES
 from tests.browser.visitor import Visitor
 from tests.e2e.service import Service
 
@@ -44,3 +46,10 @@ async def test_it_says_who_one_is_and_tries_again_what_failed(visitor: Visitor, 
     await visitor.press("Try again")
     await expect(visitor.page.locator("#email")).to_have_text(user.email)
     await expect(visitor.page.locator("#minutes")).to_have_text("1 h")
+
+
+async def test_markup_and_very_long_words_are_text(visitor: Visitor) -> None:
+    await STATES["account hostile"].enter(visitor)
+    await expect(visitor.page.locator("#email")).to_have_text(LONG)
+    await expect(visitor.page.get_by_text(HOSTILE)).to_have_count(3)
+    assert await visitor.page.locator("[onerror]").count() == 0

@@ -1,11 +1,46 @@
 """The way to a new password: its pages, and what they say for each answer of the service."""
 
+import asyncio
+import re
+from pathlib import Path
+
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitor import PASSWORD, Visitor
+from tests.browser.visitor import PASSWORD, Visitor, nobody
+from tests.e2e.service import Service
 
 TOKEN = "once-only"
+
+
+async def mailed(service: Service, email: str) -> str:
+    """Where the link leads that a mail to this address holds, once it is there."""
+    outbox = Path(service.env["DATA_DIR"]) / "outbox"
+    async with asyncio.timeout(20):
+        while True:
+            for file in outbox.glob("*.eml"):
+                text = file.read_text()
+                if f"To: {email}" in text and (found := re.search(r"/reset#token=[\w.-]+", text)):
+                    return found[0]
+            await asyncio.sleep(0.05)
+
+
+async def test_the_link_of_the_mail_sets_a_password_once(visitor: Visitor, service: Service) -> None:
+    email = nobody()
+    await service.http.post("/auth/register", json={"email": email, "password": "forgotten since"})
+    await visitor.goto("/forgot")
+    await visitor.fill(email=email)
+    await visitor.press("Send the link")
+    await visitor.says("a link is on its way")
+    link = await mailed(service, email)
+    for sentence in ("Your new password is set.", "This link does not work any more"):
+        await visitor.goto(link)
+        await visitor.fill(password=PASSWORD)
+        await visitor.press("Set the password")
+        await visitor.says(sentence)
+    await visitor.goto("/")
+    await visitor.log_in(email)
+    await visitor.is_at("/dashboard")
 
 
 async def test_the_answer_is_the_same_for_every_address(visitor: Visitor) -> None:

@@ -187,7 +187,17 @@ async def test_pages_are_told_what_this_installation_is(site: Site, http: httpx.
     }
 
 
-@pytest.mark.parametrize("path", ["/", "/dashboard"])
+async def test_what_is_answered_to_a_user_is_kept_nowhere(
+    site: Site, http: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    headers = bearer(await site.register())
+    for path, method, operation in operations(document):
+        body = {"email": "a@b.example", "password": PASSWORD} if "requestBody" in operation else None
+        answer = await http.request(method, path.replace("{session_id}", "x"), json=body, headers=headers)
+        assert answer.headers["cache-control"] == "no-store", (path, method)
+
+
+@pytest.mark.parametrize("path", PLACES)
 async def test_a_page_is_asked_for_again_and_sent_only_when_it_changed(http: httpx.AsyncClient, path: str) -> None:
     first = await http.get(path)
     assert first.headers["cache-control"] == "no-cache"

@@ -1,0 +1,147 @@
+"""Whatever way the service fails, each page says so where it was asked, and goes on as soon as it can."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.browser.visitor import PASSWORD, Visitor
+from tests.e2e.service import Service
+
+PATIENT: Final = (
+    "const waiting = []; AbortSignal.timeout = () => {"
+    " const control = new AbortController(); waiting.push(control); return control.signal; };"
+    "window.giveUp = () => waiting.forEach(each => each.abort(new DOMException('too late', 'TimeoutError')));"
+)
+"""Whoever waits, waits until `giveUp`."""
+Fail = Callable[[Visitor, str], Awaitable[None]]
+
+
+def refusing(status: int, code: str, **headers: str) -> Fail:
+    async def fail(visitor: Visitor, path: str) -> None:
+        await visitor.refuse(path, status, code, **headers)
+
+    return fail
+
+
+async def cut(visitor: Visitor, path: str) -> None:
+    await visitor.answer(path)
+
+
+async def stall(visitor: Visitor, path: str) -> None:
+    """It does not answer, and whoever asked gives up."""
+
+    async def give_up(_: Route) -> None:
+        await visitor.page.evaluate("giveUp()")
+
+    await visitor.context.unroute_all()
+    await visitor.context.route(f"**{path}*", give_up)
+
+
+FAILURES: Final[dict[str, Fail]] = {
+    "Something failed on our side.": refusing(500, "internal"),
+    "The service is not available just now.": refusing(503, "service_unavailable"),
+    "Try again in 7 seconds.": refusing(429, "rate_limited", **{"Retry-After": "7"}),
+    "The service cannot be reached.": cut,
+    "The service takes too long to answer.": stall,
+}
+ALL: Final = list(FAILURES)
+ONE: Final = ALL[:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    path: str
+    asks: str
+    button: str
+    fields: dict[str, str]
+    member: bool = False
+
+
+FORMS: Final = [
+    Form("/", "/auth/login", "Log in", {"email": "a@b.example", "password": PASSWORD}),
+    Form("/register", "/auth/register", "Create account", {"email": "a@b.example", "password": PASSWORD}),
+    Form("/forgot", "/auth/forgot", "Send the link", {"email": "a@b.example"}),
+    Form("/reset#token=x", "/auth/reset", "Set the password", {"password": PASSWORD}),
+    Form(
+        "/account",
+        "/account/password",
+        "Change the password",
+        {"current": PASSWORD, "new": "another passphrase"},
+        member=True,
+    ),
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.path)
+async def test_a_form_says_what_failed_and_keeps_what_was_typed(visitor: Visitor, service: Service, form: Form) -> None:
+    if form.member:
+        await visitor.become(await service.user())
+    await visitor.page.add_init_script(PATIENT)
+    await visitor.goto(form.path)
+    await visitor.fill(**form.fields)
+    alert = visitor.page.locator("form .alert")
+    for sentence, fail in FAILURES.items():
+        await fail(visitor, form.asks)
+        await visitor.press(form.button)
+        await expect(alert).to_contain_text(sentence)
+    for name, value in form.fields.items():
+        await expect(visitor.page.locator(f"#{name}")).to_have_value(value)
+
+
+@pytest.mark.parametrize(
+    ("path", "asks", "place", "failures"),
+    [
+        ("/", "/billing/packages", "#packages", ALL),
+        ("/dashboard", "/billing/balance", "#alerts", ALL),
+        ("/dashboard", "/account/usage", "#alerts", ONE),
+        ("/dashboard", "/account/sessions", "#alerts", ONE),
+        ("/dashboard", "/billing/packages", "#packages", ONE),
+        ("/account", "/account/me", "#you-alert", ALL),
+        ("/account", "/account/sessions", "#live-alert", ONE),
+        ("/account", "/account/purchases", "#purchases", ONE),
+        ("/billing/success?session_id=cs_1", "/billing/checkout/cs_1", "#state", ALL),
+    ],
+)
+async def test_a_page_says_what_failed_and_tries_again(
+    visitor: Visitor, service: Service, path: str, asks: str, place: str, failures: list[str]
+) -> None:
+    if path != "/":
+        await visitor.become(await service.user())
+    await visitor.page.add_init_script(PATIENT)
+    for sentence in failures:
+        await FAILURES[sentence](visitor, asks)
+        await visitor.goto("about:blank")
+        await visitor.goto(path)
+        await expect(visitor.page.locator(place)).to_contain_text(sentence)
+    await visitor.context.unroute_all()
+    await visitor.answer("/billing/checkout/cs_1", {"status": "paid", "seconds": 30000})
+    await visitor.page.locator(place).get_by_role("button", name="Try again").click()
+    await expect(visitor.page.locator(place)).not_to_contain_text("Try again")
+    await expect(visitor.page.locator(".bone")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("path", "asks"),
+    [
+        ("/dashboard", "/billing/balance"),
+        ("/account", "/account/me"),
+        ("/billing/success?session_id=cs_1", "/billing/checkout/cs_1"),
+    ],
+)
+async def test_a_login_that_has_ended_leads_to_the_start(
+    visitor: Visitor, service: Service, path: str, asks: str
+) -> None:
+    await visitor.goto("/")
+    await visitor.page.evaluate(
+        "localStorage.setItem('session', JSON.stringify("
+        "{token: 'a.b.c', refresh_token: 'gone', email: 'a@b.example', renew_at: 1e15, expires_at: 1e15}))"
+    )
+    await visitor.refuse(asks, 401, "unauthorized")
+    await visitor.goto(path)
+    await visitor.is_at("/")
+    await visitor.says("Your login has ended. Log in again, and you go on where you were.")
+    assert await visitor.page.evaluate("sessionStorage.getItem('return_to')") == path
+    assert visitor.asked("POST", "/auth/refresh") == 1
