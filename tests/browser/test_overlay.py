@@ -204,9 +204,20 @@ async def test_neither_words_nor_parameters_become_markup(
         captions = await talk(service, user, upstream.scripted(Script(word=HOSTILE)))
         await captions.send(sound(1))
         await expect(page.locator(".said")).to_contain_text(f"{HOSTILE}1")
+        assert await style(page, ".voice p", "direction") == ["ltr"]
         assert await page.locator("main img, script:not([src])").count() == 0
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
         assert await style(page, ".said", "color") == ["rgb(255, 255, 255)"]
+        await captions.stop()
+
+
+async def test_a_script_that_runs_to_the_left_does_so(visitor: Visitor, service: Service, upstream: Upstream) -> None:
+    user = await service.user()
+    async with watching(visitor, await address(service, user)) as page:
+        captions = await talk(service, user, upstream.scripted(Script(word="שלום")))
+        await captions.send(sound(1))
+        await expect(page.locator(".said")).to_contain_text("שלום1")
+        assert await style(page, ".voice p", "direction") == ["rtl"]
         await captions.stop()
 
 
@@ -249,6 +260,24 @@ async def test_a_stream_that_ends_is_opened_again_and_nothing_is_said_of_it(visi
         await page.close()
     await captions.stop()
     visitor.requests = [request for request in visitor.requests if not request.url.startswith(there.url)]
+
+
+async def test_a_service_that_says_nothing_is_given_up_and_asked_ever_more_rarely(visitor: Visitor) -> None:
+    clock = visitor.page.clock
+    await clock.install()
+    await visitor.context.route("**/overlay/events", lambda route: None)
+    async with visitor.page.expect_request("**/overlay/events"):
+        await visitor.goto("/overlay#a-key")
+    await clock.run_for(44_000)
+    assert visitor.asked("GET", "/overlay/events") == 1
+    async with visitor.page.expect_request("**/overlay/events"):
+        await clock.run_for(1500)
+        await clock.run_for(500)
+    await visitor.answer("/overlay/events")
+    for _ in range(200):
+        await clock.run_for(1000)
+    assert 5 < visitor.asked("GET", "/overlay/events") < 25
+    await expect(visitor.page.locator("body")).to_have_text("")
 
 
 async def test_an_address_that_was_renewed_says_that_it_is_not_valid_and_asks_no_more(

@@ -278,6 +278,7 @@ async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(
         await visitor.press("Start")
         await expect(page.locator("#model")).to_be_disabled()
         await expect(page.locator("#finals b")).to_have_text("Speaker 0: ")
+        await expect(page.locator("#said")).to_have_attribute("lang", "")
         await stop(visitor)
         await expect(page.locator("#finals b")).to_have_count(1)
         (record,) = upstream._standin.records[dialled:]

@@ -65,7 +65,7 @@ class Voice {
   constructor(session, left) {
     this.session = session;
     this.#left = left;
-    this.element = h("div", { class: "voice" }, h("p", {}, this.#text));
+    this.element = h("div", { class: "voice" }, h("p", { dir: "auto" }, this.#text));
   }
 
   /** The words that may still change become these. @param {string} text @param {boolean} isFinal */

@@ -27,6 +27,11 @@ export class Stage {
     this.#resize(1);
   }
 
+  /** Which language the words are in, for who hears them read. @param {string} id */
+  speaks(id) {
+    byId("said").lang = id === "multi" ? "" : id;
+  }
+
   /** Words that may still change. @param {string} text */
   interim(text) {
     this.#show(() => (this.#interim.textContent = text));

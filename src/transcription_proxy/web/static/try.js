@@ -71,6 +71,7 @@ async function begin() {
   heardAt = performance.now();
   watch = setInterval(mindSilence, 1000);
   because = "";
+  stage.speaks(choices.config.language);
   transcription = new Transcription(choices.config, choices.rate, audience);
   microphone.listen(heard, () => stop(UNPLUGGED));
   transcription.begin();
