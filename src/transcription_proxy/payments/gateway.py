@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
+import httpx
 import stripe
 import structlog
 
@@ -21,6 +23,7 @@ PATIENCE: Final = 30.0
 TIMEOUT: Final = 8.0
 RETRIES: Final = 2
 PAGE: Final = 100
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 T = TypeVar("T")
 Object = dict[str, Any]
 log = structlog.get_logger(__name__)
@@ -59,14 +62,17 @@ class Gateway:
         self._client = stripe.StripeClient(
             address.key,
             base_addresses={"api": address.api_base} if address.api_base else {},
-            http_client=stripe.HTTPXClient(timeout=timeout),
+            http_client=_http(address.api_base, timeout),
             max_network_retries=retries,
         )
 
-    async def create_customer(self, buyer: Buyer) -> str:
-        """The id of a new customer; the same one where this is asked again within a day."""
+    async def create_customer(self, buyer: Buyer, occasion: str = "account") -> str:
+        """The id of a new customer; the same one where this is asked again on the same occasion, within a day.
+
+        So is the same error, which Stripe remembers too: what a buyer waits for is an occasion of its own.
+        """
         params: Any = {"email": buyer.email, "metadata": {"user_id": str(buyer.id)}}
-        key = f"customer-{buyer.id}-{buyer.stripe_customer_id or 'first'}"
+        key = f"customer-{buyer.id}-{buyer.stripe_customer_id or 'first'}-{occasion}"
         call = self._client.v1.customers.create_async(params, {"idempotency_key": key})
         return await self._ask(call, lambda made: str(made.id))
 
@@ -181,6 +187,14 @@ def verified(payload: bytes, signature: str, secrets: Sequence[str]) -> str:
             stripe.WebhookSignature.verify_header(text, signature, secret, stripe.Webhook.DEFAULT_TOLERANCE)
             return text
     raise BadSignature
+
+
+def _http(api_base: str | None, timeout: float) -> stripe.HTTPXClient:
+    """With the proxy of the environment, but for what runs on this machine."""
+    made = stripe.HTTPXClient(timeout=timeout)
+    if api_base and urlsplit(api_base).hostname in LOOPBACK:
+        made._client_async = httpx.AsyncClient(trust_env=False)
+    return made
 
 
 def _plain(thing: Any) -> Object:

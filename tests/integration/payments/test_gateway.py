@@ -235,6 +235,15 @@ async def test_a_server_that_is_not_there_is_stripe_being_away() -> None:
         await to(there, retries=0).checkout("cs_1")
 
 
+async def test_no_proxy_stands_between_it_and_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with elsewhere(answer({"id": "cus_1"})) as there:
+        assert await to(there, retries=0).create_customer(BUYER) == "cus_1"
+
+
 @pytest.mark.parametrize("call", ["checkout", "charge", "create_checkout"])
 async def test_what_stripe_does_not_know_is_no_failure(call: str) -> None:
     error = {"type": "invalid_request_error", "code": "resource_missing", "message": "No such thing", "param": "id"}
