@@ -99,21 +99,22 @@ class Payments:
 
     async def _checkout_of(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
         """A customer that Stripe does not know (another account's, or deleted there) is made anew."""
-        customer = buyer.stripe_customer_id or await self._create_customer(buyer)
+        customer = buyer.stripe_customer_id or await self._create_customer(buyer, str(purchase.id))
         try:
             return await self._gateway.create_checkout(purchase, customer)
         except NoSuchObject:
-            return await self._gateway.create_checkout(purchase, await self._create_customer(buyer))
+            customer = await self._create_customer(buyer, str(purchase.id))
+            return await self._gateway.create_checkout(purchase, customer)
 
     async def create_customer(self, key: str) -> None:
         """Job: tells Stripe about an account, the id of which is `key`. Raises StripeAway."""
         async with self._database.transaction() as connection:
             buyer = await store.buyer(connection, UUID(key))
         if buyer is not None and buyer.stripe_customer_id is None:
-            await self._create_customer(buyer)
+            await self._create_customer(buyer, "account")
 
-    async def _create_customer(self, buyer: Buyer) -> str:
-        customer = await self._gateway.create_customer(buyer)
+    async def _create_customer(self, buyer: Buyer, occasion: str) -> str:
+        customer = await self._gateway.create_customer(buyer, occasion)
         async with self._database.transaction() as connection:
             await store.set_customer(connection, buyer.id, customer, buyer.stripe_customer_id)
         return customer

@@ -15,7 +15,7 @@ from tests.integration.payments.elsewhere import HANG_UP, SILENCE, Answer, answe
 from tests.integration.payments.events import charge, dispute, event, session
 from tests.integration.payments.till import Till
 from tests.integration.sandbox.running import KEY, Sandbox
-from tests.integration.web.site import NOWHERE, PUBLIC_URL, Site, bearer, code
+from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from transcription_proxy.ledger.entries import MAX_CREDITS, Description
 from transcription_proxy.payments import packages
 from transcription_proxy.payments.gateway import Gateway
@@ -84,15 +84,20 @@ class Buyer:
 
 
 @asynccontextmanager
-async def selling(site: Site, address: Address, *, within: float = 20.0, **options: Any) -> AsyncIterator[None]:
-    """The site, with its payments at this Stripe, which is asked once."""
-    gateway = Gateway(address, PUBLIC_URL, within=within, retries=0)
+async def selling(site: Site, stripe: Address | Gateway, **options: Any) -> AsyncIterator[None]:
+    """The site, with its payments at this Stripe."""
+    gateway = Gateway(stripe, PUBLIC_URL) if isinstance(stripe, Address) else stripe
     site.payments = Payments(site.database, gateway, packages.load(), secrets=["whsec_tests"], **options)
     site.build(auth_rate=1000)
     before = site.http
     async with site.client() as site.http:
         yield
     site.http = before
+
+
+def asked_once(url: str, fault: Answer | None = None) -> Gateway:
+    """The way to a Stripe that is asked once, and is not waited for where it never answers."""
+    return Gateway(Address(KEY, url), PUBLIC_URL, within=0.3 if fault is SILENCE else 20.0, retries=0)
 
 
 @pytest.fixture
@@ -176,10 +181,10 @@ async def test_while_stripe_is_away_nothing_is_sold_and_nothing_is_lost(
     site: Site, ann: Buyer, sandbox: Sandbox
 ) -> None:
     """The order is written down, and goes on where Stripe answers again."""
-    async with selling(site, NOWHERE):
+    async with selling(site, asked_once("http://127.0.0.1:9")):
         await refused(ann)
     for name, fault in STRIPES_FAULTS.items():
-        async with elsewhere(fault) as stripe, selling(site, Address(KEY, stripe.url), within=patience(fault)):
+        async with elsewhere(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
             await refused(ann)
             assert stripe.asked or fault is SILENCE, name
     assert await ann.rows() == [("open", None, 30_000, 300)]
@@ -188,11 +193,6 @@ async def test_while_stripe_is_away_nothing_is_sold_and_nothing_is_lost(
     async with selling(site, Address(KEY, sandbox.url)):
         made = await ann.ordered()
     assert await ann.rows() == [("open", made, 30_000, 300)]
-
-
-def patience(fault: Answer) -> float:
-    """Nobody waits long for what never comes."""
-    return 0.3 if fault is SILENCE else 20.0
 
 
 async def refused(buyer: Buyer) -> None:
@@ -222,6 +222,18 @@ async def test_a_customer_that_stripe_does_not_know_is_made_anew(site: Site, ann
     made = await ann.ordered()
     [(customer,)] = await site.sql("SELECT stripe_customer_id FROM users WHERE id = %s", ann.id)
     assert stripe.client.v1.checkout.sessions.retrieve(made).customer == customer != "cus_of_another_account"
+
+
+async def test_an_error_that_stripe_remembers_is_forgotten_with_the_next_order(site: Site, ann: Buyer) -> None:
+    """The answer to an idempotency key is the same for a day, an error's too."""
+    broken = answer({"error": {"type": "api_error", "message": "Try again"}}, 500)
+    async with elsewhere(broken) as stripe, selling(site, asked_once(stripe.url)):
+        await refused(ann)
+        await refused(ann)
+        await site.sql("UPDATE purchases SET created_at = now() - interval '61 s'")
+        await refused(ann)
+        first, again, next_order = [asked.headers["idempotency-key"] for asked in stripe.asked]
+    assert first == again != next_order
 
 
 async def test_a_lost_webhook_is_made_up_for_by_asking_once(site: Site, ann: Buyer, stripe: Sandbox) -> None:
@@ -259,7 +271,7 @@ async def test_a_payment_that_takes_its_time_is_pending_until_it_is_there(ann: B
 async def test_stripe_is_asked_every_few_seconds_at_most(site: Site, ann: Buyer) -> None:
     await Till(site.database).purchase(ann.id, "cs_1")
     missing = answer({"error": {"type": "invalid_request_error", "code": "resource_missing"}}, 404)
-    async with elsewhere(missing) as stripe, selling(site, Address(KEY, stripe.url)):
+    async with elsewhere(missing) as stripe, selling(site, asked_once(stripe.url)):
         for _ in range(5):
             assert (await ann.get("/billing/checkout/cs_1"))["status"] == "open"
         assert len(stripe.asked) == 1
@@ -268,7 +280,7 @@ async def test_stripe_is_asked_every_few_seconds_at_most(site: Site, ann: Buyer)
 async def test_a_stripe_that_is_away_does_not_keep_a_state_from_being_told(site: Site, ann: Buyer) -> None:
     await Till(site.database).purchase(ann.id, "cs_1")
     for fault in STRIPES_FAULTS.values():
-        async with elsewhere(fault) as stripe, selling(site, Address(KEY, stripe.url), within=patience(fault)):
+        async with elsewhere(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
             assert await ann.state("cs_1") == {"status": "open", "seconds": 30_000}
 
 
