@@ -171,6 +171,8 @@ class Histories(RuleBasedStateMachine):
         assert self.run(self.till.sql(credits, unpaid)) == []
 
     def teardown(self) -> None:
+        for live in self.live:
+            self.run(self.till.ledger.close(closing(live.id, live.number + 1, live.total)))
         if self.told:
             self.hear_everything(len(self.told))
 
