@@ -22,9 +22,10 @@ RETURNING id, user_id, package_id, label, seconds, amount_cents, currency, statu
   checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
 
 -- name: set_checkout
--- What Stripe answered. A webhook may have told the session before.
+-- What Stripe answered. A webhook may have told the session before. One that is another purchase's is not taken.
 UPDATE purchases SET checkout_session = %(session_id)s, checkout_url = %(url)s
 WHERE id = %(id)s AND coalesce(checkout_session, %(session_id)s) = %(session_id)s
+  AND NOT EXISTS (SELECT FROM purchases WHERE checkout_session = %(session_id)s AND id <> %(id)s)
 
 -- name: purchase_of_checkout
 -- By its Checkout Session, or by the id in its metadata while it has none of its own.
@@ -150,6 +151,7 @@ ORDER BY received_at, id LIMIT %(limit)s
 SELECT id, email, stripe_customer_id FROM users WHERE id = %(user_id)s
 
 -- name: set_customer
--- Unless another one was set meanwhile.
+-- Unless another one was set meanwhile, or it is another user's.
 UPDATE users SET stripe_customer_id = %(customer)s, updated_at = now()
 WHERE id = %(user_id)s AND stripe_customer_id IS NOT DISTINCT FROM %(instead_of)s
+  AND NOT EXISTS (SELECT FROM users WHERE stripe_customer_id = %(customer)s)

@@ -85,6 +85,9 @@ class Payments:
                 await store.lock_payment(connection, [session_id, str(purchase.id)])
                 await store.set_checkout(connection, purchase.id, session_id, url)
                 purchase = await store.purchase(connection, purchase.id)
+            if purchase.checkout_session != session_id:
+                log.error("stripe_gave_the_session_of_another_purchase", purchase=str(purchase.id))
+                raise _unavailable()
         return purchase
 
     async def _at_stripe(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
@@ -93,9 +96,7 @@ class Payments:
             async with asyncio.timeout(self._gateway.within):
                 return await self._checkout_of(purchase, buyer)
         except (StripeAway, NoSuchObject, TimeoutError):
-            raise Refusal(
-                "payments_unavailable", "The payment service does not answer: nothing was charged. Try again soon."
-            ) from None
+            raise _unavailable() from None
 
     async def _checkout_of(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
         """A customer that Stripe does not know (another account's, or deleted there) is made anew."""
@@ -203,3 +204,7 @@ class Payments:
 
 def _draft(user_id: UUID, package: Package) -> Draft:
     return Draft(uuid4(), user_id, package.id, package.label, package.seconds, package.price_cents, package.currency)
+
+
+def _unavailable() -> Refusal:
+    return Refusal("payments_unavailable", "The payment service does not answer: nothing was charged. Try again soon.")

@@ -236,6 +236,15 @@ async def test_an_error_that_stripe_remembers_is_forgotten_with_the_next_order(s
     assert first == again != next_order
 
 
+async def test_one_session_is_never_two_purchases_whatever_stripe_answers(site: Site, ann: Buyer) -> None:
+    bob = Buyer(site, await site.register())
+    one = answer({"id": "cs_test_one", "object": "checkout.session", "url": "https://stripe.example/c/pay/one"})
+    async with elsewhere(one) as stripe, selling(site, asked_once(stripe.url)):
+        assert await ann.ordered() == "cs_test_one"
+        await refused(bob)
+    assert await bob.rows() == [("open", None, 30_000, 300)]
+
+
 async def test_a_lost_webhook_is_made_up_for_by_asking_once(site: Site, ann: Buyer, stripe: Sandbox) -> None:
     made = await ann.ordered()
     assert await ann.state(made) == {"status": "open", "seconds": 30_000}
