@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -16,11 +16,13 @@ from tests.integration.payments.events import charge, dispute, event, session
 from tests.integration.payments.till import Till
 from tests.integration.sandbox.running import KEY, Sandbox
 from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
+from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.ledger.entries import MAX_CREDITS, Description
 from transcription_proxy.payments import packages
+from transcription_proxy.payments.books import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.sandboxed import Address
-from transcription_proxy.payments.service import Payments
+from transcription_proxy.payments.service import CUSTOMER, Payments
 
 TRIAL = 600
 PACK = {"package_id": "pack_500"}
@@ -220,8 +222,38 @@ async def test_a_double_click_is_one_checkout_however_fast(site: Site, ann: Buye
 async def test_a_customer_that_stripe_does_not_know_is_made_anew(site: Site, ann: Buyer, stripe: Sandbox) -> None:
     await site.sql("UPDATE users SET stripe_customer_id = 'cus_of_another_account' WHERE id = %s", ann.id)
     made = await ann.ordered()
-    [(customer,)] = await site.sql("SELECT stripe_customer_id FROM users WHERE id = %s", ann.id)
+    customer = await customer_of(ann)
     assert stripe.client.v1.checkout.sessions.retrieve(made).customer == customer != "cus_of_another_account"
+
+
+async def test_stripe_is_told_of_an_account_in_the_background_and_once(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+    background = Jobs(site.database, {CUSTOMER: site.payments.create_customer}, {})
+    assert await background.run_one()
+    customer = await customer_of(ann)
+    assert stripe.client.v1.customers.retrieve(customer).to_dict()["metadata"] == {"user_id": str(ann.id)}
+    await site.payments.create_customer(str(ann.id))
+    await site.payments.create_customer(str(uuid4()))
+    assert await customer_of(ann) == customer
+    assert stripe.client.v1.checkout.sessions.retrieve(await ann.ordered()).customer == customer
+
+
+async def customer_of(buyer: Buyer) -> str:
+    [(customer,)] = await buyer.site.sql("SELECT stripe_customer_id FROM users WHERE id = %s", buyer.id)
+    return str(customer)
+
+
+async def test_the_receipt_of_a_purchase_is_fetched_in_the_background(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+    made = await ann.ordered()
+    stripe.buttons.checkout(made, "pay")
+    paid = stripe.client.v1.checkout.sessions.retrieve(made).to_dict()
+    await Till(site.database).hear(event("checkout.session.completed", paid))
+    assert [one["receipt_url"] for one in (await ann.get("/account/purchases"))["purchases"]] == [None]
+    background = Jobs(site.database, {RECEIPT: site.payments.fetch_receipt}, {})
+    assert await background.run_one()
+    [bought] = (await ann.get("/account/purchases"))["purchases"]
+    assert bought["receipt_url"].startswith(stripe.url)
+    assert not await background.run_one()
+    assert await ann.balance() == TRIAL + 30_000
 
 
 async def test_an_error_that_stripe_remembers_is_forgotten_with_the_next_order(site: Site, ann: Buyer) -> None:
