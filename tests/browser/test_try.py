@@ -444,7 +444,7 @@ async def test_sound_is_brought_to_16_khz_without_whistling(visitor: Visitor, ra
     await visitor.goto("/billing/cancel")
     measure = """(() => {
         const resampler = new module.Resampler(argument.rate, 16000);
-        const sound = Float32Array.from({ length: argument.rate }, (_, n) =>
+        const sound = Float32Array.from({ length: argument.rate / 4 }, (_, n) =>
             Math.sin((2 * Math.PI * argument.tone * n) / argument.rate));
         const made = [];
         for (let at = 0; at < sound.length; at += argument.part) {
@@ -458,10 +458,10 @@ async def test_sound_is_brought_to_16_khz_without_whistling(visitor: Visitor, ra
         return np.array(made)
 
     kept = await heard(1000)
-    assert 15_800 <= len(kept) <= 16_000
+    assert 3800 <= len(kept) <= 4000
     assert np.array_equal(kept, await heard(1000, rate))
-    inner = slice(1000, 15_000)
-    expected = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
+    inner = slice(500, 3500)
+    expected = np.sin(2 * np.pi * 1000 * np.arange(4000) / 16_000)
     assert np.abs(kept[inner] - expected[inner]).max() < 0.01
     for tone in (300, min(rate, 16_000) * 7 / 16):
         assert np.abs((await heard(tone))[inner]).max() == pytest.approx(1, abs=0.02)
