@@ -132,7 +132,7 @@ async def test_the_operator_prints_none_for_nobody_or_a_blocked_account(service:
 
 async def written(service: Service, owner: Owner, before: frozenset[Path] | set[Path] = frozenset()) -> Path:
     """The file of a mail to the owner, by what the log says."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             for path in map(Path, re.findall(r"event=mail_written\b.*\bpath=(\S+)", service.log())):
                 message = message_from_bytes(path.read_bytes(), policy=default)

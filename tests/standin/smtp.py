@@ -13,7 +13,7 @@ from typing import Self
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 """Signed by itself, and good for nothing else."""
-PATIENCE = 15.0
+PATIENCE = 30.0
 HANGS = "hangs"
 """Instead of a reply: silence."""
 LEAVES = "leaves"

@@ -56,9 +56,6 @@ class Office:
         """Whether what recurs waits for its next run."""
         return [(tries, due > LOST_AFTER) for _, _, tries, due in await self.rows()] == [(0, True)]
 
-    async def is_cut_off(self) -> bool:
-        return not await self.database.healthy(0.5)
-
     async def clock(self) -> float:
         """The database's, by which jobs are due."""
         return float(await self._number("SELECT extract(epoch FROM clock_timestamp())"))
@@ -94,10 +91,12 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 @asynccontextmanager
 async def running(*work: Jobs) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(one.run()) for one in work]
-    yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_job_is_run_once_and_is_gone(office: Office) -> None:
@@ -280,12 +279,12 @@ async def test_a_database_that_is_away_is_waited_for(office: Office, database_ur
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         await office.order("ann")
         _let_in(admin, name, False)
-        await until(office.is_cut_off)
+        await until(partial(_is_cut_off, office, admin, name))
         async with running(*office.clerks):
             _let_in(admin, name, True)
             await until(partial(office.has_done, "ann"))
             _let_in(admin, name, False)
-            await until(office.is_cut_off)
+            await until(partial(_is_cut_off, office, admin, name))
             _let_in(admin, name, True)
             async with await psycopg.AsyncConnection.connect(database_url) as connection:
                 await enqueue(connection, "letter", "bob")
@@ -295,5 +294,9 @@ async def test_a_database_that_is_away_is_waited_for(office: Office, database_ur
 def _let_in(admin: psycopg.Connection, name: str, allowed: bool) -> None:
     allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     admin.execute(allow.format(sql.Identifier(name), sql.Literal(allowed)))
-    if not allowed:
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+async def _is_cut_off(office: Office, admin: psycopg.Connection, name: str) -> bool:
+    """Who was just coming in when the door was shut is seen a moment later, and sent away then."""
+    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+    return not await office.database.healthy(0.5)
