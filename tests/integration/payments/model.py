@@ -38,12 +38,16 @@ class Dispute:
 
 @dataclass
 class Payment:
-    """One checkout of `cents` for `seconds`, at Stripe. `told` are the events that it has sent, in Stripe's order."""
+    """One checkout of `cents` for `seconds`, at Stripe. `told` are the events that it has sent, in Stripe's order.
+
+    `shy`: its disputes name nothing but their charge.
+    """
 
     user: UUID
     purchase: UUID
     seconds: int
     cents: int
+    shy: bool = False
     number: int = field(default_factory=lambda: next(_NUMBERS))
     stage: str = "open"
     paid: str = "unpaid"
@@ -157,7 +161,8 @@ class Payment:
 
     def _tell_dispute(self, kind: str, name: str) -> None:
         one = self.disputes[name]
-        self._tell(f"charge.dispute.{kind}", events.dispute(name, self.intent, one.amount, one.status))
+        intent = {"payment_intent": None if self.shy else self.intent}
+        self._tell(f"charge.dispute.{kind}", events.dispute(name, self.intent, one.amount, one.status) | intent)
 
     def _tell(self, kind: str, thing: Body) -> None:
         self.told.append(events.event(kind, thing))

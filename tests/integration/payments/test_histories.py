@@ -38,8 +38,9 @@ ORDER = st.tuples(
     st.sampled_from([7, 1000, 30_000]),
     st.sampled_from([300, 300, 100, 7, 0]),
     st.sampled_from(["with its session", "before Stripe answered", "lost"]),
+    st.booleans(),
 )
-"""By which of two users, seconds, cents, and what we have of it when Stripe begins to talk."""
+"""By which of two users, seconds, cents, what we have of it when Stripe begins to talk, and whether it is shy."""
 STORY = st.lists(st.tuples(st.sampled_from([0.5, 1.0]), st.integers(0, 11)), min_size=1, max_size=8)
 """Each time a part of the payment, and which of the things that may happen to it."""
 
@@ -80,11 +81,11 @@ class Histories(RuleBasedStateMachine):
         return [event for payment in self.payments for event in payment.told]
 
     @initialize(orders=st.lists(st.tuples(ORDER, STORY), min_size=1, max_size=4))
-    def buy(self, orders: list[tuple[tuple[int, int, int, str], list[tuple[float, int]]]]) -> None:
+    def buy(self, orders: list[tuple[tuple[int, int, int, str, bool], list[tuple[float, int]]]]) -> None:
         users = [self.run(self.till.buyer()) for _ in range(2)]
         self.used = dict.fromkeys(users, 0)
-        for (buyer, seconds, cents, row), story in orders:
-            payment = Payment(users[buyer], uuid4(), seconds, cents)
+        for (buyer, seconds, cents, row, shy), story in orders:
+            payment = Payment(users[buyer], uuid4(), seconds, cents, shy)
             if row != "lost":
                 session = payment.session_id if row == "with its session" else None
                 payment.purchase = self.run(self.till.purchase(payment.user, session, seconds, cents))
@@ -156,6 +157,10 @@ class Histories(RuleBasedStateMachine):
             told = self.told + [another_id(event) for event in self.told if chance.random() < 0.3]
             chance.shuffle(told)
             self.run(deliver(self.tills, told))
+        for payment in self.payments:
+            if payment.shy and payment.is_paid:
+                self.counter.sessions = {payment.session_id: payment.expanded_session()}
+                self.run(self.till.payments.look_up(payment.session_id))
         for user, used in self.used.items():
             balance = self.run(self.till.ledger.balance(user))
             theirs = [payment for payment in self.payments if payment.user == user]
