@@ -228,6 +228,15 @@ async def test_whatever_goes_wrong_is_stripe_being_away(call: str, said: str) ->
     assert SECRET_KEY not in str(logs)
 
 
+@pytest.mark.parametrize(("call", "waits"), [("create_checkout", "within"), ("refunds", "patience")])
+async def test_silence_is_not_waited_for_longer_than_was_said(call: str, waits: str) -> None:
+    """Not until the connection gives up."""
+    async with elsewhere(SILENCE) as there:
+        with capture_logs() as logs, pytest.raises(StripeAway, match="timeout"):
+            await CALLS[call](to(there, **{waits: 0.1}))
+    assert [line["kind"] for line in logs] == ["timeout"]
+
+
 async def test_a_server_that_is_not_there_is_stripe_being_away() -> None:
     async with elsewhere() as there:
         pass
