@@ -7,7 +7,7 @@ from typing import Any, Final
 from playwright.async_api import expect
 
 from tests.browser.lives import HOSTILE, balance, live, session
-from tests.browser.visitor import PASSWORD, Visitor
+from tests.browser.visitor import Visitor
 
 Step = Callable[[Visitor], Awaitable[None]]
 LONG: Final = f"{'w' * 300}@example.org"
@@ -100,12 +100,6 @@ async def register_wrongly(visitor: Visitor) -> None:
     await visitor.wrong("email", "This is not an e-mail address")
 
 
-async def register_too_often(visitor: Visitor) -> None:
-    await visitor.refuse("/auth/register", 429, "rate_limited", **{"Retry-After": "42"})
-    await visitor.register("a@b.example", PASSWORD)
-    await visitor.says("Try again in 42 seconds.")
-
-
 async def ask_for_a_link(visitor: Visitor) -> None:
     await visitor.answer("/auth/forgot", {}, 202)
     await visitor.fill(email=LONG)
@@ -132,7 +126,6 @@ STATES: Final = {
     "landing of a member": State("/", member(balance(600))),
     "register": State("/register"),
     "register wrong": State("/register", act=register_wrongly),
-    "register too often": State("/register", act=register_too_often),
     "forgot": State("/forgot"),
     "forgot sent": State("/forgot", act=ask_for_a_link),
     "reset": State("/reset#token=x"),
@@ -163,7 +156,6 @@ STATES: Final = {
     "success waiting": State(BACK, checkout("open"), bones=True),
     "success paid": State(BACK, checkout("paid")),
     "success pending": State(BACK, checkout("pending")),
-    "success failed": State(BACK, checkout("failed")),
     "success unknown": State("/billing/success?session_id=cs_of_another", member(balance(600))),
     "cancel": State("/billing/cancel"),
     "missing": State("/nothing/here"),

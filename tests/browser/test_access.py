@@ -19,18 +19,12 @@ PAINTED: Final = (
 )
 LOADING: Final = [
     "landing",
-    "landing of a member",
     "register",
-    "reset",
-    "dashboard new",
     "dashboard in use",
     "dashboard live",
-    "dashboard low",
     "dashboard debt",
-    "dashboard frozen",
     "dashboard failed",
     "account",
-    "account new",
     "success paid",
 ]
 

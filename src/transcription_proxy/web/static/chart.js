@@ -177,12 +177,7 @@ function adjusted(seconds) {
 }
 
 function nothing() {
-  return h(
-    "div",
-    { class: "empty" },
-    h("p", {}, "Nothing used yet. Each day you stream becomes a bar here."),
-    h("a", { class: "button quiet", href: "/try" }, "Try captions in the browser"),
-  );
+  return h("div", { class: "empty" }, h("p", {}, "Nothing used yet. Each day you stream becomes a bar here."));
 }
 
 /** In a box of its own, as a table itself is never narrower than its words. */

@@ -98,7 +98,7 @@ async function inTimeZone(zone) {
 
 /** What to do first. */
 function first() {
-  const tryIt = h("a", { class: "button", href: "/try" }, "Try captions in the browser");
+  const tryIt = h("a", { class: "button quiet", href: "/try" }, "Try captions in the browser");
   const text =
     "No sessions yet. Allow your microphone, speak, and see the words: then put the overlay on your stream, or connect your caption app.";
   return h("div", { class: "empty" }, h("p", {}, text), tryIt);
