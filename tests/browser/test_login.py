@@ -143,6 +143,18 @@ async def test_the_links_of_this_installation_are_at_the_foot_of_each_page(visit
     await visitor.says("With an account you accept our terms and privacy policy.")
 
 
+async def test_whoever_follows_the_link_to_the_login_can_type_at_once(visitor: Visitor) -> None:
+    link, email = visitor.page.get_by_role("link", name="Log in").first, visitor.page.locator("#email")
+    await visitor.goto("/forgot")
+    await link.click()
+    await visitor.is_at("/")
+    await expect(email).to_be_focused()
+    await visitor.page.evaluate("scrollTo(0, 0); document.activeElement.blur(); location.hash = ''")
+    await link.click()
+    await expect(email).to_be_focused()
+    await expect(email).to_be_in_viewport()
+
+
 async def test_a_form_that_is_sent_before_its_script_has_come_waits_for_it(visitor: Visitor) -> None:
     arrived = asyncio.Event()
 

@@ -71,6 +71,6 @@ site.then(({ source_url }) => {
   if (link) byId("source").append(link);
 });
 addEventListener("hashchange", toLogin);
-toLogin();
+addEventListener("load", () => setTimeout(toLogin)); // the browser goes to the fragment first, and takes the focus along
 speak();
 prices();
