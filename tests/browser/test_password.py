@@ -72,7 +72,7 @@ async def test_the_link_sets_a_password_and_leaves_the_address_bar(visitor: Visi
 
 @pytest.mark.parametrize("path", ["/reset", f"/reset#token={TOKEN}"])
 async def test_a_link_that_is_used_up_leads_to_another_one(visitor: Visitor, path: str) -> None:
-    await visitor.refuse("/auth/reset", 401, "invalid_reset_token")
+    await visitor.refuse("/auth/reset", 422, "invalid_reset_token")
     await visitor.goto(path)
     if TOKEN in path:
         await visitor.fill(password=PASSWORD)
@@ -80,3 +80,12 @@ async def test_a_link_that_is_used_up_leads_to_another_one(visitor: Visitor, pat
     await visitor.says("This link does not work any more")
     await visitor.page.get_by_role("link", name="Get a new link").click()
     await visitor.is_at("/forgot")
+
+
+async def test_whoever_is_blocked_is_told_that_and_not_that_the_link_is_dead(visitor: Visitor) -> None:
+    await visitor.refuse("/auth/reset", 401, "unauthorized", "This account is blocked.")
+    await visitor.goto(f"/reset#token={TOKEN}")
+    await visitor.fill(password=PASSWORD)
+    await visitor.press("Set the password")
+    await visitor.says("This account is blocked.")
+    await expect(visitor.page.get_by_role("link", name="Get a new link")).to_be_hidden()

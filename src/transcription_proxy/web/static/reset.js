@@ -3,7 +3,7 @@
 import { byId } from "./dom.js";
 import { form, passwordProblem } from "./form.js";
 import "./frame.js";
-import { Failure, request } from "./http.js";
+import { request } from "./http.js";
 import { startAgain } from "./session.js";
 
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -15,7 +15,7 @@ const element = form("reset", {
     try {
       await request("POST", "/auth/reset", { body: { reset_token: token, password } });
     } catch (failure) {
-      if (!linkIsDead(failure)) throw failure;
+      if (failure.code !== "invalid_reset_token") throw failure;
       dead();
       return;
     }
@@ -23,13 +23,6 @@ const element = form("reset", {
   },
   fields: { weak_password: "password" },
 });
-
-/** Refused for the token and not for the password. */
-function linkIsDead(failure) {
-  return (
-    failure instanceof Failure && [400, 401, 404, 410, 422].includes(failure.status) && failure.code !== "weak_password"
-  );
-}
 
 function dead() {
   element.hidden = true;
