@@ -1,6 +1,7 @@
 """/webhooks/stripe over HTTP: what is believed, what is refused and why, and what is kept of what fits nothing."""
 
 import json
+import random
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,10 +10,11 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.integration.payments.events import SECRET, Body, charge, event, names, refund, session, signed
+from tests.integration.payments.events import SECRET, Body, charge, dispute, event, names, refund, session, signed
 from tests.integration.payments.till import Till
 from tests.integration.web.site import Site, code
 from transcription_proxy.db.pool import Database
+from transcription_proxy.payments.translate import NEEDED
 
 COMPLETED = "checkout.session.completed"
 OLD_SECRET = "whsec_of_last_year"
@@ -252,6 +254,54 @@ async def test_what_stripe_says_is_paid_is_paid(site: Site, till: Till, ann: UUI
     assert await till.ledger_rows(ann) == CREDIT
     await tell(site, event("charge.refunded", charge("pi_1", 0, total)))
     assert await till.ledger_rows(ann) == CREDIT
+
+
+NASTY: list[Any] = [
+    *(None, True, -1, 0, 1, 150, 300, 10**12, 10**12 + 1, 2**63, 10**400, 1.5, float("nan"), float("inf")),
+    *(
+        "",
+        "usd",
+        "EUR",
+        "paid",
+        "complete",
+        "lost",
+        "failed",
+        "x" * 255,
+        "x" * 256,
+        "\x00",
+        "\ud800",
+        "é",
+        "'; --",
+        "%s",
+    ),
+    *("cs_1", "cs_2", "pi_1", "pi_2", "ch_of_pi_1", "re_1", "dp_1", "100000000", "99999999999"),
+    *([], {}, [[]], {"id": "pi_1"}, {"id": None}, {"latest_charge": charge("pi_1", 300)}),
+]
+
+
+async def test_no_event_breaks_anything_whatever_it_says(site: Site, till: Till, ann: UUID) -> None:
+    """Also where it gives one object's id to another, or claims what cannot be."""
+    chance = random.Random(4)
+    metadata = names(uuid4(), ann)
+    things = [
+        session("cs_1", payment="pi_1", metadata=metadata),
+        charge("pi_1", 100),
+        refund("re_1", "pi_1", 100, "succeeded"),
+        dispute("dp_1", "pi_1", 300, "needs_response"),
+    ]
+    for _ in range(250):
+        thing = dict(chance.choice(things))
+        for _ in range(chance.randrange(4)):
+            thing[chance.choice([*thing, "payment_intent", "charge"])] = chance.choice([*NASTY, ann.hex, str(ann)])
+        if chance.random() < 0.3:
+            thing["metadata"] = metadata | {chance.choice([*metadata]): chance.choice([*NASTY, str(ann)])}
+        body = event(chance.choice(NEEDED), thing)
+        answer = await tell(site, body)
+        assert answer.status_code == 200, (body, answer.text)
+    for kept in await till.payments.unmatched():
+        await till.payments.try_again(kept)
+    [(credits,)] = await till.sql("SELECT count(*) FROM usage_ledger WHERE description = 'credit_purchase'")
+    assert credits > 0
 
 
 @pytest.mark.parametrize("known", [True, False])
