@@ -142,9 +142,11 @@ UPDATE stripe_events SET unmatched = NULL, body = NULL
 WHERE object_id = ANY (%(claims)s) AND unmatched IS NOT NULL
 
 -- name: unmatched
--- Oldest first.
-SELECT id, type, object_id, received_at, unmatched, body FROM stripe_events WHERE unmatched IS NOT NULL
-ORDER BY received_at, id LIMIT %(limit)s
+-- The newest, oldest first: those that will never match do not hide those that may.
+SELECT id, type, object_id, received_at, unmatched, body FROM (
+  SELECT * FROM stripe_events WHERE unmatched IS NOT NULL ORDER BY received_at DESC, id DESC LIMIT %(limit)s
+) newest
+ORDER BY received_at, id
 
 -- name: buyer
 -- Whom Stripe is told about.

@@ -186,7 +186,7 @@ class Payments:
         return None
 
     async def unmatched(self, limit: int = 1000) -> list[store.Unmatched]:
-        """Events that belong to no purchase of ours, oldest first."""
+        """Events that belong to no purchase of ours: the newest of them, oldest first."""
         async with self._database.transaction() as connection:
             return await store.unmatched(connection, limit)
 

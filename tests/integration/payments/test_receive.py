@@ -232,3 +232,10 @@ async def test_an_inquiry_freezes_nothing_until_it_becomes_a_dispute(till: Till)
         await till.hear(event(f"charge.dispute.{kind}", dispute("dp_1", "pi_1", 300, status)))
         assert (await till.ledger.balance(user)).seconds_frozen == frozen
     assert await till.ledger_rows(user) == [("credit_purchase", 30000)]
+
+
+async def test_of_many_unmatched_events_the_newest_are_told_oldest_first(till: Till) -> None:
+    """Another product of the same account may leave more than anybody looks at."""
+    for number in range(4):
+        await till.hear(event(COMPLETED, session(f"cs_{number}", payment="pi_1")))
+    assert [one.object_id for one in await till.payments.unmatched(limit=3)] == ["cs_1", "cs_2", "cs_3"]
