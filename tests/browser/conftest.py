@@ -10,18 +10,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser import chromium, microphone
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import SITE, Visitor
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
 from tests.standin.deepgram import DeepgramStandIn
 
 HERE = Path(__file__).parent
-SITE = {
-    "SUPPORT_EMAIL": "help@captions.example",
-    "TERMS_URL": "https://captions.example/terms",
-    "PRIVACY_URL": "https://captions.example/privacy",
-    "SOURCE_URL": "https://captions.example/source",
-}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from playwright.async_api import expect
 
 from tests.browser.lives import HOSTILE, balance, live, session
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import SITE, Visitor
 
 Step = Callable[[Visitor], Awaitable[None]]
 LONG: Final = f"{'w' * 300}@example.org"
@@ -44,9 +44,9 @@ class State:
         await self.act(visitor)
 
     async def settle(self, visitor: Visitor) -> None:
-        """Waits until all that loads has come."""
+        """Waits until what the page is about has come, and the links of this installation."""
+        await expect(visitor.page.locator("#links li")).to_have_count(1 + len(SITE))
         if not self.bones:
-            await visitor.page.wait_for_load_state("networkidle")
             await expect(visitor.page.locator(".bone")).to_have_count(0)
 
 

@@ -101,6 +101,7 @@ async def test_nothing_jumps_while_a_page_loads(visitor: Visitor, name: str, wid
     await visitor.page.evaluate(PAINTED)
     drawn.set()
     await state.settle(visitor)
+    await visitor.page.wait_for_load_state("networkidle")
     await visitor.page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     assert await visitor.page.evaluate("window.jumps") <= 0.05
 

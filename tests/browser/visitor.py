@@ -16,6 +16,13 @@ from tests.e2e.service import Service
 
 PASSWORD: Final = "correct horse battery"
 QUIET: Final = frozenset({"log", "info", "debug"})
+SITE: Final = {
+    "SUPPORT_EMAIL": "help@captions.example",
+    "TERMS_URL": "https://captions.example/terms",
+    "PRIVACY_URL": "https://captions.example/privacy",
+    "SOURCE_URL": "https://captions.example/source",
+}
+"""What the installation says of itself."""
 REFUSED: Final = "Failed to load resource: "
 """Chromium says so for each answer that is an error: pages show those, and tests look at the pages."""
 
