@@ -1,5 +1,6 @@
 """The sandbox's own pages in a browser: they work without JavaScript, and for everybody."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -35,7 +36,8 @@ async def opened(browser: Browser, url: str, **options: Any) -> AsyncIterator[Pa
 
 async def test_from_a_dashboard_to_the_minutes(visitor: Visitor, service: Service) -> None:
     """Declined first, then half price, then paid: and back at the shop the minutes are there."""
-    await visitor.become(await service.user(600))
+    user = await service.user(600)
+    await visitor.become(user)
     await visitor.goto("/dashboard")
     await visitor.press("Buy 500 minutes")
     await visitor.page.wait_for_url("**/c/pay/**")
@@ -47,6 +49,9 @@ async def test_from_a_dashboard_to_the_minutes(visitor: Visitor, service: Servic
     await visitor.press("Pay")
     await visitor.says("500 minutes added")
     await expect(visitor.page.locator("#minutes")).to_have_text("510minutes left")
+    async with asyncio.timeout(20):  # the receipt is fetched after the credit
+        while not (await service.get("/account/purchases", user))["purchases"][0]["receipt_url"]:
+            await asyncio.sleep(0.1)
     await visitor.goto("/account")
     row = visitor.page.get_by_role("table", name="Purchases").get_by_role("row").nth(1)
     await expect(row).to_contain_text("$1.50")
