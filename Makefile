@@ -19,7 +19,7 @@ demo: $(STAMP) ## the main job in one command: live captions of real speech, and
 
 test: $(STAMP) ## the whole test suite
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(STAMP) ## ruff, mypy strict, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
