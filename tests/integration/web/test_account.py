@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -13,6 +13,9 @@ from tests.integration.web.site import Site, bearer, code
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Description
 from transcription_wire.codes import Reason
+
+NOBODYS = "207f2304-c101-4f1e-be5d-df2dd6f8a87f"
+"""A session that there is not."""
 
 
 @pytest.fixture
@@ -199,7 +202,7 @@ async def test_a_live_session_is_told_to_end_and_may_be_told_twice(
     assert (await ann.get("/billing/balance"))["seconds_held"] == 0
 
 
-@pytest.mark.parametrize("session", [str(uuid4()), "nonsense", "%00", "%ff", "9" * 5000, "null"])
+@pytest.mark.parametrize("session", [NOBODYS, "nonsense", "%00", "%ff", "9" * 5000, "null"])
 async def test_ending_what_is_no_session(ann: Account, session: str) -> None:
     assert await ann.code(f"/account/sessions/{session}", "DELETE") == (404, "not_found")
 
@@ -216,7 +219,7 @@ async def test_live_is_yes_or_no(ann: Account, live: str) -> None:
         ("GET", "/account/usage"),
         ("GET", "/account/usage?tz=Mars/Base"),
         ("GET", "/account/sessions"),
-        ("DELETE", f"/account/sessions/{uuid4()}"),
+        ("DELETE", f"/account/sessions/{NOBODYS}"),
         ("GET", "/billing/balance"),
         ("POST", "/account/password"),
     ],
