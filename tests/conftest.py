@@ -10,12 +10,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from transcription_proxy.config import environment
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.db.pool import Database
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
