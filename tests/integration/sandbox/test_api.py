@@ -136,7 +136,7 @@ def test_an_idempotency_key_makes_one_of_many(sandbox: Sandbox) -> None:
                 return client.v1.customers.create({"email": "once@example.org"}, key)
             except stripe.StripeError as error:
                 assert error.http_status == 409
-                assert error.json_body["error"]["code"] == "idempotency_key_in_use"
+                assert "idempotency_key_in_use" in str(error.http_body)
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(create, range(8)))
