@@ -74,6 +74,7 @@ class Server(uvicorn.Server):
         if self._asked and self._end_at is None:
             self._end_at = monotonic() + self._drain_seconds
             self._service.drain()
+            log.info("draining", seconds=self._drain_seconds)
         return failed or (
             self._end_at is not None and (self._asked > 1 or monotonic() >= self._end_at or not self._service.live)
         )
