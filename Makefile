@@ -12,7 +12,7 @@ serve: $(STAMP) ## run the service at http://127.0.0.1:3000
 	@$(BIN)/transcription-proxy serve
 
 dev: $(STAMP) ## serve, restarted when the source changes
-	@$(BIN)/watchfiles --filter python --target-type command '$(BIN)/transcription-proxy serve' src
+	@$(BIN)/watchfiles --filter default --target-type command '$(BIN)/transcription-proxy serve' src
 
 demo: $(STAMP) ## the main job in one command: live captions of real speech, and the receipt
 	@$(BIN)/transcription-proxy demo

@@ -1,6 +1,7 @@
 """Pages for people: static files that are asked for again only when they changed, and what they need to know of us."""
 
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from transcription_proxy.web import errors, reference
+from transcription_proxy.web.frame import HTML, framed
 from transcription_proxy.web.services import Provided, Site
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -25,14 +27,12 @@ PAGES: Final = {
     "/overlay": "overlay.html",
     "/billing/success": "success.html",
     "/billing/cancel": "cancel.html",
-    "/favicon.ico": "favicon.svg",
 }
 OVERLAY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors *"
 )
 """It may stand in anybody's page, as programs that stream put it there; it shows words and takes no clicks."""
-_FRAME: Final = (STATIC / "missing.html").read_text()
 router = APIRouter(include_in_schema=False)
 
 
@@ -56,7 +56,12 @@ def install(app: FastAPI) -> None:
 
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
-    return HTMLResponse(reference.page(request.app.openapi(), _FRAME))
+    return HTMLResponse(reference.page(request.app.openapi()))
+
+
+@router.get("/favicon.ico")
+async def icon(request: Request) -> Response:
+    return await files.get_response("favicon.svg", request.scope)
 
 
 @router.get("/site")
@@ -68,21 +73,26 @@ async def _missing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
         return await errors.by_status(request, error)
-    response = await files.get_response("missing.html", {**request.scope, "headers": []})
-    response.status_code = 404
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return HTMLResponse(_MISSING, 404, {"Cache-Control": "no-store"})
 
 
-def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+def _page(path: str, name: str) -> Callable[[Request], Awaitable[Response]]:
+    """The overlay stands in no frame of ours."""
+    overlay = path == "/overlay"
+    own = (HTML / name).read_text()
+    body = own if overlay else framed(own, path)
+    tag = f'"{sha256(body.encode()).hexdigest()}"'
+    headers = {"Cache-Control": "no-cache", "ETag": tag}
+    if overlay:
+        headers["Content-Security-Policy"] = OVERLAY_POLICY
+
     async def page(request: Request) -> Response:
-        response = await files.get_response(name, request.scope)
-        if name == PAGES["/overlay"]:
-            response.headers["Content-Security-Policy"] = OVERLAY_POLICY
-        return response
+        known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+        return Response(None, 304, headers) if tag in known else HTMLResponse(body, 200, headers)
 
     return page
 
 
+_MISSING: Final = framed((HTML / "missing.html").read_text())
 for _path, _name in PAGES.items():
-    router.get(_path)(_page(_name))
+    router.get(_path)(_page(_path, _name))

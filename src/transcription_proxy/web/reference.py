@@ -5,7 +5,14 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any, Final
 
-_PAGE: Final = """<main class="page" id="content">
+from transcription_proxy.web.frame import framed
+
+_PAGE: Final = """<html lang="en">
+<head>
+<title>API · {title}</title>
+<script type="module" src="/static/frame.js"></script>
+</head>
+<main class="page" id="content">
 <div class="wrap stack loose">
 <div class="stack tight">
 <h1>{title}: API</h1>
@@ -21,26 +28,25 @@ _PAGE: Final = """<main class="page" id="content">
 </div>
 </div>
 </div>
-</main>"""
+</main>
+</html>"""
 
 
-def page(document: dict[str, Any], frame: str) -> str:
-    """HTML of an OpenAPI document, a section for each operation. `frame`: a page whose title and content it takes."""
+def page(document: dict[str, Any]) -> str:
+    """HTML of an OpenAPI document, a section for each operation."""
     operations = [
         (_id(method, path), method, path, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
     info = document["info"]
-    title = escape(info["title"])
-    content = _PAGE.format(
-        title=title,
+    own = _PAGE.format(
+        title=escape(info["title"]),
         description=_text(info.get("description", "")),
         contents=_contents(operations),
         operations="\n".join(_operation(*each, document) for each in operations),
     )
-    framed = re.sub(r"<title>.*?</title>", lambda _: f"<title>API · {title}</title>", frame, count=1)
-    return re.sub(r"<main.*</main>", lambda _: content, framed, count=1, flags=re.DOTALL)
+    return framed(own)
 
 
 def _id(method: str, path: str) -> str:

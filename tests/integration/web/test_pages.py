@@ -17,9 +17,9 @@ from transcription_proxy import web
 from transcription_proxy.web.pages import PAGES as PLACES
 from transcription_proxy.web.pages import STATIC
 
-PAGES = [*(path for path, name in PLACES.items() if name.endswith(".html")), "/docs"]
+PAGES = [*PLACES, "/docs"]
 METHODS = {"get", "post", "put", "patch", "delete"}
-FOR_PEOPLE = {*PLACES, "/docs", "/site"}
+FOR_PEOPLE = {*PLACES, "/docs", "/favicon.ico", "/site"}
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 ELSEWHERE = re.compile(
     r"https?://(?!www\.w3\.org/)|url\(|@import|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\("
@@ -171,9 +171,15 @@ async def test_people_who_are_lost_get_a_page_and_programs_get_json(http: httpx.
 
 async def test_the_page_for_the_lost_is_sent_whole_each_time(http: httpx.AsyncClient) -> None:
     first = await http.get("/nothing", headers=HTML)
-    conditional = {"If-None-Match": first.headers["etag"], "If-Modified-Since": first.headers["last-modified"]}
-    again = await http.get("/nothing", headers={**HTML, **conditional})
+    again = await http.get("/nothing", headers={**HTML, "If-None-Match": "*"})
     assert (again.status_code, again.content) == (404, first.content)
+    assert "etag" not in first.headers
+
+
+async def test_the_header_says_where_one_is(http: httpx.AsyncClient) -> None:
+    for path in PLACES:
+        here = re.findall(r'<a href="([^"]*)" aria-current="page">', (await http.get(path)).text)
+        assert here == ([path] if path in ("/dashboard", "/try", "/account") else [])
 
 
 async def test_pages_are_told_what_this_installation_is(site: Site, http: httpx.AsyncClient) -> None:
@@ -197,12 +203,15 @@ async def test_what_is_answered_to_a_user_is_kept_nowhere(
         assert answer.headers["cache-control"] == "no-store", (path, method)
 
 
-@pytest.mark.parametrize("path", PLACES)
+@pytest.mark.parametrize("path", [*PLACES, "/favicon.ico"])
 async def test_a_page_is_asked_for_again_and_sent_only_when_it_changed(http: httpx.AsyncClient, path: str) -> None:
     first = await http.get(path)
     assert first.headers["cache-control"] == "no-cache"
-    again = await http.get(path, headers={"If-None-Match": first.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+    for tags in (first.headers["etag"], f'"x", W/{first.headers["etag"]}'):
+        again = await http.get(path, headers={"If-None-Match": tags})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+    assert (await http.get(path, headers={"If-None-Match": '"x"'})).status_code == 200
 
 
 async def test_the_api_page_shows_every_operation(http: httpx.AsyncClient, document: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The page at /docs, from small OpenAPI documents."""
 
 import re
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -8,7 +9,6 @@ import pytest
 
 from transcription_proxy.web import reference
 
-FRAME = "<html><title>A page</title><a href='/'>Home</a><main class='page'>Its own</main><p>Foot</p></html>"
 SCHEMAS: dict[str, Any] = {
     "Login": {
         "properties": {
@@ -44,7 +44,9 @@ def document(**operation: Any) -> dict[str, Any]:
 
 
 def page(document: dict[str, Any]) -> str:
-    return reference.page(document, FRAME)
+    """Without its frame."""
+    _, own = reference.page(document).split("<main", 1)
+    return "<main" + own.partition("</main>")[0] + "</main>"
 
 
 class Rows(HTMLParser):
@@ -109,10 +111,10 @@ def test_the_contents_lead_to_each_operation_under_its_tag() -> None:
 
 
 def test_it_stands_in_the_frame_of_our_pages() -> None:
-    html = page(document())
-    assert html.startswith("<html><title>API · A &lt;service&gt;</title><a href='/'>Home</a><main")
-    assert html.endswith("</main><p>Foot</p></html>")
-    assert "Its own" not in html
+    html = reference.page(document())
+    assert html.startswith('<!doctype html>\n<html lang="en">')
+    assert "<title>API · A &lt;service&gt;</title>" in html
+    assert html.index('<header class="top">') < html.index("<h1>A &lt;service&gt;: API</h1>") < html.index("<footer")
 
 
 def test_a_body_is_a_table_of_its_fields_with_those_inside() -> None:
@@ -183,6 +185,7 @@ def test_everything_is_escaped_and_every_tag_closed() -> None:
     about["paths"][f"/{evil}"] = about["paths"].pop("/login")
     html = page(about)
     assert "<script" not in html
+    assert f"<title>API · {escape(evil)}</title>" in reference.page(about)
     assert "{title}" in html
     assert Rows(html).open == []
 
