@@ -312,8 +312,8 @@ def _watching(database: Embedded) -> Iterator[None]:
     def watch() -> None:
         full = False
         while not done.wait(WATCH):
-            full = _full(database, full)
             try:
+                full = _full(database, full)
                 database.ensure(done.is_set)
             except Unavailable as error:
                 log.error("%s; trying again", error)

@@ -25,7 +25,6 @@ SECURITY: Final = {
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(self), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 """For a year, and for this host alone: others under its domain are not ours to speak for."""

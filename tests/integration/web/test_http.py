@@ -146,7 +146,7 @@ async def test_every_answer_has_an_id_of_its_own_and_the_security_headers(http: 
     assert re.fullmatch("[0-9a-f]{32}", one.headers["x-request-id"])
     assert one.headers["x-request-id"] != other.headers["x-request-id"]
     assert one.headers["x-content-type-options"] == "nosniff"
-    assert one.headers["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in one.headers["content-security-policy"]
     assert one.headers["referrer-policy"] == "no-referrer"
     assert one.headers["cross-origin-opener-policy"] == "same-origin"
     assert one.headers["cross-origin-resource-policy"] == "same-origin"
