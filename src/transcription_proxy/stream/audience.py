@@ -23,6 +23,8 @@ class Audience:
         self._stalled_at: float | None = None
         self.pulse = Heartbeat(now)
         self.gone = False
+        self.stopped = False
+        """It said `stop`: what it sends after that does not count."""
         self.dismissed = False
         self.paused = False
 

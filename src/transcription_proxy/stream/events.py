@@ -92,6 +92,10 @@ class Nudged(Struct, frozen=True):
     """The session's row was changed from outside: ask what it says (money 22)."""
 
 
+class DrainBegan(Struct, frozen=True):
+    """The service takes no more sessions."""
+
+
 class Drained(Struct, frozen=True):
     """The service goes down."""
 
@@ -107,7 +111,8 @@ class TimePassed(Struct, frozen=True):
 Event = (
     ClientSpoke | AudioArrived | ClientPonged | ClientOversent | ClientStalled | ClientRecovered | ClientLost
     | UpstreamOpened | UpstreamRefused | UpstreamSpoke | UpstreamPonged | UpstreamStalled | UpstreamRecovered
-    | UpstreamLost | SettleAnswered | SettleFailed | CloseCommitted | Nudged | Drained | Broke | TimePassed
+    | UpstreamLost | SettleAnswered | SettleFailed | CloseCommitted | Nudged | DrainBegan | Drained | Broke
+    | TimePassed
 )  # fmt: skip
 
 # Actions

@@ -1,5 +1,6 @@
 """What the upstream has heard and said, in the session's own time: for the bill, for replays, for the watchdog."""
 
+from collections import deque
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Final
@@ -12,6 +13,8 @@ WATCHDOG_SECONDS: Final = 15
 LOOK_EVERY: Final = 1.0
 SAME_WITHIN_MS: Final = 500
 """Two connections do not hear speech begin or end at quite the same moment."""
+FINALS_REMEMBERED: Final = 16
+"""How many finals of a connection are compared with the next one: an upstream may repeat itself."""
 
 
 @dataclass(slots=True)
@@ -21,6 +24,8 @@ class Told:
     text: float = -inf
     start: float = -inf
     end: float = -inf
+    speaking: bool = False
+    """Speech began and did not end, as far as the client was told."""
 
 
 class Hearing:
@@ -35,8 +40,6 @@ class Hearing:
         self.connections = 0
         self.silence_ms = 0
         """Our own silence that the present connection was sent, before anything else."""
-        self.fell_silent = False
-        """The upstream said nothing any more; so it was when the session ended, if this is still set then."""
         self.reported_ms: int | None = None
         self.results_ms = 0
         """Where the furthest Results ended."""
@@ -44,6 +47,8 @@ class Hearing:
         self._begin_position = 0
         self._spoke = False
         self._finals_ms = [0] * channels
+        self._finals: deque[tuple[int, float, float, str]] = deque(maxlen=FINALS_REMEMBERED)
+        """Channel, start, duration and text of the last finals of the present connection."""
         self._told_ms = [Told() for _ in range(channels)]
         self._known_ms = self._told_ms
         """What earlier connections told."""
@@ -71,6 +76,7 @@ class Hearing:
         """A connection that is going to hear the audio from `position` on, which is at `begin_ms`."""
         self.connections += 1
         self._known_ms = [replace(told) for told in self._told_ms]
+        self._finals.clear()
         self.request_id = request_id
         self.reported_ms = None
         self.silence_ms = 0
@@ -88,27 +94,35 @@ class Hearing:
             case deepgram.SpeechStarted(timestamp, index):
                 told = self._told_ms[self._channel(index)]
                 told.start = max(told.start, self._time(timestamp))
+                told.speaking = True
             case deepgram.UtteranceEnd(last_word_end, index):
                 told = self._told_ms[self._channel(index)]
                 told.end = max(told.end, self._time(last_word_end))
+                told.speaking = False
             case deepgram.Results():
-                self.reported_ms = None  # the closing Metadata comes after all Results
-                self.fell_silent = False
-                self._spoke = self._spoke or message.text != ""
-                end_ms = min(message.end_ms + self.shift_ms, sent_ms)
-                self.results_ms = max(self.results_ms, end_ms)
-                channel = self._channel(message.channel_index)
-                if message.text:
-                    self._told_ms[channel].text = max(self._told_ms[channel].text, end_ms)
-                if message.is_final:
-                    self._finals_ms[channel] = max(self._finals_ms[channel], end_ms)
+                self._results(message, min(message.end_ms + self.shift_ms, sent_ms))
+
+    def _results(self, message: deepgram.Results, end_ms: int) -> None:
+        self.reported_ms = None  # the closing Metadata comes after all Results
+        self._spoke = self._spoke or message.text != ""
+        self.results_ms = max(self.results_ms, end_ms)
+        channel = self._channel(message.channel_index)
+        told = self._told_ms[channel]
+        if message.text:
+            told.text = max(told.text, end_ms)
+        if message.is_final:
+            self._finals_ms[channel] = max(self._finals_ms[channel], end_ms)
+            self._finals.append(_identity(channel, message))
+            told.speaking = told.speaking and not message.speech_final
 
     def untouched(self, position: int) -> bool:
         """Whether the present connection was sent no audio at all, up to `position`."""
         return position == self._begin_position and self.silence_ms == 0
 
     def news(self, message: deepgram.Message | deepgram.Unknown) -> deepgram.Message | deepgram.Unknown | None:
-        """What of it the client does not know from an earlier connection; None for nothing."""
+        """What of it the client does not know yet; None for nothing."""
+        if isinstance(message, deepgram.Results) and self._is_repeated(message):
+            return None
         if self.connections == 1:
             return message
         match message:
@@ -116,13 +130,23 @@ class Hearing:
                 return self._new_words(message)
             case deepgram.SpeechStarted(timestamp, index):
                 known = self._known_ms[self._channel(index)]
-                at_ms = self._time(timestamp)
-                return None if at_ms <= known.start + SAME_WITHIN_MS or at_ms < known.text else message
+                return None if self._has_begun(known, self._time(timestamp)) else message
             case deepgram.UtteranceEnd(last_word_end, index):
                 known = self._known_ms[self._channel(index)]
                 return None if self._time(last_word_end) <= known.end + SAME_WITHIN_MS else message
             case _:
                 return message
+
+    def _is_repeated(self, results: deepgram.Results) -> bool:
+        if not results.is_final or results.duration <= 0:
+            return False
+        return _identity(self._channel(results.channel_index), results) in self._finals
+
+    def _has_begun(self, known: Told, at_ms: int) -> bool:
+        """Whether the client knows of speech that begins then. A connection that begins in the middle of speech says
+        that it begins there."""
+        goes_on = known.speaking and at_ms <= self._begin_ms + SAME_WITHIN_MS
+        return goes_on or at_ms <= known.start + SAME_WITHIN_MS or at_ms < known.text
 
     def _new_words(self, results: deepgram.Results) -> deepgram.Results | None:
         """Channels are final to different times, so that a replay's words may be known in part. Where words have no
@@ -140,15 +164,14 @@ class Hearing:
         unanswered = position - self._said_position
         return now >= self._said_at + WATCHDOG_SECONDS and unanswered >= WATCHDOG_SECONDS * bytes_per_second
 
-    def heard(self, forwarded: int, *, fell_silent: bool) -> Heard:
-        """What the bill is made from. `forwarded`: bytes that went up, each once; `fell_silent`: if that counts."""
+    def heard(self, forwarded: int) -> Heard:
+        """What the bill is made from. `forwarded`: bytes that went up, each once."""
         return Heard(
             forwarded=forwarded,
             reported_ms=self.reported_ms if self.connections == 1 else None,
             silence_ms=self.silence_ms,
             spoke=self._spoke,
             results_ms=self.results_ms,
-            fell_silent=fell_silent and self.fell_silent,
         )
 
     def _time(self, seconds: float) -> int:
@@ -163,3 +186,7 @@ class Hearing:
         self._said_at = now
         self._said_position = position
         self.look_at = now + WATCHDOG_SECONDS
+
+
+def _identity(channel: int, results: deepgram.Results) -> tuple[int, float, float, str]:
+    return channel, results.start, results.duration, results.text

@@ -1,5 +1,6 @@
 """The end of one session: why it ends, what it is billed, and what its client hears last."""
 
+from typing import Final
 from uuid import UUID
 
 from transcription_proxy.metering.meter import Meter
@@ -12,6 +13,13 @@ from transcription_proxy.stream.options import Options
 from transcription_proxy.values import Closing
 from transcription_wire import messages as wire
 from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, Reason
+
+ANSWER_SECONDS: Final = 5.0
+"""How long the answer to CloseStream is awaited, from CloseStream or from the last Results before it."""
+LAST_WORDS_SECONDS: Final = 30.0
+"""How long it is awaited from an upstream that goes on sending Results: as long as a replay."""
+COMMIT_SECONDS: Final = 10.0
+"""How long the client waits for the ledger; then it hears what will be booked (money 23)."""
 
 
 class Parting:
@@ -27,6 +35,11 @@ class Parting:
         self.reason = Reason.INTERNAL
         self._close_code = REASON_CLOSE_CODES[self.reason]
         self._bill = Bill(0, 0)
+        self._words_latest = 0.0
+        self.answer_at = 0.0
+        """When the answer to CloseStream is no longer awaited."""
+        self.commit_at = 0.0
+        """When the client no longer waits for the ledger."""
 
     def explain(self, reason: Reason, error: endings.ErrorSaid | None = None) -> None:
         """Notes the reason, and says the error that goes with it."""
@@ -36,10 +49,23 @@ class Parting:
         self.reason = reason
         self._close_code = CLOSE_CODES[error[0]] if error else REASON_CLOSE_CODES[reason]
 
-    def book(self, number: int, meter: Meter, hearing: Hearing) -> None:
-        """Reckons the bill and has it booked, as statement `number`."""
-        heard = hearing.heard(meter.forwarded, fell_silent=self.reason is Reason.UPSTREAM_CLOSED)
-        self._bill = reckon(heard, self._options.audio, self._options.micro)
+    def await_answer(self, now: float) -> None:
+        """CloseStream was sent: start to wait for the last words and Metadata."""
+        self.answer_at = now + ANSWER_SECONDS
+        self._words_latest = now + LAST_WORDS_SECONDS
+
+    def await_more(self, now: float) -> None:
+        """Results came, and words are owed still: the upstream is late, not dead."""
+        self.answer_at = min(now + ANSWER_SECONDS, self._words_latest)
+
+    def waited_enough(self, now: float) -> bool:
+        """Whether an upstream that went on sending Results had all the time there is."""
+        return now >= self._words_latest
+
+    def book(self, number: int, meter: Meter, hearing: Hearing, now: float) -> None:
+        """Compute the bill and have it booked, as statement `number`."""
+        self.commit_at = now + COMMIT_SECONDS
+        self._bill = reckon(hearing.heard(meter.forwarded), self._options.audio, self._options.micro)
         closing = Closing(
             self._id,
             number,

@@ -6,7 +6,8 @@ MOST_TRIES: Final = 5
 WITHIN: Final = 20.0
 """Seconds from the loss."""
 TELL_AFTER: Final = 2.0
-"""Seconds without an upstream after which the client is told; one that opens has to speak or to stay for as long."""
+"""Seconds without an upstream after which the client is told. One that opens ends the loss by proving itself, or by
+staying for as long."""
 PAUSES: Final = (0.1, 0.5, 1.5, 4.0, 8.0)
 """Seconds before each try, at most."""
 
@@ -27,6 +28,8 @@ class Redial:
         self._told = False
         self._open_since: float | None = None
         self._proof_ms = 0
+        self.is_proven = False
+        """Whether the open upstream answered audio that no earlier one was sent."""
         self._found_ms = -1
         self.dial_at: float | None = None
         """When to dial next."""
@@ -58,9 +61,10 @@ class Redial:
         """Another one is open, and has to hear again what lies before `replayed_ms`."""
         self._open_since = now
         self._proof_ms = replayed_ms
+        self.is_proven = False
 
     def over(self) -> bool:
-        """It is up again: it spoke, or it stayed. Whether the client knows that it was away."""
+        """End the loss: the upstream proved itself, or stayed. Return whether the client knows of the loss."""
         told, self._told = self._told, False
         self._down_since = None
         return told
@@ -74,6 +78,8 @@ class Redial:
     def results(self, end_ms: int) -> None:
         """Results up to `end_ms` came."""
         if end_ms > self._proof_ms:
+            self.is_proven = True
+            self._down_since = None
             self._start_anew()
 
     def told(self) -> None:
@@ -89,7 +95,7 @@ class Redial:
 
     @property
     def over_at(self) -> float | None:
-        """When to tell the client that there is one again, should it not speak before."""
+        """When to tell the client that there is one again, should it not prove itself before."""
         return self._open_since + TELL_AFTER if self._told and self._open_since is not None else None
 
     @property

@@ -1,7 +1,8 @@
 """One caption session from the first dial to the last word: `handle(event, now) -> actions`, no I/O, no clock.
 
-It decides; what it knows of its three sides is kept by audience.py, uplink.py and funding.py. Audio frames go through
-`admit`, one integer comparison, and `record`; a frame that is not admitted comes in as AudioArrived."""
+It decides; what it knows of its three sides is kept by audience.py, uplink.py and funding.py, and what becomes of it
+without an upstream is in recovery.py. Audio frames go through `admit`, one integer comparison, and `record`; a frame
+that is not admitted comes in as AudioArrived."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,19 +16,15 @@ from transcription_proxy.stream.funding import GRANT_SECONDS, Funding
 from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.parting import Parting
 from transcription_proxy.stream.phase import RUNNING, Phase
+from transcription_proxy.stream.recovery import Recovery, Step
 from transcription_proxy.stream.uplink import Uplink
 from transcription_proxy.values import Closed, Opened, Settled
 from transcription_wire import messages as wire
 from transcription_wire.codes import Reason
 
-METADATA_WITHIN: Final = 5.0
-"""After CloseStream, or after the last of the words that still come."""
-LAST_WORDS_WITHIN: Final = 30.0
-"""However many still come: as long as a replay."""
-COMMIT_WITHIN: Final = 10.0
-NORMAL_CLOSE: Final = 1000
-POLICY_CLOSE: Final = 1008
-"""An upstream that closes with this would refuse the same audio again."""
+DIAL_SECONDS: Final = 25.0
+"""How long the first upstream is dialled, whatever the dialler does: a handshake may take 10 s, and the built-in engine
+is waited for 10 s before it."""
 Duty = tuple[float, Callable[[float], None]]
 
 
@@ -46,16 +43,14 @@ class Session:
         self._funding = Funding(self.id, self.meter, now)
         self._flow = Flow(self._actions, self._client, self._upstream, self._funding, self.meter, audio)
         self._parting = Parting(self._actions, self.id, options, self._client)
+        self._recovery = Recovery(self._client, self._upstream, self._parting)
         self.admit = self.meter.admit
         self.record = self._upstream.tape.record
         """To be given each frame that was admitted."""
         self._idle_seconds = idle_seconds
         self._waited_at = now
         """When the client's last audio came that had to wait."""
-        self._stop_queued = False
-        self._phase_since = now
-        self._words_until = now
-        """While FINISHING: how long the last words and Metadata are awaited."""
+        self._dial_until = now + DIAL_SECONDS
 
     @property
     def reason(self) -> Reason:
@@ -77,16 +72,18 @@ class Session:
     def deadline(self) -> float | None:
         """When TimePassed is due, None for never."""
         match self.phase:
+            case Phase.DIALLING:
+                return self._dial_until
             case Phase.LIVE | Phase.REDIALLING:
                 return min(at for at, _ in self._duties())
             case Phase.FINISHING:
-                return self._words_until
+                return self._parting.answer_at
             case Phase.CLOSING if not self._client.dismissed:
-                return self._phase_since + COMMIT_WITHIN
+                return self._parting.commit_at
             case _:
                 return None
 
-    def _dispatch(self, event: ev.Event, now: float) -> None:  # noqa: C901, PLR0912 - the one ladder of events
+    def _dispatch(self, event: ev.Event, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - one ladder
         match event:
             case ev.UpstreamSpoke(text):
                 self._upstream_spoke(deepgram.parse(text), now)
@@ -108,7 +105,8 @@ class Session:
             case ev.UpstreamOpened(request_id):
                 self._upstream_opened(request_id, now)
             case ev.UpstreamRefused(status, detail):
-                self._upstream_refused(status, detail, now)
+                refusal = endings.refusal(status, detail)
+                self._go_on(self._recovery.refused(self.phase, status, now), now, refusal)
             case ev.UpstreamPonged():
                 self._upstream.ponged(now)
             case ev.UpstreamStalled():
@@ -118,7 +116,7 @@ class Session:
                 self._upstream.stalled = False
                 self._pump(now)
             case ev.UpstreamLost(code):
-                self._upstream_lost(code, now)
+                self._go_on(self._recovery.lost(self.phase, code, now), now)
             case ev.SettleAnswered(answer):
                 self._settle_answered(answer, now)
             case ev.SettleFailed():
@@ -130,6 +128,10 @@ class Session:
                 self._steer(now)
             case ev.Drained():
                 self._end(Reason.SERVICE_RESTART, now, None if self._parting.began else endings.DRAINING)
+            case ev.DrainBegan() if self.phase is Phase.DIALLING:
+                self._end(Reason.SERVICE_RESTART, now, endings.DRAINING)
+            case ev.Broke() if self.phase is Phase.FINISHING:
+                self._close(now)
             case ev.Broke():
                 self._end(Reason.INTERNAL, now)
             case ev.TimePassed():
@@ -157,9 +159,9 @@ class Session:
             case wire.Auth():
                 self._bad_message("this session is authenticated already", now)
             case wire.Finalize() | wire.Stop():
-                self._stop_queued = isinstance(message, wire.Stop)
+                self._client.stopped = isinstance(message, wire.Stop)
                 self._upstream.tape.mark(message)
-                if self.phase is Phase.REDIALLING and self._needless:
+                if self.phase is Phase.REDIALLING and self._recovery.is_needless:
                     self._end(Reason.CLIENT_STOP, now)
                 else:
                     self._pump(now)
@@ -167,7 +169,7 @@ class Session:
     @property
     def _listening(self) -> bool:
         """Whether the client's frames count; those after a `stop` do not."""
-        return self.phase in (Phase.DIALLING, *RUNNING) and not self._stop_queued
+        return self.phase in (Phase.DIALLING, *RUNNING) and not self._client.stopped
 
     def _bad_message(self, what: str, now: float) -> None:
         if not self._client.correct(what):
@@ -178,7 +180,7 @@ class Session:
     def _upstream_opened(self, request_id: str | None, now: float) -> None:
         if self.phase not in (Phase.DIALLING, Phase.REDIALLING) or not self._upstream.wanted:
             return
-        self.phase, self._phase_since = Phase.LIVE, now
+        self.phase = Phase.LIVE
         self._upstream.opened(request_id, now)
         if not self._parting.began:
             self._begin(now)
@@ -194,74 +196,33 @@ class Session:
     def _upstream_spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> None:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
-        heard_ms = self._upstream.hearing.results_ms
         text = self._upstream.spoke(message, now)
-        if isinstance(message, deepgram.Results):
-            self._say_connected()
-        if self._upstream.hearing.results_ms > heard_ms:
-            self._words_until = min(now + METADATA_WITHIN, self._phase_since + LAST_WORDS_WITHIN)
+        if self._upstream.redial.is_proven:
+            self._recovery.say_connected(now)
+        if isinstance(message, deepgram.Results) and self._upstream.owes_words:
+            self._parting.await_more(now)
         if text is not None:
             interim = isinstance(message, deepgram.Results) and not message.is_final
             self._client.pass_on(text, optional=interim)
-        elif self.phase is Phase.FINISHING and isinstance(message, deepgram.Metadata):
+        elif self.phase is Phase.FINISHING and self._upstream.is_answer(message):
             self._close(now)
 
-    def _upstream_refused(self, status: int | None, detail: str, now: float) -> None:
-        self._upstream.lost()
-        if self.phase is Phase.REDIALLING and (status is None or status >= 500):
-            self._try_again(now)
-        else:
-            self._end(Reason.UPSTREAM_CLOSED, now, endings.refusal(status, detail))
-
-    def _upstream_lost(self, code: int | None, now: float) -> None:
-        self._upstream.lost()
-        final = code == POLICY_CLOSE
-        if self.phase in RUNNING and not final:
-            self._seek(now)
-        elif self.phase is not Phase.FINISHING:
-            self._end(Reason.UPSTREAM_CLOSED, now)
-        elif self._owes_words and not final and code != NORMAL_CLOSE:
-            self._upstream.tape.mark(wire.Stop())
-            self._seek(now)
-        else:
-            self._close(now)
-
-    @property
-    def _owes_words(self) -> bool:
-        """Whether a client that said `stop` waits for words that another upstream may find."""
-        return self.reason is Reason.CLIENT_STOP and not self._client.gone and self._upstream.owes_words
-
-    @property
-    def _needless(self) -> bool:
-        """Whether another upstream would have nothing to find: the client said `stop`, and all is final."""
-        return self._stop_queued and not self._upstream.owes_words
-
-    def _seek(self, now: float) -> None:
-        """Another upstream is to hear again what was not final, and to go on from there."""
-        hopeful = self.phase is not Phase.FINISHING or self._upstream.again()
-        self.phase = Phase.REDIALLING
-        self._upstream.tape.rewind()
-        self._try_again(now) if hopeful else self._give_up(now)
-
-    def _try_again(self, now: float) -> None:
-        if self._needless:
-            self._end(Reason.CLIENT_STOP, now)
-        elif self._upstream.unreached(now):
-            self._steer(now)
-        else:
-            self._give_up(now)
-
-    def _give_up(self, now: float) -> None:
-        self._upstream.hang_up()
-        self._end(Reason.UPSTREAM_CLOSED, now)
-
-    def _say_reconnecting(self, now: float) -> None:
-        self._upstream.redial.told()
-        self._client.say(wire.UpstreamStatus("reconnecting"))
-
-    def _say_connected(self, _now: float = 0.0) -> None:
-        if self._upstream.redial.over():
-            self._client.say(wire.UpstreamStatus("connected"))
+    def _go_on(self, step: Step, now: float, refusal: endings.ErrorSaid | None = None) -> None:
+        """Go on without the upstream."""
+        if self.phase is Phase.FINISHING and step is not Step.BOOK:
+            self.phase = Phase.REDIALLING  # the end that had begun may become another one
+        match step:
+            case Step.SEEK:
+                self.phase = Phase.REDIALLING
+                self._steer(now)
+            case Step.FAIL:
+                self._end(Reason.UPSTREAM_CLOSED, now)
+            case Step.REFUSED:
+                self._end(Reason.UPSTREAM_CLOSED, now, refusal)
+            case Step.STOP:
+                self._end(Reason.CLIENT_STOP, now)
+            case Step.BOOK:
+                self._close(now)
 
     # Audio and credit
 
@@ -302,12 +263,15 @@ class Session:
     # Time
 
     def _time_passed(self, now: float) -> None:
-        if self.phase in RUNNING:
-            self._do_duties(now)
-        elif self.phase is Phase.FINISHING and now >= self._words_until:
-            self._close(now)
-        elif self.phase is Phase.CLOSING and now >= self._phase_since + COMMIT_WITHIN:
-            self._parting.pending()
+        match self.phase:
+            case Phase.DIALLING if now >= self._dial_until:
+                self._end(Reason.UPSTREAM_CLOSED, now, endings.refusal(None, ""))
+            case Phase.LIVE | Phase.REDIALLING:
+                self._do_duties(now)
+            case Phase.FINISHING if now >= self._parting.answer_at:
+                self._go_on(self._recovery.unanswered(now), now)
+            case Phase.CLOSING if now >= self._parting.commit_at:
+                self._parting.pending()
 
     def _do_duties(self, now: float) -> None:
         phase = self.phase
@@ -329,15 +293,15 @@ class Session:
             duties += [
                 (upstream.keep_alive_at, upstream.keep_alive),
                 (upstream.check_at, self._check_upstream),
-                (upstream.redial.over_at, self._say_connected),
+                (upstream.redial.over_at, self._recovery.say_connected),
                 (None if upstream.tape.waits else funding.give_back_at, self._give_back),
                 (funding.despair_at, self._despair),
             ]
         else:
             redial = upstream.redial
             duties += [
-                (redial.tell_at, self._say_reconnecting),
-                (redial.give_up_at, self._give_up),
+                (redial.tell_at, self._recovery.say_reconnecting),
+                (redial.give_up_at, lambda now: self._go_on(Step.FAIL, now)),
                 (redial.dial_at, lambda _: upstream.dial()),
             ]
         duties.append((None if self.meter.asking else funding.settle_at, self._steer))
@@ -349,9 +313,8 @@ class Session:
 
     def _check_upstream(self, now: float) -> None:
         if not self._upstream.check(now):
-            self._upstream.hearing.fell_silent = True
             self._upstream.hang_up()
-            self._upstream_lost(None, now)
+            self._go_on(self._recovery.lost(self.phase, None, now), now)
 
     def _despair(self, now: float) -> None:
         self._end(Reason.DATABASE_AWAY if self._funding.away else Reason.INSUFFICIENT_CREDITS, now)
@@ -365,8 +328,8 @@ class Session:
         heard = self.phase is Phase.LIVE and self._upstream.wanted
         self._parting.explain(reason, error)
         self.meter.shut()
-        self.phase, self._phase_since = Phase.FINISHING, now
-        self._words_until = now + METADATA_WITHIN
+        self.phase = Phase.FINISHING
+        self._parting.await_answer(now)
         self._steer(now)
         if heard:
             self._upstream.send(deepgram.CLOSE_STREAM, now)
@@ -376,8 +339,8 @@ class Session:
     def _close(self, now: float) -> None:
         """Has the bill booked. The client is dismissed when it is: by then its hold is free."""
         self._upstream.hang_up()
-        self.phase, self._phase_since = Phase.CLOSING, now
-        self._parting.book(self._funding.number + 1, self.meter, self._upstream.hearing)
+        self.phase = Phase.CLOSING
+        self._parting.book(self._funding.number + 1, self.meter, self._upstream.hearing, now)
 
     def _close_committed(self, answer: Closed) -> None:
         self._parting.booked(answer.seconds_used, answer.reason)

@@ -119,6 +119,16 @@ class Uplink:
         return len(self.tape) >= self._audio.bytes_in(SHORTEST_WORD_MS)
 
     @property
+    def behind_ms(self) -> int:
+        """How far the Results are behind the client's audio, in milliseconds of audio."""
+        return max(0, self._audio.milliseconds(self.tape.end) - self.hearing.results_ms)
+
+    def is_answer(self, message: deepgram.Message | deepgram.Unknown) -> bool:
+        """Whether a message taken in after CloseStream answers it. Metadata of no audio at all, while words are owed,
+        belongs to a close that was on its way (NET-0001)."""
+        return isinstance(message, deepgram.Metadata) and (bool(self.hearing.reported_ms) or not self.owes_words)
+
+    @property
     def overfull(self) -> bool:
         """Whether, without an upstream, no more audio can be kept."""
         return self.tape.crowded or len(self.tape) >= self._replay_bytes

@@ -92,13 +92,13 @@ class Stage:
         return self.tell(ev.AudioArrived(data))
 
     def stream(self, seconds: float) -> list[ev.Action]:
-        """So much audio, in real time, in frames of 100 ms; the upstream says something every second."""
+        """So much audio, in real time, in frames of 100 ms; every second the upstream says that it heard no words."""
         done = list[ev.Action]()
         for count in range(round(seconds * 10)):
             done += self.wait(0.1)
             done += self.frame()
             if count % 10 == 9 and self.session.phase is Phase.LIVE:
-                done += self.tell(results(""))
+                done += self.tell(results("", 0.0, len(self.heard) / self.session.options.audio.bytes_per_second))
         return done
 
     def open(self, request_id: str | None = None) -> list[ev.Action]:

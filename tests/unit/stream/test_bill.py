@@ -17,13 +17,13 @@ RATE_1 = 1_000_000
 
 
 def bill(seconds: float, micro: int = RATE_1, audio: AudioFormat = AUDIO, **known: Any) -> Bill:
-    """Of so much audio that was sent, in one connection that spoke and said no figure, unless told otherwise."""
+    """Of so much audio that was sent, in one connection whose Results go to its end and that reported no figure, unless
+    told otherwise."""
     heard: dict[str, Any] = {
         "reported_ms": None,
         "silence_ms": 0,
         "spoke": True,
-        "results_ms": 0,
-        "fell_silent": False,
+        "results_ms": round(seconds * 1000),
         **known,
     }
     return reckon(Heard(forwarded=round(seconds * audio.bytes_per_second), **heard), audio, micro)
@@ -39,7 +39,7 @@ def test_what_was_sent_is_billed_where_nothing_was_reported() -> None:
 
 
 def test_a_single_byte_is_a_credit() -> None:
-    assert reckon(Heard(1, None, 0, False, 0, False), AUDIO, RATE_1) == Bill(1, 0)
+    assert reckon(Heard(1, None, 0, False, 0), AUDIO, RATE_1) == Bill(1, 0)
 
 
 @pytest.mark.parametrize(("reported_ms", "expected"), [(1900, Bill(2, 1900)), (2000, Bill(2, 2000)), (1, Bill(1, 1))])
@@ -62,16 +62,18 @@ def test_nothing_reported_although_there_were_words_is_not_believed() -> None:
     assert bill(2.3, reported_ms=0, spoke=False) == Bill(0, 0)
 
 
-def test_what_an_upstream_heard_in_silence_is_billed_5_s_at_most() -> None:
-    assert bill(30, results_ms=10_000, fell_silent=True) == Bill(15, 15_000)
-    assert bill(12, results_ms=10_000, fell_silent=True) == Bill(12, 12_000)
-    assert bill(30, results_ms=10_000, fell_silent=False) == Bill(30, 30_000)
+@pytest.mark.parametrize(("sent", "results_ms", "seconds"), [(30, 10_000, 15), (12, 10_000, 12), (33, 0, 5), (4, 0, 4)])
+def test_audio_after_the_last_results_is_billed_5_s_at_most(sent: int, results_ms: int, seconds: int) -> None:
+    assert bill(sent, results_ms=results_ms, spoke=results_ms > 0) == Bill(seconds, seconds * 1000)
+
+
+def test_words_of_an_upstream_that_tells_no_times_are_billed_as_they_were_sent() -> None:
+    assert bill(30, results_ms=0, spoke=True) == Bill(30, 30_000)
 
 
 @pytest.mark.parametrize(("reported_ms", "seconds"), [(12_000, 12), (20_000, 15)])
 def test_the_lower_of_both_limits_counts(reported_ms: int, seconds: int) -> None:
-    known: dict[str, Any] = {"results_ms": 10_000, "fell_silent": True, "reported_ms": reported_ms}
-    assert bill(30, **known) == Bill(seconds, seconds * 1000)
+    assert bill(30, results_ms=10_000, reported_ms=reported_ms) == Bill(seconds, seconds * 1000)
 
 
 def test_it_is_rounded_up_once_and_exactly() -> None:
@@ -94,7 +96,6 @@ def test_it_is_rounded_up_once_and_exactly() -> None:
     silence_ms=st.sampled_from([0, 100]),
     spoke=st.booleans(),
     results_ms=st.integers(0, 10**7),
-    fell_silent=st.booleans(),
 )
 def test_it_is_the_ceiling_of_rate_times_audio_by_exact_arithmetic(
     forwarded: int,
@@ -104,14 +105,13 @@ def test_it_is_the_ceiling_of_rate_times_audio_by_exact_arithmetic(
     silence_ms: int,
     spoke: bool,
     results_ms: int,
-    fell_silent: bool,
 ) -> None:
     seconds = sent = Fraction(forwarded, audio.bytes_per_second)
     if reported_ms is not None and not (reported_ms == 0 and spoke):
         seconds = min(seconds, max(Fraction(0), Fraction(reported_ms - silence_ms, 1000)))
-    if fell_silent:
+    if results_ms or not spoke:
         seconds = min(seconds, Fraction(results_ms, 1000) + 5)
-    made = reckon(Heard(forwarded, reported_ms, silence_ms, spoke, results_ms, fell_silent), audio, micro)
+    made = reckon(Heard(forwarded, reported_ms, silence_ms, spoke, results_ms), audio, micro)
     assert made.total == ceil(Fraction(micro, 1_000_000) * seconds)
     assert abs(Fraction(made.audio_ms, 1000) - seconds) <= Fraction(1, 2000)
     assert made.total <= ceil(Fraction(micro, 1_000_000) * sent)

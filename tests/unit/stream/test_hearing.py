@@ -107,9 +107,27 @@ def test_an_odd_channel_counts_as_the_first(index: list[int]) -> None:
 # Repetition
 
 
-def test_words_of_the_first_connection_are_never_a_repetition() -> None:
+def test_a_final_that_the_upstream_repeats_is_told_once() -> None:
+    heard = hearing(channels=2)
+    say(heard, final(0.0, 3.0, 0, 2), 5000)
+    say(heard, final(3.0, 1.0, 0, 2), 5000)
+    assert not new(heard, final(0.0, 3.0, 0, 2))
+    assert not new(heard, final(3.0, 1.0, 0, 2))
+    assert new(heard, final(0.0, 3.0, 1, 2))
+    assert new(heard, results(0.0, 3.0, "other words", is_final=True))
+    assert new(heard, results(0.0, 3.0, "words"))
+
+
+def test_finals_without_times_are_all_told() -> None:
+    heard = hearing()
+    say(heard, final(0.0, 0.0), 5000)
+    assert new(heard, final(0.0, 0.0))
+
+
+def test_a_later_connection_may_say_at_the_same_times_of_its_own_what_is_new() -> None:
     heard = hearing()
     say(heard, final(0.0, 3.0), 5000)
+    heard.opened("request-2", 3000, 3000, 10.0)
     assert new(heard, final(0.0, 3.0))
 
 
@@ -225,6 +243,25 @@ def test_speech_whose_words_are_known_has_begun_already() -> None:
     assert new(heard, event("UtteranceEnd", 3.9))
 
 
+def test_a_replay_that_begins_in_the_middle_of_speech_does_not_begin_it_again() -> None:
+    heard = hearing()
+    say(heard, event("SpeechStarted", 1.0), 6000)
+    say(heard, final(0.0, 3.0), 6000)
+    heard.opened("request-2", 3000, 3000, 10.0)
+    assert not new(heard, event("SpeechStarted", 0.2))
+    assert new(heard, event("SpeechStarted", 0.6))
+
+
+@pytest.mark.parametrize("end", ["UtteranceEnd", "speech_final"])
+def test_a_replay_that_begins_after_speech_may_begin_it(end: str) -> None:
+    heard = hearing()
+    say(heard, event("SpeechStarted", 1.0), 6000)
+    ended = event(end, 2.9) if end == "UtteranceEnd" else spoken(("a", 1.0, 2.9), speech_final=True)
+    say(heard, ended, 6000)
+    heard.opened("request-2", 5000, 5000, 10.0)
+    assert new(heard, event("SpeechStarted", 0.2))
+
+
 @EVENTS
 def test_each_channel_has_its_own_events(kind: str) -> None:
     heard = hearing(channels=2)
@@ -298,9 +335,7 @@ def test_one_connection_is_billed_by_its_metadata() -> None:
     heard.silence_ms = 100
     say(heard, final(0.1, 2.0), 5000)
     say(heard, deepgram.Metadata(duration=4.2004, request_id="request-9"), 5000)
-    assert heard.heard(5000, fell_silent=False) == Heard(
-        forwarded=5000, reported_ms=4200, silence_ms=100, spoke=True, results_ms=2000, fell_silent=False
-    )
+    assert heard.heard(5000) == Heard(forwarded=5000, reported_ms=4200, silence_ms=100, spoke=True, results_ms=2000)
     assert heard.request_id == "request-9"
 
 
@@ -322,29 +357,13 @@ def test_several_connections_are_billed_by_what_was_sent() -> None:
     heard.opened("request-2", 0, 0, 10.0)
     say(heard, deepgram.Metadata(duration=4.0), 5000)
     assert heard.reported_ms == 4000
-    assert heard.heard(5000, fell_silent=False).reported_ms is None
+    assert heard.heard(5000).reported_ms is None
 
 
 def test_results_without_words_do_not_count_as_spoken() -> None:
     heard = hearing()
     say(heard, results(0.0, 1.0, ""), 5000)
-    assert not heard.heard(5000, fell_silent=False).spoke
+    assert not heard.heard(5000).spoke
     say(heard, results(0.0, 1.0, "hi"), 5000)
     say(heard, results(1.0, 1.0, ""), 5000)
-    assert heard.heard(5000, fell_silent=False).spoke
-
-
-@pytest.mark.parametrize("counts", [True, False])
-def test_its_silence_counts_only_where_that_ends_the_session(counts: bool) -> None:
-    heard = hearing()
-    heard.fell_silent = True
-    assert heard.heard(5000, fell_silent=counts).fell_silent is counts
-
-
-def test_an_upstream_that_speaks_again_is_no_longer_silent() -> None:
-    heard = hearing()
-    heard.fell_silent = True
-    say(heard, deepgram.Unknown(), 5000)
-    assert heard.fell_silent
-    say(heard, results(0.0, 1.0), 5000)
-    assert not heard.fell_silent
+    assert heard.heard(5000).spoke

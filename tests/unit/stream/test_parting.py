@@ -35,7 +35,7 @@ class Farewell:
         self.hearing.opened("request-1", 0, 0, 0.0)
 
     def book(self) -> Closing:
-        self.parting.book(5, self.meter, self.hearing)
+        self.parting.book(5, self.meter, self.hearing, 100.0)
         action = self.actions.pop()
         assert isinstance(action, ev.Close)
         return action.closing
@@ -92,12 +92,30 @@ def test_what_the_upstream_reported_is_booked_beside_what_is_billed() -> None:
     assert (end.book().total, end.book().audio_ms, end.book().upstream_ms) == (3, 2300, 9000)
 
 
-@pytest.mark.parametrize(("reason", "total"), [(Reason.UPSTREAM_CLOSED, 5), (Reason.CLIENT_STOP, 8)])
-def test_silence_of_the_upstream_is_cheap_only_where_it_is_the_reason(reason: Reason, total: int) -> None:
+@pytest.mark.parametrize("reason", [Reason.UPSTREAM_CLOSED, Reason.CLIENT_STOP, Reason.CLIENT_GONE, Reason.IDLE])
+def test_audio_after_the_last_results_is_cheap_whoever_ended_it(reason: Reason) -> None:
     end = Farewell(8)
-    end.hearing.fell_silent = True
     end.parting.explain(reason)
-    assert end.book().total == total
+    assert end.book().total == 5
+
+
+def test_an_answer_is_awaited_for_5_s_after_the_last_results_and_for_30_s_at_most() -> None:
+    parting = Farewell().parting
+    parting.await_answer(100.0)
+    assert parting.answer_at == 105.0
+    for now in (104.0, 108.0):
+        parting.await_more(now)
+        assert parting.answer_at == now + 5
+    assert not parting.waited_enough(129.9)
+    parting.await_more(128.0)
+    assert parting.answer_at == 130.0
+    assert parting.waited_enough(130.0)
+
+
+def test_the_ledger_is_awaited_for_10_s() -> None:
+    end = Farewell()
+    end.book()
+    assert end.parting.commit_at == 110.0
 
 
 def test_the_last_message_has_what_the_ledger_holds_and_then_the_client_is_dismissed() -> None:

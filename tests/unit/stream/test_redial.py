@@ -119,6 +119,20 @@ def test_the_two_seconds_do_not_start_anew_with_an_opening_that_leads_to_nothing
         assert redial.tell_at == 102.0
 
 
+def test_the_two_seconds_start_anew_with_one_that_has_proven_itself_however_soon_it_goes() -> None:
+    redial = Redial(1)
+    redial.lost(100.0, 0)
+    redial.opened(5000, 101.0)
+    redial.results(5000)
+    assert not redial.is_proven
+    redial.results(5001)
+    assert redial.is_proven
+    redial.lost(101.5, 0)
+    assert redial.tell_at == 103.5
+    redial.opened(6000, 101.6)
+    assert not redial.is_proven
+
+
 def test_a_new_one_that_stayed_is_a_new_loss_when_it_goes() -> None:
     redial = Redial(1)
     redial.lost(100.0, 0)

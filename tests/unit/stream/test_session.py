@@ -26,7 +26,6 @@ from transcription_wire.codes import Reason
 def test_it_dials_first_and_is_ready_when_the_upstream_is_open() -> None:
     stage = Stage(remaining=700)
     assert stage.actions == [ev.Dial()]
-    assert stage.session.deadline is None
     assert messages(stage.open("request-1"))[0] == {
         "type": "ready", "session_id": str(ID), "seconds_remaining": 700,
     }  # fmt: skip
@@ -418,6 +417,7 @@ def test_ends_that_come_from_outside(event: ev.Event, reason: str, close: int, e
 def test_a_stop_waits_5_s_for_metadata_and_bills_what_was_sent_without() -> None:
     stage = live()
     stage.stream(2.3)
+    stage.tell(results("two", 0.0, 2.3, is_final=True))
     stage.say("stop")
     stage.wait(4.9)
     assert stage.session.phase is Phase.FINISHING
@@ -440,10 +440,10 @@ def test_last_words_that_still_come_are_awaited_but_not_for_ever() -> None:
     assert stage.only(ev.Close)
 
 
-def test_an_upstream_that_repeats_itself_is_not_awaited() -> None:
+def test_an_upstream_that_has_said_all_is_not_awaited_though_it_repeats_itself() -> None:
     stage = live()
     stage.stream(2)
-    stage.tell(results("two", 0.0, 2.0))
+    stage.tell(results("two", 0.0, 2.0, is_final=True))
     stage.say("stop")
     for _ in range(3):
         stage.wait(1.7)
@@ -470,7 +470,7 @@ def test_metadata_decides_but_never_above_what_was_sent(
     if words:
         stage.tell(results("hi", 0.0, 2.0))
     stage.say("stop")
-    stage.tell(metadata(reported))
+    stage.tell(metadata(reported), ev.UpstreamLost(1000))
     closing = stage.only(ev.Close).closing
     assert (closing.total, closing.audio_ms, closing.upstream_ms) == (total, audio_ms, round(reported * 1000))
 
@@ -489,6 +489,7 @@ def test_metadata_that_is_followed_by_words_was_not_the_closing_one() -> None:
     stage = live()
     stage.tell(metadata(0.0))
     stage.stream(2)
+    stage.tell(results("two", 0.0, 2.0, is_final=True))
     stage.say("stop")
     stage.wait(5)
     assert stage.only(ev.Close).closing.total == 2
@@ -549,7 +550,7 @@ def test_audio_seconds_has_one_decimal_halves_up_as_the_ledger_has_it() -> None:
         stage = live()
         stage.stream(3)
         stage.say("stop")
-        stage.tell(metadata(milliseconds / 1000))
+        stage.tell(metadata(milliseconds / 1000), ev.UpstreamLost(1000))
         stage.commit()
         assert stage.told("session_end")[0]["audio_seconds"] == shown
 

@@ -215,6 +215,35 @@ def test_words_are_owed_while_audio_is_kept_that_is_long_enough_for_one(seconds:
     assert line.uplink.owes_words is owed
 
 
+def test_it_is_behind_by_the_audio_that_no_results_answer() -> None:
+    line = Line()
+    assert line.uplink.behind_ms == 0
+    line.hear(noise(5))
+    assert line.uplink.behind_ms == 5000
+    line.say("one", 0.0, 2.0)
+    line.say("one", 0.0, 1.0, is_final=True)
+    assert line.uplink.behind_ms == 3000
+    line.lose()
+    line.uplink.tape.append(noise(1))
+    assert line.uplink.behind_ms == 4000
+    line.replay()
+    line.say("all", 0.0, 60.0)
+    assert line.uplink.behind_ms == 0
+
+
+@pytest.mark.parametrize(("duration", "final", "answer"), [(0, False, False), (0, True, True), (0.1, False, True)])
+def test_metadata_answers_a_close_unless_it_counts_nothing_while_words_are_owed(
+    duration: float, final: bool, answer: bool
+) -> None:
+    line = Line()
+    line.hear(noise(2))
+    line.say("one", 0.0, 2.0, is_final=final)
+    message = deepgram.Metadata(duration=duration)
+    line.uplink.spoke(message, 101.0)
+    assert line.uplink.is_answer(message) is answer
+    assert not line.uplink.is_answer(deepgram.Unknown())
+
+
 def test_very_many_requests_are_full_too() -> None:
     line = Line()
     for _ in range(64):

@@ -18,7 +18,6 @@ from transcription_proxy.stream import options
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closed, Closing, Opened, Settled, Settlement
-from transcription_wire.codes import Reason
 
 ID: Final = UUID("5e55105e-0000-4000-8000-0000000000f1")
 RATES: Final = rates.load()
@@ -98,7 +97,6 @@ class World:
         self.results_ms = 0
         self.words = False
         self.reported_ms: int | None = None
-        self.fell_silent = False
         self.silence_ms = 0
         self.honest = honest
         self.final_until = 0.0
@@ -278,8 +276,6 @@ class World:
 
     def _hung_up(self) -> None:
         assert self.dialling or self.connection is not None
-        if self.connection is not None and not self.connection.finishing and self.closing is None:
-            self.fell_silent = True
         self.connection = None
         self.dialling = False
 
@@ -290,7 +286,6 @@ class World:
         sent = self.ms(connection.start + connection.heard)
         end = min(start_ms + duration_ms + self.shift_ms, sent)
         self.reported_ms = None
-        self.fell_silent = False
         self.words = self.words or text != ""
         self.results_ms = max(self.results_ms, end)
         if final:
@@ -355,7 +350,7 @@ class World:
         self.closing, self.pending = closing, None
         assert closing.number > self.ledger.number
         assert closing.ready is self.ready
-        assert closing.total == self.bill(closing.reason)
+        assert closing.total == self.bill()
         assert closing.total <= self.ledger.grant
         assert self.connection is None and not self.dialling
 
@@ -365,13 +360,13 @@ class World:
         left = self.ledger.remaining - closing.total
         return ev.CloseCommitted(Closed(ID, closing.total, closing.reason, left))
 
-    def bill(self, reason: Reason) -> int:
+    def bill(self) -> int:
         """The total of money 2-5 and 7, by exact arithmetic."""
         seconds = self.seconds
         reported = self.reported_ms if self.connections == 1 else None
         if reported is not None and not (reported == 0 and self.words):
             seconds = min(seconds, max(Fraction(0), Fraction(reported - self.silence_ms, 1000)))
-        if reason is Reason.UPSTREAM_CLOSED and self.fell_silent:
+        if self.results_ms or not self.words:
             seconds = min(seconds, Fraction(self.results_ms, 1000) + 5)
         return self.credits(seconds)
 

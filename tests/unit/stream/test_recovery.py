@@ -1,0 +1,137 @@
+"""What becomes of a session whose upstream is gone: another one is sought where that can help, and only there."""
+
+from uuid import UUID
+
+import pytest
+
+from tests.unit.stream.stage import noise
+from transcription_proxy.metering import rates
+from transcription_proxy.metering.meter import Meter
+from transcription_proxy.stream import events as ev
+from transcription_proxy.stream import options
+from transcription_proxy.stream.audience import Audience
+from transcription_proxy.stream.parting import Parting
+from transcription_proxy.stream.phase import Phase
+from transcription_proxy.stream.recovery import Recovery, Step
+from transcription_proxy.stream.uplink import Uplink
+from transcription_wire.codes import Reason
+from transcription_wire.messages import Stop
+
+OPTIONS = options.read(None, rates.load())
+
+
+class Outage:
+    """An upstream that was sent some seconds of audio, of which nothing is final yet, and is gone at 100 s."""
+
+    def __init__(self, seconds: float = 3, reason: Reason | None = None) -> None:
+        self.actions: list[ev.Action] = []
+        audio = OPTIONS.audio
+        meter = Meter(audio.bytes_per_second, audio.block, OPTIONS.micro, 1000, 0.0, 1000.0)
+        self.client = Audience(self.actions, 1000, 0.0)
+        self.upstream = Uplink(self.actions, audio, 1, meter, 0)
+        self.upstream.opened(None, 0.0)
+        self.upstream.tape.append(noise(seconds))
+        while self.upstream.forward(0.0):
+            pass
+        self.actions.clear()
+        self.parting = Parting(self.actions, UUID(int=7), OPTIONS, self.client)
+        if reason is not None:
+            self.parting.explain(reason)
+            self.parting.await_answer(95.0)
+        self.recovery = Recovery(self.client, self.upstream, self.parting)
+
+    def lost(self, phase: Phase, code: int | None = 1011) -> Step:
+        return self.recovery.lost(phase, code, 100.0)
+
+
+@pytest.mark.parametrize("phase", [Phase.LIVE, Phase.REDIALLING])
+@pytest.mark.parametrize("code", [None, 1000, 1006, 1011, 1012])
+def test_a_running_session_seeks_another_one_from_what_is_not_final_on(phase: Phase, code: int | None) -> None:
+    outage = Outage()
+    assert outage.lost(phase, code) is Step.SEEK
+    assert outage.upstream.tape.position == 0
+    assert not outage.upstream.wanted
+
+
+@pytest.mark.parametrize("phase", [Phase.LIVE, Phase.REDIALLING, Phase.DIALLING])
+def test_one_that_refuses_the_audio_is_not_replaced(phase: Phase) -> None:
+    assert Outage().lost(phase, 1008) is Step.FAIL
+
+
+def test_one_that_is_lost_before_it_opened_fails() -> None:
+    assert Outage().lost(Phase.DIALLING) is Step.FAIL
+
+
+@pytest.mark.parametrize("status", [None, 429, 500, 503, 599])
+def test_a_redial_that_may_succeed_later_is_tried_again_while_the_budget_lasts(status: int | None) -> None:
+    outage, steps = Outage(), []
+    outage.lost(Phase.LIVE)
+    for _ in range(5):
+        outage.upstream.dial()
+        steps.append(outage.recovery.refused(Phase.REDIALLING, status, 101.0))
+    assert steps == [Step.SEEK] * 4 + [Step.FAIL]
+
+
+@pytest.mark.parametrize(
+    ("phase", "status"),
+    [(Phase.REDIALLING, 400), (Phase.REDIALLING, 401), (Phase.REDIALLING, 404)]
+    + [(Phase.DIALLING, status) for status in (None, 400, 429, 503)],
+)
+def test_any_other_refusal_ends_it(phase: Phase, status: int | None) -> None:
+    assert Outage().recovery.refused(phase, status, 100.0) is Step.REFUSED
+
+
+def test_after_a_stop_last_words_are_sought_once_unless_some_were_found() -> None:
+    outage = Outage(reason=Reason.CLIENT_STOP)
+    assert outage.lost(Phase.FINISHING) is Step.SEEK
+    assert outage.upstream.tape.due() is None
+    outage.upstream.tape.take(len(outage.upstream.tape))
+    assert outage.upstream.tape.due() == Stop()
+    assert outage.lost(Phase.FINISHING) is Step.FAIL
+
+
+@pytest.mark.parametrize("code", [1000, 1008])
+def test_after_a_stop_a_proper_close_is_believed(code: int) -> None:
+    assert Outage(reason=Reason.CLIENT_STOP).lost(Phase.FINISHING, code) is Step.BOOK
+
+
+@pytest.mark.parametrize("reason", [Reason.CLIENT_GONE, Reason.IDLE, Reason.SERVICE_RESTART, Reason.ENDED_BY_USER])
+def test_only_a_stop_is_worth_another_one(reason: Reason) -> None:
+    outage = Outage(reason=reason)
+    assert outage.lost(Phase.FINISHING) is Step.BOOK
+    assert outage.recovery.unanswered(100.0) is Step.BOOK
+
+
+def test_a_client_that_left_after_its_stop_and_one_that_is_owed_nothing_need_no_other() -> None:
+    gone, nothing = Outage(reason=Reason.CLIENT_STOP), Outage(0, reason=Reason.CLIENT_STOP)
+    gone.client.gone = True
+    for outage in (gone, nothing):
+        assert outage.lost(Phase.FINISHING) is Step.BOOK
+        assert outage.recovery.unanswered(100.0) is Step.BOOK
+
+
+def test_an_unanswered_close_is_a_loss_until_all_the_time_there_is_was_given() -> None:
+    outage = Outage(reason=Reason.CLIENT_STOP)
+    assert outage.recovery.unanswered(100.0) is Step.SEEK
+    assert outage.actions == [ev.HangUp()]
+    assert Outage(reason=Reason.CLIENT_STOP).recovery.unanswered(125.0) is Step.FAIL
+
+
+def test_another_one_is_needless_when_the_client_stopped_and_all_is_final() -> None:
+    outage = Outage(0)
+    assert not outage.recovery.is_needless
+    outage.client.stopped = True
+    assert outage.recovery.is_needless
+    assert outage.lost(Phase.LIVE) is Step.STOP
+    assert not Outage(3).recovery.is_needless
+
+
+def test_the_end_of_a_loss_is_told_only_where_its_beginning_was() -> None:
+    outage = Outage()
+    outage.lost(Phase.LIVE)
+    outage.recovery.say_connected(101.0)
+    assert outage.actions == []
+    outage.recovery.say_reconnecting(102.0)
+    outage.recovery.say_connected(103.0)
+    outage.recovery.say_connected(104.0)
+    assert [type(action) for action in outage.actions] == [ev.SendClient] * 2
