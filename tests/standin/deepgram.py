@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
-from tests.standin.script import SCRIPTS, Refusal, Script, values
+from tests.standin.script import SCRIPTS, Handshake, Refusal, Script, values
 from tests.standin.speech import Speech
 
 RECEIVE_BUFFER = 16 * 1024
@@ -198,7 +198,9 @@ class DeepgramStandIn:
         self.records.append(record)
         self.note()
         script = self.script_for(record)
-        if not script.answers_handshake:
+        if script.handshake is not None:
+            await self._break(connection, script.handshake)
+        if not script.answers_handshake or script.handshake is not None:
             await self._wait_for_leave(connection)
         await asyncio.sleep(script.handshake_delay)
         refusal = script.refuse if record.path == "/v1/listen" else Refusal(404, "NOT_FOUND", "Not found.")
@@ -207,6 +209,16 @@ class DeepgramStandIn:
         record.refused = refusal.status
         self._finish(record)
         return _refuse(connection, refusal, record.request_id)
+
+    async def _break(self, connection: ServerConnection, handshake: Handshake) -> None:
+        pieces = [bytes([byte]) for byte in handshake.answer] if handshake.pause else [handshake.answer]
+        for piece in pieces:
+            connection.transport.write(piece)
+            await asyncio.sleep(handshake.pause)
+        if handshake.end == "reset":
+            _reset(connection)
+        elif handshake.end == "close":
+            connection.transport.close()
 
     async def _wait_for_leave(self, connection: ServerConnection) -> None:
         waits = [asyncio.ensure_future(self._closing.wait()), asyncio.ensure_future(connection.wait_closed())]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,38 @@ class Hangup:
     reason: str = "NET-0001"
 
 
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """Bytes in place of an answer to the handshake, and what becomes of the connection after them."""
+
+    answer: bytes = b""
+    end: Literal["close", "reset", "stay"] = "close"
+    pause: float = 0.0
+    """Seconds of time between two bytes."""
+
+
+SWITCHING: Final = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+BROKEN_HANDSHAKES: Final = {
+    "closes-in-the-handshake": Handshake(),
+    "closes-after-half-a-status-line": Handshake(b"HTTP/1.1 10"),
+    "closes-after-half-a-head": Handshake(SWITCHING),
+    "resets-in-the-handshake": Handshake(end="reset"),
+    "wrong-accept": Handshake(SWITCHING + b"Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n\r\n", end="stay"),
+    "no-accept": Handshake(SWITCHING + b"\r\n", end="stay"),
+    "no-status": Handshake(b"HTTP/1.1 now\r\n\r\n", end="stay"),
+    "odd-status": Handshake(b"HTTP/1.1 99999 What\r\n\r\n", end="stay"),
+    "no-http": Handshake(b"\x00\xff\xfe\r\n\r\n", end="stay"),
+    "drips": Handshake(SWITCHING, end="stay", pause=0.05),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """The default is a well-behaved Deepgram that hears one word in every half second of audio."""
 
     refuse: Refusal | None = None
     answers_handshake: bool = True
+    handshake: Handshake | None = None
     handshake_delay: float = 0.0
     """Seconds of time."""
     word: str = "w"
@@ -129,6 +155,7 @@ SCRIPTS: Final[Mapping[str, Script]] = {
     "huge": Script(nonsense=(HUGE,)),
     "ignores-close": Script(heeds_close_stream=False),
     "slow": Script(delay=1.0),
+    **{name: Script(handshake=handshake) for name, handshake in BROKEN_HANDSHAKES.items()},
     **{f"refuses-{status}": Script(refuse=refusal) for status, refusal in REFUSALS.items()},
 }
 """Scripts by name, for the stand-in as a process."""

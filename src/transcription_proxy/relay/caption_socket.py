@@ -199,6 +199,7 @@ class CaptionSocket(WSListener):
     async def _open(self, auth: Auth) -> None:
         try:
             opened, wanted, user_id = await self._switchboard.open(auth)
+            relay = self._switchboard.connect(opened, wanted, user_id, self, monotonic())
         except InvalidConfig as error:
             self._refuse((ErrorCode.INVALID_CONFIG, str(error)))
         except Refusal as refusal:
@@ -209,13 +210,18 @@ class CaptionSocket(WSListener):
             log.exception("open_failed")
             self._refuse(FAILED)
         else:
-            relay = self._relay = self._switchboard.connect(opened, wanted, user_id, self, monotonic())
-            self._admit, self._record = relay.session.admit, relay.session.record
-            self.resume()
-            relay.start()
-            early, self._early = self._early, []
-            for event in early:
-                relay.happen(event)
+            self._begin(relay)
+
+    def _begin(self, relay: Relay) -> None:
+        self._relay = relay
+        self._admit, self._record = relay.session.admit, relay.session.record
+        self.resume()
+        relay.start()
+        early, self._early = self._early, []
+        for event in early:
+            relay.happen(event)
+        if self._switchboard.draining:
+            relay.happen(ev.DrainBegan())
 
     def _refuse(self, error: endings.ErrorSaid) -> None:
         """Says why there is no session, and closes."""

@@ -19,6 +19,7 @@ from transcription_proxy.stream import deepgram, overlay
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closing
+from transcription_wire.codes import CLOSE_CODES, ErrorCode
 
 log = structlog.get_logger()
 
@@ -67,30 +68,35 @@ class Relay:
         self.finished = self._loop.create_future()
 
     def start(self) -> None:
-        for action in self.session.start():
-            self._perform(action)
+        """Dial the upstream."""
+        self._perform_all(self.session.start())
+        self._arm()
 
     def happen(self, event: ev.Event) -> None:
-        """Tells the machine and does what it wants. Events that this brings about wait for their turn."""
+        """Tell the machine and do what it wants. Events that this brings about wait for their turn. Never raises: a
+        failure of ours ends this session only, and nobody who reports an event has to fear it."""
         self._events.append(event)
         if self._busy:
             return
         self._busy = True
-        try:
-            while self._events:
-                for action in self._handle(self._events.popleft()):
-                    self._perform(action)
-        finally:
-            self._busy = False
+        while self._events:
+            self._perform_all(self._handle(self._events.popleft()))
+        self._busy = False
         if self._timer is None or not isinstance(event, ev.UpstreamSpoke):  # words never bring a deadline nearer
             self._arm()
 
     def _handle(self, event: ev.Event) -> list[ev.Action]:
         try:
             return self.session.handle(event, monotonic())
-        except Exception:  # one session's fault must end that session only, and properly
+        except Exception:
             log.exception("session_broke", session=str(self.session.id), during=type(event).__name__)
-            return self.session.handle(ev.Broke(), monotonic())
+            if not isinstance(event, ev.Broke):
+                return self._handle(ev.Broke())
+        return self._abandoned()
+
+    def _abandoned(self) -> list[ev.Action]:
+        """Actions that end a session whose machine fails over its own end. The reaper books what was settled."""
+        return [ev.HangUp(), ev.CloseClient(CLOSE_CODES[ErrorCode.INTERNAL]), ev.Finish()]
 
     def _arm(self) -> None:
         """Sets the timer to the session's deadline, unless it rings early enough anyway."""
@@ -110,6 +116,14 @@ class Relay:
             self.happen(ev.TimePassed())
         else:
             self._arm()
+
+    def _perform_all(self, actions: list[ev.Action]) -> None:
+        for action in actions:
+            try:
+                self._perform(action)
+            except Exception:  # the actions after it are due all the same: one of them may be the bill
+                log.exception("session_broke", session=str(self.session.id), during=type(action).__name__)
+                self._events.append(ev.Broke())
 
     def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - the one ladder of actions
         match action:
@@ -148,15 +162,19 @@ class Relay:
                 self._finish()
 
     async def _dial(self) -> None:
+        """Dial once. Whatever happens to this task, an event tells the session."""
         session = self.session
         url = deepgram.request_target(self._lines.upstream_url, session.options.query, str(session.id))
         try:
             upstream = self.upstream = await self._lines.dialler.dial(url, self.happen)
+            self._client.connect(upstream.send)
         except Refused as refused:
             log.warning("upstream_refused", session=str(session.id), status=refused.status, detail=refused.detail)
             self.happen(ev.UpstreamRefused(refused.status, refused.detail))
+        except Exception:
+            log.exception("dial_broke", session=str(session.id))
+            self.happen(ev.UpstreamRefused())
         else:
-            self._client.connect(upstream.send)
             self.happen(ev.UpstreamOpened(upstream.request_id))
             upstream.begin()
 

@@ -96,8 +96,10 @@ class Switchboard:
         return len(self.greetings) > MAX_GREETINGS
 
     def drain(self) -> None:
-        """Takes no more sessions: whoever authenticates from now on is refused."""
+        """Take no more sessions: refuse whoever authenticates from now on, and those whose upstream is not open yet."""
         self.draining = True
+        for relay in list(self.relays.values()):
+            relay.happen(ev.DrainBegan())
 
     def end(self) -> None:
         """Takes no more sessions, and ends those there are."""

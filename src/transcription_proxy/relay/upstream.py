@@ -4,10 +4,10 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 import msgspec
+import structlog
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from transcription_proxy.relay.fragments import Fragments, Oversize
@@ -19,6 +19,7 @@ READ_BUFFER: Final = 4096
 MAX_MESSAGE: Final = 1 << 20
 MAX_DETAIL: Final = 300
 TEXT: Final = WSMsgType.TEXT
+log = structlog.get_logger()
 
 
 class Refused(Exception):
@@ -48,6 +49,11 @@ class Upstream(WSListener):
             if self._happen is not None:
                 self._happen(event)
         self._early.clear()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the upstream answered the handshake with 101."""
+        return self._transport is not None
 
     @property
     def request_id(self) -> str | None:
@@ -126,9 +132,13 @@ class Upstream(WSListener):
 
 
 async def _absorb(transport: WSTransport) -> None:
-    """Takes the exception that picows keeps for whoever waits; otherwise asyncio logs it."""
-    with suppress(WSError):
+    """Take the exception that picows keeps for whoever waits; otherwise asyncio logs it."""
+    try:
         await transport.wait_disconnected()
+    except WSError as error:
+        log.warning("upstream_broke_protocol", error=type(error).__name__)
+    except Exception:
+        log.exception("upstream_broke")
 
 
 class Dialler:
@@ -166,10 +176,12 @@ class Dialler:
                     extra_headers=self._headers,
                     read_buffer_init_size=READ_BUFFER,
                 )
+            if not upstream.is_open:  # picows returns all the same when the peer closes during the handshake
+                raise Refused(None, "closed during the handshake")
             opened = True
         except WSHandshakeError as error:
             raise _refusal(error) from None
-        except (OSError, TimeoutError, WSError, EOFError) as error:
+        except (OSError, TimeoutError, WSError, EOFError, ValueError) as error:  # ValueError: nonsense for an answer
             raise Refused(None, type(error).__name__) from None
         finally:
             if not opened:

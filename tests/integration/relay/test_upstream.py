@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from transcription_proxy.relay.upstream import Dialler
+from tests.standin.deepgram import DeepgramStandIn
+from tests.standin.script import BROKEN_HANDSHAKES, Script
+from transcription_proxy.relay import upstream as upstreams
+from transcription_proxy.relay.upstream import Dialler, Refused
 from transcription_proxy.stream import events as ev
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -62,6 +65,28 @@ async def test_what_comes_with_the_answer_is_reported_once_its_opening_is_told(
         upstream.begin()
         await until(events, len(expected))
         assert events == expected
+        upstream.hang_up()
+
+
+@pytest.mark.parametrize("how", sorted(BROKEN_HANDSHAKES))
+async def test_one_that_breaks_off_the_handshake_was_not_reached(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstreams, "HANDSHAKE_SECONDS", 0.3)
+    events: list[ev.Event] = []
+    async with DeepgramStandIn(Script(handshake=BROKEN_HANDSHAKES[how])) as standin:
+        with pytest.raises(Refused) as refused:
+            await Dialler(None, patience=0).dial(f"{standin.url}/v1/listen", events.append)
+    assert refused.value.status is None
+    assert events == []
+
+
+async def test_what_comes_with_the_answer_in_part_and_then_in_full_is_one_message() -> None:
+    events: list[ev.Event] = []
+    long = b"\x81\x7e\x4e\x20" + bytes(20_000)
+    async with quick(long + HELLO) as url:
+        upstream = await Dialler(None, patience=0).dial(url, events.append)
+        upstream.begin()
+        await until(events, 2)
+        assert events == [ev.UpstreamSpoke(bytes(20_000)), ev.UpstreamSpoke(b"hello")]
         upstream.hang_up()
 
 
