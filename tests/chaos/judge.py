@@ -158,7 +158,7 @@ class _Case:
         seconds = self._seconds
         if self._abandoned(row):
             seconds -= self._crash_costs
-        elif row.reason == Reason.UPSTREAM_CLOSED:  # money 7
+        else:  # money 7
             known = Fraction(self.told.results_ms, 1000) if self.told else Fraction(0)
             seconds = min(seconds, known + LOST_UPSTREAM)
         return max(Fraction(0), self._cost * (seconds - ROUNDING))

@@ -8,7 +8,7 @@ from tests.e2e.checks import check_receipt
 from tests.e2e.client import SECOND, sound
 from tests.e2e.service import Service
 from tests.e2e.upstream import Upstream, words
-from tests.standin.script import REFUSALS, Hangup, Script
+from tests.standin.script import BROKEN_HANDSHAKES, REFUSALS, Hangup, Script
 
 GOOD = Script()
 LOST = [
@@ -98,9 +98,14 @@ async def test_an_upstream_that_dies_again_and_again_but_hears_more_each_time_is
     assert starts == [n / 2 for n in range(48)]
 
 
-async def test_an_upstream_that_is_not_there_any_more(service: Service, upstream: Upstream) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [Script(refuse=REFUSALS[429]), Script(handshake=BROKEN_HANDSHAKES["closes-after-half-a-status-line"])],
+    ids=["429", "half a status line"],
+)
+async def test_an_upstream_that_is_not_there_any_more(service: Service, upstream: Upstream, answer: Script) -> None:
     user = await service.user(3600)
-    config = upstream.scripted(Script(reset_after=3), Script(refuse=REFUSALS[503]))
+    config = upstream.scripted(Script(reset_after=3), answer)
     captions = await service.captions(user, config)
     await captions.ready()
     sending = asyncio.create_task(captions.send_while_open(sound(60), speed=1))
@@ -133,7 +138,6 @@ async def test_the_client_knows_when_it_takes_longer(service: Service, upstream:
         (400, "invalid_config", 4400),
         (401, "upstream_unavailable", 1011),
         (402, "upstream_unavailable", 1011),
-        (429, "busy", 1013),
     ],
 )
 async def test_a_redial_that_is_refused_is_not_tried_again(

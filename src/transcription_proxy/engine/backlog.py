@@ -47,8 +47,12 @@ class Backlog:
 
     def late(self, now: float) -> float:
         """Seconds that the model is behind somebody who hears at the speed of speech. A client may be ahead of that."""
-        unheard = (len(self._audio) + self._in_ear) / self._second
-        return max(0.0, unheard - max(0.0, self._in_time_until - now))
+        return max(0.0, self.unheard - max(0.0, self._in_time_until - now))
+
+    @property
+    def unheard(self) -> float:
+        """Seconds of audio that wait or are being heard."""
+        return (len(self._audio) + self._in_ear) / self._second
 
     def due(self) -> bool:
         """Whether a Finalize is next, once."""

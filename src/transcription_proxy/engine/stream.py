@@ -16,12 +16,16 @@ from websockets.exceptions import ConnectionClosed
 from transcription_proxy.engine import messages
 from transcription_proxy.engine.backlog import Backlog
 from transcription_proxy.engine.hearing import Hearing, OnChannel
+from transcription_proxy.engine.progress import REPORT_EVERY, Progress
 from transcription_proxy.engine.request import Request
+from transcription_proxy.engine.segments import Heard
 
 QUIET_AFTER: Final = 10.0
 """Seconds without a frame after which a stream is closed (deepgram.md 1.4); it finds the clients that are gone, too."""
 TAKEN_WITHIN: Final = 20.0
 """Seconds in which a client takes a message, or it is gone."""
+LATE: Final = 2.0
+"""Seconds of audio that wait to be heard, from which on the client is told how far the stream is."""
 Result = TypeVar("Result")
 Goodbye = tuple[int, str]
 """A close code and its reason."""
@@ -45,6 +49,7 @@ class Stream:
         self._hearing = hearing
         self._threads = threads
         self._backlog = Backlog(request.sample_rate, request.block)
+        self._progress = Progress(request.ears, _now())
         self._changed = asyncio.Event()
         self._ending = False
         self._heard = 0
@@ -65,13 +70,16 @@ class Stream:
         """Until the goodbye. Raises ConnectionClosed or TimeoutError when the client is gone."""
         reading = asyncio.create_task(self._read())
         reading.add_done_callback(lambda _: self._changed.set())
+        reporting = asyncio.create_task(self._report(reading))
         try:
             goodbye = await self._hear_all(reading)
             await self._say(self._hearing.finish)
+            reporting.cancel()
             await self._send(self._metadata())
         finally:
             reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            reporting.cancel()
+            await asyncio.gather(reading, reporting, return_exceptions=True)
             await self._in_thread(self._hearing.close)
             self.voices = 0
         await self._leave(*goodbye)
@@ -120,6 +128,7 @@ class Stream:
                 return reading.result()
             else:
                 await self._change()
+                self._progress.moved(self._seconds, _now())
             self._changed.set()  # there may be room for the reader
         if turn := self._backlog.take(_now(), rest=True):
             await self._hear(turn)
@@ -129,6 +138,15 @@ class Stream:
         await self._say(self._hearing.hear, audio)
         self._heard += len(audio)
         self._sha256.update(audio)
+        self._progress.moved(self._seconds, _now())
+
+    async def _report(self, reading: asyncio.Task[Goodbye]) -> None:
+        """While the stream is late, and when only its end is still to come: tell how far it is."""
+        while True:
+            await asyncio.sleep(REPORT_EVERY)
+            if reading.done() or self._backlog.unheard >= LATE:
+                for channel, segment in enumerate(self._progress.report(_now())):
+                    await self._tell(channel, segment)
 
     async def _change(self) -> None:
         self._changed.clear()
@@ -136,7 +154,11 @@ class Stream:
 
     async def _say(self, hear: Callable[..., list[OnChannel]], *arguments: object) -> None:
         for channel, what in await self._in_thread(hear, *arguments):
-            await self._send(messages.message(what, channel, self._request.ears, self._id))
+            self._progress.said(channel, what, _now())
+            await self._tell(channel, what)
+
+    async def _tell(self, channel: int, what: Heard) -> None:
+        await self._send(messages.message(what, channel, self._request.ears, self._id))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
@@ -153,8 +175,13 @@ class Stream:
         await closing
 
     def _metadata(self) -> str:
-        seconds = self._heard / self._request.block / self._request.sample_rate
-        return messages.metadata(self._id, self._sha256.hexdigest(), self._created, seconds, self._request.channels)
+        sha256, channels = self._sha256.hexdigest(), self._request.channels
+        return messages.metadata(self._id, sha256, self._created, self._seconds, channels)
+
+    @property
+    def _seconds(self) -> float:
+        """Of audio heard so far."""
+        return self._heard / self._request.block / self._request.sample_rate
 
 
 def _now() -> float:

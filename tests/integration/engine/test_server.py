@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.integration.engine.running import CLOSE, PATIENCE, RAW, SECOND, Talk, end, talking
 from tests.unit.engine.voices import Spoken, Voice
-from transcription_proxy.engine import server, stream
+from transcription_proxy.engine import progress, server, stream
 from transcription_proxy.engine.hearing import OpenStream
 from transcription_proxy.engine.resample import Samples
 from transcription_proxy.engine.server import VOICES_A_CORE, Engine
@@ -260,6 +260,67 @@ async def turn(let: threading.Semaphore, notes: list[str]) -> None:
     count = len(notes)
     let.release()
     await until(lambda: len(notes) > count)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lateness is told ten times as often, and a model is thought to hang ten times as soon."""
+    monkeypatch.setattr(stream, "REPORT_EVERY", 0.1)
+    monkeypatch.setattr(progress, "REPORT_EVERY", 0.1)
+    monkeypatch.setattr(progress, "STUCK_AFTER", 1.0)
+
+
+@pytest.mark.parametrize("query", [RAW, f"{RAW}&interim_results=true"])
+async def test_a_stream_that_is_late_tells_how_far_it_has_heard(eager: None, query: str) -> None:
+    let, notes = threading.Semaphore(0), list[str]()
+    async with serving(lambda: Turns("late", let, notes)) as url, talking(url, query) as talk:
+        await talk.send(*[bytes(SECOND)] * 10)
+        for _ in range(3):
+            await gets_further(talk, let, notes)
+        let.release(100)
+        await talk.send(CLOSE)
+    assert [end(each) for each in talk.results()] == sorted(end(each) for each in talk.results())
+    assert talk.metadata["duration"] == 10
+
+
+async def gets_further(talk: Talk, let: threading.Semaphore, notes: list[str]) -> None:
+    """A turn is heard, and the client is told of it."""
+    reached = end(talk.results()[-1]) if talk.results() else 0.0
+    await turn(let, notes)
+    await talk.until(lambda: talk.results() and end(talk.results()[-1]) > reached)
+
+
+async def test_a_stream_whose_end_is_still_to_come_tells_so(eager: None) -> None:
+    let, notes = threading.Semaphore(0), list[str]()
+    async with serving(lambda: Turns("late", let, notes)) as url, talking(url) as talk:
+        await talk.send(bytes(SECOND), CLOSE)
+        await talk.until(lambda: len(talk.results()) >= 3)
+        let.release(100)
+    assert talk.metadata["duration"] == 1
+
+
+async def test_a_stream_whose_model_hangs_falls_silent(eager: None) -> None:
+    voice = Slow()
+    async with serving(lambda: voice) as url, talking(url) as talk:
+        await talk.send(*[bytes(SECOND)] * 10)
+        await talk.until(lambda: len(talk.results()) >= 3)
+        await asyncio.sleep(1.0)
+        told = len(talk.results())
+        await asyncio.sleep(0.5)
+        assert len(talk.results()) == told
+        voice.let.set()
+        await talk.send(CLOSE)
+    assert talk.metadata["duration"] == 10
+
+
+async def test_a_stream_in_time_tells_nothing_of_itself(eager: None) -> None:
+    async with serving(Voice) as url, talking(url) as talk:
+        for _ in range(3):
+            await talk.send(bytes(SECOND // 4))
+            await asyncio.sleep(0.2)
+        told = talk.results()
+        await talk.send(CLOSE)
+    assert told == []
 
 
 async def pong(talk: Talk) -> None:

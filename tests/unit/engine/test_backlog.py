@@ -100,6 +100,14 @@ def test_audio_in_real_time_is_late_by_what_waits() -> None:
     assert waiting.late(5.1) == pytest.approx(5)
 
 
+def test_what_waits_and_what_is_being_heard_is_unheard() -> None:
+    waiting = backlog(bytes(2 * SECOND))
+    waiting.take(0)
+    assert waiting.unheard == pytest.approx(2)
+    waiting.take(0)
+    assert waiting.unheard == pytest.approx(1.5)
+
+
 def test_audio_that_came_ahead_of_time_is_not_late_until_its_time_has_come() -> None:
     waiting = backlog(bytes(30 * SECOND), now=100.0)
     assert waiting.late(100.0) == 0

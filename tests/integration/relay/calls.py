@@ -1,0 +1,128 @@
+"""A session with its relay, a ledger that grants everything, and a client that keeps what it hears."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+from picows import WSMsgType
+
+from tests.integration.relay.doorway import Nothing
+from transcription_proxy.metering import rates
+from transcription_proxy.relay.relay import Lines, Relay
+from transcription_proxy.relay.settler import Settler
+from transcription_proxy.relay.stages import Stages
+from transcription_proxy.relay.upstream import Dialler
+from transcription_proxy.stream import events as ev
+from transcription_proxy.stream import options
+from transcription_proxy.stream.phase import Phase
+from transcription_proxy.stream.session import Session
+from transcription_proxy.values import Closed, Closing, Opened, Settled, Settlement
+
+PATIENCE = 10.0
+FRAME = bytes(3200)
+"""A tenth of a second."""
+
+
+class Books:
+    """A ledger that grants whatever it is asked for, and keeps what it was told at the end."""
+
+    def __init__(self) -> None:
+        self.closings: list[Closing] = []
+
+    async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
+        return [Settled(each.session_id, each.number, each.total + 45, each.total, 1000, 0) for each in batch]
+
+    async def close(self, closing: Closing) -> Closed:
+        self.closings.append(closing)
+        return Closed(closing.session_id, closing.total, closing.reason, 1000)
+
+
+class Client:
+    """The client's side of a relay. `broken`: what fails of it."""
+
+    def __init__(self) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self.code: int | None = None
+        self.broken: set[str] = set()
+        self.forward: Callable[[WSMsgType, memoryview], None] | None = None
+
+    def send(self, text: bytes, optional: bool) -> None:
+        self._fail("send")
+        self.heard.append(json.loads(text))
+
+    def close(self, code: int) -> None:
+        self.code = code
+
+    def connect(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
+        self._fail("connect")
+        self.forward = send
+
+    def ping(self) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def _fail(self, what: str) -> None:
+        if what in self.broken:
+            raise RuntimeError(f"{what} is broken")
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.heard if message["type"] == kind]
+
+
+class Call:
+    """One session and all that is around it."""
+
+    def __init__(self, url: str, patience: float = 0.0) -> None:
+        self.books, self.client = Books(), Client()
+        self.settler = Settler(self.books)
+        session = Session(Opened(UUID(int=7), 45, 1000), options.read(None, rates.load()), 900, monotonic())
+        lines = Lines(self.settler, Dialler(None, patience), url)
+        self.relay = Relay(session, self.client, lines, Stages(uuid4(), Nothing(), Nothing()).stage(uuid4()))
+
+    @property
+    def phase(self) -> Phase:
+        return self.relay.session.phase
+
+    @property
+    def behind_ms(self) -> int:
+        return self.relay.session._upstream.behind_ms
+
+    @property
+    def dials(self) -> int:
+        """How many upstreams were opened."""
+        return self.relay.session._upstream.hearing.connections
+
+    def send(self, audio: bytes = FRAME) -> None:
+        self.relay.happen(ev.AudioArrived(audio))
+
+    def say(self, kind: str) -> None:
+        self.relay.happen(ev.ClientSpoke(json.dumps({"type": kind}).encode()))
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    async def end(self) -> tuple[list[str], int | None]:
+        """Waits for its end: the codes of the errors, and the close code."""
+        await asyncio.wait_for(self.relay.finished, PATIENCE)
+        return [error["code"] for error in self.client.told("error")], self.client.code
+
+
+@asynccontextmanager
+async def calling(url: str, patience: float = 0.0) -> AsyncIterator[Call]:
+    """A session that has just been opened and dials this upstream; no task of it is left afterwards."""
+    new = Call(url, patience)
+    settling = asyncio.create_task(new.settler.run())
+    new.relay.start()
+    try:
+        yield new
+    finally:
+        settling.cancel()
+    assert new.relay._dialling is None or new.relay._dialling.done()
