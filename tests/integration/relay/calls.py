@@ -82,8 +82,8 @@ class Call:
         self.books, self.client = Books(), Client()
         self.settler = Settler(self.books)
         session = Session(Opened(UUID(int=7), 45, 1000), options.read(None, rates.load()), 900, monotonic())
-        lines = Lines(self.settler, Dialler(None, patience), url)
-        self.relay = Relay(session, self.client, lines, Stages(uuid4(), Nothing(), Nothing()).stage(uuid4()))
+        self.lines = Lines(self.settler, Dialler(None, patience), url)
+        self.relay = Relay(session, self.client, self.lines, Stages(uuid4(), Nothing(), Nothing()).stage(uuid4()))
 
     @property
     def phase(self) -> Phase:

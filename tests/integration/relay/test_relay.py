@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
 
 from tests.integration.relay.calls import Call, calling
+from tests.integration.relay.doorway import Nothing, stranger
 from tests.standin.deepgram import DeepgramStandIn, Record
 from tests.standin.script import BROKEN_HANDSHAKES, REFUSALS, Hangup, Script
+from transcription_proxy.metering import rates
 from transcription_proxy.relay import upstream
+from transcription_proxy.relay.stages import Stages
+from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.relay.upstream import Dialler
-from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import redial
 from transcription_proxy.stream.phase import Phase
 
@@ -84,10 +88,22 @@ async def test_the_built_in_engine_is_waited_for_while_it_drops_connections() ->
         assert await session.end() == ([], 1000)
 
 
-async def test_a_drain_ends_a_session_that_is_not_ready_at_once() -> None:
-    async with call(Script(answers_handshake=False)) as session:
-        session.relay.happen(ev.DrainBegan())
-        assert await session.end() == (["service_unavailable"], 1013)
+async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other() -> None:
+    async with call(Script(answers_handshake=False)) as dialling, call(Script()) as live:
+        await live.until(lambda: live.client.told("ready"))
+        switchboard = Switchboard(
+            verify=stranger,
+            ledger=Nothing(),
+            rates=rates.load(),
+            lines=live.lines,
+            stages=Stages(uuid4(), Nothing(), Nothing()),
+            life=uuid4(),
+            idle_seconds=900,
+            relays={uuid4(): dialling.relay, uuid4(): live.relay},
+        )
+        switchboard.drain()
+        assert await dialling.end() == (["service_unavailable"], 1013)
+        assert live.phase is Phase.LIVE
 
 
 async def test_a_dialler_that_breaks_is_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
