@@ -8,8 +8,8 @@ from typing import Final
 
 from transcription_proxy.engine.segments import Heard, Segment
 
-REPORT_EVERY: Final = 1.0
-"""Seconds without any Results after which a late stream tells how far it is."""
+REPORT_EVERY: Final = 2.0
+"""Seconds without any Results after which a late stream tells how far it is. A relay waits 5 s for its last words."""
 STUCK_AFTER: Final = 10.0
 """Seconds that one turn of the model may take. After that nothing is told until it is done: it may hang."""
 
