@@ -86,7 +86,7 @@ async def a_stop_that_a_silent_upstream_does_not_answer(service: Service, upstre
         return row["reason"], row["seconds_used"]
 
     ends = await asyncio.gather(stop(deaf, Script()), stop(deaf, mute), stop(mute))
-    assert ends == (("client_stop", 30), ("upstream_closed", 12), ("upstream_closed", 5))
+    assert list(ends) == [("client_stop", 30), ("upstream_closed", 12), ("upstream_closed", 5)]
 
 
 async def a_muted_start(service: Service, upstream: Upstream) -> None:

@@ -99,8 +99,8 @@ class Relay:
         return [ev.HangUp(), ev.CloseClient(CLOSE_CODES[ErrorCode.INTERNAL]), ev.Finish()]
 
     def _arm(self) -> None:
-        """Sets the timer to the session's deadline, unless it rings early enough anyway."""
-        deadline = self.session.deadline
+        """Set the timer to the session's deadline, unless it rings early enough anyway."""
+        deadline = self._deadline()
         if self._timer is not None:
             if deadline is not None and self._timer.when() <= deadline:
                 return
@@ -109,9 +109,19 @@ class Relay:
         if deadline is not None:
             self._timer = self._loop.call_at(max(deadline, monotonic() + 0.01), self._ring)
 
+    def _deadline(self) -> float | None:
+        if self.finished.done():
+            return None
+        try:
+            return self.session.deadline
+        except Exception:
+            log.exception("session_broke", session=str(self.session.id), during="deadline")
+            self._perform_all(self._abandoned())
+            return None
+
     def _ring(self) -> None:
         self._timer = None
-        deadline = self.session.deadline
+        deadline = self._deadline()
         if deadline is not None and deadline <= monotonic():
             self.happen(ev.TimePassed())
         else:

@@ -199,7 +199,7 @@ class Session:
         text = self._upstream.spoke(message, now)
         if self._upstream.redial.is_proven:
             self._recovery.say_connected(now)
-        if isinstance(message, deepgram.Results) and self._upstream.owes_words:
+        if self.phase is Phase.FINISHING and isinstance(message, deepgram.Results) and self._upstream.owes_words:
             self._parting.await_more(now)
         if text is not None:
             interim = isinstance(message, deepgram.Results) and not message.is_final

@@ -131,13 +131,16 @@ async def test_what_fails_on_our_side_ends_the_session_with_its_bill() -> None:
         assert [(closing.total, closing.reason) for closing in session.books.closings] == [(1, "internal")]
 
 
-async def test_a_machine_that_fails_over_its_own_end_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["_dispatch", "_duties"])
+async def test_a_machine_that_fails_over_its_own_end_ends_all_the_same(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with call(Script()) as session:
         await session.until(lambda: session.client.told("ready"))
 
         def broken(*_: object) -> None:
             raise RuntimeError("no machine")
 
-        monkeypatch.setattr(session.relay.session, "_dispatch", broken)
+        monkeypatch.setattr(session.relay.session, part, broken)
         session.say("finalize")
         assert await session.end() == ([], 1011)
