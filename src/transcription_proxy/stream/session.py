@@ -16,6 +16,7 @@ from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.parting import Parting
 from transcription_proxy.stream.phase import RUNNING, Phase
 from transcription_proxy.stream.uplink import Uplink
+from transcription_proxy.stream.warnings import Warnings
 from transcription_proxy.values import Closed, Opened, Settled
 from transcription_wire import messages as wire
 from transcription_wire.codes import Reason
@@ -46,6 +47,7 @@ class Session:
         self._funding = Funding(self.id, self.meter, now)
         self._flow = Flow(self._actions, self._client, self._upstream, self._funding, self.meter, audio)
         self._parting = Parting(self._actions, self.id, options, self._client)
+        self._warnings = Warnings(self._client, self._upstream, options, now)
         self.admit = self.meter.admit
         self.record = self._upstream.tape.record
         """To be given each frame that was admitted."""
@@ -156,6 +158,8 @@ class Session:
         match message:
             case wire.Auth():
                 self._bad_message("this session is authenticated already", now)
+            case wire.Keepalive(answer=True):
+                self._client.say(wire.Alive())
             case wire.Finalize() | wire.Stop():
                 self._stop_queued = isinstance(message, wire.Stop)
                 self._upstream.tape.mark(message)
@@ -194,10 +198,12 @@ class Session:
     def _upstream_spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> None:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
+        self._warnings.listen()
         heard_ms = self._upstream.hearing.results_ms
         text = self._upstream.spoke(message, now)
         if isinstance(message, deepgram.Results):
             self._say_connected()
+            self._warnings.compare(now)
         if self._upstream.hearing.results_ms > heard_ms:
             self._words_until = min(now + METADATA_WITHIN, self._phase_since + LAST_WORDS_WITHIN)
         if text is not None:
@@ -332,6 +338,7 @@ class Session:
                 (upstream.redial.over_at, self._say_connected),
                 (None if upstream.tape.waits else funding.give_back_at, self._give_back),
                 (funding.despair_at, self._despair),
+                (self._warnings.compare_at, self._warnings.compare),
             ]
         else:
             redial = upstream.redial
