@@ -154,7 +154,7 @@ async def test_a_file_as_text_is_one_line_for_each_final(known: Desktop, upstrea
     path = wav(tmp_path / "talk.wav", sound(20))
     out, err = await known.run("transcribe", str(path), "--fast", *arguments)
     assert out.splitlines() == [words(20), words(20, first=20)]
-    assert err == "20 s of audio, 20 s used, 59 min 40 s left: finished.\n"
+    assert err == "20.0 s of audio, 20 s used, 59 min 40 s left: finished.\n"
 
 
 async def test_a_long_file_does_not_run_away_from_its_words(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ from tests.unit.client.terminal import screen, screens
 
 HEAD = 64
 """Bytes by which a place in the sound is known."""
-RECEIPT = re.compile(r"([\d.]+) s of audio, (\d+) s used(?: in (\d+) sessions)?, (\d+) min (\d+) s left: finished\.")
+RECEIPT = re.compile(
+    r"([\d.]+) s of audio, (\d+) s used(?: in (\d+) sessions)?(?: \(rounded up\))?, (\d+) min (\d+) s left: finished\."
+)
 RECONNECTING = "Reconnecting ... "
 
 
@@ -246,7 +248,7 @@ async def test_a_token_that_is_refused_is_renewed(service: Service, upstream: Up
     desktop.keep(**login | {"token": login["token"][:-3] + "xxx"})
     out, err = await desktop.run("transcribe", str(wav(tmp_path / "talk.wav", audio)), *arguments)
     assert out.split() == words(6).split()
-    assert err == "3 s of audio, 3 s used, 9 min 57 s left: finished.\n"
+    assert err == "3.0 s of audio, 3 s used, 9 min 57 s left: finished.\n"
     assert desktop.login()["refresh_token"] != login["refresh_token"]
 
 
