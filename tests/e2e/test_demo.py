@@ -26,9 +26,7 @@ going direct to Heaven, we were all going direct the other way - in short, the p
 period, that some of its noisiest authorities insisted on its being received, for good or for evil, in the superlative
 degree of comparison only.
 """
-RECEIPT = re.compile(
-    r"Receipt: ([\d.]+) s of audio, (\d+) s billed; balance before (\d+) s, after (\d+) s\."
-)
+RECEIPT = re.compile(r"Receipt: ([\d.]+) s of audio, (\d+) s billed; balance before (\d+) s, after (\d+) s\.")
 
 
 @pytest.fixture
