@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any, Final
 
 import pytest
@@ -75,6 +76,9 @@ async def test_withdrawn_words_go_and_late_ones_are_said(ears: Browser, service:
         await expect(interim).to_be_empty()
         scripted.says("warning", code="behind", message="Late.", seconds=6.4)
         await state(visitor, "Words are running 6 s late")
+        scripted.words("three", 0, final=False)
+        await expect(visitor.page.locator("#state")).to_have_text(re.compile("Words are running [1-5] s late"))
+        scripted.words("", 0, final=True)
         scripted.says("warning", code="behind", message="On time.", seconds=0)
         await state(visitor, "Live")
         scripted.says("warning", code="not_raw_audio", message="This looks like WebM.")
@@ -119,8 +123,10 @@ async def test_an_overlay_takes_withdrawn_words_away_though_nothing_fades(visito
                 overlay.line({{session: 's', text, is_final, channel}});
                 return [...place.querySelectorAll('.voice')].map(voice => voice.textContent);
             }};
-            return [line('', true, 0), line('hm', false, 0), line('er', false, 1), line('', true, 0), line('Er.', true, 1),
-                line('so', false, 1), line('', true, 1), line('今天', true, 0), line('天气', false, 0)];
+            return [
+                line('', true, 0), line('hm', false, 0), line('er', false, 1), line('', true, 0), line('Er.', true, 1),
+                line('so', false, 1), line('', true, 1), line('今天', true, 0), line('天气', false, 0),
+            ];
         }})"""
     )
     assert texts == [

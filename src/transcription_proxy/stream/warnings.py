@@ -96,15 +96,20 @@ class Lateness:
         ahead_ms = end_ms - words_ms
         late_ms = min(ahead_ms, round((now - self._answered_at) * 1000))
         told = self._tell(late_ms)
-        limit_ms = 2 * self._told_ms or self._late_ms
-        self.look_at = max(self._answered_at + limit_ms / 1000, now + max(100, limit_ms - ahead_ms) / 1000)
+        beyond_ms = self._limit_ms + 50
+        self.look_at = max(self._answered_at + beyond_ms / 1000, now + max(100, beyond_ms - ahead_ms) / 1000)
         return told
+
+    @property
+    def _limit_ms(self) -> int:
+        """How late words have to be for the client to be told."""
+        return 2 * self._told_ms or self._late_ms
 
     def _tell(self, late_ms: int) -> int | None:
         if self._told_ms and late_ms <= self._late_ms * 3 // 4:  # not at the limit, where it would come and go
             self._told_ms = 0
             return 0
-        if late_ms < (2 * self._told_ms or self._late_ms):
+        if late_ms <= self._limit_ms:
             return None
         self._told_ms = late_ms
         return late_ms

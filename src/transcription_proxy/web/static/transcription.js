@@ -187,6 +187,7 @@ export class Transcription {
 
   #words({ text, is_final, start, duration, words = [] }) {
     this.#heard = Math.max(this.#heard, start + duration);
+    if (this.#behind) this.#behind = Math.max(1, this.#tape.sent - start - duration); // the service says roughly how late
     const place = this.#tape.hear({ start, duration, is_final });
     if (!place) return is_final ? this.#audience.words(NOTHING) : undefined;
     if (is_final) this.#redial.proved();
