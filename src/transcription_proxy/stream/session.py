@@ -198,7 +198,7 @@ class Session:
     def _upstream_spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> None:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
-        self._warnings.listen()
+        self._warnings.listen(now)
         heard_ms = self._upstream.hearing.results_ms
         text = self._upstream.spoke(message, now)
         if isinstance(message, deepgram.Results):

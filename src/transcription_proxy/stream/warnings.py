@@ -20,8 +20,9 @@ MARK_SECONDS: Final = 0.5
 QUIET_MS: Final = 30_000
 MUTED_POWER: Final = 1e-7
 """Mean square at -70 dBFS: silence, as a microphone or an encoding may have it."""
-AVERAGED_MS: Final = 1000
+AVERAGED_MS: Final = 3000
 """Loudness is the mean of at least so much audio: a click is not speech."""
+LISTEN_SECONDS: Final = 1.0
 MUTED: Final = "We can't hear anything. Is your mic muted, or is the wrong one selected?"
 QUIET: Final = "Your audio is very quiet. Turn your microphone up, or move closer to it."
 
@@ -38,9 +39,13 @@ class Warnings:
         self._loudness = Loudness()
         self._knows_format = False
         self._heard_bytes = 0
+        self._listen_at = 0.0
 
-    def listen(self) -> None:
-        """Look at the audio that came since the last call."""
+    def listen(self, now: float) -> None:
+        """Look at the audio that came since the last time, once a second at most."""
+        if now < self._listen_at:
+            return
+        self._listen_at = now + LISTEN_SECONDS
         tape, audio = self._upstream.tape, self._audio
         if not self._knows_format:
             self._check_format(tape.first(HEAD_BYTES))
