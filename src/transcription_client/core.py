@@ -203,14 +203,13 @@ def receipt(captions: Captions) -> str:
     tally = captions.tally
     heard = f"{tally.audio_seconds:.1f} s of audio, {tally.seconds_used} s used"
     sessions = f" in {len(tally.parts)} sessions" if len(tally.parts) > 1 else ""
-    rounded = " (rounded up)" if tally.is_rounded else ""
     why = ENDS.get(tally.last.reason or "client_gone", printable(tally.last.reason or ""))
     if not tally.complete:
         return f"At least {heard}{sessions}, see transcription-client balance: {why}."
     pending = any(part.pending for part in tally.parts)
     later = " (will be booked when the service's database is back)" if pending else ""
     left = "" if captions.seconds_remaining is None else f", {length(captions.seconds_remaining)} left"
-    return f"{heard}{sessions}{rounded}{later}{left}: {why}."
+    return f"{heard}{sessions}{later}{left}: {why}."
 
 
 def length(seconds: int) -> str:

@@ -37,11 +37,6 @@ class Tally:
         return sum(part.audio_seconds for part in self.parts)
 
     @property
-    def is_rounded(self) -> bool:
-        """Whether what was used differs from the sound by rounding alone, which happens once in each session."""
-        return 0 < self.seconds_used - self.audio_seconds < len(self.parts)
-
-    @property
     def complete(self) -> bool:
         """Whether all receipts are there."""
         return all(part.reason is not None for part in self.parts)

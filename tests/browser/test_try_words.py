@@ -85,7 +85,7 @@ async def test_withdrawn_words_go_and_late_ones_are_said(ears: Browser, service:
         await visitor.says("This looks like WebM.")
         scripted.answers = False
         await state(visitor, "Words are running 4 s late", within=6)
-        await state(visitor, "Words are running 5 s late")
+        await state(visitor, "Words are running 6 s late")
         scripted.answers = True
         scripted.says("alive")
         await state(visitor, "Live")

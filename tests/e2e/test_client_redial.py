@@ -25,9 +25,7 @@ from tests.unit.client.terminal import screen, screens
 
 HEAD = 64
 """Bytes by which a place in the sound is known."""
-RECEIPT = re.compile(
-    r"([\d.]+) s of audio, (\d+) s used(?: in (\d+) sessions)?(?: \(rounded up\))?, (\d+) min (\d+) s left: finished\."
-)
+RECEIPT = re.compile(r"([\d.]+) s of audio, (\d+) s used(?: in (\d+) sessions)?, (\d+) min (\d+) s left: finished\.")
 RECONNECTING = "Reconnecting ... "
 
 

@@ -338,7 +338,7 @@ class Session:
                 (upstream.redial.over_at, self._say_connected),
                 (None if upstream.tape.waits else funding.give_back_at, self._give_back),
                 (funding.despair_at, self._despair),
-                (self._warnings.compare_at, self._warnings.compare),
+                (self._warnings.check_at, self._warnings.check),
             ]
         else:
             redial = upstream.redial

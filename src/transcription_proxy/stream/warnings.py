@@ -28,7 +28,10 @@ QUIET: Final = "Your audio is very quiet. Turn your microphone up, or move close
 
 
 class Warnings:
-    """Tells the client what is wrong. `listen` comes before the upstream's message is taken in, `compare` after it."""
+    """Tells the client what is wrong.
+
+    `listen` comes before a message of the upstream is taken in, `compare` after it. `check` does both: it is due at
+    `check_at` if the upstream sends nothing."""
 
     def __init__(self, client: Audience, upstream: Uplink, options: Options, now: float) -> None:
         self._client = client
@@ -57,15 +60,19 @@ class Warnings:
             self._warn(WarningCode.TOO_QUIET, QUIET if self._loudness.has_sound else MUTED)
 
     def compare(self, now: float) -> None:
-        """See how late the words are. Due at `compare_at`, if the upstream sends nothing before."""
+        """See how late the words are."""
         end_ms = self._audio.milliseconds(self._upstream.tape.end)
         late_ms = self._lateness.news(end_ms, self._upstream.hearing.results_ms, now)
         if late_ms is not None:
             text = f"Words are running {round(late_ms / 1000)} s late." if late_ms else "Words are on time again."
             self._warn(WarningCode.BEHIND, text, ceil(late_ms / 100) / 10)
 
+    def check(self, now: float) -> None:
+        self.listen(now)
+        self.compare(now)
+
     @property
-    def compare_at(self) -> float:
+    def check_at(self) -> float:
         return self._lateness.look_at
 
     def _check_format(self, head: bytes) -> None:

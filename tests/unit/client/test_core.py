@@ -249,7 +249,7 @@ def test_what_people_write_is_printed_as_it_is(text: str) -> None:
         (
             wire.SessionEnd(13, 12.3, "client_stop"),
             3600,
-            "12.3 s of audio, 13 s used (rounded up), 59 min 47 s left: finished.",
+            "12.3 s of audio, 13 s used, 59 min 47 s left: finished.",
         ),
         (wire.SessionEnd(0, 0.0, "idle"), None, "0.0 s of audio, 0 s used: no audio came for a long time."),
         (
@@ -289,13 +289,13 @@ def two_sessions(first: wire.SessionEnd | None, second: wire.SessionEnd | None) 
         (
             wire.SessionEnd(8, 7.7, "service_restart"),
             wire.SessionEnd(10, 9.6, "client_stop"),
-            "17.3 s of audio, 18 s used in 2 sessions (rounded up), 9 min 42 s left: finished.",
+            "17.3 s of audio, 18 s used in 2 sessions, 9 min 42 s left: finished.",
         ),
         (
             wire.SessionEnd(8, 7.7, "database_away", pending=True),
             wire.SessionEnd(10, 9.6, "client_stop"),
-            "17.3 s of audio, 18 s used in 2 sessions (rounded up) "
-            "(will be booked when the service's database is back), 9 min 42 s left: finished.",
+            "17.3 s of audio, 18 s used in 2 sessions (will be booked when the service's database is back), "
+            "9 min 42 s left: finished.",
         ),
         (
             None,

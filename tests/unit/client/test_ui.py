@@ -14,7 +14,7 @@ from transcription_wire import messages as wire
 EVIL = "\x1b[31mred\x1b]0;title\x07\x9b2J\r\n\x1b[1A"
 SEEN = " [31mred ]0;title  2J   [1A"
 END = wire.SessionEnd(3, 2.5, "client_stop")
-RECEIPT = "2.5 s of audio, 3 s used (rounded up), 9 min 57 s left: finished."
+RECEIPT = "2.5 s of audio, 3 s used, 9 min 57 s left: finished."
 
 
 def words(text: str, *, final: bool = False) -> wire.Transcript:
@@ -32,7 +32,7 @@ STORY: list[wire.ServerMessage] = [
 ]
 
 
-def shown(*messages: wire.ServerMessage, width: int = 80) -> str:
+def shown(*messages: wire.ServerMessage, width: int = 60) -> str:
     """What goes to a terminal."""
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system="standard", width=width, highlight=False)
@@ -207,14 +207,14 @@ def lost_and_found(view: Screen) -> None:
     view.left(593)
 
 
-SUM = "5.7 s of audio, 7 s used in 2 sessions (rounded up), 9 min 53 s left: finished."
+SUM = "5.7 s of audio, 7 s used in 2 sessions, 9 min 53 s left: finished."
 
 
 def test_on_a_terminal_the_line_below_says_that_it_reconnects_and_why_and_for_the_how_manieth_time(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = io.StringIO()
-    console = Console(file=file, force_terminal=True, color_system="standard", width=120, highlight=False)
+    console = Console(file=file, force_terminal=True, color_system="standard", width=100, highlight=False)
     with Screen(console=console) as view:
         lost_and_found(view)
     written = file.getvalue().replace("\n", "\r\n")

@@ -143,6 +143,13 @@ def test_a_file_in_the_place_of_raw_audio_is_told_once(head: bytes, name: str) -
     assert said["message"].startswith(f"This looks like {name}, not raw audio. Decode it to linear16 at 16000 Hz first")
 
 
+def test_a_file_is_told_though_the_upstream_sends_nothing() -> None:
+    stage = live()
+    stage.frame(WEBM)
+    speak(stage, 4.2, late=None)
+    assert [code for code, _ in warned(stage)] == ["not_raw_audio", "behind"]
+
+
 def test_a_file_that_was_sent_before_ready_is_told() -> None:
     stage = Stage()
     stage.frame(WEBM)

@@ -24,6 +24,8 @@ const [OPENS, SPEAKS, ENDS] = [25_000, 30_000, 30_000];
 const [AHEAD, CATCH_UP] = [10, 2];
 /** How often the service is asked whether all has arrived so far, and from which delay of the line on words are late. In ms. */
 const [ASK_EVERY, LATE] = [1000, 4000];
+/** Seconds by which it changes before that is told: a screen reader says it each time. */
+const LATE_STEP = 2;
 /** Seconds of sound in which there is no word. */
 const NO_WORD = 0.1;
 const LOST = 1006;
@@ -229,7 +231,8 @@ export class Transcription {
     }
     const line = now - this.#arrivedAt > LATE ? (now - this.#arrivedAt) / 1000 : 0;
     const late = this.#ready ? Math.round(Math.max(line, this.#behind)) : 0;
-    if (late !== this.#late) this.#audience.late((this.#late = late));
+    const changed = !late !== !this.#late || Math.abs(late - this.#late) >= LATE_STEP;
+    if (changed) this.#audience.late((this.#late = late));
   }
 
   #pump() {
