@@ -96,7 +96,7 @@ class Lateness:
         self._told_ms = 0
         self._answered_at = now
         """All audio that had come by then has its words."""
-        self._marks: deque[tuple[int, float]] = deque()
+        self._marks: deque[tuple[int, float]] = deque(maxlen=128)
         """Where the audio ended at times since."""
         self.look_at = now + late_ms / 1000
 
