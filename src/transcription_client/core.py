@@ -113,26 +113,34 @@ class Lead:
 class Captions:
     """What is to be seen: words that may still change, what is used and left, and what is wrong."""
 
-    interim: str = ""
+    interims: dict[int, str] = field(default_factory=dict)
+    """Words that may still change, by channel."""
     seconds_remaining: int | None = None
     low: bool = False
     away: str | None = None
     """Why nothing comes, as far as it is known, while a lost connection is sought again; None when it is there."""
+    engine_late: float = 0.0
+    line_late: float = 0.0
+    """How late words are, by the service's word and by the connection's own delay, seconds; 0 when they are not."""
     gap_seconds: float = 0.0
     """Sound that was lost."""
     tally: Tally = field(default_factory=Tally)
 
-    def take(self, message: wire.ServerMessage) -> str | None:
-        """Takes a message in; a final text, which is to stay, comes back."""
+    def take(self, message: wire.ServerMessage, *, repeated: bool = False) -> str | None:
+        """Take a message in and return a final text, which stays. `repeated`: its words were shown before."""
         match message:
             case wire.Transcript(text=text, is_final=True):
-                self.interim = ""
-                return printable(text)
-            case wire.Transcript(text=text):
-                self.interim = printable(text)
+                self.interims.pop(_channel(message), None)
+                return None if repeated else printable(text) or None
+            case wire.Transcript(text=text) if not repeated:
+                self.interims[_channel(message)] = printable(text)
             case wire.Ready(session_id=session_id, seconds_remaining=left):
                 self.tally.parts.append(Part(session_id))
+                self.interims.clear()  # the new session hears them again, and may hear something else
                 self.seconds_remaining, self.away = left, None
+                self.engine_late = self.line_late = 0.0
+            case wire.Warning(code="behind"):
+                self.engine_late = message.seconds or 0.0
             case wire.Usage(seconds_used=used, seconds_remaining=left):
                 self.tally.last.seconds_used, self.seconds_remaining = used, left
             case wire.CreditsLow(seconds_remaining=left):
@@ -148,6 +156,11 @@ class Captions:
             self.seconds_remaining -= end.seconds_used - self.tally.last.seconds_used
         self.tally.ended(end)
 
+    @property
+    def interim(self) -> str:
+        """Words that may still change, a line for each channel."""
+        return "\n".join(text for _, text in sorted(self.interims.items()))
+
     def status(self) -> str:
         """The line below the words."""
         left = "" if self.seconds_remaining is None else f", {length(self.seconds_remaining)} left"
@@ -156,9 +169,15 @@ class Captions:
     def _note(self) -> str:
         if self.away is not None:
             return f" - reconnecting ... ({self.away})" if self.away else " - reconnecting ..."
+        if late := max(self.engine_late, self.line_late):
+            return f" - words are running {late:.0f} s late"
         if self.gap_seconds:
             return f" - {self.gap_seconds:.1f} s of sound lost"
         return " - minutes run low" if self.low else ""
+
+
+def _channel(words: wire.Transcript) -> int:
+    return words.channel[0] if isinstance(words.channel, list) and words.channel else 0
 
 
 ENDS: Final = {
@@ -182,7 +201,7 @@ ENDS: Final = {
 def receipt(captions: Captions) -> str:
     """The last line: what was heard in all sessions, what it cost, what is left, why it ended."""
     tally = captions.tally
-    heard = f"{tally.audio_seconds:.10g} s of audio, {tally.seconds_used} s used"
+    heard = f"{tally.audio_seconds:.1f} s of audio, {tally.seconds_used} s used"
     sessions = f" in {len(tally.parts)} sessions" if len(tally.parts) > 1 else ""
     why = ENDS.get(tally.last.reason or "client_gone", printable(tally.last.reason or ""))
     if not tally.complete:

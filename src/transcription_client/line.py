@@ -1,7 +1,9 @@
 """One connection to the caption socket: what is said on it both ways, and how it ended."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, Literal, Self
 
 import msgspec
@@ -14,6 +16,9 @@ from transcription_wire import messages as wire
 PING_EVERY: Final = 10.0
 PONG_WITHIN: Final = 20.0
 """The service may leave us unread for as long, while it waits for credit or for another engine. Seconds."""
+PROBE_SECONDS: Final = 1.0
+LATE_SECONDS: Final = 4.0
+"""A connection that takes longer delays the words by as much."""
 CLOSE_WITHIN: Final = 2.0
 """Seconds for a peer that may be gone to answer our close."""
 OnMessage = Callable[[wire.ServerMessage, str], None]
@@ -29,6 +34,7 @@ class Line:
         self._ready = asyncio.Event()
         self._error: str | None = None
         self._reason: str | None = None
+        self._arrived_at = time.monotonic()
         self.listening = asyncio.create_task(self._listen())
         """Done when the service has closed the connection, or it was lost."""
 
@@ -63,6 +69,20 @@ class Line:
         """As `say`."""
         return await self._send(sound)
 
+    async def watch(self, on_late: Callable[[float], None]) -> None:
+        """Report the connection's delay each second while it is over LATE_SECONDS, and 0 once it is not."""
+        probing = asyncio.create_task(self._probe())
+        is_late = False
+        try:
+            while not probing.done():
+                late = time.monotonic() - self._arrived_at
+                if is_late or late > LATE_SECONDS:
+                    is_late = late > LATE_SECONDS
+                    on_late(late if is_late else 0.0)
+                await asyncio.wait((probing,), timeout=PROBE_SECONDS)
+        finally:
+            probing.cancel()
+
     async def hang_up(self) -> Ended:
         """Closes, and says how it ended. Raises what the listener or `on_message` raised."""
         await self._socket.close()
@@ -75,6 +95,15 @@ class Line:
         except websockets.ConnectionClosed:
             return False
         return True
+
+    async def _probe(self) -> None:
+        """Note again and again up to which time all that was sent has arrived."""
+        with suppress(websockets.ConnectionClosed):
+            while True:
+                asked_at = time.monotonic()
+                await (await self._socket.ping())
+                self._arrived_at = asked_at
+                await asyncio.sleep(PROBE_SECONDS)
 
     async def _listen(self) -> None:
         try:

@@ -36,6 +36,9 @@ class Audience(Protocol):
     def overcome(self) -> None:
         """Errors that were shown are none any more."""
 
+    def late(self, seconds: float) -> None:
+        """The connection delays the words by so much, by nothing to speak of when 0."""
+
     def gap(self, seconds: float) -> None:
         """So much sound is lost."""
 
@@ -173,13 +176,15 @@ class Transcription:
 
     async def _converse(self, line: Line) -> None:
         speaking = asyncio.create_task(self._flow.speak(line))
+        watching = asyncio.create_task(line.watch(self._audience.late))
         try:
             await asyncio.wait((speaking, line.listening), return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait((line.listening,), timeout=END_WITHIN)
         finally:
-            speaking.cancel()
-            with suppress(asyncio.CancelledError):
-                await speaking
+            for task in (speaking, watching):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
     def _take(self, message: wire.ServerMessage, text: str) -> None:
         repeated = False

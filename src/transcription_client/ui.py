@@ -62,8 +62,10 @@ class Screen:
             self._gap_told = False
         if isinstance(message, wire.Error):
             self._errors.append(message.message)
-        final = None if repeated else self._captions.take(message)
+        final = self._captions.take(message, repeated=repeated)
         self._redraw()
+        if isinstance(message, wire.Warning):
+            self._warn(message)
         if self._as_json:
             self._print(text.translate(ESCAPED))
         elif final is not None:
@@ -74,6 +76,14 @@ class Screen:
         self._captions.away = f"{printable(why)}, try {tries}"
         self._redraw()
         self._remark(f"Reconnecting ... ({self._captions.away})")
+
+    def late(self, seconds: float) -> None:
+        """The connection delays the words by so much; 0: not any more."""
+        was_late, self._captions.line_late = self._captions.line_late > 0, seconds
+        self._redraw()
+        if (seconds > 0) is not was_late:
+            late = f"The connection is slow: words are running {seconds:.0f} s late."
+            self._remark(late if seconds else "The connection is back to normal.")
 
     def overcome(self) -> None:
         """Errors so far need not be told."""
@@ -99,6 +109,13 @@ class Screen:
     def _redraw(self) -> None:
         if self._live is not None:
             self._live.update(self._below(), refresh=True)
+
+    def _warn(self, warning: wire.Warning) -> None:
+        """The status line has room for how late the words are, and for nothing else."""
+        if self._live is None:
+            complain(warning.message)
+        elif warning.code != "behind":
+            self._print(printable(warning.message))
 
     def _remark(self, line: str) -> None:
         """Where there is no status line to say it."""

@@ -1,4 +1,4 @@
-"""Error codes, end reasons and WebSocket close codes of the caption socket, as client and server agree on them."""
+"""Codes of errors and warnings, end reasons and WebSocket close codes, as client and server agree on them."""
 
 from enum import StrEnum
 from typing import Final
@@ -20,6 +20,14 @@ class ErrorCode(StrEnum):
     UPSTREAM_CLOSED = "upstream_closed"
     SERVICE_RESTART = "service_restart"
     INTERNAL = "internal"
+
+
+class WarningCode(StrEnum):
+    """`code` of a `warning` message."""
+
+    BEHIND = "behind"
+    NOT_RAW_AUDIO = "not_raw_audio"
+    TOO_QUIET = "too_quiet"
 
 
 class Reason(StrEnum):

@@ -14,8 +14,12 @@ class Auth(Struct, tag="auth"):
     replaces: Any = None
 
 
-class Keepalive(Struct, tag="keepalive"):
-    """The client is there, though it sends no audio."""
+class Keepalive(Struct, tag="keepalive", omit_defaults=True):
+    """The client is there, though it sends no audio. With `answer`, the server replies with `alive` at once.
+
+    A page cannot send a WebSocket ping: the reply tells it that all audio before this message has arrived."""
+
+    answer: bool = False
 
 
 class Finalize(Struct, tag="finalize"):
@@ -35,7 +39,9 @@ class Ready(Struct, tag="ready"):
 
 
 class Transcript(Struct, tag="transcript", omit_defaults=True):
-    """Words. `channel` and `words` are there when the upstream gives them; `confidence` may be null."""
+    """Words. `channel` and `words` are there when the upstream gives them; `confidence` may be null.
+
+    A final without text withdraws the interim words of its channel."""
 
     text: str
     is_final: bool
@@ -68,6 +74,20 @@ class UpstreamStatus(Struct, tag="status"):
     upstream: Literal["reconnecting", "connected"]
 
 
+class Alive(Struct, tag="alive"):
+    """The reply to a `keepalive` that asks for one."""
+
+
+class Warning(Struct, tag="warning", omit_defaults=True):
+    """Something is wrong with the captions, and the session goes on. `code` is a WarningCode, or one of a newer server.
+
+    `seconds` comes with `behind`: how late the words are, 0 once they are on time again."""
+
+    code: str
+    message: str
+    seconds: float | UnsetType = UNSET
+
+
 class Error(Struct, tag="error"):
     """`code` is an ErrorCode; a client must bear one that it does not know."""
 
@@ -85,8 +105,9 @@ class SessionEnd(Struct, tag="session_end", omit_defaults=True):
 
 
 ServerMessage = (
-    Ready | Transcript | SpeechStarted | UtteranceEnd | Usage | CreditsLow | UpstreamStatus | Error | SessionEnd
-)
+    Ready | Transcript | SpeechStarted | UtteranceEnd | Usage | CreditsLow | UpstreamStatus | Warning | Error
+    | SessionEnd | Alive
+)  # fmt: skip
 
 _Message = TypeVar("_Message")
 

@@ -67,7 +67,7 @@ async def test_real_speech_is_understood_and_paid_for_while_it_lasts(scratch: Pa
         assert word_errors([await said(visitor)], [READ]) < 0.15
         (session,) = await service.sessions(user)
         cost = session["seconds_used"]
-        await visitor.says(f"Finished. {session['audio_seconds']:.1f} s of sound, {cost} s used")
+        await visitor.says(f"Done. {session['audio_seconds']:.1f} s captioned, {cost} s billed")
         await expect(minutes).to_have_attribute("data-seconds", str(3600 - cost), timeout=10_000)
 
 
@@ -78,7 +78,7 @@ async def test_minutes_that_run_out_end_it_with_the_reason_and_the_way_to_more(e
         await state(visitor, "Not listening")
         alerts = visitor.page.locator("#alerts")
         await expect(alerts).to_have_text(
-            "Your minutes are used up, so captions have ended. 4.0 s of sound, 4 s used, 0 s left. Buy minutes"
+            "Your minutes are used up, so captions have ended. 4.0 s captioned, 4 s billed. 0 s left. Buy minutes"
         )
         await expect(alerts.get_by_role("link")).to_have_attribute("href", "/dashboard#buy")
         await expect(visitor.page.locator("#finals")).to_contain_text(words(8))
@@ -123,11 +123,11 @@ async def test_a_lost_connection_is_dialled_again_and_no_word_is_lost(
         ]
         heard = numbers(await said(visitor))
         assert heard == list(range(len(heard)))
-        await expect(visitor.page.locator("#alerts")).to_contain_text("s of sound,", timeout=15_000)
+        await expect(visitor.page.locator("#alerts")).to_contain_text("s captioned,", timeout=15_000)
         sessions = await service.sessions(user)
         assert [session["reason"] for session in sessions] == ["client_stop", "replaced"]
         cost = sum(session["seconds_used"] for session in sessions)
-        await expect(visitor.page.locator("#alerts")).to_contain_text(f"{cost} s used in 2 sessions")
+        await expect(visitor.page.locator("#alerts")).to_contain_text(f"{cost} s billed in 2 sessions")
 
 
 async def test_an_engine_that_is_taken_up_again_is_said(ears: Browser, service: Service, upstream: Upstream) -> None:
@@ -137,7 +137,7 @@ async def test_an_engine_that_is_taken_up_again_is_said(ears: Browser, service: 
         await visitor.press("Start")
         await expect(visitor.page.locator("#finals")).to_contain_text(f"{WORD}3 {WORD}0", timeout=20_000)
         await stop(visitor)
-        await visitor.says("Finished.")
+        await visitor.says("Done.")
         assert (await states(visitor))[2:5] == ["Live", "Reconnecting the engine, nothing is lost", "Live"]
 
 
@@ -197,7 +197,7 @@ async def test_every_error_that_can_end_it_has_a_sentence(visitor: Visitor) -> N
 async def test_a_microphone_that_is_refused_is_said_beside_it(ears: Browser, service: Service) -> None:
     async with speaking(ears, service, await service.user(), permissions=[]) as visitor:
         await visitor.press("Start")
-        await visitor.wrong("device", "The browser does not let this page use the microphone.")
+        await visitor.wrong("device", "Microphone blocked.")
         await state(visitor, "Not listening")
         await visitor.context.grant_permissions(["microphone"])
         await visitor.press("Start")
@@ -209,10 +209,10 @@ async def test_a_microphone_that_is_refused_is_said_beside_it(ears: Browser, ser
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        ("NotFoundError", "There is no microphone."),
-        ("OverconstrainedError", "This microphone is not there any more."),
-        ("NotReadableError", "Another program may be using it"),
-        ("StrangeError", "The microphone could not be opened: odd."),
+        ("NotFoundError", "No microphone found."),
+        ("OverconstrainedError", "That microphone is no longer connected."),
+        ("NotReadableError", "Close other programs that may be using it"),
+        ("StrangeError", "The microphone couldn't be opened: odd."),
     ],
 )
 async def test_a_microphone_that_does_not_open_is_said_beside_it(
@@ -240,13 +240,13 @@ async def test_a_microphone_that_is_silent_or_gone_is_said(visitor: Visitor, ser
     await expect(visitor.page.locator("#language")).not_to_be_empty()
     await visitor.press("Start")
     await expect(visitor.page.locator("#alerts")).to_have_text(
-        "No sound comes from this microphone. Is it muted, or is it another one?", timeout=15_000
+        "We can't hear anything. Is your mic muted, or is the wrong one selected?", timeout=15_000
     )
     await state(visitor, "Live")
     await visitor.page.evaluate("window.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
     await state(visitor, "Not listening")
-    await expect(visitor.page.locator("#alerts")).to_contain_text("The microphone is gone")
-    await expect(visitor.page.locator("#alerts")).to_contain_text("s of sound,")
+    await expect(visitor.page.locator("#alerts")).to_contain_text("The microphone was disconnected.")
+    await expect(visitor.page.locator("#alerts")).to_contain_text("s captioned,")
 
 
 async def test_a_microphone_from_which_nothing_comes_any_more_is_said(ears: Browser, service: Service) -> None:
@@ -255,7 +255,7 @@ async def test_a_microphone_from_which_nothing_comes_any_more_is_said(ears: Brow
         await visitor.press("Start")
         await used(visitor, 1)
         await visitor.page.evaluate("ears.resume = () => {}; ears.suspend()")
-        silent = visitor.page.get_by_text("No sound comes from this microphone.")
+        silent = visitor.page.get_by_text("We can't hear anything.")
         await expect(silent).to_be_visible(timeout=15_000)
         await visitor.page.evaluate("AudioContext.prototype.resume.call(ears)")
         await expect(silent).to_have_count(0)
@@ -417,7 +417,7 @@ async def test_it_works_by_keyboard_alone_as_large_as_one_likes(ears: Browser, s
         await page.locator("#start").focus()
         await keyboard.press("Space")
         await state(visitor, "Not listening")
-        await visitor.says("Finished.")
+        await visitor.says("Done.")
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])

@@ -154,7 +154,7 @@ async def test_a_file_as_text_is_one_line_for_each_final(known: Desktop, upstrea
     path = wav(tmp_path / "talk.wav", sound(20))
     out, err = await known.run("transcribe", str(path), "--fast", *arguments)
     assert out.splitlines() == [words(20), words(20, first=20)]
-    assert err == "20 s of audio, 20 s used, 59 min 40 s left: finished.\n"
+    assert err == "20.0 s of audio, 20 s used, 59 min 40 s left: finished.\n"
 
 
 async def test_a_long_file_does_not_run_away_from_its_words(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ async def test_on_a_terminal_words_are_redrawn_and_finals_stay(
     async with known.on_a_terminal("transcribe", str(path), "--fast", *arguments) as running:
         assert await running.ended() == 0
     finals = [words(4, first=first) for first in (0, 4, 8)]
-    receipt = "6 s of audio, 6 s used, 59 min 54 s left: finished."
+    receipt = "6.0 s of audio, 6 s used, 59 min 54 s left: finished."
     assert screen(running.out) == [*finals, receipt]
     seen = screens(running.out)
     status = "0 s used, 1 h 0 min left"
@@ -287,7 +287,7 @@ async def test_credit_that_runs_out_ends_it_with_the_reason(
     assert out.split() == words(10).split()
     error, receipt = err.splitlines()
     assert error == "No minutes are left: buy more to go on."
-    assert receipt == "5 s of audio, 5 s used, 0 s left: no minutes are left."
+    assert receipt == "5.0 s of audio, 5 s used, 0 s left: no minutes are left."
 
 
 async def test_without_credit_nothing_begins(desktop: Desktop, tmp_path: Path) -> None:

@@ -246,7 +246,7 @@ async def test_a_token_that_is_refused_is_renewed(service: Service, upstream: Up
     desktop.keep(**login | {"token": login["token"][:-3] + "xxx"})
     out, err = await desktop.run("transcribe", str(wav(tmp_path / "talk.wav", audio)), *arguments)
     assert out.split() == words(6).split()
-    assert err == "3 s of audio, 3 s used, 9 min 57 s left: finished.\n"
+    assert err == "3.0 s of audio, 3 s used, 9 min 57 s left: finished.\n"
     assert desktop.login()["refresh_token"] != login["refresh_token"]
 
 

@@ -126,3 +126,13 @@ async def test_too_much_text_and_too_much_before_auth(service: Service, pieces: 
     await captions.socket.send(text)
     assert (await captions.end())["reason"] == "bad_messages"
     assert (captions.errors(), captions.close_code) == (["message_too_big"], 1009)
+
+
+async def test_what_is_wrong_with_the_audio_is_said_and_the_session_goes_on(service: Service) -> None:
+    captions = await service.captions(await service.user())
+    await captions.ready()
+    await captions.send(b"\x1aE\xdf\xa3" + sound(1))
+    await captions.say("keepalive", answer=True)
+    await captions.first("alive")
+    assert (await captions.first("warning"))["code"] == "not_raw_audio"
+    assert (await captions.stop())["reason"] == "client_stop"

@@ -95,8 +95,8 @@ def _show(programs: Programs) -> None:
         programs.client("transcribe", str(recording))
     after, session = programs.balance(), programs.session()
     typer.secho(
-        f"\nReceipt: {session['audio_seconds']:g} s of audio, {session['seconds_used']} s billed; "
-        f"balance before {before} s, after {after} s.",
+        f"\nReceipt: {session['audio_seconds']:.1f} s of audio, {session['seconds_used']} s billed; "
+        f"balance before {before} s, after {after} s. Billed time is rounded up to the next second.",
         bold=True,
     )
 

@@ -1,6 +1,7 @@
 """Our caption protocol: the client's messages in, our JSON out (contract 4)."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 
 import msgspec
@@ -57,6 +58,52 @@ def caption(message: deepgram.Message | deepgram.Unknown, clock: Clock) -> bytes
             return wire.encode(wire.UtteranceEnd(clock.time(message.last_word_end)))
         case _:
             return None
+
+
+class Interims:
+    """Interim words that the client was sent and that no final has replaced, by channel.
+
+    An upstream takes words back with a final without text; so does another upstream that hears their audio again and
+    finds nothing new in it. The client is sent a final without text only where it has words to withdraw."""
+
+    def __init__(self) -> None:
+        self._starts: dict[int, float] = {}
+        """Where the words begin, in seconds of the session."""
+
+    def caption(
+        self,
+        message: deepgram.Message | deepgram.Unknown,
+        news: deepgram.Message | deepgram.Unknown | None,
+        clock: Clock,
+    ) -> bytes | None:
+        """Return our form of `news`, what the client does not know yet of `message`; None for nothing to send."""
+        text = None if news is None else caption(news, clock)
+        if not isinstance(message, deepgram.Results):
+            return text
+        channel = message.channel_index[0] if message.channel_index else 0
+        if not message.is_final:
+            if text is not None and isinstance(news, deepgram.Results):
+                self._starts[channel] = clock.time(news.start)
+            return text
+        start = self._starts.get(channel, inf)
+        end = clock.time(message.start + message.duration)
+        if text is not None or end > start:
+            self._starts.pop(channel, None)
+        return text or (_withdrawal(message, start, end) if end > start else None)
+
+
+def _withdrawal(results: deepgram.Results, start: float, end: float) -> bytes:
+    return wire.encode(
+        wire.Transcript(
+            text="",
+            is_final=True,
+            confidence=None,
+            start=start,
+            duration=round(end - start, 3),
+            speech_final=results.speech_final,
+            channel=results.channel_index or UNSET,
+        )
+    )
 
 
 def _transcript(results: deepgram.Results, clock: Clock) -> bytes | None:

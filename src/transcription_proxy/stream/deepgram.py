@@ -11,6 +11,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
+from transcription_wire.spacing import join
+
 KEEP_ALIVE: Final = b'{"type":"KeepAlive"}'
 FINALIZE: Final = b'{"type":"Finalize"}'
 CLOSE_STREAM: Final = b'{"type":"CloseStream"}'
@@ -58,7 +60,7 @@ class Results(Struct, tag="Results"):
         best = msgspec.structs.replace(
             self.channel.alternatives[0],
             words=later,
-            transcript=" ".join(str(word.get("punctuated_word") or word.get("word", "")) for word in later),
+            transcript=join(str(word.get("punctuated_word") or word.get("word", "")) for word in later),
         )
         duration = round(max(0.0, self.start + self.duration - start), 3)
         return msgspec.structs.replace(self, start=start, duration=duration, channel=Channel([best]))

@@ -18,6 +18,7 @@ from transcription_proxy.stream.parting import Parting
 from transcription_proxy.stream.phase import RUNNING, Phase
 from transcription_proxy.stream.recovery import Recovery, Step
 from transcription_proxy.stream.uplink import Uplink
+from transcription_proxy.stream.warnings import Warnings
 from transcription_proxy.values import Closed, Opened, Settled
 from transcription_wire import messages as wire
 from transcription_wire.codes import Reason
@@ -44,6 +45,7 @@ class Session:
         self._flow = Flow(self._actions, self._client, self._upstream, self._funding, self.meter, audio)
         self._parting = Parting(self._actions, self.id, options, self._client)
         self._recovery = Recovery(self._client, self._upstream, self._parting)
+        self._warnings = Warnings(self._client, self._upstream, options, now)
         self.admit = self.meter.admit
         self.record = self._upstream.tape.record
         """To be given each frame that was admitted."""
@@ -158,6 +160,8 @@ class Session:
         match message:
             case wire.Auth():
                 self._bad_message("this session is authenticated already", now)
+            case wire.Keepalive(answer=True):
+                self._client.say(wire.Alive())
             case wire.Finalize() | wire.Stop():
                 self._client.stopped = isinstance(message, wire.Stop)
                 self._upstream.tape.mark(message)
@@ -196,7 +200,10 @@ class Session:
     def _upstream_spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> None:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
+        self._warnings.listen(now)
         text = self._upstream.spoke(message, now)
+        if isinstance(message, deepgram.Results):
+            self._warnings.compare(now)
         if self._upstream.redial.is_proven:
             self._recovery.say_connected(now)
         if self.phase is Phase.FINISHING and isinstance(message, deepgram.Results) and self._upstream.owes_words:
@@ -296,6 +303,7 @@ class Session:
                 (upstream.redial.over_at, self._recovery.say_connected),
                 (None if upstream.tape.waits else funding.give_back_at, self._give_back),
                 (funding.despair_at, self._despair),
+                (self._warnings.check_at, self._warnings.check),
             ]
         else:
             redial = upstream.redial

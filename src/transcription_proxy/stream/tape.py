@@ -83,6 +83,15 @@ class Tape:
         self.unsent -= nbytes
         return bytes(self._audio[start : start + nbytes])
 
+    def first(self, nbytes: int) -> bytes:
+        """Return the first bytes of the session, none once they are forgotten."""
+        return b"" if self._begin else bytes(self._audio[:nbytes])
+
+    def last(self, nbytes: int) -> bytes:
+        """Return the newest bytes that are kept, in whole blocks."""
+        end = len(self._audio) // self._block * self._block
+        return bytes(self._audio[max(0, len(self._audio) - nbytes) // self._block * self._block : end])
+
     def forget(self, position: int) -> None:
         """What lies before `position` is never needed again; what has not gone up is kept in any case."""
         until = min(position, self.position) // self._block * self._block

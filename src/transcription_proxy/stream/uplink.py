@@ -35,6 +35,7 @@ class Uplink:
         self._pulse = Heartbeat(0.0)
         self.tape = Tape(audio.block)
         self.hearing = Hearing(channels)
+        self._interims = captions.Interims()
         self.redial = Redial(seed)
         self.stalled = False
         """It does not read."""
@@ -107,7 +108,7 @@ class Uplink:
             self.redial.results(hearing.results_ms)
             tape.forget(self._audio.bytes_in(hearing.final_ms))
             self.bound()
-        return None if news is None else captions.caption(news, hearing.clock)
+        return self._interims.caption(message, news, hearing.clock)
 
     def bound(self) -> None:
         """Keeps no more than REPLAY_MS of what went up."""

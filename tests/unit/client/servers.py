@@ -152,6 +152,13 @@ class Socket:
     async def close(self, code: int = 1000) -> None:
         await self._connection.close(code)
 
+    def freeze(self) -> None:
+        """Reads nothing until `thaw`, and so answers no ping."""
+        self._connection.transport.pause_reading()
+
+    def thaw(self) -> None:
+        self._connection.transport.resume_reading()
+
     def vanish(self) -> None:
         self._connection.transport.abort()
 

@@ -139,6 +139,10 @@ def test_sound_that_had_to_wait_goes_on_as_fast_as_its_words_come_back() -> None
         ([], "0 s used"),
         ([wire.Ready("id", 600)], "0 s used, 10 min 0 s left"),
         ([wire.Ready("id", 600), wire.Usage(8, 592)], "8 s used, 9 min 52 s left"),
+        ([wire.Warning("behind", "Late.", 6.4)], "0 s used - words are running 6 s late"),
+        ([wire.Warning("behind", "Late.", 6.4), wire.Warning("behind", "Over.", 0)], "0 s used"),
+        ([wire.Warning("behind", "Late.", 6.4), wire.Ready("id", 600)], "0 s used, 10 min 0 s left"),
+        ([wire.Warning("too_quiet", "Quiet."), wire.Alive()], "0 s used"),
         ([wire.CreditsLow(50)], "0 s used, 50 s left - minutes run low"),
         ([wire.Ready("id", 600), wire.UpstreamStatus("reconnecting")], "0 s used, 10 min 0 s left - reconnecting ..."),
         ([wire.UpstreamStatus("reconnecting"), wire.UpstreamStatus("connected")], "0 s used"),
@@ -165,6 +169,8 @@ def test_the_line_below_says_what_is_used_and_left(messages: list[wire.ServerMes
     ("captions", "note"),
     [
         (Captions(away="it was cut, try 2", gap_seconds=1.0, low=True), " - reconnecting ... (it was cut, try 2)"),
+        (Captions(away="", engine_late=5), " - reconnecting ..."),
+        (Captions(engine_late=5, line_late=6.4, gap_seconds=1.0), " - words are running 6 s late"),
         (Captions(gap_seconds=1.25, low=True), " - 1.2 s of sound lost"),
         (Captions(low=True), " - minutes run low"),
     ],
@@ -179,6 +185,41 @@ def test_interim_words_change_until_they_are_final() -> None:
     assert captions.take(spoken(0, 2, "it was the")) is None
     assert captions.interim == "it was the"
     assert captions.take(spoken(0, 3, "It was the best.", final=True)) == "It was the best."
+    assert captions.interim == ""
+
+
+def channel(number: int, text: str, *, final: bool = False) -> wire.Transcript:
+    return wire.Transcript(text, final, 0.9, 0.0, 1.0, final, channel=[number, 2])
+
+
+def test_interim_words_that_are_withdrawn_are_gone_and_nothing_is_to_stay() -> None:
+    captions = Captions()
+    captions.take(spoken(0, 1, "hm"))
+    assert captions.take(spoken(0, 2, "", final=True)) is None
+    assert captions.interim == ""
+
+
+def test_each_channel_has_interim_words_of_its_own() -> None:
+    captions = Captions()
+    captions.take(channel(1, "two"))
+    captions.take(channel(0, "one"))
+    assert captions.interim == "one\ntwo"
+    assert captions.take(channel(0, "", final=True)) is None
+    assert captions.interim == "two"
+
+
+def test_another_session_hears_interim_words_again() -> None:
+    captions = Captions()
+    captions.take(spoken(0, 1, "hm"))
+    captions.take(wire.Ready("another", 600))
+    assert captions.interim == ""
+
+
+def test_final_words_that_were_shown_before_still_replace_interim_ones() -> None:
+    captions = Captions()
+    captions.take(spoken(0, 1, "known words and mo"))
+    assert captions.take(spoken(0, 1, "known words", final=True), repeated=True) is None
+    captions.take(spoken(0, 1, "known"), repeated=True)
     assert captions.interim == ""
 
 
@@ -205,15 +246,23 @@ def test_what_people_write_is_printed_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("end", "left", "line"),
     [
-        (wire.SessionEnd(13, 12.3, "client_stop"), 3600, "12.3 s of audio, 13 s used, 59 min 47 s left: finished."),
-        (wire.SessionEnd(0, 0.0, "idle"), None, "0 s of audio, 0 s used: no audio came for a long time."),
-        (wire.SessionEnd(9, 9.0, "insufficient_credits"), 9, "9 s of audio, 9 s used, 0 s left: no minutes are left."),
-        (wire.SessionEnd(1, 1.0, "new\x1breason"), None, "1 s of audio, 1 s used: new reason."),
+        (
+            wire.SessionEnd(13, 12.3, "client_stop"),
+            3600,
+            "12.3 s of audio, 13 s used, 59 min 47 s left: finished.",
+        ),
+        (wire.SessionEnd(0, 0.0, "idle"), None, "0.0 s of audio, 0 s used: no audio came for a long time."),
+        (
+            wire.SessionEnd(9, 9.0, "insufficient_credits"),
+            9,
+            "9.0 s of audio, 9 s used, 0 s left: no minutes are left.",
+        ),
+        (wire.SessionEnd(1, 1.0, "new\x1breason"), None, "1.0 s of audio, 1 s used: new reason."),
         (wire.SessionEnd(1, 1234567.8, "idle"), None, "1234567.8 s of audio, 1 s used: no audio came for a long time."),
         (
             wire.SessionEnd(5, 5.0, "database_away", pending=True),
             None,
-            "5 s of audio, 5 s used (will be booked when the service's database is back): "
+            "5.0 s of audio, 5 s used (will be booked when the service's database is back): "
             "the service could not reach its accounts.",
         ),
     ],

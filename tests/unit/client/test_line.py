@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.unit.client.servers import Script, Socket, caption_server
+from transcription_client import line as line_module
 from transcription_client.errors import ClientError
 from transcription_client.line import Line
 from transcription_client.redial import Ended
@@ -86,6 +87,37 @@ async def test_what_is_said_is_heard_in_order_until_the_connection_is_lost() -> 
         await line.hang_up()
     auth = {"type": "auth", "token": "a-token", "config": {"model": "nova-2"}, "replaces": "an-earlier-session"}
     assert heard.said == [auth, b"one", b"two", {"type": "stop"}]
+
+
+async def test_a_connection_that_is_slow_is_reported_each_second_until_it_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line_module, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(line_module, "LATE_SECONDS", 0.2)
+    enough, over, lates = asyncio.Event(), asyncio.Event(), list[float]()
+
+    def on_late(late: float) -> None:
+        lates.append(late)
+        enough.set() if late > 0.3 else None
+        over.set() if late == 0 else None
+
+    async def script(socket: Socket) -> None:
+        await socket.ready()
+        socket.freeze()
+        await enough.wait()
+        socket.thaw()
+        await over.wait()
+        await socket.end()
+
+    async with caption_server(script) as (server, _), asyncio.timeout(10):
+        line = await Line.dial(server, lambda message, text: None)
+        await line.begin(AUTH)
+        await line.watch(on_late)
+        await line.hang_up()
+    *late, last = lates
+    assert late == sorted(late)
+    assert 0.2 < late[0] < 0.3 < late[-1]
+    assert last == 0
 
 
 async def test_what_who_is_told_raises_is_raised_at_the_end() -> None:

@@ -35,6 +35,7 @@ class Audience:
         self.reasons: list[str] = []
         self.overcame = 0
         self.gaps = 0.0
+        self.lates: list[float] = []
         self.receipts: list[Receipt] = []
         self.balance: int | None = None
 
@@ -49,6 +50,9 @@ class Audience:
 
     def overcome(self) -> None:
         self.overcame += 1
+
+    def late(self, seconds: float) -> None:
+        self.lates.append(seconds)
 
     def gap(self, seconds: float) -> None:
         self.gaps += seconds

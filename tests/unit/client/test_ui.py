@@ -92,7 +92,7 @@ def test_markup_in_words_is_only_words() -> None:
 def test_an_error_comes_below_the_words_and_before_the_receipt(capsys: pytest.CaptureFixture[str]) -> None:
     failed = wire.Error("insufficient_credits", "No minutes are left: buy more\x1b[2J.")
     seen = screen(shown(words("Last words.", final=True), failed, wire.SessionEnd(9, 9.0, "insufficient_credits")))
-    assert seen == ["Last words.", "9 s of audio, 9 s used: no minutes are left."]
+    assert seen == ["Last words.", "9.0 s of audio, 9 s used: no minutes are left."]
     assert capsys.readouterr().err == "No minutes are left: buy more [2J.\n"
 
 
@@ -138,6 +138,48 @@ def test_json_holds_no_control_characters_and_the_same_words(capsys: pytest.Capt
     out = capsys.readouterr().out
     assert json.loads(out)["text"] == text
     assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in out.removesuffix("\n"))
+
+
+WARNINGS: list[wire.ServerMessage] = [
+    wire.Warning("behind", "Words are running 6 s late.", 6.4),
+    wire.Warning("too_quiet", "Quiet\x1b[2J."),
+    wire.Warning("behind", "Words are on time again.", 0.0),
+]
+
+
+def test_warnings_are_seen_in_a_pipe_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    piped(words("One.", final=True), *WARNINGS)
+    assert capsys.readouterr() == ("One.\n", "Words are running 6 s late.\nQuiet [2J.\nWords are on time again.\n")
+
+
+def test_warnings_are_seen_on_a_terminal_and_late_words_in_the_line_below() -> None:
+    written = shown(words("One.", final=True), words("two"), *WARNINGS, words("Two.", final=True))
+    assert ["One.", "two", "0 s used - words are running 6 s late"] in screens(written)
+    assert ["One.", "Quiet [2J.", "two", "0 s used - words are running 6 s late"] in screens(written)
+    assert screen(written) == ["One.", "Quiet [2J.", "Two."]
+
+
+def test_words_that_are_withdrawn_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    withdrawn = (words("One.", final=True), words("hm"), words("", final=True))
+    seen = screens(shown(*withdrawn))
+    assert (seen[-2], seen[-1]) == (["One.", "0 s used"], ["One."])
+    piped(*withdrawn)
+    assert capsys.readouterr().out == "One.\n"
+
+
+def test_a_slow_connection_is_said_when_it_begins_and_when_it_is_over(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen() as view:
+        for seconds in (4.2, 5.2, 0.0):
+            view.late(seconds)
+    assert capsys.readouterr().err.splitlines() == [
+        "The connection is slow: words are running 4 s late.",
+        "The connection is back to normal.",
+    ]
+    file = io.StringIO()
+    with Screen(console=Console(file=file, force_terminal=True, width=60)) as view:
+        view.late(5.2)
+    assert ["0 s used - words are running 5 s late"] in screens(file.getvalue().replace("\n", "\r\n"))
+    assert capsys.readouterr().err == ""
 
 
 def test_a_complaint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -161,3 +161,63 @@ def test_of_several_marks_at_once_only_the_lowest_is_told() -> None:
 
 def test_what_was_told_is_not_told_again_after_a_purchase() -> None:
     assert said(599, 5000, 599, 299, 5000, 299, 59) == [599, 299, 59]
+
+
+# Words that are withdrawn
+
+
+class Talk:
+    """An upstream that says interim and final words, and what the client is sent of them."""
+
+    def __init__(self) -> None:
+        self._interims = captions.Interims()
+
+    def says(self, text: str, start: float, duration: float, *, final: bool, known: bool = False, **more: Any) -> Any:
+        """`known`: the client has it from an earlier connection."""
+        said = results({"transcript": text}, start=start, duration=duration, is_final=final, **more)
+        message = deepgram.parse(json.dumps(said).encode())
+        sent = self._interims.caption(message, None if known else message, Clock())
+        return None if sent is None else json.loads(sent)
+
+
+def test_a_final_without_text_withdraws_interim_words_once() -> None:
+    talk = Talk()
+    assert talk.says("hm", 1.0, 0.5, final=False)["text"] == "hm"
+    assert talk.says("", 1.0, 1.0, final=False) is None
+    assert talk.says("", 1.0, 1.5, final=True, speech_final=True) == {
+        "type": "transcript", "text": "", "is_final": True, "confidence": None,
+        "start": 1.0, "duration": 1.5, "speech_final": True,
+    }  # fmt: skip
+    assert talk.says("", 2.5, 1.0, final=True) is None
+
+
+def test_a_final_without_text_is_not_sent_where_nothing_is_withdrawn() -> None:
+    talk = Talk()
+    assert talk.says("", 0.0, 1.0, final=True) is None
+    talk.says("hello", 1.0, 0.5, final=False)
+    talk.says("Hello.", 1.0, 1.0, final=True)
+    assert talk.says("", 2.0, 1.0, final=True) is None
+
+
+def test_each_channel_withdraws_its_own_words() -> None:
+    talk = Talk()
+    for channel in (0, 1):
+        talk.says("hm", 1.0, 0.5, final=False, channel_index=[channel, 2])
+    assert talk.says("", 1.0, 1.0, final=True, channel_index=[1, 2])["channel"] == [1, 2]
+    assert talk.says("", 2.0, 1.0, final=True, channel_index=[1, 2]) is None
+    assert talk.says("", 1.0, 1.0, final=True, channel_index=[0, 2])["channel"] == [0, 2]
+
+
+def test_a_repeated_final_withdraws_only_what_it_reaches() -> None:
+    talk = Talk()
+    talk.says("hm", 3.0, 0.5, final=False)
+    assert talk.says("known", 0.0, 3.0, final=True, known=True) is None
+    withdrawn = talk.says("known", 0.0, 4.0, final=True, known=True)
+    assert (withdrawn["text"], withdrawn["start"], withdrawn["duration"]) == ("", 3.0, 1.0)
+
+
+def test_other_messages_pass_as_they_are() -> None:
+    interims = captions.Interims()
+    message = deepgram.SpeechStarted(1.5)
+    assert interims.caption(message, message, Clock()) == captions.caption(message, Clock())
+    assert interims.caption(message, None, Clock()) is None

@@ -66,6 +66,13 @@ def test_of_words_with_times_those_that_lie_mostly_after_a_moment_can_be_had(
     assert len(later.channel.alternatives[0].words) == len(text.split())
 
 
+def test_words_of_a_script_without_spaces_are_joined_without_them() -> None:
+    words = [{"word": word, "start": at, "end": at + 1.0} for at, word in enumerate(["今天", "天气", "很好"])]
+    later = spoken(words).since(900)
+    assert later is not None
+    assert later.text == "天气很好"
+
+
 @pytest.mark.parametrize("words", [[], [{"word": "tell"}], [{"word": "tell", "start": 1.0, "end": "2"}]])
 def test_of_words_without_times_nobody_knows(words: list[dict[str, object]]) -> None:
     assert spoken(words).since(0) is None

@@ -202,6 +202,16 @@ def test_a_stop_is_not_said_again() -> None:
 SIZES = st.one_of(st.integers(0, 9), st.integers(0, 200))
 
 
+def test_its_first_and_newest_bytes_can_be_looked_at() -> None:
+    tape = numbered(b"abcdefg")
+    assert (tape.first(3), tape.first(99), tape.last(3), tape.last(99), tape.last(0)) == (
+        b"abc", b"abcdefg", b"ef", b"abcdef", b"",
+    )  # fmt: skip
+    tape.take(4)
+    tape.forget(4)
+    assert (tape.first(3), tape.last(99)) == (b"", b"ef")
+
+
 class TapeAgainstModel(RuleBasedStateMachine):
     """Beside a model that never forgets: every byte of the client's, and three positions in them."""
 

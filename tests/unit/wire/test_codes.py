@@ -9,6 +9,7 @@ from transcription_wire.codes import (
     ErrorCode,
     Reason,
     Status,
+    WarningCode,
     status_of,
 )
 
@@ -53,6 +54,10 @@ def test_every_error_has_the_close_code_of_the_contract() -> None:
 
 def test_there_are_no_other_error_codes() -> None:
     assert {str(code) for code in ErrorCode} == set(ERRORS)
+
+
+def test_the_warnings_are_those_of_the_contract() -> None:
+    assert set(WarningCode) == {"behind", "not_raw_audio", "too_quiet"}
 
 
 def test_every_reason_has_the_close_code_of_the_contract() -> None:

@@ -20,7 +20,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 CLIENT = st.one_of(
     st.builds(wire.Auth, JSON, JSON, JSON),
-    st.sampled_from([wire.Keepalive(), wire.Finalize(), wire.Stop()]),
+    st.sampled_from([wire.Keepalive(), wire.Keepalive(answer=True), wire.Finalize(), wire.Stop()]),
 )
 TRANSCRIPTS = st.builds(
     wire.Transcript,
@@ -41,7 +41,9 @@ SERVER = st.one_of(
     st.builds(wire.Usage, CREDITS, CREDITS),
     st.builds(wire.CreditsLow, CREDITS),
     st.builds(wire.UpstreamStatus, st.sampled_from(["reconnecting", "connected"])),
+    st.builds(wire.Warning, TEXT, TEXT, st.one_of(st.just(UNSET), SECONDS)),
     st.builds(wire.Error, TEXT, TEXT),
+    st.just(wire.Alive()),
     st.builds(wire.SessionEnd, CREDITS, SECONDS, TEXT, st.booleans()),
 )
 
@@ -93,6 +95,13 @@ AS_WRITTEN: list[tuple[wire.ServerMessage, dict[str, Any]]] = [
     (wire.Usage(8, 92), {"type": "usage", "seconds_used": 8, "seconds_remaining": 92}),
     (wire.CreditsLow(59), {"type": "credits_low", "seconds_remaining": 59}),
     (wire.UpstreamStatus("reconnecting"), {"type": "status", "upstream": "reconnecting"}),
+    (wire.Alive(), {"type": "alive"}),
+    (wire.Warning("too_quiet", "Quiet."), {"type": "warning", "code": "too_quiet", "message": "Quiet."}),
+    (
+        wire.Warning("behind", "Late.", 6.5),
+        {"type": "warning", "code": "behind", "message": "Late.", "seconds": 6.5},
+    ),
+    (wire.Warning("behind", "Over.", 0), {"type": "warning", "code": "behind", "message": "Over.", "seconds": 0}),
     (wire.Error("busy", "Wait."), {"type": "error", "code": "busy", "message": "Wait."}),
     (
         wire.SessionEnd(3, 2.5, "idle"),
@@ -117,6 +126,7 @@ def test_the_clients_messages_as_the_contract_writes_them() -> None:
     assert wire.decode_client('{"type":"auth"}') == wire.Auth(None, None, None)
     said = [wire.decode_client(f'{{"type":"{kind}"}}') for kind in ("keepalive", "finalize", "stop")]
     assert said == [wire.Keepalive(), wire.Finalize(), wire.Stop()]
+    assert wire.decode_client('{"type":"keepalive","answer":true}') == wire.Keepalive(answer=True)
 
 
 def test_a_client_bears_fields_and_codes_that_it_does_not_know() -> None:

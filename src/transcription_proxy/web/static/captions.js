@@ -1,6 +1,8 @@
 /** What was said, as subtitles and as text. SubRip and WebVTT follow the conventions of deepgram-captions: eight words a
  * cue at most, a new one where the speaker changes. */
 
+import { join } from "./spacing.js";
+
 /**
  * @typedef {{word: string, punctuated_word?: string, start: number, end: number, speaker?: number}} Word
  * @typedef {{text: string, begin: number, end: number, words: Word[]}} Line what was final at once; seconds
@@ -72,7 +74,7 @@ function spread({ text, begin, end }) {
 }
 
 function joined(words) {
-  return words.map((word) => word.punctuated_word ?? word.word).join(" ");
+  return join(words.map((word) => word.punctuated_word ?? word.word));
 }
 
 /** 00:01:05,400 */

@@ -7,7 +7,7 @@ const OURS = "Something failed on our side. Start again; if it happens again, co
 
 /** By the reason that the service gave, and the error codes that come without one. */
 const ENDS = {
-  client_stop: ["info", "Finished."],
+  client_stop: ["info", "Done."],
   insufficient_credits: ["bad", "Your minutes are used up, so captions have ended.", BUY],
   ended_by_user: ["warn", "You ended this session from your account."],
   ended_by_operator: ["bad", "Support has ended this session."],

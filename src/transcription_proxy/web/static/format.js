@@ -33,6 +33,15 @@ export function duration(seconds) {
   return `${rest} s`;
 }
 
+/** The length of sound, or what was billed for it, to be held against each other: "1 h 2 min 3.4 s". @param {number} seconds
+ * @param {number} [digits] after the point */
+export function exactly(seconds, digits = 1) {
+  const tenths = Math.round(Math.max(0, seconds) * 10 ** digits);
+  const [minutes, rest] = [Math.floor(tenths / 10 ** digits / 60), (tenths / 10 ** digits) % 60];
+  const parts = [[Math.floor(minutes / 60), "h"], [minutes % 60, "min"]].filter(([count]) => count);
+  return [...parts.map(([count, unit]) => `${grouped(count)} ${unit}`), `${rest.toFixed(digits)} s`].join(" ");
+}
+
 /** As packages are sold: "500 minutes". @param {number} seconds */
 export function inMinutes(seconds) {
   return seconds >= 120 && seconds % 60 === 0 ? `${grouped(seconds / 60)} minutes` : duration(seconds);

@@ -1,18 +1,26 @@
 /** The microphone: frames of 16 kHz PCM while it is open, and in words why it is not. */
 
+/** How long each step of opening may take; the user has to answer the browser's question in the first. In ms. */
+const [ASKING, STARTING, LOADING] = [60_000, 5000, 10_000];
 /** How long the last frame is waited for, in ms. */
 const LAST_FRAME = 500;
 /** Sound as it is: what browsers do to it for calls costs words. */
 const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
-const IN_SETTINGS = "Allow it beside the address at the top of the browser, then start again.";
+export const UNPLUGGED = "The microphone was disconnected. Plug it in and start again.";
+const BLOCKED = "Microphone blocked. Click the icon next to the address bar, allow the microphone, and try again.";
 const PROBLEMS = {
-  NotAllowedError: `The browser does not let this page use the microphone. ${IN_SETTINGS}`,
-  InsecureError: "Browsers give a microphone to secure pages only. Open this page by its https address.",
-  SecurityError: `The browser does not let this page use the microphone. ${IN_SETTINGS}`,
-  NotFoundError: "There is no microphone. Connect one, then start again.",
-  OverconstrainedError: "This microphone is not there any more. Choose another one.",
-  NotReadableError: "The microphone does not answer. Another program may be using it: close that, then start again.",
-  AbortError: "The microphone does not answer. Unplug it, plug it in again, then start again.",
+  NotAllowedError: BLOCKED,
+  SecurityError: BLOCKED,
+  InsecureError: "Browsers only share a microphone with secure pages. Open this page by its https address.",
+  NotFoundError: "No microphone found. Plug one in and try again.",
+  OverconstrainedError: "That microphone is no longer connected. Choose another one.",
+  NotReadableError: "The microphone isn't responding. Close other programs that may be using it, then try again.",
+  AbortError: "The microphone isn't responding. Unplug it, plug it in again, then try again.",
+  UnansweredError: "The browser didn't open the microphone. Check whether it is asking for your permission, then try again.",
+  SilentError: "The browser's audio didn't start. Reload this page, then try again.",
+  UnloadedError: "Part of this page couldn't be loaded. Check your connection, then try again.",
+  LostError: UNPLUGGED,
+  CancelledError: "",
 };
 
 export class Microphone {
@@ -21,18 +29,28 @@ export class Microphone {
   #ear;
   #ended = () => {};
 
-  /** Call it from a click. Throws what `problem` puts into words. @param {string} [device] empty: the system's choice */
-  static async open(device = "") {
-    if (!navigator.mediaDevices) throw new DOMException("insecure", "InsecureError");
+  /**
+   * Opens it, from a click. Throws what `problem` puts into words, and has closed all that it opened by then.
+   * @param {string} device empty: the system's choice @param {AbortSignal} cancelled
+   */
+  static async open(device, cancelled) {
+    if (!navigator.mediaDevices) throw fault("InsecureError");
     const audio = device ? { ...AS_IT_IS, deviceId: { exact: device } } : AS_IT_IS;
     const context = new AudioContext(); // made and resumed in the click, or it stays silent
     const resumed = context.resume();
+    resumed.catch(() => {}); // it is looked at later
+    const asked = navigator.mediaDevices.getUserMedia({ audio });
     try {
-      const stream = await navigator.mediaDevices.getUserMedia({ audio });
-      await Promise.all([resumed, context.audioWorklet.addModule("/static/microphone-worklet.js")]);
+      const stream = await step(asked, ASKING, "UnansweredError", cancelled);
+      await step(resumed, STARTING, "SilentError", cancelled);
+      const loaded = context.audioWorklet.addModule("/static/microphone-worklet.js").catch(() => {
+        throw fault("UnloadedError"); // the browser's own error is that of a microphone
+      });
+      await step(loaded, LOADING, "UnloadedError", cancelled);
       return new Microphone(stream, context);
     } catch (error) {
-      context.close();
+      asked.then(release, () => {}); // the user may still say yes
+      context.close().catch(() => {});
       throw error;
     }
   }
@@ -40,7 +58,9 @@ export class Microphone {
   constructor(stream, context) {
     this.#stream = stream;
     this.#context = context;
+    if (this.#track.readyState === "ended") throw fault("LostError");
     this.#ear = new AudioWorkletNode(context, "ear", { channelCount: 1, channelCountMode: "explicit" });
+    context.createMediaStreamSource(stream).connect(this.#ear).connect(context.destination);
   }
 
   /** What it is, as the browser has it. */
@@ -62,7 +82,6 @@ export class Microphone {
     this.#context.addEventListener("statechange", () => {
       if (this.#context.state === "suspended" || this.#context.state === "interrupted") this.#context.resume();
     });
-    this.#context.createMediaStreamSource(this.#stream).connect(this.#ear).connect(this.#context.destination);
   }
 
   /** Ends, once the last part of a frame is out. */
@@ -72,9 +91,33 @@ export class Microphone {
       setTimeout(resolve, LAST_FRAME);
       this.#ear.port.postMessage("finish");
     });
-    for (const track of this.#stream.getTracks()) track.stop();
-    await this.#context.close();
+    release(this.#stream);
+    this.#context.close().catch(() => {}); // nobody needs to wait for it
   }
+}
+
+function release(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
+
+/** What `work` comes to, unless it takes too long (an error of that name) or is cancelled. */
+async function step(work, within, name, cancelled) {
+  let timer = 0;
+  const failing = new Promise((_, reject) => {
+    const cancel = () => reject(fault("CancelledError"));
+    timer = setTimeout(() => reject(fault(name)), within);
+    if (cancelled.aborted) cancel();
+    else cancelled.addEventListener("abort", cancel, { once: true });
+  });
+  try {
+    return await Promise.race([work, failing]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function fault(name) {
+  return new DOMException(name, name);
 }
 
 /** Microphones to choose from; without a name while the page may not use them. */
@@ -83,7 +126,7 @@ export async function microphones() {
   return devices.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId && deviceId !== "default");
 }
 
-/** Why a microphone did not open, in words. @param {any} error */
+/** Why a microphone did not open, in words; none where the user did not want it. @param {any} error */
 export function problem(error) {
-  return PROBLEMS[error.name] ?? `The microphone could not be opened: ${error.message}.`;
+  return PROBLEMS[error.name] ?? `The microphone couldn't be opened: ${error.message}.`;
 }

@@ -7,9 +7,10 @@ const [PAUSES, LIVED] = [[500, 1000, 2000, 4000, 8000, 15_000, 30_000], 10_000];
 const FINAL = "overlay_gone";
 
 /**
- * Shows what comes, for as long as the key is valid. `says`: a sentence for who set this up, empty when all is well.
+ * Shows what comes, for as long as the key is valid. `says`: a sentence for who set this up, empty when all is well;
+ * `missed`: the connection begins, and lines may have been missed before.
  * @param {string} key
- * @param {{line: (line: any) => void, clear: (which: any) => void, says: (sentence: string) => void}} audience
+ * @param {{line: (line: any) => void, clear: (which: any) => void, missed: () => void, says: (sentence: string) => void}} audience
  */
 export async function follow(key, audience) {
   let tries = 0;
@@ -38,6 +39,7 @@ async function listen(key, audience) {
     const answer = await fetch("/overlay/events", { headers, cache: "no-store", signal: control.signal });
     if (!answer.ok) return await refusal(answer);
     audience.says("");
+    audience.missed();
     return await read(answer.body, alive, audience);
   } catch {
     return null; // away, or cut off: it is tried again

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { masked } from "./overlay-mask.js";
 import { apply } from "./overlay-style.js";
+import { gap } from "./spacing.js";
 
 /** How long the last words of a session stay where nothing fades; how long words stay at most. In seconds. */
 const [AFTERWARDS, LONGEST] = [8, 3600];
@@ -26,27 +27,37 @@ export class Overlay {
     apply(place, style);
   }
 
-  /** @param {{session: string, channel?: number, text: string, is_final: boolean}} line */
+  /** A final line without text withdraws the interim words. @param {{session: string, channel?: number, text: string,
+   * is_final: boolean}} line */
   line({ session, channel = 0, text, is_final }) {
     const key = `${session} ${channel}`;
     let voice = this.#voices.get(key);
+    if (!text) return voice?.withdraw();
     if (!voice) {
       for (const other of this.#voices.values()) if (other.ended) other.leave(); // it goes on in this one's place
       voice = new Voice(session, () => this.#voices.delete(key));
       this.#voices.set(key, voice);
       this.#place.append(voice.element);
     }
+    voice.ended = false;
     voice.say(this.#style.mask ? masked(text) : text, is_final);
     voice.leaveAfter(this.#style.fade || LONGEST);
+    return undefined;
   }
 
   /** The session has ended. @param {{session: string}} which */
   clear({ session }) {
-    for (const voice of this.#voices.values()) {
-      if (voice.session !== session) continue;
-      voice.ended = true;
-      voice.leaveAfter(this.#style.fade || AFTERWARDS);
-    }
+    for (const voice of this.#voices.values()) if (voice.session === session) this.#end(voice);
+  }
+
+  /** Lines were missed: the words that are shown may have been withdrawn since, or their sessions may have ended. */
+  missed() {
+    for (const voice of this.#voices.values()) this.#end(voice);
+  }
+
+  #end(voice) {
+    voice.ended = true;
+    voice.leaveAfter(this.#style.fade || AFTERWARDS);
   }
 }
 
@@ -58,6 +69,8 @@ class Voice {
   /** @type {HTMLElement[]} */
   #interim = [];
   #text = h("span", { class: "said" });
+  /** The words that settled last. */
+  #last = "";
   #timer = 0;
   #left;
 
@@ -70,7 +83,8 @@ class Voice {
 
   /** The words that may still change become these. @param {string} text @param {boolean} isFinal */
   say(text, isFinal) {
-    const words = Array.from(pieces.segment(`${text.trim().replace(/\s+/g, " ")} `), ({ segment }) => segment);
+    const said = text.trim().replace(/\s+/g, " ");
+    const words = Array.from(pieces.segment(gap(this.#last, said) + said), ({ segment }) => segment);
     let same = 0;
     while (same < words.length && this.#interim[same]?.textContent === words[same]) same += 1;
     for (const old of this.#interim.splice(same)) old.remove();
@@ -78,7 +92,14 @@ class Voice {
     this.#text.append(...added);
     this.#interim.push(...added);
     if (isFinal) this.#settled.push(...this.#interim.splice(0));
+    if (isFinal) this.#last = said;
     if (this.#settled.length > MANY) this.#trim();
+  }
+
+  /** The words that may still change were none. */
+  withdraw() {
+    for (const old of this.#interim.splice(0)) old.remove();
+    if (!this.#settled.length) this.leave();
   }
 
   leaveAfter(seconds) {

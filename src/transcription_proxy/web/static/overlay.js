@@ -17,7 +17,12 @@ function says(sentence) {
 
 addEventListener("hashchange", () => location.reload());
 if (/^[\w.~-]{1,200}$/.test(key)) {
-  follow(key, { line: (line) => overlay.line(line), clear: (which) => overlay.clear(which), says });
+  follow(key, {
+    line: (line) => overlay.line(line),
+    clear: (which) => overlay.clear(which),
+    missed: () => overlay.missed(),
+    says,
+  });
 } else {
   says(INCOMPLETE);
 }

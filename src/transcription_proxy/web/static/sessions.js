@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { h, notice, replace } from "./dom.js";
-import { clock, duration, ending, when } from "./format.js";
+import { clock, duration, ending, exactly, when } from "./format.js";
 import { table } from "./table.js";
 
 /**
@@ -28,11 +28,12 @@ export function sessionTable(sessions) {
   const rows = sessions.map((session) => [
     when(session.started_at),
     h("span", { class: "break" }, session.model ?? "unknown"),
-    session.status === "active" ? duration(age(session)) : duration(session.audio_seconds ?? 0),
-    duration(session.seconds_used),
+    session.status === "active" ? duration(age(session)) : exactly(session.audio_seconds ?? 0),
+    exactly(session.seconds_used, 0),
     state(session),
   ]);
-  return table("Recent sessions, newest first", COLUMNS, rows);
+  const note = h("p", { class: "muted small" }, "Billed time is rounded up to the next second, once per session.");
+  return h("div", { class: "stack tight" }, table("Recent sessions, newest first", COLUMNS, rows), note);
 }
 
 /** Live sessions in a list that keeps its buttons, and with them the focus, from one look to the next. */

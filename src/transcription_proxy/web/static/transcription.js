@@ -9,9 +9,11 @@ import { Tape } from "./tape.js";
  * @typedef {{session_id: string, used: number, audio: number, settled: boolean}} Part one session
  * @typedef {{error: string, message: string, reason: string, code: number, began: boolean}} End why it was over
  * @typedef {{text: string, is_final: boolean, begin: number, end: number, words: any[]}} Words
- * `state`: opening, live, engine (it is taken up again), away, ending
+ * `state`: opening, live, engine (it is taken up again), away, ending. `words` without text: a final that withdraws the
+ * interim ones. `late`: how many seconds late words are, 0 when they are not. `warning`: a sentence about what is wrong.
  * @typedef {{state: (state: string) => void, words: (words: Words) => void, usage: () => void, low: (left: number) => void,
- *   gap: (seconds: number) => void, ended: (end: End) => void}} Audience
+ *   gap: (seconds: number) => void, late: (seconds: number) => void, warning: (code: string, message: string) => void,
+ *   ended: (end: End) => void}} Audience
  */
 
 const TICK = 250;
@@ -20,10 +22,16 @@ const [OPENS, SPEAKS, ENDS] = [25_000, 30_000, 30_000];
 /** Sound that had to wait goes so many seconds ahead of its words, or so much faster than it was spoken: what lies in
  * buffers on the way is billed, and lost with the session. */
 const [AHEAD, CATCH_UP] = [10, 2];
+/** How often the service is asked whether all has arrived so far, and from which delay of the line on words are late. In ms. */
+const [ASK_EVERY, LATE] = [1000, 4000];
+/** Seconds by which it changes before that is told: a screen reader says it each time. */
+const LATE_STEP = 2;
 /** Seconds of sound in which there is no word. */
 const NO_WORD = 0.1;
 const LOST = 1006;
 const NO_END = { error: "", message: "", reason: "" };
+/** Takes the place of interim words that were none. */
+const NOTHING = { text: "", is_final: true, words: [], begin: 0, end: 0 };
 /** All words are there, though nobody said goodbye. */
 const DONE = { ...NO_END, reason: "client_stop" };
 
@@ -52,6 +60,12 @@ export class Transcription {
   #readyAt = 0;
   #heard = 0;
   #left = { seconds: null, used: 0 };
+  /** When the question was asked whose answer is awaited, 0 without one; up to when all that was sent has arrived. */
+  #askedAt = 0;
+  #arrivedAt = 0;
+  /** How late words are: in the service, in seconds, and what was told of it. */
+  #behind = 0;
+  #late = 0;
   #timer = 0;
 
   /** @param {object} config @param {number} rate credits a second @param {Audience} audience */
@@ -143,6 +157,14 @@ export class Transcription {
       case "credits_low":
         this.#balance(message.seconds_remaining);
         return this.#audience.low(message.seconds_remaining);
+      case "alive":
+        this.#arrivedAt = this.#askedAt;
+        this.#askedAt = 0;
+        return undefined;
+      case "warning":
+        if (message.code !== "behind") return this.#audience.warning(message.code, message.message);
+        this.#behind = message.seconds;
+        return undefined;
       case "status":
         if (!this.#stopping) this.#enter(message.upstream === "reconnecting" ? "engine" : "live");
         return undefined;
@@ -157,7 +179,9 @@ export class Transcription {
   #begun({ session_id, seconds_remaining }) {
     this.parts.push({ session_id, used: 0, audio: 0, settled: false });
     this.#balance(seconds_remaining);
-    this.#readyAt = performance.now();
+    this.#readyAt = this.#arrivedAt = performance.now();
+    this.#askedAt = this.#behind = 0;
+    this.#audience.words(NOTHING); // this session hears again what was not final, and may hear something else
     this.#redial.ready(this.#readyAt);
     this.#enter(this.#stopping ? "ending" : "live");
     this.#pump();
@@ -165,8 +189,9 @@ export class Transcription {
 
   #words({ text, is_final, start, duration, words = [] }) {
     this.#heard = Math.max(this.#heard, start + duration);
+    if (this.#behind) this.#behind = Math.max(1, this.#tape.sent - start - duration); // the service says roughly how late
     const place = this.#tape.hear({ start, duration, is_final });
-    if (!place) return;
+    if (!place) return is_final ? this.#audience.words(NOTHING) : undefined;
     if (is_final) this.#redial.proved();
     const moved = words.map((word) => ({
       ...word,
@@ -195,6 +220,19 @@ export class Transcription {
     else if (!this.#ready && this.#socket && now - this.#since > OPENS) this.#lose();
     else if (this.#stopped && now - this.#since > ENDS) this.#lose();
     else this.#pump();
+    this.#mindDelay(now);
+  }
+
+  /** Words are late when the service says so, or when the line is slow. */
+  #mindDelay(now) {
+    if (this.#ready && !this.#askedAt && now - this.#arrivedAt > ASK_EVERY && this.#socket.readyState === WebSocket.OPEN) {
+      this.#askedAt = now;
+      this.#socket.send(JSON.stringify({ type: "keepalive", answer: true }));
+    }
+    const line = now - this.#arrivedAt > LATE ? (now - this.#arrivedAt) / 1000 : 0;
+    const late = this.#ready ? Math.round(Math.max(line, this.#behind)) : 0;
+    const changed = !late !== !this.#late || Math.abs(late - this.#late) >= LATE_STEP;
+    if (changed) this.#audience.late((this.#late = late));
   }
 
   #pump() {

@@ -2,6 +2,7 @@
 
 import { turns } from "./captions.js";
 import { byId, h, replace } from "./dom.js";
+import { gap } from "./spacing.js";
 
 const KEY = "try-size";
 /** Of the words, in rem. */
@@ -15,6 +16,8 @@ export class Stage {
   #finals = byId("finals");
   #interim = byId("interim");
   #speaker = "";
+  /** The text that stays, as far as the space after it depends on it. */
+  #last = "";
   #size = Number(localStorage.getItem(KEY)) || USUAL;
 
   constructor() {
@@ -32,9 +35,10 @@ export class Stage {
     byId("said").lang = id === "multi" ? "" : id;
   }
 
-  /** Words that may still change. @param {string} text */
+  /** Words that may still change; without any, those there were are withdrawn. @param {string} text */
   interim(text) {
-    this.#show(() => (this.#interim.textContent = text));
+    if (!text && !this.#interim.textContent) return;
+    this.#show(() => (this.#interim.textContent = gap(this.#last, text) + text));
   }
 
   /** Words that stay. @param {import("./captions.js").Line} line */
@@ -43,14 +47,15 @@ export class Stage {
     const shown = h("span", { class: "line fresh" }, ...parts);
     this.#show(() => {
       this.#interim.textContent = "";
-      this.#finals.append(shown, " ");
+      this.#finals.append(gap(this.#last, line.text), shown);
     });
+    this.#last = line.text;
     setTimeout(() => shown.classList.remove("fresh"), 400);
   }
 
   clear() {
     replace(this.#finals);
-    this.#interim.textContent = this.#speaker = "";
+    this.#interim.textContent = this.#speaker = this.#last = "";
     byId("empty").hidden = false;
   }
 

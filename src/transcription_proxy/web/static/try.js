@@ -5,9 +5,9 @@ import { stayAwake } from "./awake.js";
 import { plainText, srt, vtt } from "./captions.js";
 import { byId, h, notice, replace } from "./dom.js";
 import { sentence } from "./ends.js";
-import { duration } from "./format.js";
+import { duration, exactly } from "./format.js";
 import "./frame.js";
-import { Microphone, problem } from "./microphone.js";
+import { Microphone, problem, UNPLUGGED } from "./microphone.js";
 import { findReceipts } from "./receipts.js";
 import { Choices } from "./try-choices.js";
 import { Stage } from "./try-stage.js";
@@ -22,13 +22,14 @@ const STATES = {
   away: ["warn", "Reconnecting, what you say is kept"],
   ending: ["warn", "Waiting for the last words"],
 };
-/** A peak that is no silence, and one that is too much; milliseconds of silence after which it is said. */
-const [SOUND, LOUD, QUIET] = [0.001, 0.99, 5000];
+/** Peaks: of what is no silence, of a voice that is loud enough, of one that is too loud. */
+const [SOUND, VOICE, LOUD] = [0.001, 0.05, 0.99];
+/** Milliseconds of silence after which it is said. */
+const QUIET = 5000;
 const FLOOR_DB = 60;
 const TIMES = new Set(["begin", "end", "start"]);
 const BUY = { href: "/dashboard#buy", text: "Buy minutes" };
-const SILENT = "No sound comes from this microphone. Is it muted, or is it another one?";
-const UNPLUGGED = "The microphone is gone: unplugged, or taken away by the browser. Connect it, then start again.";
+const SILENT = "We can't hear anything. Is your mic muted, or is the wrong one selected?";
 
 const choices = new Choices();
 const stage = new Stage();
@@ -44,10 +45,14 @@ let before = 0;
 /** When sound was heard last. */
 let heardAt = 0;
 let watch = 0;
+/** While the microphone is being opened. @type {AbortController | null} */
+let starting = null;
+/** The state that is shown, and how many seconds late words are in it. */
+let [shown, late] = ["idle", 0];
 /** Why it was stopped, where nobody asked for it. */
 let because = "";
 
-start.addEventListener("click", () => (transcription ? stop() : begin()));
+start.addEventListener("click", () => (starting ? starting.abort() : transcription ? stop() : begin()));
 byId("copy").addEventListener("click", copy);
 byId("save-srt").addEventListener("click", () => save("captions.srt", "application/x-subrip", srt(lines)));
 byId("save-vtt").addEventListener("click", () => save("captions.vtt", "text/vtt", vtt(lines)));
@@ -57,20 +62,24 @@ addEventListener("beforeunload", (event) => transcription && event.preventDefaul
 balance();
 
 async function begin() {
-  if (start.getAttribute("aria-disabled") || !choices.ready || choices.wrong()) return;
+  if (!choices.ready || choices.wrong()) return;
   replace(byId("alerts"));
   choices.deviceProblem("");
   show("asking");
+  starting = new AbortController();
   try {
-    microphone = await Microphone.open(choices.device);
+    microphone = await Microphone.open(choices.device, starting.signal);
   } catch (error) {
     show("idle");
     return choices.deviceProblem(problem(error));
+  } finally {
+    starting = null;
   }
   choices.listDevices();
   heardAt = performance.now();
   watch = setInterval(mindSilence, 1000);
   because = "";
+  late = 0;
   stage.speaks(choices.config.language);
   transcription = new Transcription(choices.config, choices.rate, audience);
   microphone.listen(heard, () => stop(UNPLUGGED));
@@ -105,12 +114,14 @@ function heard({ samples, peak }) {
   if (peak < SOUND) return;
   heardAt = performance.now();
   unsay("silent");
+  if (peak > VOICE) unsay("too_quiet");
 }
 
 /** Whether it is muted, or nothing comes from it at all. */
 function mindSilence() {
   if (performance.now() - heardAt < QUIET || said("silent")) return;
   level(0);
+  unsay("too_quiet");
   say("silent", "warn", SILENT);
 }
 
@@ -118,7 +129,7 @@ function mindSilence() {
 const audience = {
   state: (state) => show(microphone ? state : "ending"),
   words({ text, is_final, words, begin, end }) {
-    if (!is_final) return stage.interim(text);
+    if (!is_final || !text) return stage.interim(text);
     const line = later({ text, begin, end, words: words.map(later) });
     lines.push(line);
     stage.final(line);
@@ -134,6 +145,13 @@ const audience = {
   },
   gap(seconds) {
     say("gap", "warn", `The connection was away for too long: ${seconds.toFixed(1)} s of what you said are lost.`);
+  },
+  late(seconds) {
+    late = seconds;
+    show(shown);
+  },
+  warning(code, message) {
+    if (code !== "too_quiet" || !said("silent")) say(code, "warn", message);
   },
   ended,
 };
@@ -161,9 +179,10 @@ async function ended(end) {
 function receipt({ parts, left, used }) {
   const audio = parts.reduce((sum, part) => sum + part.audio, 0);
   const sessions = parts.length > 1 ? ` in ${parts.length} sessions` : "";
-  const rest = left === null ? "" : `, ${duration(left)} left`;
-  if (!parts.every(({ settled }) => settled)) return `About ${duration(used)} used${sessions}${rest}.`;
-  return `${audio.toFixed(1)} s of sound, ${duration(used)} used${sessions}${rest}.`;
+  const rest = left === null ? "" : ` ${duration(left)} left.`;
+  if (!parts.every(({ settled }) => settled)) return `About ${duration(used)} billed${sessions}.${rest}`;
+  const rounded = used - audio > 0 && used - audio < parts.length ? " (rounded up to the next second)" : "";
+  return `${exactly(audio)} captioned, ${duration(used)} billed${sessions}${rounded}.${rest}`;
 }
 
 /** The same in the time of all transcriptions whose words are there; what was said before they were cleared is at 0. */
@@ -173,14 +192,15 @@ function later(times) {
 }
 
 function show(state) {
-  const [kind, text] = STATES[state];
+  shown = state;
+  const [kind, text] = state === "live" && late ? ["warn", `Words are running ${late} s late`] : STATES[state];
   const place = byId("state");
   if (place.textContent !== text) place.textContent = text;
   place.className = `tag wraps ${kind}`;
-  const [idle, waiting] = [state === "idle", state === "asking" || state === "ending"];
-  start.textContent = state === "ending" ? "Stopping" : idle || state === "asking" ? "Start" : "Stop";
-  start.classList.toggle("stop", !idle && !waiting);
-  if (waiting) start.setAttribute("aria-disabled", "true");
+  const idle = state === "idle";
+  start.textContent = { idle: "Start", asking: "Cancel", ending: "Stopping" }[state] ?? "Stop";
+  start.classList.toggle("stop", !["idle", "asking", "ending"].includes(state));
+  if (state === "ending") start.setAttribute("aria-disabled", "true");
   else start.removeAttribute("aria-disabled");
   choices.lock(!idle);
 }

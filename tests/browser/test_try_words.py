@@ -1,0 +1,212 @@
+"""Words that are late, withdrawn or written without spaces, on /try and the overlay; and a start that fails."""
+
+import asyncio
+import json
+import re
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Browser, WebSocketRoute, expect
+
+from tests.browser.speaker import said, speaking, state, states
+from tests.browser.visitor import Visitor
+from tests.e2e.service import Service
+from tests.unit.wire.test_spacing import LINES
+from transcription_wire.spacing import join
+
+
+class Scripted:
+    """A caption socket whose service is the test's."""
+
+    def __init__(self) -> None:
+        self.answers = True
+        """Whether it answers a keepalive that asks for it."""
+        self._socket: WebSocketRoute
+        self._open = asyncio.Event()
+
+    @classmethod
+    async def of(cls, visitor: Visitor) -> "Scripted":
+        self = cls()
+        await visitor.page.route_web_socket("**/ws/transcribe", self._meet)
+        return self
+
+    def says(self, kind: str, **fields: Any) -> None:
+        self._socket.send(json.dumps({"type": kind, **fields}))
+
+    def words(self, text: str, start: float, *, final: bool) -> None:
+        times = {"start": start, "duration": 1.0}
+        self.says("transcript", text=text, is_final=final, confidence=None, speech_final=final, **times)
+
+    async def begun(self) -> None:
+        await asyncio.wait_for(self._open.wait(), 10)
+
+    def _meet(self, socket: WebSocketRoute) -> None:
+        self._socket = socket
+        socket.on_message(self._heard)
+
+    def _heard(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            return
+        match json.loads(message):
+            case {"type": "auth"}:
+                self.says("ready", session_id="1", seconds_remaining=3600)
+                self._open.set()
+            case {"type": "keepalive", "answer": True} if self.answers:
+                self.says("alive")
+            case {"type": "stop"}:
+                self.says("session_end", seconds_used=10, audio_seconds=9.2, reason="client_stop")
+                asyncio.ensure_future(self._socket.close(code=1000))  # noqa: RUF006 - the page waits for it
+
+
+async def test_withdrawn_words_go_and_late_ones_are_said(ears: Browser, service: Service) -> None:
+    async with speaking(ears, service, await service.user()) as visitor:
+        scripted, interim = await Scripted.of(visitor), visitor.page.locator("#interim")
+        await visitor.press("Start")
+        await scripted.begun()
+        await state(visitor, "Live")
+        scripted.words("hm", 0, final=False)
+        await expect(interim).to_have_text("hm")
+        scripted.words("", 0, final=True)
+        await expect(interim).to_be_empty()
+        await expect(visitor.page.get_by_role("button", name="Copy")).to_be_disabled()
+        scripted.words("One.", 0, final=True)
+        scripted.words("two", 1, final=False)
+        await expect(interim).to_have_text("two")
+        scripted.words("", 1, final=True)
+        await expect(interim).to_be_empty()
+        scripted.says("warning", code="behind", message="Late.", seconds=6.4)
+        await state(visitor, "Words are running 6 s late")
+        scripted.words("three", 0, final=False)
+        await expect(visitor.page.locator("#state")).to_have_text(re.compile("Words are running [1-5] s late"))
+        scripted.words("", 0, final=True)
+        scripted.says("warning", code="behind", message="On time.", seconds=0)
+        await state(visitor, "Live")
+        scripted.says("warning", code="not_raw_audio", message="This looks like WebM.")
+        await visitor.says("This looks like WebM.")
+        scripted.answers = False
+        await state(visitor, "Words are running 4 s late", within=6)
+        await state(visitor, "Words are running 6 s late")
+        scripted.answers = True
+        scripted.says("alive")
+        await state(visitor, "Live")
+        await visitor.press("Stop")
+        await expect(visitor.page.locator("#alerts")).to_contain_text(
+            "Done. 9.2 s captioned, 10 s billed (rounded up to the next second). 59 min 50 s left."
+        )
+        assert await said(visitor) == "One."
+
+
+async def test_a_session_that_goes_on_elsewhere_hears_interim_words_again(ears: Browser, service: Service) -> None:
+    async with speaking(ears, service, await service.user()) as visitor:
+        scripted = await Scripted.of(visitor)
+        await visitor.press("Start")
+        await scripted.begun()
+        scripted.words("hm", 0, final=False)
+        await expect(visitor.page.locator("#interim")).to_have_text("hm")
+        await scripted._socket.close(code=1012)
+        await state(visitor, "Reconnecting")
+        await expect(visitor.page.locator("#interim")).to_have_text("hm")
+        await state(visitor, "Live")
+        await expect(visitor.page.locator("#interim")).to_be_empty()
+        await visitor.press("Stop")
+        await state(visitor, "Not listening")
+
+
+async def test_an_overlay_takes_withdrawn_words_away_though_nothing_fades(visitor: Visitor) -> None:
+    await visitor.goto("/overlay")
+    modules = ", ".join(f"import('/static/overlay-{name}.js')" for name in ("words", "style"))
+    texts = await visitor.page.evaluate(
+        f"""Promise.all([{modules}]).then(([module, look]) => {{
+            const place = document.getElementById('overlay');
+            const overlay = new module.Overlay(place, look.read(new URLSearchParams('fade=0')));
+            const line = (text, is_final, channel) => {{
+                overlay.line({{session: 's', text, is_final, channel}});
+                return [...place.querySelectorAll('.voice')].map(voice => voice.textContent);
+            }};
+            return [
+                line('', true, 0), line('hm', false, 0), line('er', false, 1), line('', true, 0), line('Er.', true, 1),
+                line('so', false, 1), line('', true, 1), line('今天', true, 0), line('天气', false, 0),
+            ];
+        }})"""
+    )
+    assert texts == [
+        [], ["hm"], ["hm", "er"], ["er"], ["Er."], ["Er. so"], ["Er."], ["Er.", "今天"], ["Er.", "今天天气"],
+    ]  # fmt: skip
+
+
+async def test_pages_join_words_as_the_service_does(visitor: Visitor) -> None:
+    await visitor.goto("/billing/cancel")
+    joined = await visitor.page.evaluate(
+        "lines => import('/static/spacing.js').then(module => lines.map(module.join))", [words for words, _ in LINES]
+    )
+    assert joined == [join(words) for words, _ in LINES]
+    words = [{"word": word, "start": at, "end": at + 1} for at, word in enumerate(["今日", "は", "晴れ", "です。"])]
+    lines = [{"text": "今日は晴れです。", "begin": 0, "end": 4, "words": words}]
+    kept = await visitor.page.evaluate(
+        "lines => import('/static/captions.js').then(({srt, vtt}) => [srt(lines), vtt(lines)])", lines
+    )
+    assert kept[0] == "1\n00:00:00,000 --> 00:00:04,000\n今日は晴れです。\n"
+    assert kept[1] == "WEBVTT\n\n00:00:00.000 --> 00:00:04.000\n今日は晴れです。\n"
+
+
+COUNTED: Final = """
+    window.tracks = [];
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await open(wanted);
+        window.tracks.push(...stream.getTracks());
+        return stream;
+    };
+"""
+HANGS: Final = "AudioContext.prototype.resume = () => new Promise(() => {});"
+NOT_LOADED: Final = (
+    "AudioWorklet.prototype.addModule = () => Promise.reject(new DOMException('Unable to load it.', 'AbortError'));"
+)
+NO_NODE: Final = "window.AudioWorkletNode = class { constructor() { throw new DOMException('odd', 'OddError'); } };"
+LOST: Final = """
+    const whole = navigator.mediaDevices.getUserMedia;
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await whole(wanted);
+        for (const track of stream.getTracks()) track.stop();
+        return stream;
+    };
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (HANGS, "The browser's audio didn't start. Reload this page, then try again."),
+        (NOT_LOADED, "Part of this page couldn't be loaded. Check your connection, then try again."),
+        (NO_NODE, "The microphone couldn't be opened: odd."),
+        (LOST, "The microphone was disconnected. Plug it in and start again."),
+    ],
+    ids=["audio that does not start", "code that is not loaded", "a node that fails", "a device that is lost"],
+)
+async def test_a_start_that_fails_half_way_says_why_and_lets_the_microphone_go(
+    ears: Browser, service: Service, fault: str, sentence: str
+) -> None:
+    async with speaking(ears, service, await service.user(), script=COUNTED + fault) as visitor:
+        for times in range(1, 2 if fault is HANGS else 4):
+            await visitor.press("Start")
+            await expect(visitor.page.locator("#device-wrong")).to_have_text(sentence, timeout=10_000)
+            await visitor.wrong("device", sentence)
+            await state(visitor, "Not listening")
+            assert await visitor.page.evaluate("tracks.map(track => track.readyState)") == ["ended"] * times
+
+
+async def test_a_start_can_be_cancelled_while_the_browser_asks(ears: Browser, service: Service) -> None:
+    late = """
+        const asked = navigator.mediaDevices.getUserMedia;
+        navigator.mediaDevices.getUserMedia = (wanted) =>
+            new Promise((resolve) => (window.allow = () => asked(wanted).then(resolve)));
+    """
+    async with speaking(ears, service, await service.user(), script=COUNTED + late) as visitor:
+        await visitor.press("Start")
+        await state(visitor, "Waiting for the microphone")
+        await visitor.press("Cancel")
+        await state(visitor, "Not listening")
+        await expect(visitor.page.locator("#device-wrong")).to_be_empty()
+        await visitor.page.evaluate("allow()")
+        await visitor.page.wait_for_function("tracks.length === 1 && tracks[0].readyState === 'ended'")
+        assert await states(visitor) == ["Waiting for the microphone", "Not listening"]

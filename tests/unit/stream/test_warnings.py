@@ -1,0 +1,240 @@
+"""What a session says of late words and of audio that no engine can understand, while it goes on."""
+
+import json
+import math
+from array import array
+from typing import Any
+
+import pytest
+
+from tests.unit.stream.stage import SECOND, Stage, live, noise, results
+from transcription_proxy.stream import events as ev
+from transcription_proxy.stream.phase import Phase
+from transcription_proxy.stream.warnings import MUTED, QUIET, Lateness, Loudness
+
+FULL = 1.0
+HUM = 10 ** (-60 / 10)
+WEBM = b"\x1aE\xdf\xa3" + noise(0.1)
+
+
+def warned(stage: Stage) -> list[tuple[str, Any]]:
+    return [(each["code"], each.get("seconds")) for each in stage.told("warning")]
+
+
+def speak(stage: Stage, seconds: float, *, late: float | None, data: bytes = noise(0.1)) -> None:
+    """Audio in real time; every half second the upstream has got to `late` seconds before its end, or says nothing."""
+    for count in range(round(seconds * 10)):
+        stage.wait(0.1)
+        stage.frame(data)
+        if late is not None and count % 5 == 4:
+            end = max(0.0, len(stage.sent) / SECOND - late)
+            stage.tell(results("word", start=max(0.0, end - 0.5), duration=min(end, 0.5), is_final=True))
+
+
+# Late words
+
+
+def test_words_that_come_in_time_are_no_news() -> None:
+    stage = live()
+    speak(stage, 40, late=3.4)
+    assert warned(stage) == []
+
+
+def test_late_words_are_told_again_when_it_has_doubled_and_when_it_is_over() -> None:
+    stage = live()
+    speak(stage, 2, late=0.5)
+    speak(stage, 10, late=None)
+    assert warned(stage) == [("behind", pytest.approx(4.1, abs=0.2)), ("behind", pytest.approx(8.2, abs=0.3))]
+    speak(stage, 4, late=6)
+    assert len(warned(stage)) == 2
+    speak(stage, 1, late=1)
+    assert warned(stage)[2:] == [("behind", 0)]
+    assert [each["message"] for each in stage.told("warning")] == [
+        "Words are running 4 s late.",
+        "Words are running 8 s late.",
+        "Words are on time again.",
+    ]
+    speak(stage, 20, late=1)
+    assert len(warned(stage)) == 3
+
+
+def test_an_engine_that_keeps_the_same_distance_is_late_once() -> None:
+    stage = live()
+    speak(stage, 60, late=6)
+    assert warned(stage) == [("behind", pytest.approx(5, abs=1.1))]
+
+
+def test_words_at_the_limit_do_not_come_and_go() -> None:
+    stage = live()
+    for count in range(60):
+        speak(stage, 1, late=4.5 if count % 2 else 3.5)
+    assert len(warned(stage)) == 1
+
+
+def test_nobody_waits_for_words_while_nothing_is_sent() -> None:
+    stage = live()
+    speak(stage, 3, late=0.8)
+    stage.wait(120)
+    speak(stage, 3, late=0.8)
+    assert warned(stage) == []
+
+
+def test_audio_that_comes_faster_than_it_was_spoken_has_not_waited() -> None:
+    stage = live()
+    for second in range(30):
+        for _ in range(50):
+            stage.frame(noise(0.1))
+        stage.wait(1)
+        stage.tell(results("word", start=second * 5.0, duration=max(0.0, 4.0), is_final=True))
+    assert warned(stage) == []
+
+
+def test_a_silent_upstream_is_late_after_4_s_and_before_it_is_given_up() -> None:
+    stage = live()
+    speak(stage, 4.2, late=None)
+    assert warned(stage) == [("behind", pytest.approx(4, abs=0.2))]
+    speak(stage, 12, late=None)
+    assert stage.session.phase is Phase.REDIALLING
+    assert [seconds for _, seconds in warned(stage)] == pytest.approx([4.1, 8.3], abs=0.2)
+
+
+def test_what_waited_for_another_upstream_is_late() -> None:
+    stage = live()
+    speak(stage, 3, late=0.5)
+    stage.lose()
+    for _ in range(60):
+        stage.wait(0.1)
+        stage.frame(noise(0.1))
+    stage.open()
+    stage.wait(0.1)
+    assert warned(stage) == [("behind", pytest.approx(6.5, abs=0.3))]
+    speak(stage, 1, late=0.5)
+    assert warned(stage)[1:] == [("behind", 0)]
+
+
+def test_without_interim_results_a_sentence_may_take_its_time() -> None:
+    stage = live(config={"interim_results": False})
+    speak(stage, 9, late=None)
+    assert warned(stage) == []
+    speak(stage, 2, late=None)
+    assert warned(stage) == [("behind", pytest.approx(10, abs=0.2))]
+
+
+def test_a_muted_session_is_not_woken_all_the_time() -> None:
+    lateness = Lateness(4000, 100.0)
+    now, looks = 100.0, 0
+    while now < 160:
+        assert lateness.news(500, 0, now) is None
+        assert lateness.look_at > now
+        now, looks = lateness.look_at, looks + 1
+    assert looks < 20
+
+
+# Audio that is none
+
+
+@pytest.mark.parametrize(("head", "name"), [(WEBM, "WebM"), (b"RIFF\x24\0\0\0WAVEfmt " + noise(0.1), "WAV")])
+def test_a_file_in_the_place_of_raw_audio_is_told_once(head: bytes, name: str) -> None:
+    stage = live()
+    stage.frame(head)
+    speak(stage, 5, late=0.5)
+    assert warned(stage) == [("not_raw_audio", None)]
+    (said,) = stage.told("warning")
+    assert said["message"].startswith(f"This looks like {name}, not raw audio. Decode it to linear16 at 16000 Hz first")
+
+
+def test_a_file_is_told_though_the_upstream_sends_nothing() -> None:
+    stage = live()
+    stage.frame(WEBM)
+    speak(stage, 4.2, late=None)
+    assert [code for code, _ in warned(stage)] == ["not_raw_audio", "behind"]
+
+
+def test_a_file_that_was_sent_before_ready_is_told() -> None:
+    stage = Stage()
+    stage.frame(WEBM)
+    stage.open()
+    stage.tell(results(""))
+    assert warned(stage) == [("not_raw_audio", None)]
+
+
+def test_a_short_file_is_told_though_its_words_are_the_last() -> None:
+    stage = live()
+    stage.frame(WEBM)
+    stage.say("stop")
+    stage.tell(results("", 0, 0.1, is_final=True))
+    assert warned(stage) == [("not_raw_audio", None)]
+
+
+def test_the_head_of_a_file_later_on_is_sound_like_any_other() -> None:
+    stage = live()
+    speak(stage, 1, late=0)
+    stage.frame(WEBM)
+    speak(stage, 1, late=0)
+    assert warned(stage) == []
+
+
+# Quiet audio
+
+
+def tone(decibels: float, encoding: str = "linear16") -> bytes:
+    """A tenth of a second at 16 kHz."""
+    samples = [10 ** (decibels / 20) * math.sqrt(2) * math.sin(n * 0.37) for n in range(1600)]
+    whole = array("h", [round(32767 * sample) for sample in samples])
+    return array("f", samples).tobytes() if encoding == "linear32" else whole.tobytes()
+
+
+@pytest.mark.parametrize("encoding", ["linear16", "linear32"])
+def test_30_s_of_quiet_sound_are_told_once(encoding: str) -> None:
+    stage = live(config={"encoding": encoding})
+    for count in range(900):
+        stage.wait(0.1)
+        stage.frame(tone(-54, encoding))
+        if count % 10 == 9:
+            stage.tell(results("word", start=count / 10 - 1, duration=1, is_final=True))
+        assert warned(stage) == ([] if count < 299 else [("too_quiet", None)])
+    assert stage.told("warning")[0]["message"] == QUIET
+
+
+@pytest.mark.parametrize(("encoding", "silence"), [("linear16", b"\0"), ("mulaw", b"\xff"), ("alaw", b"\xd5")])
+def test_a_muted_microphone_is_told_as_such(encoding: str, silence: bytes) -> None:
+    stage = live(config={"encoding": encoding})
+    for count in range(310):
+        stage.wait(0.1)
+        stage.frame(silence * (stage.session.meter.rate // 10))
+        if count % 10 == 9:
+            stage.tell(results("", start=count / 10 - 1, duration=1, is_final=True))
+    assert [each["message"] for each in stage.told("warning")] == [MUTED]
+
+
+def test_one_word_in_30_s_is_enough() -> None:
+    stage = live()
+    for _ in range(3):
+        speak(stage, 29, late=0.5, data=tone(-60))
+        speak(stage, 1, late=0.5, data=tone(-20))
+    assert warned(stage) == []
+
+
+def test_a_click_is_no_word() -> None:
+    loudness = Loudness()
+    told = [loudness.is_too_quiet(5e-5 if tenth % 100 == 0 else HUM, 100, (tenth + 1) * 100) for tenth in range(600)]
+    assert told.count(True) == 1
+
+
+def test_nothing_is_said_of_it_to_a_client_that_is_gone() -> None:
+    stage = live()
+    stage.frame(WEBM)
+    stage.tell(ev.ClientLost())
+    stage.tell(results("", 0, 0.1, is_final=True))
+    assert warned(stage) == []
+
+
+# A question that a page asks
+
+
+def test_a_keepalive_is_answered_where_it_asks_for_it() -> None:
+    stage = live()
+    stage.say("keepalive")
+    assert stage.told("alive") == []
+    stage.tell(ev.ClientSpoke(json.dumps({"type": "keepalive", "answer": True}).encode()))
+    assert stage.told("alive") == [{"type": "alive"}]
