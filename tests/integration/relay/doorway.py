@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from transcription_proxy.errors import Refusal
 from transcription_proxy.metering import rates
-from transcription_proxy.relay.door import door
+from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import Stages
@@ -150,13 +150,15 @@ CLOSED = ("close", 4401)
 
 @dataclass
 class Doorway:
-    """`released` lets the application answer /slow and /unread; `asked` and `answered` are paths that reached it."""
+    """`released` lets the application answer /slow, /unread and /begun. `asked` and `answered`: paths that reached it;
+    `headers`: of the last one that was answered."""
 
     port: int
     server: uvicorn.Server
     released: asyncio.Event
     asked: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     troubles: list[dict[str, Any]] = field(default_factory=list)
     """What nobody caught."""
     wires: list[Wire] = field(default_factory=list)
@@ -191,15 +193,28 @@ class Doorway:
         await self.until(lambda: bool(self.asked))
         assert await (await self.open()).refusal() == (408, "request_timeout")
 
+    async def connection(self, wire: Wire) -> DoorProtocol:
+        """The server's side of it."""
+        client = wire.writer.get_extra_info("sockname")
+        found: list[DoorProtocol] = []
+
+        def find() -> bool:
+            connections = self.server.server_state.connections
+            found.extend(each for each in connections if isinstance(each, DoorProtocol) and each.client == client)
+            return bool(found)
+
+        await self.until(find)
+        return found[0]
+
     async def until_alone(self) -> None:
         """Waits until the server knows of no connection any more."""
         await self.until(lambda: not self.server.server_state.connections)
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers with the path and the length of the body; /early and /unread do not wait for that."""
+        """Answers with the path and the length of the body; /early, /unread and /begun do not wait for that."""
         path = scope["path"]
         self.asked.append(path)
-        size, more = 0, path not in ("/early", "/unread")
+        size, more = 0, path not in ("/early", "/unread", "/begun")
         while more:
             message = await receive()
             size, more = size + len(message.get("body", b"")), message.get("more_body", False)
@@ -208,8 +223,11 @@ class Doorway:
         body = f"{path} {size}".encode()
         head = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": head})
+        if path == "/begun":
+            await self.released.wait()
         await send({"type": "http.response.body", "body": body})
         self.answered.append(path)
+        self.headers = scope["headers"]
 
 
 @asynccontextmanager
