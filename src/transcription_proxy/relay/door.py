@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from uuid import uuid4
 
 import httptools
-from picows import WSAutoPingStrategy, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
+from picows import WSAutoPingStrategy, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from transcription_proxy.relay import request_head
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.request_head import MAX_HEAD, Refused
+from transcription_proxy.relay.server_socket import ServerSocket
 from transcription_proxy.relay.switchboard import Switchboard
 
 MAX_REQUEST: Final = 16 << 20
@@ -34,15 +35,23 @@ answer."""
 UNHEARD_SECONDS: Final = 60
 """How long what we send may go unacknowledged. TCP alone takes a quarter of an hour to find that somebody is gone who
 only listens, as an overlay does."""
-MAX_FRAME: Final = 4 << 20
-"""Above our own limit, so that we can say why; above this picows closes with 1009 by itself."""
 READ_BUFFER: Final = 4096
 HANDSHAKE: Final = (
     b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n"
 )
 """A checked request as picows wants it: a `Connection: keep-alive, Upgrade`, as Firefox says, it would refuse."""
-_picows_log = logging.LoggerAdapter(logging.getLogger("picows"))  # of a Logger it makes one more for each socket
+
+
+class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
+    """picows' log. (Of a Logger it makes one more for each socket.) What a client does wrong is no error of ours."""
+
+    def error(self, msg: object, *args: object, **kwargs: Any) -> None:
+        is_clients = str(msg).startswith("WS parser error")
+        self.log(logging.INFO if is_clients else logging.ERROR, msg, *args, **kwargs)
+
+
+_picows_log = _PicowsLog(logging.getLogger("picows"))
 
 
 class Flow(FlowControl):
@@ -245,18 +254,15 @@ class DoorProtocol(HttpToolsProtocol):
             return
         self.connections.discard(self)
         self.flow.release()
+        listener = CaptionSocket(self.switchboard)
         protocol = WSProtocol(
-            None, None, False, self._welcome, _picows_log, True,
-            None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, MAX_FRAME, None, READ_BUFFER,
+            None, None, False, lambda _: _welcome(listener), _picows_log, True,
+            None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, listener.max_frame, None, READ_BUFFER,
         )  # fmt: skip
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
         _feed(protocol, HANDSHAKE % dict(self.headers)[b"sec-websocket-key"] + self._unparsed)
         self._unparsed = b""
-
-    def _welcome(self, _request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
-        response = WSUpgradeResponse.create_101_response({"X-Request-Id": uuid4().hex})
-        return WSUpgradeResponseWithListener(response, CaptionSocket(self.switchboard))
 
     def _should_upgrade_to_ws(self) -> bool:
         return True
@@ -282,6 +288,11 @@ class DoorProtocol(HttpToolsProtocol):
 def door(switchboard: Switchboard) -> type[DoorProtocol]:
     """The class for uvicorn's `http=`."""
     return type("Door", (DoorProtocol,), {"switchboard": switchboard})
+
+
+def _welcome(listener: ServerSocket) -> WSUpgradeResponseWithListener:
+    response = WSUpgradeResponse.create_101_response({"X-Request-Id": uuid4().hex})
+    return WSUpgradeResponseWithListener(response, listener)
 
 
 def _disconnect(cycle: RequestResponseCycle) -> None:

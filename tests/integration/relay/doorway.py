@@ -109,15 +109,19 @@ class Wire:
 
     async def message(self) -> tuple[str, int]:
         """The next frame: the code of an error, or "close" and its code."""
-        async with asyncio.timeout(PATIENCE):
-            opcode, size = await self.reader.readexactly(2)
-            if size == 126:
-                (size,) = struct.unpack("!H", await self.reader.readexactly(2))
-            payload = await self.reader.readexactly(size)
+        opcode, payload = await self.frame()
         if opcode == 0x88:
             return "close", int.from_bytes(payload[:2])
         assert opcode == 0x81
         return json.loads(payload)["code"], 0
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The next frame's first byte, and its payload."""
+        async with asyncio.timeout(PATIENCE):
+            opcode, size = await self.reader.readexactly(2)
+            if size == 126:
+                (size,) = struct.unpack("!H", await self.reader.readexactly(2))
+            return opcode, await self.reader.readexactly(size)
 
     async def closed(self) -> bool:
         """Whether the door closes without another word."""
@@ -125,8 +129,8 @@ class Wire:
             return await self.reader.read(1) == b""
 
 
-def frame(opcode: int, payload: bytes) -> bytes:
-    """A client's, masked with zeros."""
+def frame(opcode: int, payload: bytes, first: int = 0x80) -> bytes:
+    """A client's, masked with zeros. `first`: the bits beside the opcode, FIN by default."""
     size = len(payload)
     if size < 126:
         length = bytes([0x80 | size])
@@ -134,7 +138,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
         length = b"\xfe" + struct.pack("!H", size)
     else:
         length = b"\xff" + struct.pack("!Q", size)
-    return bytes([0x80 | opcode]) + length + bytes(4) + payload
+    return bytes([first | opcode]) + length + bytes(4) + payload
 
 
 def text(message: Any) -> bytes:
@@ -155,6 +159,7 @@ class Doorway:
 
     port: int
     server: uvicorn.Server
+    switchboard: Switchboard
     released: asyncio.Event
     asked: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
@@ -243,7 +248,7 @@ async def running() -> AsyncIterator[Doorway]:
         idle_seconds=900,
     )
     listening = socket.create_server(("127.0.0.1", 0))
-    doorway = Doorway(listening.getsockname()[1], None, asyncio.Event())  # type: ignore[arg-type]
+    doorway = Doorway(listening.getsockname()[1], None, switchboard, asyncio.Event())  # type: ignore[arg-type]
     options: dict[str, Any] = {
         "app": doorway.application,
         "interface": "asgi3",
