@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from transcription_proxy.relay import request_head
 from transcription_proxy.relay.caption_socket import CaptionSocket
+from transcription_proxy.relay.overlay_socket import OverlaySocket
 from transcription_proxy.relay.request_head import MAX_HEAD, Refused
 from transcription_proxy.relay.server_socket import ServerSocket
 from transcription_proxy.relay.switchboard import Switchboard
@@ -41,6 +42,7 @@ HANDSHAKE: Final = (
     b"sec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n"
 )
 """A checked request as picows wants it: a `Connection: keep-alive, Upgrade`, as Firefox says, it would refuse."""
+LISTENERS: Final = {request_head.CAPTIONS: CaptionSocket, request_head.OVERLAY: OverlaySocket}
 
 
 class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
@@ -254,7 +256,7 @@ class DoorProtocol(HttpToolsProtocol):
             return
         self.connections.discard(self)
         self.flow.release()
-        listener = CaptionSocket(self.switchboard)
+        listener = LISTENERS[self.url.partition(b"?")[0]](self.switchboard)
         protocol = WSProtocol(
             None, None, False, lambda _: _welcome(listener), _picows_log, True,
             None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, listener.max_frame, None, READ_BUFFER,

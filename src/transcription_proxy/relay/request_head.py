@@ -8,7 +8,8 @@ from uuid import uuid4
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-PATH: Final = b"/ws/transcribe"
+CAPTIONS: Final = b"/ws/transcribe"
+OVERLAY: Final = b"/ws/overlay"
 MAX_HEAD: Final = 16 * 1024
 """Bytes of a request's head."""
 Headers = list[tuple[bytes, bytes]]
@@ -128,7 +129,7 @@ def _framing_objection(version: str, headers: Headers, upgrades: bool) -> Refuse
 
 def upgrade_objection(method: str, target: bytes, version: str, headers: Headers) -> Refused | None:
     """Return why a request to upgrade does not become a WebSocket."""
-    if target.partition(b"?")[0] != PATH:
+    if target.partition(b"?")[0] not in (CAPTIONS, OVERLAY):
         return NO_SOCKET
     if _only(headers, b"sec-websocket-version") != b"13":
         return NO_VERSION

@@ -13,13 +13,13 @@ from uuid import UUID, uuid4
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from transcription_proxy.errors import Refusal
+from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
 from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import Stages
-from transcription_proxy.relay.switchboard import Holder, Switchboard
+from transcription_proxy.relay.switchboard import Holder, Overlay, Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
 
@@ -34,6 +34,12 @@ UPGRADE = (
 )
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 """The answer to that key (RFC 6455, 1.3)."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    user_id: UUID
+    version: int = 1
 
 
 class Nothing:
@@ -53,6 +59,21 @@ class Nothing:
 
     async def overlay_versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
         raise AssertionError(user_ids)
+
+
+@dataclass
+class Keys:
+    """The overlays that there are, by their keys; `away`: the database is."""
+
+    known: dict[str, Watched] = field(default_factory=dict)
+    away: bool = False
+
+    async def by_key(self, key: str) -> Overlay:
+        if self.away:
+            raise Unavailable("it is away")
+        if key not in self.known:
+            raise Refusal("overlay_gone", f"I do not know {key}.")
+        return self.known[key]
 
 
 def stranger(token: str) -> Holder:
@@ -244,6 +265,7 @@ async def running() -> AsyncIterator[Doorway]:
         rates=rates.load(),
         lines=Lines(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
         stages=Stages(uuid4(), Nothing(), Nothing()),
+        overlays=Keys(),
         life=uuid4(),
         idle_seconds=900,
     )

@@ -128,6 +128,7 @@ def test_an_upgrade_has_no_body(more: Headers, refused: Refused | None) -> None:
 )
 def test_upgrades_by_rfc_6455(headers: Headers, refused: Refused | None) -> None:
     assert upgrade_objection("GET", b"/ws/transcribe?a=b", "1.1", headers) is refused
+    assert upgrade_objection("GET", b"/ws/overlay", "1.1", headers) is refused
     assert upgrade_objection("GET", b"/ws/other", "1.1", headers) is NO_SOCKET
 
 
