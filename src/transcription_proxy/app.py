@@ -75,6 +75,7 @@ class Service:
             rates=sold.rates,
             lines=Lines(self._settler, dialler, settings.deepgram_url or ""),
             stages=self._stages,
+            overlays=overlays,
             life=life.id,
             idle_seconds=settings.idle_minutes * 60,
         )

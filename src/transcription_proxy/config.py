@@ -62,6 +62,7 @@ class Settings:
     privacy_url: str | None
     metrics_token: str | None
     workers: int
+    keep_alive_seconds: float
     drain_seconds: float
     idle_minutes: float
     log_level: Literal["debug", "info", "warning", "error"]
@@ -218,6 +219,7 @@ def _read(reader: _Reader) -> Settings:
         privacy_url=reader.url("PRIVACY_URL", "https", "http"),
         metrics_token=reader.text("METRICS_TOKEN"),
         workers=reader.whole("WORKERS", 1, 1, 64),
+        keep_alive_seconds=reader.number("KEEP_ALIVE_SECONDS", 75, 1, 3600),
         drain_seconds=reader.number("DRAIN_SECONDS", 30, 0, 3600),
         idle_minutes=reader.number("IDLE_MINUTES", 15, 0.01, 1440),
         log_level=reader.take("LOG_LEVEL", "info", _one_of(*_LEVELS), " or ".join(_LEVELS)),  # type: ignore[arg-type]

@@ -89,7 +89,7 @@ async def _run(settings: Settings) -> None:
         life = Life.begin(settings.data_dir)
         service = build(settings, life)
         await stack.enter_async_context(service)
-        server = Server(_uvicorn_config(service), service, settings.drain_seconds)
+        server = Server(_uvicorn_config(service, settings), service, settings.drain_seconds)
         _end_with_parent(server)
         preparing = asyncio.create_task(_prepare(service, settings, server))
         try:
@@ -117,7 +117,7 @@ async def _prepare(service: Service, settings: Settings, server: Server) -> None
         raise
 
 
-def _uvicorn_config(service: Service) -> uvicorn.Config:
+def _uvicorn_config(service: Service, settings: Settings) -> uvicorn.Config:
     options: dict[str, Any] = {
         "app": service.http,
         "http": service.door,
@@ -127,6 +127,7 @@ def _uvicorn_config(service: Service) -> uvicorn.Config:
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,
+        "timeout_keep_alive": settings.keep_alive_seconds,
         "timeout_graceful_shutdown": HTTP_GRACE,
     }
     return uvicorn.Config(**options)

@@ -1,13 +1,14 @@
 """The overlay: live words on a transparent page that its address describes, and that address on the account's page."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.lives import HOSTILE
 from tests.browser.speaker import proxied, said, speaking, stop, used
@@ -24,6 +25,7 @@ INJECTIONS: Final = [
     "__proto__", "constructor",
 ]  # fmt: skip
 """None of these is a value of any parameter."""
+SOCKET: Final = "**/ws/overlay"
 BREAKS: Final = """([module, look]) => {
     const place = document.getElementById('overlay');
     const overlay = new module.Overlay(place, look.read(new URLSearchParams('size=40&width=50&lines=3&fade=0')));
@@ -57,10 +59,25 @@ async def watching(visitor: Visitor, url: str, **look: Any) -> AsyncIterator[Pag
     """A page in a tab of its own that has been let in."""
     page = await visitor.context.new_page()
     query = "&".join(f"{name}={value}" for name, value in look.items())
-    async with page.expect_response("**/overlay/events"):
+    async with let_in(page):
         await page.goto(url.replace("#", f"?{query}#"))
     yield page
     await page.close()
+
+
+@asynccontextmanager
+async def let_in(page: Page) -> AsyncIterator[None]:
+    """At the end of the block the page has heard something on a socket that it has opened within."""
+    heard = asyncio.Event()
+    page.once("websocket", lambda socket: socket.on("framereceived", lambda _: heard.set()))
+    yield
+    await asyncio.wait_for(heard.wait(), 10)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.05)
 
 
 async def shows(page: Page, text: str) -> None:
@@ -95,6 +112,22 @@ async def test_the_words_are_those_of_the_browser_that_speaks_over_whichever_wor
         assert told.startswith(words(6))
         for page in pages:
             await shows(page, told)
+
+
+async def test_ten_pages_and_the_rest_of_the_site_live_in_one_browser(visitor: Visitor, service: Service) -> None:
+    """A browser opens six connections of HTTP to a host: the seventh page used to hang, and so did the dashboard."""
+    user = await service.user()
+    await visitor.become(user)
+    url = await address(service, user)
+    async with AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(watching(visitor, url)) for _ in range(10)]
+        await visitor.goto("/dashboard")
+        await expect(visitor.page.locator("#balance")).to_contain_text("60")
+        captions = await talk(service, user)
+        await captions.send(sound(2))
+        for page in pages:
+            await shows(page, words(4))
+        await captions.stop()
 
 
 async def test_words_settle_in_place_and_sessions_stand_one_above_the_other(
@@ -247,11 +280,11 @@ async def test_a_stream_that_ends_is_opened_again_and_nothing_is_said_of_it(visi
     captions = await talk(service, user)
     async with proxied(service) as (proxy, there):
         page = await visitor.context.new_page()
-        async with page.expect_response("**/overlay/events"):
+        async with let_in(page):
             await page.goto(f"{there.url}/overlay#{key(url)}")
         await captions.send(sound(2))
         await shows(page, words(4))
-        async with page.expect_response("**/overlay/events"):
+        async with let_in(page):
             for link in list(proxy.links):
                 link.cut()
         await expect(page.locator("#says")).to_be_hidden()
@@ -265,18 +298,18 @@ async def test_a_stream_that_ends_is_opened_again_and_nothing_is_said_of_it(visi
 async def test_a_service_that_says_nothing_is_given_up_and_asked_ever_more_rarely(visitor: Visitor) -> None:
     clock = visitor.page.clock
     await clock.install()
-    await visitor.context.route("**/overlay/events", lambda route: None)
-    async with visitor.page.expect_request("**/overlay/events"):
-        await visitor.goto("/overlay#a-key")
+    opened: list[WebSocketRoute] = []
+    await visitor.page.route_web_socket(SOCKET, lambda socket: opened.append(socket))  # noqa: PLW0108 - it is marked
+    await visitor.goto("/overlay#a-key")
+    await until(lambda: len(opened) == 1)
     await clock.run_for(44_000)
-    assert visitor.asked("GET", "/overlay/events") == 1
-    async with visitor.page.expect_request("**/overlay/events"):
-        await clock.run_for(1500)
-        await clock.run_for(500)
-    await visitor.answer("/overlay/events")
+    assert len(opened) == 1
+    await clock.run_for(2000)
+    await until(lambda: len(opened) == 2)
     for _ in range(200):
+        await opened[-1].close()
         await clock.run_for(1000)
-    assert 5 < visitor.asked("GET", "/overlay/events") < 25
+    assert 5 < len(opened) < 25
     await expect(visitor.page.locator("body")).to_have_text("")
 
 
@@ -302,10 +335,10 @@ async def test_an_address_that_was_renewed_says_that_it_is_not_valid_and_asks_no
         await expect(page.locator("#says")).to_have_text(
             "This address is no longer valid: its owner has a new one on the account page."
         )
-        before = visitor.asked("GET", "/overlay/events")
+        before = len(visitor.sockets)
         await page.reload()
         await expect(page.locator("#says")).to_contain_text("no longer valid")
-        assert visitor.asked("GET", "/overlay/events") == before + 1
+        assert len(visitor.sockets) == before + 1
     async with watching(visitor, new) as page:
         captions = await talk(service, user)
         await captions.send(sound(2))
@@ -317,27 +350,36 @@ async def test_an_address_that_was_renewed_says_that_it_is_not_valid_and_asks_no
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "says"),
-    [(429, "too_many_watchers", "10 pages show these captions already: close one."), (503, "service_unavailable", "")],
+    ("code", "says"),
+    [("too_many_watchers", "10 pages show these captions already: close one."), ("service_unavailable", "")],
 )
 async def test_what_its_owner_can_mend_is_said_and_goes_away(
-    visitor: Visitor, service: Service, status: int, code: str, says: str
+    visitor: Visitor, service: Service, code: str, says: str
 ) -> None:
     url = await address(service, await service.user())
-    await visitor.refuse("/overlay/events", status, code, "10 pages show these captions already: close one.")
-    async with watching(visitor, url) as page:
-        async with page.expect_response("**/overlay/events"):
-            await expect(page.locator("#says")).to_have_text(says)
-        async with page.expect_response(lambda answer: answer.url.endswith("/overlay/events") and answer.ok):
-            await visitor.context.unroute_all()
-        await expect(page.locator("#says")).to_be_hidden()
+    opened: list[WebSocketRoute] = []
+
+    async def refuse_twice(socket: WebSocketRoute) -> None:
+        opened.append(socket)
+        if len(opened) > 2:
+            socket.connect_to_server()
+            return
+        error = {"code": code, "message": "10 pages show these captions already: close one."}
+        socket.send(json.dumps({"event": "error", "error": error}))
+        await socket.close()
+
+    await visitor.page.route_web_socket(SOCKET, refuse_twice)
+    await visitor.page.goto(url)
+    await expect(visitor.page.locator("#says")).to_have_text(says)
+    await until(lambda: len(opened) == 3)
+    await expect(visitor.page.locator("#says")).to_be_hidden()
 
 
 @pytest.mark.parametrize("fragment", ["", "#", "#a%20key", "#ключ"])
 async def test_an_address_that_is_not_whole_says_so(visitor: Visitor, fragment: str) -> None:
     await visitor.goto(f"/overlay{fragment}")
     await visitor.says("This address is not complete. Copy it again from the account page.")
-    assert visitor.asked("GET", "/overlay/events") == 0
+    assert visitor.sockets == []
 
 
 async def test_only_the_overlay_may_stand_in_the_page_of_another(browser: Browser, service: Service) -> None:
@@ -352,11 +394,8 @@ async def test_only_the_overlay_may_stand_in_the_page_of_another(browser: Browse
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as another:
         context = await browser.new_context()
         page = await context.new_page()
-        async with page.expect_response("**/overlay/events") as answered:
+        async with let_in(page):
             await page.goto(f"http://127.0.0.1:{another.sockets[0].getsockname()[1]}/")
-        events = await answered.value
-        assert events.status == 200
-        assert "referer" not in await events.request.all_headers()
         await expect(page.frame_locator("iframe").first.locator("#overlay")).to_be_attached()
         assert [frame.url.partition("#")[0] for frame in page.frames[1:]] == [
             f"{service.url}/overlay",

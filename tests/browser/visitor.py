@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, WebSocket, expect
 
 from tests.e2e.client import User
 from tests.e2e.service import Service
@@ -23,7 +23,7 @@ SITE: Final = {
     "SOURCE_URL": "https://captions.example/source",
 }
 """What the installation says of itself."""
-REFUSED: Final = "Failed to load resource: "
+REFUSED: Final = ("Failed to load resource: ", "WebSocket connection to ")
 """Chromium says so for each answer that is an error: pages show those, and tests look at the pages."""
 
 
@@ -34,12 +34,13 @@ def nobody() -> str:
 
 @dataclass
 class Visitor:
-    """`page` is the first tab. `requests` are those of all tabs."""
+    """`page` is the first tab. `requests` and `sockets` are those of all tabs."""
 
     service: Service
     context: BrowserContext
     page: Page
     requests: list[Request] = field(default_factory=list)
+    sockets: list[WebSocket] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
     @classmethod
@@ -49,6 +50,8 @@ class Visitor:
         context = await browser.new_context(base_url=service.url, **{"reduced_motion": "reduce", **options})
         context.set_default_timeout(10_000)
         self = cls(service, context, await context.new_page())
+        self._tab(self.page)
+        context.on("page", self._tab)
         context.on("request", self._request)
         context.on("console", self._console)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
@@ -59,6 +62,12 @@ class Visitor:
         assert not self.complaints, self.complaints
         elsewhere = [request.url for request in self.requests if not request.url.startswith(service.url)]
         assert not elsewhere, elsewhere
+
+    def _tab(self, page: Page) -> None:
+        page.on("websocket", self._socket)
+
+    def _socket(self, socket: WebSocket) -> None:
+        self.sockets.append(socket)
 
     def _request(self, request: Request) -> None:
         self.requests.append(request)

@@ -115,21 +115,42 @@ async def too_slow(service: Service, name: str) -> None:
 
 
 async def rests(service: Service, then: bytes) -> None:
-    """After an answer it sends what is no request, or nothing."""
+    """After an answer it sends what is no request."""
     wire = await Wire.open(service)
     wire.say(GET + b"\r\n")
     assert (await wire.answer()).body == HEALTHY
     wire.say(then)
-    if then:
-        assert (await wire.answer()).status == 408, then
+    assert (await wire.answer()).status == 408, then
     assert await wire.closed(), then
+    wire.leave()
+
+
+async def drips_behind_its_answer(service: Service) -> None:
+    wire, began = await Wire.open(service), asyncio.get_running_loop().time()
+    wire.say(GET + b"Transfer-Encoding: chunked\r\n\r\n")
+    assert (await wire.answer()).body == HEALTHY
+    dripping = asyncio.create_task(wire.say_slowly(b"1\r\nx\r\n"))
+    assert await wire.closed()
+    assert 14 < asyncio.get_running_loop().time() - began < 18
+    dripping.cancel()
+    wire.leave()
+
+
+async def is_kept(service: Service) -> None:
+    """Longer than the five seconds that are uvicorn's default."""
+    wire = await Wire.open(service)
+    for pause in (6, 0):
+        wire.say(GET + b"\r\n")
+        assert (await wire.answer()).body == HEALTHY
+        await asyncio.sleep(pause)
     wire.leave()
 
 
 async def test_whoever_does_not_finish_a_request_in_ten_seconds_is_cut_off(service: Service) -> None:
     """With 408, also on a connection that was answered before: else anybody could keep any number of them."""
     slow = [too_slow(service, name) for name in SLOW]
-    await asyncio.gather(*slow, *(rests(service, then) for then in (b"", b"\r\n", b"G", GET)))
+    restless = [rests(service, then) for then in (b"\r\n", b"G", GET)]
+    await asyncio.gather(*slow, *restless, drips_behind_its_answer(service), is_kept(service))
 
 
 # --- too large

@@ -136,3 +136,47 @@ async def test_what_is_wrong_with_the_audio_is_said_and_the_session_goes_on(serv
     await captions.first("alive")
     assert (await captions.first("warning"))["code"] == "not_raw_audio"
     assert (await captions.stop())["reason"] == "client_stop"
+
+
+def raw(first: int, data: bytes) -> bytes:
+    """A client's frame: its first byte, and data that are masked with zeros."""
+    assert 126 <= len(data) < 1 << 16
+    return bytes([first, 0x80 | 126]) + len(data).to_bytes(2) + bytes(4) + data
+
+
+TEXT, BINARY, CONTINUATION, FIN = 0x81, 0x82, 0x80, 0x80
+FORBIDDEN = {
+    "a reserved bit": (raw(BINARY | 0x40, sound(1)), 1002),
+    "a reserved bit of a ping": (b"\x99\x80" + bytes(4), 1002),
+    "a lone continuation": (raw(CONTINUATION, sound(1)), 1002),
+    "audio within a message": (raw(BINARY & ~FIN, sound(1)) + raw(BINARY, sound(1)), 1002),
+    "text that is not UTF-8": (raw(TEXT, b'{"type":"finalize","\xff":1}' + b" " * 200), 1007),
+}
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+async def test_frames_that_the_protocol_forbids_end_the_session_and_are_not_billed(
+    service: Service, upstream: Upstream, name: str
+) -> None:
+    frames, code = FORBIDDEN[name]
+    user = await service.user(3600)
+    captions = await service.captions(user)
+    await captions.ready()
+    await captions.send(sound(2))
+    captions.socket.transport.write(frames + raw(BINARY, sound(1)))
+    row = await check_receipt(service, user, captions, 3600)
+    assert (captions.errors(), captions.close_code) == (["bad_message"], code)
+    assert (row["reason"], row["status"], row["seconds_used"]) == ("bad_messages", "terminated", 2)
+    assert bytes(upstream.heard(captions).audio) == sound(2)
+
+
+async def test_what_is_no_frame_ends_the_session_too(service: Service, upstream: Upstream) -> None:
+    user = await service.user(3600)
+    captions = await service.captions(user)
+    session_id = await captions.ready()
+    await captions.send(sound(2))
+    captions.socket.transport.write(b"\x83\x80" + bytes(4) + raw(BINARY, sound(1)))
+    assert await captions.closed() == 1002
+    row = await service.session(user, session_id)
+    assert (row["reason"], row["status"], row["seconds_used"]) == ("bad_messages", "terminated", 2)
+    assert bytes(upstream.heard(captions).audio) == sound(2)

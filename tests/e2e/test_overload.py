@@ -6,6 +6,7 @@ import resource
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -21,7 +22,8 @@ MOST = 256 * MIB
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def crowded(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
-    env = environment(scratch / "crowded", upstream.url, MAX_SESSIONS_PER_USER="100", UPSTREAM_MAX_STREAMS="60")
+    more = {"MAX_SESSIONS_PER_USER": "100", "UPSTREAM_MAX_STREAMS": "60", "KEEP_ALIVE_SECONDS": "1"}
+    env = environment(scratch / "crowded", upstream.url, **more)
     async with serving(env) as running:
         yield running
 
@@ -60,6 +62,29 @@ async def works(service: Service) -> None:
     await captions.ready()
     await captions.send(sound(3))
     assert (await captions.stop())["seconds_used"] == 3
+
+
+async def test_requests_that_nobody_reads_the_answers_of(crowded: Service) -> None:
+    """458,300 of them took a gigabyte once."""
+    _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(crowded.url).port)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    async with Watch(crowded) as watch:
+        before = memory(crowded)
+        writer.write(b"GET /health HTTP/1.1\r\nHost: captions\r\n\r\n" * 400_000)
+        await asyncio.sleep(3)
+        assert writer.transport.get_write_buffer_size() > 0
+    assert watch.most - before < 8 * MIB
+    writer.transport.abort()
+    await works(crowded)
+
+
+async def test_connections_rest_as_long_as_they_may(crowded: Service) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(crowded.url).port)
+    writer.write(b"GET /health HTTP/1.1\r\nHost: captions\r\n\r\n")
+    begun = time.monotonic()
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 200 OK")
+    assert time.monotonic() - begun > 0.9
+    writer.close()
 
 
 async def test_sockets_that_never_authenticate(crowded: Service) -> None:

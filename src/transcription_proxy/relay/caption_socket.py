@@ -1,17 +1,17 @@
 """The client's side of `/ws/transcribe`: the first message, then frames for its relay."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 import structlog
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+from picows import WSFrame, WSMsgType, WSTransport
 
 from transcription_proxy.errors import Refusal, Unavailable
-from transcription_proxy.relay.fragments import Fragments, Message, Oversize
+from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.relay import Relay
+from transcription_proxy.relay.server_socket import ServerSocket
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.stream import captions, endings
 from transcription_proxy.stream import events as ev
@@ -20,83 +20,88 @@ from transcription_wire.codes import CLOSE_CODES, ErrorCode
 from transcription_wire.messages import Auth, Error, encode
 
 AUTH_SECONDS: Final = 5.0
-LINGER_SECONDS: Final = 2.0
-"""How long the client's own close is awaited, so that it can read our last words."""
 MAX_MESSAGE: Final = 1 << 20
-SEND_BUFFER: Final = 64 * 1024
-"""The kernel's, for one client: one that does not read is noticed soon, and costs no more."""
 AUTH_FIRST: Final = "send the auth message first"
-UNAVAILABLE: Final = (ErrorCode.SERVICE_UNAVAILABLE, "The service cannot reach its accounts: try again in a moment.")
-CROWDED: Final = (ErrorCode.SERVICE_UNAVAILABLE, "Too many are connecting at once: try again in a moment.")
 LATE: Final = (ErrorCode.AUTH_TIMEOUT, "The auth message did not come within 5 seconds.")
-FAILED: Final = (ErrorCode.INTERNAL, "Something failed on our side: connect again.")
-
 BINARY: Final = WSMsgType.BINARY
 log = structlog.get_logger()
 
 
-class CaptionSocket(WSListener):
+class CaptionSocket(ServerSocket):
     """One client. Before it is authenticated this answers it; afterwards its relay does."""
 
+    max_frame = 4 << 20
+
     def __init__(self, switchboard: Switchboard) -> None:
+        super().__init__(MAX_MESSAGE)
         self._switchboard = switchboard
-        self._loop = asyncio.get_running_loop()
-        self._transport: WSTransport
-        self._fragments = Fragments(MAX_MESSAGE)
         self._relay: Relay | None = None
         self._admit = _admit_nothing
+        """The meter's, while a frame may be audio that is a message of its own."""
         self._record: Callable[[memoryview], None]
         self._forward: Callable[[WSMsgType, memoryview], None]
         """The upstream's `send`, to be used for what was admitted."""
         self._opening: asyncio.Task[None] | None = None
         self._early: list[ev.Event] = []
         self._bad_messages = 0
-        self._closing = False
-        self._stalled = False
-        self._timer: asyncio.TimerHandle | None = None
 
     # What picows calls
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport = transport
-        raw = transport.underlying_transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        super().on_ws_connected(transport)
         self._switchboard.sockets.add(self)
         self._switchboard.greetings.add(self)
         if self._switchboard.full:
-            self._refuse(CROWDED)
+            self._refuse(endings.CROWDED)
         else:
             self._timer = self._loop.call_later(AUTH_SECONDS, self._refuse, LATE)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         size = frame.payload_size
-        if frame.msg_type == BINARY and frame.fin and 0 < size <= MAX_MESSAGE and self._admit(size, monotonic()):
+        if (
+            frame.msg_type == BINARY
+            and frame.fin
+            and 0 < size <= MAX_MESSAGE
+            and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
+            and self._admit(size, monotonic())
+        ):
             audio = frame.get_payload_as_memoryview()
             self._record(audio)
             self._forward(BINARY, audio)
         else:
-            self._other_frame(transport, frame)
+            super().on_ws_frame(transport, frame)
+            self._choose_admit()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self._closing = True
-        self._cancel_timer()
+        super().on_ws_disconnected(transport)
         self._switchboard.sockets.discard(self)
         self._switchboard.greetings.discard(self)
-        handshake = transport.close_handshake
-        too_big = (
-            handshake is not None and handshake.sent is not None and handshake.sent.code == WSCloseCode.MESSAGE_TOO_BIG
-        )
-        if too_big:  # picows found it before we could
-            self._tell(ev.ClientOversent())
         self._tell(ev.ClientLost())
 
     def pause_writing(self) -> None:
-        self._stalled = True
+        super().pause_writing()
         self._tell(ev.ClientStalled())
 
     def resume_writing(self) -> None:
-        self._stalled = False
+        super().resume_writing()
         self._tell(ev.ClientRecovered())
+
+    # What the base class calls
+
+    def on_message(self, message: Message) -> None:
+        if self._relay is None and self._opening is None:
+            self._greet(message)
+        else:
+            self._tell(ev.ClientSpoke(message.data) if message.is_text else ev.AudioArrived(message.data))
+
+    def on_pong(self) -> None:
+        self._tell(ev.ClientPonged())
+
+    def on_broken(self, error: endings.ErrorSaid) -> None:
+        if self._relay is None and self._opening is None:
+            self._refuse(error)
+        else:
+            self._tell(ev.ClientViolated(error))
 
     # What the relay calls
 
@@ -105,15 +110,8 @@ class CaptionSocket(WSListener):
             self._transport.send(WSMsgType.TEXT, text)
 
     def close(self, code: int) -> None:
-        """Sends the close, and ends the connection when the client answers it or LINGER_SECONDS have passed."""
-        if self._closing:
-            return
-        self._closing = True
-        self._admit = _admit_nothing
-        self._cancel_timer()
-        self._transport.send_close(WSCloseCode(code))
-        self._transport.underlying_transport.resume_reading()
-        self._timer = self._loop.call_later(LINGER_SECONDS, self._transport.disconnect, False)
+        super().close(code)
+        self._choose_admit()
 
     def ping(self) -> None:
         self._transport.send_ping()
@@ -136,33 +134,11 @@ class CaptionSocket(WSListener):
         else:
             self._tell(ev.Drained())
 
-    def _other_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        match frame.msg_type:
-            case WSMsgType.CLOSE:
-                transport.send_close(WSCloseCode(frame.get_close_code() or 1000))
-                transport.disconnect()
-            case WSMsgType.PONG:
-                self._tell(ev.ClientPonged())
-            case WSMsgType.PING:
-                pass
-            case _ if not self._closing:
-                self._data(frame)
-
-    def _data(self, frame: WSFrame) -> None:
-        try:
-            message = self._fragments.add(frame)
-        except Oversize:
-            if self._relay is None and self._opening is None:
-                self._refuse(endings.TOO_BIG)
-            else:
-                self._tell(ev.ClientOversent())
-            return
-        if message is None:
-            return
-        if self._relay is None and self._opening is None:
-            self._greet(message)
+    def _choose_admit(self) -> None:
+        if self._relay is not None and self.is_open and not self._fragments.unfinished:
+            self._admit = self._relay.session.admit
         else:
-            self._tell(ev.ClientSpoke(message.data) if message.is_text else ev.AudioArrived(message.data))
+            self._admit = _admit_nothing
 
     def _tell(self, event: ev.Event) -> None:
         if self._relay is not None:
@@ -205,16 +181,17 @@ class CaptionSocket(WSListener):
         except Refusal as refusal:
             self._refuse((ErrorCode(refusal.code), refusal.message))
         except Unavailable:
-            self._refuse(UNAVAILABLE)
+            self._refuse(endings.UNAVAILABLE)
         except Exception:
             log.exception("open_failed")
-            self._refuse(FAILED)
+            self._refuse(endings.FAILED)
         else:
             self._begin(relay)
 
     def _begin(self, relay: Relay) -> None:
         self._relay = relay
-        self._admit, self._record = relay.session.admit, relay.session.record
+        self._record = relay.session.record
+        self._choose_admit()
         self.resume()
         relay.start()
         early, self._early = self._early, []
@@ -228,11 +205,6 @@ class CaptionSocket(WSListener):
         if not self._closing:
             self.send(encode(Error(*error)), optional=False)
             self.close(CLOSE_CODES[error[0]])
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
 
 def _admit_nothing(nbytes: int, now: float) -> bool:

@@ -1,12 +1,18 @@
-"""Puts the frames of a message together: picows hands out frames, not messages."""
+"""Puts the frames of a message together, by the rules of RFC 6455: picows hands out frames, not messages."""
 
 from dataclasses import dataclass
 
-from picows import WSFrame, WSMsgType
+from picows import WSCloseCode, WSFrame, WSMsgType, WSProtocolError
 
 
 class Oversize(Exception):
     """A message over the limit, in one frame or many."""
+
+
+class Violation(WSProtocolError):
+    """A frame that RFC 6455 forbids. `code` is what to close with: picows does so if no listener catches it."""
+
+    code: WSCloseCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +24,40 @@ class Message:
 class Fragments:
     """Frames of one direction of one socket. `limit`: bytes of a whole message."""
 
-    __slots__ = ("_is_text", "_limit", "_parts")
+    __slots__ = ("_is_text", "_limit", "_parts", "unfinished")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._parts: bytearray | None = None
+        """None: the rest of a message that was too big is left out."""
         self._is_text = False
+        self.unfinished = False
+        """Whether the next data frame must continue a message."""
 
     def add(self, frame: WSFrame) -> Message | None:
-        """The message, when this data frame completes it. Raises Oversize; what was there is dropped then."""
-        if frame.payload_size + len(self._parts or b"") > self._limit:
+        """Return the message that this data frame completes. Raises Oversize, once a message, and Violation."""
+        if (frame.msg_type is WSMsgType.CONTINUATION) is not self.unfinished:
+            what = "A message begins within another." if self.unfinished else "A frame continues no message."
+            raise Violation(WSCloseCode.PROTOCOL_ERROR, what)
+        if not self.unfinished:
+            self._is_text = frame.msg_type is WSMsgType.TEXT
+            self._parts = bytearray()
+        self.unfinished = not frame.fin
+        if self._parts is None:
+            return None
+        if len(self._parts) + frame.payload_size > self._limit:
             self._parts = None
             raise Oversize
-        if frame.msg_type is not WSMsgType.CONTINUATION:
-            self._is_text = frame.msg_type is WSMsgType.TEXT
-            if frame.fin:
-                self._parts = None
-                return Message(self._is_text, frame.get_payload_as_bytes())
-            self._parts = bytearray()
-        if self._parts is None:  # a continuation of nothing
-            return None
+        if frame.fin and not self._parts:
+            return self._whole(frame.get_payload_as_bytes())
         self._parts += frame.get_payload_as_memoryview()
-        if not frame.fin:
-            return None
-        whole, self._parts = bytes(self._parts), None
-        return Message(self._is_text, whole)
+        return self._whole(bytes(self._parts)) if frame.fin else None
+
+    def _whole(self, data: bytes) -> Message:
+        self._parts = None
+        if self._is_text:
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                raise Violation(WSCloseCode.INVALID_TEXT, "A text message is not UTF-8.") from None
+        return Message(self._is_text, data)

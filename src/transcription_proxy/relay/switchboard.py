@@ -27,6 +27,23 @@ class Opener(Protocol):
     async def open_session(self, opening: Opening) -> Opened: ...
 
 
+class Overlay(Protocol):
+    """Whose captions a key shows, and the key's version."""
+
+    @property
+    def user_id(self) -> UUID: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+class Overlays(Protocol):
+    """The part of the accounts that knows the keys of overlays."""
+
+    async def by_key(self, key: str) -> Overlay:
+        """Raises Refusal overlay_gone, and Unavailable."""
+
+
 class Socket(Protocol):
     """A client's socket, authenticated or not."""
 
@@ -51,6 +68,7 @@ class Switchboard:
     rates: Rates
     lines: Lines
     stages: Stages
+    overlays: Overlays
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from transcription_proxy.sandbox.refusals import Refused
 
@@ -10,10 +10,13 @@ MOST: Final = 1 << 20
 
 
 async def body_of(request: Request) -> bytes:
-    """Raises Refused for one that is too long."""
+    """Raises Refused for one that is too long, or whose client left in the middle."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST:
-            raise Refused(f"A request body may have {MOST} bytes.", status=413, final=False)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MOST:
+                raise Refused(f"A request body may have {MOST} bytes.", status=413, final=False)
+    except ClientDisconnect:
+        raise Refused("The client left.", status=499, final=False) from None
     return bytes(body)

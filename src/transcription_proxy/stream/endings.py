@@ -20,8 +20,12 @@ ERRORS: Final[dict[Reason, ErrorSaid]] = {
 """Reasons that are not here end without an error."""
 
 DRAINING: Final = (ErrorCode.SERVICE_UNAVAILABLE, "The service restarts: connect again in a moment.")
+UNAVAILABLE: Final = (ErrorCode.SERVICE_UNAVAILABLE, "The service cannot reach its accounts: try again in a moment.")
+CROWDED: Final = (ErrorCode.SERVICE_UNAVAILABLE, "Too many are connecting at once: try again in a moment.")
+FAILED: Final = (ErrorCode.INTERNAL, "Something failed on our side: connect again.")
 BLOCKED: Final = (ErrorCode.UNAUTHORIZED, "This account is blocked: write to the support.")
 TOO_BIG: Final = (ErrorCode.MESSAGE_TOO_BIG, "A message may have 1 MiB at most.")
+NOT_RFC_6455: Final = (ErrorCode.BAD_MESSAGE, "That was a frame that the WebSocket protocol (RFC 6455) forbids.")
 TOO_MANY_BAD: Final = (ErrorCode.BAD_MESSAGE, "That was the hundredth message that is none of the protocol.")
 
 

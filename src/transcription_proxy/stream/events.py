@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from transcription_proxy.stream.endings import ErrorSaid
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
 
 # Events
@@ -23,8 +24,10 @@ class ClientPonged(Struct, frozen=True):
     """The client gave a sign of life that is no message."""
 
 
-class ClientOversent(Struct, frozen=True):
-    """A message over 1 MiB, in one frame or many."""
+class ClientViolated(Struct, frozen=True):
+    """The client broke a rule of the socket, and nothing more of it is read. It is told `error`."""
+
+    error: ErrorSaid
 
 
 class ClientStalled(Struct, frozen=True):
@@ -109,7 +112,7 @@ class TimePassed(Struct, frozen=True):
 
 
 Event = (
-    ClientSpoke | AudioArrived | ClientPonged | ClientOversent | ClientStalled | ClientRecovered | ClientLost
+    ClientSpoke | AudioArrived | ClientPonged | ClientViolated | ClientStalled | ClientRecovered | ClientLost
     | UpstreamOpened | UpstreamRefused | UpstreamSpoke | UpstreamPonged | UpstreamStalled | UpstreamRecovered
     | UpstreamLost | SettleAnswered | SettleFailed | CloseCommitted | Nudged | DrainBegan | Drained | Broke
     | TimePassed

@@ -32,6 +32,22 @@ class Clear(Struct, tag="clear", tag_field="event", frozen=True):
 Shown = Line | Clear
 
 
+class Heartbeat(Struct, tag="heartbeat", tag_field="event", frozen=True):
+    """The connection lives, though nobody speaks."""
+
+
+class Failed(Struct, tag="error", tag_field="event", frozen=True):
+    """Nothing is shown, or no more. `error` has the shape that it has in HTTP."""
+
+    error: dict[str, str]
+
+
+class Auth(Struct, tag="auth", frozen=True):
+    """A page's first message."""
+
+    key: str
+
+
 class Passed(Struct, frozen=True):
     """From the worker that has the session to one that has a page."""
 
@@ -72,6 +88,7 @@ class _Transcript(Struct, tag="transcript"):
 
 
 _transcripts: Final = msgspec.json.Decoder(_Transcript)
+_auth: Final = msgspec.json.Decoder(Auth)
 _passed: Final = msgspec.json.Decoder(Passed)
 _news: Final[msgspec.json.Decoder[News]] = msgspec.json.Decoder(News)
 _encoder: Final = msgspec.json.Encoder()
@@ -99,6 +116,16 @@ def server_sent(shown: Shown) -> bytes:
 
 def event(name: str, data: bytes = b"{}") -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
+
+
+def key(message: bytes) -> str:
+    """Return the key in a page's first message. Raises msgspec.DecodeError."""
+    return _auth.decode(message).key
+
+
+def message(shown: Shown | Heartbeat | Failed) -> bytes:
+    """Return the text of a WebSocket's message."""
+    return _encoder.encode(shown)
 
 
 def encode(message: Passed | News) -> str:

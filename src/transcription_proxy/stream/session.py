@@ -95,8 +95,8 @@ class Session:
                 self._client_spoke(text, now)
             case ev.ClientPonged():
                 self._client.pulse.heard(now)
-            case ev.ClientOversent():
-                self._end(Reason.BAD_MESSAGES, now, endings.TOO_BIG)
+            case ev.ClientViolated(error):
+                self._end(Reason.BAD_MESSAGES, now, error)
             case ev.ClientStalled():
                 self._client.stalled(now)
             case ev.ClientRecovered():

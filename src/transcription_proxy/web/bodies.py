@@ -41,7 +41,8 @@ class BodyLimit:
 
 
 class _Body:
-    """`receive` and `send` of a request. Reading raises HTTPException 413 or 408, which the framework passes on."""
+    """`receive` and `send` of a request. Reading raises HTTPException 413, 408 or 499 (the client left in the middle),
+    which the framework passes on."""
 
     def __init__(self, receive: Receive, send: Send, left: int, within: float) -> None:
         self._receive = receive
@@ -58,6 +59,8 @@ class _Body:
                 message = await self._receive()
         except TimeoutError:
             raise HTTPException(408, headers=CLOSE) from None
+        if self._more and message["type"] == "http.disconnect":
+            raise HTTPException(499, "")  # it is in no list of http.HTTPStatus, which has the other details
         self._more = message.get("more_body", False)
         self._left -= len(message.get("body", b""))
         if self._left < 0:

@@ -36,6 +36,7 @@ STATUS: Final = {
     "amount_too_large": 422,
     "rate_limited": 429,
     "too_many_watchers": 429,
+    "client_left": 499,
     "internal": 500,
     "service_unavailable": 503,
     "payments_unavailable": 503,
@@ -47,6 +48,7 @@ _FRAMEWORK: Final = {
     405: Refusal("method_not_allowed", "This path does not take that method: see the Allow header."),
     408: Refusal("request_timeout", "The body did not arrive in time."),
     413: Refusal("too_large", "The body is too large: see /docs."),
+    499: Refusal("client_left", "The client left in the middle of the body."),
 }
 """What the framework, and bodies.py with its exception, say by status alone."""
 log = structlog.get_logger(__name__)

@@ -13,13 +13,13 @@ from uuid import UUID, uuid4
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from transcription_proxy.errors import Refusal
+from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
-from transcription_proxy.relay.door import door
+from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import Stages
-from transcription_proxy.relay.switchboard import Holder, Switchboard
+from transcription_proxy.relay.switchboard import Holder, Overlay, Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
 
@@ -34,6 +34,12 @@ UPGRADE = (
 )
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 """The answer to that key (RFC 6455, 1.3)."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    user_id: UUID
+    version: int = 1
 
 
 class Nothing:
@@ -53,6 +59,21 @@ class Nothing:
 
     async def overlay_versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
         raise AssertionError(user_ids)
+
+
+@dataclass
+class Keys:
+    """The overlays that there are, by their keys; `away`: the database is."""
+
+    known: dict[str, Watched] = field(default_factory=dict)
+    away: bool = False
+
+    async def by_key(self, key: str) -> Overlay:
+        if self.away:
+            raise Unavailable("it is away")
+        if key not in self.known:
+            raise Refusal("overlay_gone", f"I do not know {key}.")
+        return self.known[key]
 
 
 def stranger(token: str) -> Holder:
@@ -109,15 +130,19 @@ class Wire:
 
     async def message(self) -> tuple[str, int]:
         """The next frame: the code of an error, or "close" and its code."""
-        async with asyncio.timeout(PATIENCE):
-            opcode, size = await self.reader.readexactly(2)
-            if size == 126:
-                (size,) = struct.unpack("!H", await self.reader.readexactly(2))
-            payload = await self.reader.readexactly(size)
+        opcode, payload = await self.frame()
         if opcode == 0x88:
             return "close", int.from_bytes(payload[:2])
         assert opcode == 0x81
         return json.loads(payload)["code"], 0
+
+    async def frame(self) -> tuple[int, bytes]:
+        """The next frame's first byte, and its payload."""
+        async with asyncio.timeout(PATIENCE):
+            opcode, size = await self.reader.readexactly(2)
+            if size == 126:
+                (size,) = struct.unpack("!H", await self.reader.readexactly(2))
+            return opcode, await self.reader.readexactly(size)
 
     async def closed(self) -> bool:
         """Whether the door closes without another word."""
@@ -125,8 +150,8 @@ class Wire:
             return await self.reader.read(1) == b""
 
 
-def frame(opcode: int, payload: bytes) -> bytes:
-    """A client's, masked with zeros."""
+def frame(opcode: int, payload: bytes, first: int = 0x80) -> bytes:
+    """A client's, masked with zeros. `first`: the bits beside the opcode, FIN by default."""
     size = len(payload)
     if size < 126:
         length = bytes([0x80 | size])
@@ -134,7 +159,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
         length = b"\xfe" + struct.pack("!H", size)
     else:
         length = b"\xff" + struct.pack("!Q", size)
-    return bytes([0x80 | opcode]) + length + bytes(4) + payload
+    return bytes([first | opcode]) + length + bytes(4) + payload
 
 
 def text(message: Any) -> bytes:
@@ -150,13 +175,16 @@ CLOSED = ("close", 4401)
 
 @dataclass
 class Doorway:
-    """`released` lets the application answer /slow and /unread; `asked` and `answered` are paths that reached it."""
+    """`released` lets the application answer /slow, /unread and /begun. `asked` and `answered`: paths that reached it;
+    `headers`: of the last one that was answered."""
 
     port: int
     server: uvicorn.Server
+    switchboard: Switchboard
     released: asyncio.Event
     asked: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     troubles: list[dict[str, Any]] = field(default_factory=list)
     """What nobody caught."""
     wires: list[Wire] = field(default_factory=list)
@@ -191,15 +219,28 @@ class Doorway:
         await self.until(lambda: bool(self.asked))
         assert await (await self.open()).refusal() == (408, "request_timeout")
 
+    async def connection(self, wire: Wire) -> DoorProtocol:
+        """The server's side of it."""
+        client = wire.writer.get_extra_info("sockname")
+        found: list[DoorProtocol] = []
+
+        def find() -> bool:
+            connections = self.server.server_state.connections
+            found.extend(each for each in connections if isinstance(each, DoorProtocol) and each.client == client)
+            return bool(found)
+
+        await self.until(find)
+        return found[0]
+
     async def until_alone(self) -> None:
         """Waits until the server knows of no connection any more."""
         await self.until(lambda: not self.server.server_state.connections)
 
     async def application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers with the path and the length of the body; /early and /unread do not wait for that."""
+        """Answers with the path and the length of the body; /early, /unread and /begun do not wait for that."""
         path = scope["path"]
         self.asked.append(path)
-        size, more = 0, path not in ("/early", "/unread")
+        size, more = 0, path not in ("/early", "/unread", "/begun")
         while more:
             message = await receive()
             size, more = size + len(message.get("body", b"")), message.get("more_body", False)
@@ -208,8 +249,11 @@ class Doorway:
         body = f"{path} {size}".encode()
         head = [(b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": head})
+        if path == "/begun":
+            await self.released.wait()
         await send({"type": "http.response.body", "body": body})
         self.answered.append(path)
+        self.headers = scope["headers"]
 
 
 @asynccontextmanager
@@ -221,11 +265,12 @@ async def running() -> AsyncIterator[Doorway]:
         rates=rates.load(),
         lines=Lines(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
         stages=Stages(uuid4(), Nothing(), Nothing()),
+        overlays=Keys(),
         life=uuid4(),
         idle_seconds=900,
     )
     listening = socket.create_server(("127.0.0.1", 0))
-    doorway = Doorway(listening.getsockname()[1], None, asyncio.Event())  # type: ignore[arg-type]
+    doorway = Doorway(listening.getsockname()[1], None, switchboard, asyncio.Event())  # type: ignore[arg-type]
     options: dict[str, Any] = {
         "app": doorway.application,
         "interface": "asgi3",

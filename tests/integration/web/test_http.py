@@ -7,8 +7,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code, payments
+from tests.unit.web.exchange import exchange, pieces
+from tests.unit.web.exchange import http as asked
 from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.notify import Notifier
@@ -251,3 +254,33 @@ async def test_neither_query_nor_body_is_logged(
     said = capsys.readouterr()
     assert "/auth/login" in said.out + said.err
     assert secret not in said.out + said.err
+
+
+READ = [
+    *[f"/auth/{name}" for name in ("register", "login", "refresh", "logout", "forgot", "reset")],
+    "/account/password",
+    "/billing/checkout",
+    "/webhooks/stripe",
+]
+"""Paths whose body is read."""
+
+
+@pytest.mark.parametrize("path", [*READ, "/account/overlay", "/health", "/nothing"])
+async def test_a_client_that_leaves_in_the_middle_of_a_body_is_one_line_of_the_log(
+    site: Site, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    login = await site.register()
+    capsys.readouterr()
+    headers = {"content-type": "application/json", "authorization": f"Bearer {login['token']}"}
+    more = {"raw_path": path.encode(), "query_string": b"", "client": ("192.0.2.7", 1), "scheme": "http"}
+    scope = asked(path, "POST", headers, http_version="1.1", **more)
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    await exchange(site.app, scope, pieces(b'{"a":', b"1}")[:1], gone)
+    said = capsys.readouterr()
+    (line,) = (said.out + said.err).splitlines()
+    assert "info" in line
+    assert f"path={path}" in line
+    assert ("status=499" in line) is (path in READ)

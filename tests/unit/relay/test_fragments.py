@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect, ws_create_server
 from picows.picows import _make_test_ws_frame
 
-from transcription_proxy.relay.fragments import Fragments, Message, Oversize
+from transcription_proxy.relay.fragments import Fragments, Message, Oversize, Violation
 
 TEXT, BINARY, CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
-MESSAGES = st.tuples(st.booleans(), st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=4))
+CUTS = st.lists(st.integers(0, 200), max_size=4)
+MESSAGES = st.one_of(
+    st.tuples(st.just(True), st.text(max_size=50).map(str.encode), CUTS),
+    st.tuples(st.just(False), st.binary(max_size=200), CUTS),
+)
 """Whether it is text, the whole of it, and where it is cut."""
 
 
@@ -76,22 +80,44 @@ def test_the_rest_of_a_message_that_was_too_big_is_dropped_and_the_next_one_come
     fragments = Fragments(10)
     with pytest.raises(Oversize):
         fragments.add(frame(BINARY, b"x" * 11, fin=False))
-    assert fragments.add(frame(CONTINUATION, b"x", fin=False)) is None
+    assert fragments.add(frame(CONTINUATION, b"x" * 11, fin=False)) is None
     assert fragments.add(frame(CONTINUATION, b"x")) is None
     assert fragments.add(frame(TEXT, b"next")) == Message(True, b"next")
 
 
-def test_the_end_of_a_message_that_never_began_is_none() -> None:
-    assert Fragments(10).add(frame(CONTINUATION, b"x")) is None
+def test_a_frame_that_continues_nothing_is_a_violation() -> None:
+    for before in ([], [frame(TEXT, b"a")], [frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"b")]):
+        fragments = Fragments(10)
+        for each in before:
+            fragments.add(each)
+        with pytest.raises(Violation, match="continues no message") as violation:
+            fragments.add(frame(CONTINUATION, b"x"))
+        assert violation.value.code.value == 1002
 
 
-def test_a_message_that_begins_within_another_takes_its_place() -> None:
+@pytest.mark.parametrize("kind", [TEXT, BINARY])
+@pytest.mark.parametrize("fin", [True, False])
+def test_a_message_that_begins_within_another_is_a_violation(kind: WSMsgType, fin: bool) -> None:
     fragments = Fragments(10)
     fragments.add(frame(TEXT, b"ab", fin=False))
-    assert fragments.add(frame(BINARY, b"cd", fin=False)) is None
-    assert fragments.add(frame(CONTINUATION, b"ef")) == Message(False, b"cdef")
-    fragments.add(frame(TEXT, b"ab", fin=False))
-    assert fragments.add(frame(BINARY, b"gh")) == Message(False, b"gh")
+    assert fragments.unfinished
+    with pytest.raises(Violation, match="within another") as violation:
+        fragments.add(frame(kind, b"cd", fin=fin))
+    assert violation.value.code.value == 1002
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [2], [1, 2]])
+def test_text_is_utf_8_as_a_whole(cuts: list[int]) -> None:
+    fragments = Fragments(10)
+    *first, last = [frame(*piece) for piece in pieces(True, "\u20ac".encode(), cuts)]
+    assert [fragments.add(each) for each in first] == [None] * len(first)
+    assert fragments.add(last) == Message(True, "\u20ac".encode())
+    *first, last = [frame(*piece) for piece in pieces(True, b"\xe2\x82\x82\x82", cuts)]
+    assert [fragments.add(each) for each in first] == [None] * len(first)
+    with pytest.raises(Violation, match="UTF-8") as violation:
+        fragments.add(last)
+    assert violation.value.code.value == 1007
+    assert fragments.add(frame(BINARY, b"\xff")) == Message(False, b"\xff")
 
 
 class Server(WSListener):

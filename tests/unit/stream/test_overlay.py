@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcription_proxy.stream import overlay
-from transcription_proxy.stream.overlay import Ask, Backlog, Clear, Line, Passed, Renewed, Watch
+from transcription_proxy.stream.overlay import Ask, Backlog, Clear, Failed, Heartbeat, Line, Passed, Renewed, Watch
 from transcription_wire import messages as wire
 
 SESSION = "8c6f2f0e-0000-4000-8000-000000000001"
@@ -64,6 +64,35 @@ def test_a_text_of_any_length_is_cut_to_what_notify_takes(character: str) -> Non
         kept = character * overlay.LONGEST if length == overlay.LONGEST else character * (overlay.LONGEST - 1) + "…"
         assert line.text == kept
         assert len(overlay.encode(Passed(USER, line)).encode()) <= NOTIFY_TAKES
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        (
+            Line("s", 1.5, "Hello", True, 1),
+            '"line","session":"s","start":1.5,"text":"Hello","is_final":true,"channel":1',
+        ),
+        (Line("s", 0, "He", False), '"line","session":"s","start":0.0,"text":"He","is_final":false'),
+        (Clear("s"), '"clear","session":"s"'),
+        (Heartbeat(), '"heartbeat"'),
+        (Failed({"code": "c", "message": "m"}), '"error","error":{"code":"c","message":"m"}'),
+    ],
+)
+def test_a_page_on_a_socket_is_told_the_event_within_the_message(
+    shown: Line | Clear | Heartbeat | Failed, message: str
+) -> None:
+    assert json.loads(overlay.message(shown)) == json.loads(f'{{"event":{message}}}')
+
+
+def test_a_pages_first_message_has_its_key() -> None:
+    assert overlay.key(b'{"type":"auth","key":"k","more":1}') == "k"
+
+
+@pytest.mark.parametrize("message", [b"", b"[]", b'{"type":"stop","key":"k"}', b'{"type":"auth","key":1}'])
+def test_anything_else_has_none(message: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        overlay.key(message)
 
 
 @given(st.text(max_size=3000), st.floats(0, 1e9), st.booleans())

@@ -15,6 +15,7 @@ from tests.unit.stream.stage import (
     results,
     texts,
 )
+from transcription_proxy.stream import endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.values import Closed, Settlement
@@ -357,7 +358,7 @@ def test_the_hundredth_bad_message_closes() -> None:
 
 def test_a_message_too_big_closes_1009() -> None:
     stage = live()
-    stage.tell(ev.ClientOversent())
+    stage.tell(ev.ClientViolated(endings.TOO_BIG))
     assert stage.ending() == ("bad_messages", 1009, "message_too_big")
 
 
@@ -528,7 +529,7 @@ def test_a_client_that_leaves_is_billed_exactly_and_told_nothing() -> None:
 def test_the_first_reason_stays() -> None:
     stage = live()
     stage.say("stop")
-    stage.tell(ev.Drained(), ev.ClientOversent(), ev.Broke())
+    stage.tell(ev.Drained(), ev.ClientViolated(endings.TOO_BIG), ev.Broke())
     assert stage.ending() == ("client_stop", 1000, None)
 
 

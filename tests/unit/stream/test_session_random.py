@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.unit.stream.world import MIB, World
+from transcription_proxy.stream import endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.phase import Phase
 from transcription_wire.codes import Reason
@@ -247,7 +248,7 @@ class Sessions(RuleBasedStateMachine):
         """Whether they stop."""
         self.world.client_pongs, self.world.upstream_pongs = not client, not upstream
 
-    @rule(event=st.sampled_from([ev.Drained(), ev.Broke(), ev.ClientOversent()]), really=SELDOM)
+    @rule(event=st.sampled_from([ev.Drained(), ev.Broke(), ev.ClientViolated(endings.TOO_BIG)]), really=SELDOM)
     def something_else_happens(self, event: ev.Event, really: bool) -> None:
         self.world.tell(event if really and self.world.present else ev.Nudged())
 

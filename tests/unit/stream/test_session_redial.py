@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.stream.stage import CLOSE_STREAM, ID, SECOND, Stage, live, messages, metadata, noise, results, texts
+from transcription_proxy.stream import endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.values import Settlement
@@ -669,7 +670,7 @@ def test_nothing_is_sought_for_a_client_that_is_gone() -> None:
     assert stage.commit() == [ev.Finish()]
 
 
-@pytest.mark.parametrize("event", [ev.Drained(), ev.ClientOversent(), ev.Broke(), ev.ClientLost()])
+@pytest.mark.parametrize("event", [ev.Drained(), ev.ClientViolated(endings.TOO_BIG), ev.Broke(), ev.ClientLost()])
 def test_nothing_is_sought_after_an_end_that_is_no_stop(event: ev.Event) -> None:
     stage = live()
     stage.frame(noise(3))
@@ -790,7 +791,7 @@ def test_an_empty_frame_is_nothing() -> None:
     [
         (ev.Drained(), "service_restart", 1012, "service_restart"),
         (ev.Broke(), "internal", 1011, "internal"),
-        (ev.ClientOversent(), "bad_messages", 1009, "message_too_big"),
+        (ev.ClientViolated(endings.TOO_BIG), "bad_messages", 1009, "message_too_big"),
     ],
 )
 def test_an_end_from_outside_stops_the_dialling(

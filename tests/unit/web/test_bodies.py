@@ -83,6 +83,11 @@ async def test_a_client_that_goes_away_in_the_middle_is_not_waited_for(scope: Sc
     assert (await exchange(BodyLimit(framework, largest=10), scope, request)).complete
 
 
+@pytest.mark.parametrize("request_", [[], pieces(b"x", b"x")[:1]])
+async def test_whoever_leaves_before_the_end_of_a_body_is_no_error_of_ours(request_: list[Message]) -> None:
+    assert (await exchange(BodyLimit(framework), POST, request_, gone)).status == 499
+
+
 @pytest.mark.parametrize("scope", [POST, announced("11")])
 async def test_one_that_never_finishes_is_let_go(scope: Scope) -> None:
     request = pieces(b"x" * 11, b"x")[:1]
@@ -118,4 +123,3 @@ async def test_what_is_no_http_is_left_alone() -> None:
         await send(await receive())
 
     assert (await exchange(BodyLimit(lifespan, largest=0), {"type": "lifespan"}, pieces(b"x"))).sent == pieces(b"x")
-    assert (await exchange(BodyLimit(echo, largest=10), POST, then=gone)).body == b""

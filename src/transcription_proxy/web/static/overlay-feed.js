@@ -1,10 +1,13 @@
-/** The captions of whoever has the key, as server-sent events read by `fetch`: the key stands in a header, in no address. */
+/** The captions of whoever has the key, over a WebSocket: a browser allows 255 of them to a host, and six connections of
+ * HTTP. The key stands in the first message, in no address. */
 
 /** Without a sign of life for so long, the connection does not live. In ms. */
 const QUIET = 45_000;
 /** Before each try, at most; a stream that lived for so long begins anew with the first. In ms. */
 const [PAUSES, LIVED] = [[500, 1000, 2000, 4000, 8000, 15_000, 30_000], 10_000];
 const FINAL = "overlay_gone";
+/** Errors that pass by themselves, of which nothing is said. */
+const PASSING = new Set(["service_unavailable", "auth_timeout", "internal"]);
 
 /**
  * Shows what comes, for as long as the key is valid. `says`: a sentence for who set this up, empty when all is well;
@@ -26,47 +29,33 @@ export async function follow(key, audience) {
 }
 
 /** One connection, until it ends; why it was refused, where we were told. */
-async function listen(key, audience) {
-  const control = new AbortController();
-  let timer = 0;
-  const alive = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => control.abort(), QUIET);
-  };
-  alive();
-  try {
-    const headers = { Authorization: `Bearer ${key}`, Accept: "text/event-stream" };
-    const answer = await fetch("/overlay/events", { headers, cache: "no-store", signal: control.signal });
-    if (!answer.ok) return await refusal(answer);
-    audience.says("");
-    audience.missed();
-    return await read(answer.body, alive, audience);
-  } catch {
-    return null; // away, or cut off: it is tried again
-  } finally {
-    clearTimeout(timer);
-    control.abort();
-  }
-}
-
-async function refusal(answer) {
-  if (answer.status >= 500) return null;
-  return (await answer.json()).error;
-}
-
-async function read(body, alive, audience) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return null;
+function listen(key, audience) {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/overlay`);
+    let refused = null;
+    let timer = 0;
+    const over = () => {
+      clearTimeout(timer);
+      socket.onmessage = null;
+      socket.close();
+      resolve(refused);
+    };
+    const alive = () => {
+      clearTimeout(timer);
+      timer = setTimeout(over, QUIET); // the close of a connection that is dead may take minutes
+    };
     alive();
-    const events = (text + value).split("\n\n");
-    text = events.pop();
-    for (const event of events) {
-      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(event) ?? [];
-      if (name === "gone") return JSON.parse(data).error;
-      if (name === "line" || name === "clear") audience[name](JSON.parse(data));
-    }
-  }
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ type: "auth", key }));
+      audience.missed();
+    };
+    socket.onmessage = ({ data }) => {
+      alive();
+      const { event, error, ...shown } = JSON.parse(data);
+      if (event === "line" || event === "clear") audience[event](shown);
+      if (event === "heartbeat") audience.says("");
+      if (event === "error") refused = PASSING.has(error.code) ? null : error;
+    };
+    socket.onclose = over;
+  });
 }

@@ -1,0 +1,147 @@
+"""`/ws/overlay`: the captions of the account whose key comes in the first message, for one page.
+
+A browser allows six HTTP connections to a host, and 255 WebSockets: streams of HTTP would block each other's pages."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import structlog
+from picows import WSMsgType, WSTransport
+
+from transcription_proxy.errors import Refusal, Unavailable
+from transcription_proxy.relay.fragments import Message
+from transcription_proxy.relay.server_socket import ServerSocket
+from transcription_proxy.relay.stages import Watcher
+from transcription_proxy.relay.switchboard import Switchboard
+from transcription_proxy.stream import endings, overlay
+from transcription_wire.codes import CLOSE_CODES, ErrorCode
+
+AUTH_SECONDS: Final = 5.0
+HEARTBEAT: Final = overlay.Heartbeat()
+HEARTBEAT_SECONDS: Final = 15.0
+"""Of silence."""
+STALLED_SECONDS: Final = 30.0
+"""How long a page may not read."""
+CODES: Final = {str(code): close for code, close in CLOSE_CODES.items()} | {
+    "overlay_gone": 4410,
+    "too_many_watchers": 4429,
+}
+"""Close code that follows an error."""
+SERVICE_RESTART: Final = 1012
+LATE: Final = (ErrorCode.AUTH_TIMEOUT, "The auth message did not come within 5 seconds.")
+NO_AUTH: Final = (ErrorCode.BAD_MESSAGE, "The first message has the type auth and the overlay's key.")
+log = structlog.get_logger()
+
+
+class OverlaySocket(ServerSocket):
+    """One page. It says its key, and then nothing more."""
+
+    max_frame = 4096
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        super().__init__(self.max_frame)
+        self._switchboard = switchboard
+        self._watching: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    # What picows calls
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        super().on_ws_connected(transport)
+        self._switchboard.sockets.add(self)
+        self._switchboard.greetings.add(self)
+        if self._switchboard.full:
+            self._refuse(*endings.CROWDED)
+        else:
+            self._timer = self._loop.call_later(AUTH_SECONDS, self._refuse, *LATE)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        super().on_ws_disconnected(transport)
+        self._switchboard.sockets.discard(self)
+        self._switchboard.greetings.discard(self)
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._writable.set()
+
+    # What the base class and the switchboard call
+
+    def on_message(self, message: Message) -> None:
+        if self._watching is not None:
+            return
+        try:
+            key = overlay.key(message.data)
+        except msgspec.DecodeError:
+            self._refuse(*NO_AUTH)
+            return
+        self._cancel_timer()
+        self._switchboard.greetings.discard(self)
+        self._watching = self._loop.create_task(self._watch(key))
+
+    def on_broken(self, error: endings.ErrorSaid) -> None:
+        self._refuse(*error)
+
+    def shutdown(self) -> None:
+        """The service goes down. A page that watches is ended after the last session, with its stage."""
+        if self._watching is None:
+            self._refuse(*endings.DRAINING)
+
+    # A page that has said its key
+
+    async def _watch(self, key: str) -> None:
+        stages = self._switchboard.stages
+        try:
+            found = await self._switchboard.overlays.by_key(key)
+            watcher = stages.watch(found.user_id, found.version)
+            try:
+                await self._show(watcher)
+            finally:
+                stages.leave(found.user_id, watcher)
+            if watcher.gone:
+                await self._switchboard.overlays.by_key(key)  # raises what it says of a void key
+            self.close(SERVICE_RESTART)
+        except Refusal as refusal:
+            self._refuse(refusal.code, refusal.message)
+        except Unavailable:
+            self._refuse(*endings.UNAVAILABLE)
+        except TimeoutError:  # the page does not read
+            self._transport.disconnect(False)
+        except Exception:
+            log.exception("overlay_failed")
+            self._refuse(*endings.FAILED)
+
+    async def _show(self, watcher: Watcher) -> None:
+        """Raises TimeoutError when the page does not read."""
+        self._send(HEARTBEAT)
+        while shown := await _next(watcher):
+            for each in shown:
+                self._send(each)
+            async with asyncio.timeout(STALLED_SECONDS):
+                await self._writable.wait()
+
+    def _send(self, shown: overlay.Shown | overlay.Heartbeat | overlay.Failed) -> None:
+        self._transport.send(WSMsgType.TEXT, overlay.message(shown))
+
+    def _refuse(self, code: str, message: str) -> None:
+        """Say why nothing is shown, or nothing more, and close."""
+        if not self._closing:
+            self._send(overlay.Failed({"code": code, "message": message}))
+            self.close(CODES[code])
+
+
+async def _next(watcher: Watcher) -> Sequence[overlay.Shown | overlay.Heartbeat]:
+    """Return what to send next, nothing at the end."""
+    try:
+        async with asyncio.timeout(HEARTBEAT_SECONDS):
+            return await watcher.next()
+    except TimeoutError:
+        return [HEARTBEAT]

@@ -1,0 +1,143 @@
+"""Which request heads the door lets in (RFC 9112, RFC 6455), and its answers to the others. Values only."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+CAPTIONS: Final = b"/ws/transcribe"
+OVERLAY: Final = b"/ws/overlay"
+MAX_HEAD: Final = 16 * 1024
+"""Bytes of a request's head."""
+Headers = list[tuple[bytes, bytes]]
+_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
+"""Sixteen bytes in base64 (RFC 6455, 4.1)."""
+_AUTHORITY: Final = rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d{0,5})?"
+_HOST: Final = re.compile(_AUTHORITY)
+_ABSOLUTE: Final = re.compile(rb"(?i:https?)://" + _AUTHORITY + rb"(?=[/?]|\Z)")
+"""The beginning of the absolute form, which proxies are sent."""
+_ORIGIN: Final = re.compile(rb'/[!"$-~]*')
+"""A path and a query. A fragment is never sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An answer to what never becomes a request of the application. It is an application itself, for a request that is
+    answered in its turn."""
+
+    status: int
+    phrase: str
+    code: str
+    message: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        body = self._body
+        await send({"type": "http.response.start", "status": self.status, "headers": self._head(body)})
+        await send({"type": "http.response.body", "body": body})
+
+    def answer(self) -> bytes:
+        """Return the whole response as bytes."""
+        body = self._body
+        lines = [b"%s: %s" % header for header in self._head(body)]
+        return b"\r\n".join([f"HTTP/1.1 {self.status} {self.phrase}".encode(), *lines, b"", body])
+
+    @property
+    def _body(self) -> bytes:
+        return msgspec.json.encode({"error": {"code": self.code, "message": self.message}})
+
+    def _head(self, body: bytes) -> Headers:
+        return [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", uuid4().hex.encode()),
+            *self.headers,
+            (b"connection", b"close"),
+        ]
+
+
+def _bad(message: str) -> Refused:
+    return Refused(400, "Bad Request", "bad_request", message)
+
+
+MALFORMED: Final = _bad("This is not HTTP.")
+NO_HOST: Final = _bad("A request has one Host header: a host name, and a port if you like.")
+NO_TARGET: Final = _bad("The target of a request is a path, or an http URL without a fragment.")
+OLD_CHUNKED: Final = _bad("An HTTP/1.0 request has no Transfer-Encoding.")
+WITH_BODY: Final = _bad("A request to upgrade has no body.")
+NO_HANDSHAKE: Final = _bad("This is not the opening of a WebSocket.")
+NO_SOCKET: Final = Refused(404, "Not Found", "not_found", "There is no WebSocket here: it is at /ws/transcribe.")
+TOO_LATE: Final = Refused(408, "Request Timeout", "request_timeout", "The request did not arrive in time.")
+TOO_LARGE: Final = Refused(413, "Content Too Large", "too_large", "The request is too large.")
+NO_VERSION: Final = Refused(
+    426,
+    "Upgrade Required",
+    "upgrade_required",
+    "This service speaks WebSocket 13 only.",
+    ((b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")),
+)
+LONG_HEAD: Final = Refused(
+    431, "Request Header Fields Too Large", "head_too_large", "The head of the request is larger than 16 KiB."
+)
+NOT_CHUNKED: Final = Refused(
+    501, "Not Implemented", "unknown_encoding", "The only Transfer-Encoding of this service is chunked."
+)
+NOT_HTTP_1: Final = Refused(505, "HTTP Version Not Supported", "unknown_version", "This service speaks HTTP/1.1.")
+
+
+def origin_form(method: str, target: bytes) -> bytes | None:
+    """Return the path and query of a request's target, None for one that has neither (RFC 9112, 3.2)."""
+    if (method, target) == ("OPTIONS", b"*"):
+        return b"/"
+    absolute = _ABSOLUTE.match(target)
+    if absolute is not None:
+        target = target[absolute.end() :]
+        target = target if target.startswith(b"/") else b"/" + target
+    return target if _ORIGIN.fullmatch(target) else None
+
+
+def objection(target: bytes, version: str, headers: Headers, upgrades: bool) -> Refused | None:
+    """Return why a request is not let in, from what the parser leaves to be checked."""
+    if len(target) + sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD:
+        return LONG_HEAD
+    if version not in ("1.0", "1.1"):
+        return NOT_HTTP_1
+    return _host_objection(version, headers) or _framing_objection(version, headers, upgrades)
+
+
+def _host_objection(version: str, headers: Headers) -> Refused | None:
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and version == "1.1") or not all(map(_HOST.fullmatch, hosts)):
+        return NO_HOST
+    return None
+
+
+def _framing_objection(version: str, headers: Headers, upgrades: bool) -> Refused | None:
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and version == "1.0":
+        return OLD_CHUNKED
+    if codings not in ([], [b"chunked"]):
+        return NOT_CHUNKED
+    lengths = [value for name, value in headers if name == b"content-length"]
+    if upgrades and (codings or any(length.strip(b"0") for length in lengths)):
+        return WITH_BODY  # whatever it upgrades to: the parser takes the body for a request
+    return None
+
+
+def upgrade_objection(method: str, target: bytes, version: str, headers: Headers) -> Refused | None:
+    """Return why a request to upgrade does not become a WebSocket."""
+    if target.partition(b"?")[0] not in (CAPTIONS, OVERLAY):
+        return NO_SOCKET
+    if _only(headers, b"sec-websocket-version") != b"13":
+        return NO_VERSION
+    key = _only(headers, b"sec-websocket-key")
+    return None if method == "GET" and version == "1.1" and key and _KEY.fullmatch(key) else NO_HANDSHAKE
+
+
+def _only(headers: Headers, name: bytes) -> bytes | None:
+    """Return the value of a header that stands there once."""
+    values = [value for each, value in headers if each == name]
+    return values[0] if len(values) == 1 else None

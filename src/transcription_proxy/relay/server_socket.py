@@ -1,0 +1,142 @@
+"""The server's side of a client's WebSocket: what RFC 6455 asks for and picows leaves to its listener."""
+
+import asyncio
+import socket
+from typing import ClassVar, Final
+
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+
+from transcription_proxy.relay.fragments import Fragments, Message, Oversize, Violation
+from transcription_proxy.stream import endings
+
+LINGER_SECONDS: Final = 2.0
+"""How long the client's own close is awaited, so that it can read our last words."""
+SEND_BUFFER: Final = 64 * 1024
+"""The kernel's, for one client: one that does not read is noticed soon, and costs no more."""
+RESERVED: Final = "A frame has a reserved bit set, which is for extensions that this service does not have."
+FAULTS: Final = {
+    WSCloseCode.PROTOCOL_ERROR: endings.NOT_RFC_6455,
+    WSCloseCode.INVALID_TEXT: endings.NOT_RFC_6455,
+    WSCloseCode.MESSAGE_TOO_BIG: endings.TOO_BIG,
+}
+"""What picows closes with by itself, and the error that it means."""
+
+
+class ServerSocket(WSListener):
+    """One client's socket. Frames become whole messages; a client that breaks a rule is not read any more."""
+
+    max_frame: ClassVar[int]
+    """Bytes. Above this picows closes with 1009 by itself, without a word of ours."""
+
+    def __init__(self, max_message: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: WSTransport
+        self._fragments = Fragments(max_message)
+        self._closing = False
+        """A close was sent or received."""
+        self._broken: int | None = None
+        """The close code of the rule that the client broke."""
+        self._stalled = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What a subclass makes of it
+
+    def on_message(self, message: Message) -> None:
+        raise NotImplementedError
+
+    def on_pong(self) -> None:
+        """The client gave a sign of life."""
+
+    def on_broken(self, error: endings.ErrorSaid) -> None:
+        """The client broke a rule: to be told `error` and closed. Its close code is chosen here."""
+        raise NotImplementedError
+
+    # What picows calls
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        raw = transport.underlying_transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.CLOSE:
+            self._answer_close(frame)
+        elif self.is_open:
+            try:
+                self._take(frame)
+            except Oversize:
+                self._break_off(WSCloseCode.MESSAGE_TOO_BIG.value, endings.TOO_BIG)
+            except Violation as violation:
+                self._break_off(violation.code.value, (endings.NOT_RFC_6455[0], str(violation)))
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        handshake = transport.close_handshake
+        sent, received = (handshake.sent, handshake.recv) if handshake else (None, None)
+        echoed = received is not None and sent is not None and received.code == sent.code
+        if not self._closing and sent is not None and sent.code in FAULTS and not echoed:  # picows found it
+            self.on_broken(FAULTS[sent.code])
+        self._closing = True
+        self._cancel_timer()
+
+    def pause_writing(self) -> None:
+        self._stalled = True
+
+    def resume_writing(self) -> None:
+        self._stalled = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames of the client count."""
+        return not self._closing and self._broken is None
+
+    def close(self, code: int) -> None:
+        """Send the close, and end the connection when the client answers it or LINGER_SECONDS have passed."""
+        if self._closing:
+            return
+        self._closing = True
+        self._cancel_timer()
+        self._transport.send_close(WSCloseCode(self._broken or code))
+        self._transport.underlying_transport.resume_reading()
+        self._timer = self._loop.call_later(LINGER_SECONDS, self._transport.disconnect, False)
+
+    def _take(self, frame: WSFrame) -> None:
+        if has_reserved_bits(frame):
+            raise Violation(WSCloseCode.PROTOCOL_ERROR, RESERVED)
+        match frame.msg_type:
+            case WSMsgType.PONG:
+                self.on_pong()
+            case WSMsgType.PING:
+                if not self._stalled:  # else pongs would pile up; the client may send one for many pings
+                    self._transport.send_pong(frame.get_payload_as_bytes())
+            case _:
+                message = self._fragments.add(frame)
+                if message is not None:
+                    self.on_message(message)
+
+    def _break_off(self, code: int, error: endings.ErrorSaid) -> None:
+        self._broken = code
+        self.on_broken(error)
+
+    def _answer_close(self, frame: WSFrame) -> None:
+        self._closing = True
+        self._transport.send_close(WSCloseCode(self._broken or close_answer(frame)))
+        self._transport.disconnect()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def has_reserved_bits(frame: WSFrame) -> bool:
+    return bool(frame.rsv1 or frame.rsv2 or frame.rsv3)
+
+
+def close_answer(frame: WSFrame) -> int:
+    """Return the code that answers a close: its own, 1000 if it has none, 1002 if none may send it (RFC 6455, 7.4)."""
+    if has_reserved_bits(frame):
+        return 1002
+    if frame.payload_size == 0:
+        return 1000
+    code = frame.get_close_code().value
+    return code if code in (1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)) else 1002
