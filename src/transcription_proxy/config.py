@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from transcription_proxy import urls
 from transcription_proxy.errors import ConfigError
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
@@ -34,6 +35,8 @@ class Settings:
     database_url: str | None
     database_schema: str | None
     public_url: str
+    public_url_given: bool
+    """False: `public_url` is the default, which is right only where PORT is that of the running service."""
     jwt_secret: str
     jwt_expiry: timedelta
     auth_rate_per_minute: int
@@ -149,22 +152,17 @@ class _Reader:
             self.problems.append(f"{name} must be a file that exists, not {value!r}")
         return path
 
-    def url(self, name: str, *schemes: str) -> str | None:
-        """One that is wrong is named but not shown: it may hold a password."""
+    def url(self, name: str, parse: Callable[[str], str], meaning: str) -> str | None:
+        """A wrong URL is named but not shown: it may hold a password."""
 
-        def parse(value: str) -> str | None:
-            parts = urlsplit(value)
-            if parts.scheme not in schemes or not (parts.netloc or parts.query):  # ?host= names a unix socket
-                raise ValueError
-            return value
+        def parsed(value: str) -> str | None:
+            return parse(value)
 
-        meaning = f"a URL that starts with {' or '.join(scheme + '://' for scheme in schemes)}"
-        return self.take(name, None, parse, meaning, shown=False)
+        return self.take(name, None, parsed, f"a URL that starts with {meaning}", shown=False)
 
-    def base(self, name: str, *schemes: str) -> str | None:
-        """A URL that paths are added to."""
-        url = self.url(name, *schemes)
-        return url and url.rstrip("/")
+    def link(self, name: str) -> str | None:
+        """A page that ours refer to."""
+        return self.url(name, lambda value: urls.link(value, "https", "http"), "https:// or http://, then a host")
 
 
 def _between(kind: Callable[[str], T], low: float, high: float) -> Callable[[str], T]:
@@ -182,7 +180,7 @@ def _read(reader: _Reader) -> Settings:
     data_dir = Path(reader.text("DATA_DIR") or PROJECT / ".data").expanduser().resolve()
     production = reader.take("APP_ENV", "development", _one_of("development", "production"), _MODES) == "production"
     deepgram_key = reader.text("DEEPGRAM_API_KEY")
-    deepgram_url = reader.base("DEEPGRAM_URL", "wss", "ws", "https", "http")
+    deepgram_url = reader.url("DEEPGRAM_URL", urls.upstream, f"wss://, ws://, https:// or http://{_BASE}")
     if deepgram_url is None and deepgram_key is not None:
         deepgram_url = "wss://api.deepgram.com"
     return Settings(
@@ -190,16 +188,17 @@ def _read(reader: _Reader) -> Settings:
         port=port,
         production=production,
         data_dir=data_dir,
-        database_url=reader.base("DATABASE_URL", "postgresql", "postgres"),
+        database_url=reader.url("DATABASE_URL", urls.database, "postgresql:// or postgres://, then a host"),
         database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
-        public_url=reader.base("PUBLIC_URL", "https", "http") or f"http://127.0.0.1:{port}",
+        public_url=reader.url("PUBLIC_URL", urls.site, _SITE) or f"http://127.0.0.1:{port}",
+        public_url_given=reader.text("PUBLIC_URL") is not None,
         jwt_secret=reader.text("JWT_SECRET") or "" if production else reader.secret("JWT_SECRET", data_dir),
         jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
         auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
         max_sessions_per_user=reader.whole("MAX_SESSIONS_PER_USER", 2, 1, 1000),
         stripe_secret_key=reader.text("STRIPE_SECRET_KEY"),
         stripe_webhook_secrets=reader.several("STRIPE_WEBHOOK_SECRET"),
-        stripe_api_base=reader.base("STRIPE_API_BASE", "https", "http"),
+        stripe_api_base=reader.url("STRIPE_API_BASE", urls.stripe, f"https:// or http://{_BASE}"),
         topups=reader.flag("TOPUPS"),
         credits_per_dollar=reader.whole("CREDITS_PER_DOLLAR", 1000, 1, 1_000_000),
         packages_file=reader.file("PACKAGES_FILE"),
@@ -212,10 +211,10 @@ def _read(reader: _Reader) -> Settings:
         trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
         smtp_url=reader.take("SMTP_URL", None, _smtp, _SMTP, shown=False),
         mail_from=reader.take("MAIL_FROM", None, _mailbox, "an e-mail address, or Name <address>"),
-        source_url=reader.url("SOURCE_URL", "https", "http"),
+        source_url=reader.link("SOURCE_URL"),
         support_email=reader.take("SUPPORT_EMAIL", None, _address, "an e-mail address"),
-        terms_url=reader.url("TERMS_URL", "https", "http"),
-        privacy_url=reader.url("PRIVACY_URL", "https", "http"),
+        terms_url=reader.link("TERMS_URL"),
+        privacy_url=reader.link("PRIVACY_URL"),
         metrics_token=reader.text("METRICS_TOKEN"),
         workers=reader.whole("WORKERS", 1, 1, 64),
         drain_seconds=reader.number("DRAIN_SECONDS", 30, 0, 3600),
@@ -265,6 +264,8 @@ _YES: Final = ("true", "yes", "on", "1")
 _NO: Final = ("false", "no", "off", "0")
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
 _ADDRESS: Final = re.compile(rf"{_ATOMS}@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
+_BASE: Final = ", then a host, and no user, ? or #"
+_SITE: Final = "https:// or http://, then a host, and no path, user, ? or #: give the service a host name of its own"
 _SMTP: Final = "a URL that starts with smtp:// or smtps://, then [USER:PASSWORD@]HOST[:PORT] (%40 for @, and so on)"
 _MODES: Final = "development or production"
 _LEVELS: Final = ("debug", "info", "warning", "error")
