@@ -66,7 +66,8 @@ class Service:
             trial_seconds=settings.trial_seconds,
         )
         self._settler = Settler(self._ledger)
-        dialler = Dialler(settings.deepgram_api_key, patience=ENGINE_PATIENCE if builtin else 0)
+        patience = ENGINE_PATIENCE if builtin else 0
+        dialler = Dialler(settings.deepgram_api_key, patience, settings.deepgram_proxy)
         overlays = Overlays(self._database, settings.public_url, NEWS)
         self._stages = Stages(life.id, Notifier(self._database), overlays)
         self._switchboard = Switchboard(
@@ -82,7 +83,9 @@ class Service:
         self._begun = False
         self._tasks: list[asyncio.Task[None]] = []
         self.door: type[DoorProtocol] = door(self._switchboard)
-        stripe = sandboxed.address(settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base)
+        stripe = sandboxed.address(
+            settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_proxy
+        )
         gateway = Gateway(stripe, settings.public_url)
         payments = Payments(
             self._database,

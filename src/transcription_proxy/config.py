@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 
 from transcription_proxy import urls
 from transcription_proxy.errors import ConfigError
+from transcription_wire.proxies import HTTP, UnusableProxy, choose, named
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE_JWT_SECRET: Final = "changeme_use_long_random_string"  # noqa: S105 - refused, not used
@@ -46,6 +47,7 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...]
     stripe_api_base: str | None
     """None: Stripe's own."""
+    stripe_proxy: str | None
     topups: bool
     credits_per_dollar: int
     packages_file: Path | None
@@ -53,6 +55,7 @@ class Settings:
     deepgram_api_key: str | None
     deepgram_url: str | None
     """None: the built-in engine."""
+    deepgram_proxy: str | None
     upstream_max_streams: int
     trial_seconds: int
     rates_file: Path | None
@@ -160,6 +163,14 @@ class _Reader:
 
         return self.take(name, None, parsed, f"a URL that starts with {meaning}", shown=False)
 
+    def proxy(self, url: str | None, *more_schemes: str) -> str | None:
+        """The proxy that the environment asks for where `url` is the other end."""
+        try:
+            return choose(url, named(self._env), (*HTTP, *more_schemes)) if url else None
+        except UnusableProxy as error:
+            self.problems.append(str(error))
+            return None
+
     def link(self, name: str) -> str | None:
         """A page that ours refer to."""
         return self.url(name, lambda value: urls.link(value, "https", "http"), "https:// or http://, then a host")
@@ -183,6 +194,7 @@ def _read(reader: _Reader) -> Settings:
     deepgram_url = reader.url("DEEPGRAM_URL", urls.upstream, f"wss://, ws://, https:// or http://{_BASE}")
     if deepgram_url is None and deepgram_key is not None:
         deepgram_url = "wss://api.deepgram.com"
+    stripe_key, stripe_base = reader.text("STRIPE_SECRET_KEY"), reader.url("STRIPE_API_BASE", urls.stripe, _STRIPE)
     return Settings(
         host=reader.text("HOST") or "127.0.0.1",
         port=port,
@@ -196,17 +208,19 @@ def _read(reader: _Reader) -> Settings:
         jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
         auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
         max_sessions_per_user=reader.whole("MAX_SESSIONS_PER_USER", 2, 1, 1000),
-        stripe_secret_key=reader.text("STRIPE_SECRET_KEY"),
+        stripe_secret_key=stripe_key,
         stripe_webhook_secrets=reader.several("STRIPE_WEBHOOK_SECRET"),
-        stripe_api_base=reader.url("STRIPE_API_BASE", urls.stripe, f"https:// or http://{_BASE}"),
+        stripe_api_base=stripe_base,
+        stripe_proxy=reader.proxy((stripe_base or "https://api.stripe.com") if stripe_key else None),
         topups=reader.flag("TOPUPS"),
         credits_per_dollar=reader.whole("CREDITS_PER_DOLLAR", 1000, 1, 1_000_000),
         packages_file=reader.file("PACKAGES_FILE"),
         allow_loss_making_packages=reader.flag("ALLOW_LOSS_MAKING_PACKAGES"),
         deepgram_api_key=deepgram_key,
         deepgram_url=deepgram_url,
+        deepgram_proxy=reader.proxy(deepgram_url, "socks4", "socks5"),
         upstream_max_streams=reader.whole("UPSTREAM_MAX_STREAMS", 150, 1, 1_000_000),
-        trial_seconds=reader.whole("TRIAL_SECONDS", 0 if reader.text("STRIPE_SECRET_KEY") else 600, 0, 1_000_000),
+        trial_seconds=reader.whole("TRIAL_SECONDS", 0 if stripe_key else 600, 0, 1_000_000),
         rates_file=reader.file("RATES_FILE"),
         trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
         smtp_url=reader.take("SMTP_URL", None, _smtp, _SMTP, shown=False),
@@ -265,6 +279,7 @@ _NO: Final = ("false", "no", "off", "0")
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
 _ADDRESS: Final = re.compile(rf"{_ATOMS}@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
 _BASE: Final = ", then a host, and no user, ? or #"
+_STRIPE: Final = f"https:// or http://{_BASE}"
 _SITE: Final = "https:// or http://, then a host, and no path, user, ? or #: give the service a host name of its own"
 _SMTP: Final = "a URL that starts with smtp:// or smtps://, then [USER:PASSWORD@]HOST[:PORT] (%40 for @, and so on)"
 _MODES: Final = "development or production"

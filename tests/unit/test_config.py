@@ -55,12 +55,14 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
         stripe_secret_key=None,
         stripe_webhook_secrets=(),
         stripe_api_base=None,
+        stripe_proxy=None,
         topups=False,
         credits_per_dollar=1000,
         packages_file=None,
         allow_loss_making_packages=False,
         deepgram_api_key=None,
         deepgram_url=None,
+        deepgram_proxy=None,
         upstream_max_streams=150,
         trial_seconds=600,
         rates_file=None,
@@ -231,6 +233,24 @@ def test_a_bad_url_is_named_but_not_shown_it_may_hold_a_password(name: str, valu
     [problem] = problems({**BASE, name: value})
     assert problem.startswith(f"{name} must be a URL that starts with {scheme}")
     assert "hunter2" not in problem
+
+
+def test_a_proxy_of_the_environment_leads_to_what_is_elsewhere_only() -> None:
+    proxy = "http://proxy.example.org:3128"
+    outside = {"DEEPGRAM_API_KEY": "key", "STRIPE_SECRET_KEY": "sk_test_x"}
+    assert settings(HTTPS_PROXY=proxy).deepgram_proxy is None
+    found = settings(HTTPS_PROXY=proxy, NO_PROXY="127.0.0.1,.stripe.com", **outside)
+    assert (found.deepgram_proxy, found.stripe_proxy) == (proxy, None)
+    assert settings(ALL_PROXY=proxy, STRIPE_API_BASE="http://127.0.0.1:1", **outside).stripe_proxy is None
+
+
+def test_a_proxy_that_no_library_can_use_is_a_problem_where_something_is_elsewhere() -> None:
+    assert settings(ALL_PROXY="socks://x:1").builtin_engine
+    assert settings(ALL_PROXY="socks5://x:1", DEEPGRAM_API_KEY="key").deepgram_proxy == "socks5://x:1"
+    outside = {"DEEPGRAM_API_KEY": "key", "STRIPE_SECRET_KEY": "sk_test_x"}
+    found = problems({**BASE, **outside, "all_proxy": "socks://me:hunter2@x:1"})
+    assert len(found) == 2
+    assert all(problem.startswith("ALL_PROXY names a proxy") and "hunter2" not in problem for problem in found)
 
 
 def test_all_problems_are_said_at_once() -> None:

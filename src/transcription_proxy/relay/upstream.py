@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
+from python_socks import ProxyError
 
 from transcription_proxy.relay.fragments import Fragments, Oversize
 from transcription_proxy.stream import events as ev
@@ -134,7 +135,8 @@ async def _absorb(transport: WSTransport) -> None:
 class Dialler:
     """Opens upstream sockets. `patience`: how long to try again while nothing answers, seconds."""
 
-    def __init__(self, key: str | None, patience: float) -> None:
+    def __init__(self, key: str | None, patience: float, proxy: str | None = None) -> None:
+        self._proxy = proxy
         self._headers = {"Authorization": f"Token {key}"} if key else {}
         self._patience = patience
         self._ssl = ssl.create_default_context()  # one for all: 42 KiB less a stream
@@ -164,6 +166,7 @@ class Dialler:
                     max_redirects=0,
                     max_frame_size=4 * MAX_MESSAGE,
                     extra_headers=self._headers,
+                    proxy=self._proxy,
                     read_buffer_init_size=READ_BUFFER,
                 )
             opened = True
@@ -171,6 +174,8 @@ class Dialler:
             raise _refusal(error) from None
         except (OSError, TimeoutError, WSError, EOFError) as error:
             raise Refused(None, type(error).__name__) from None
+        except ProxyError as error:
+            raise Refused(None, f"the proxy refused: {error}") from None
         finally:
             if not opened:
                 upstream.hang_up()
