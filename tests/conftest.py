@@ -15,6 +15,7 @@ from psycopg import sql
 
 from transcription_proxy.config import environment
 from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.db.libpq import shield
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.db.pool import Database
 
@@ -35,6 +36,7 @@ def reachable_dir() -> Iterator[Path]:
 def postgres_url(reachable_dir: Path) -> Iterator[str]:
     """A server on which tests may make databases."""
     given = environment().get("TEST_DATABASE_URL")
+    shield(bundled=not given)
     if given:
         yield given
         return

@@ -200,7 +200,7 @@ def _read(reader: _Reader) -> Settings:
         port=port,
         production=production,
         data_dir=data_dir,
-        database_url=reader.url("DATABASE_URL", urls.database, "postgresql:// or postgres://, then a host"),
+        database_url=reader.url("DATABASE_URL", urls.database, _DATABASE),
         database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
         public_url=reader.url("PUBLIC_URL", urls.site, _SITE) or f"http://127.0.0.1:{port}",
         public_url_given=reader.text("PUBLIC_URL") is not None,
@@ -279,6 +279,7 @@ _NO: Final = ("false", "no", "off", "0")
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
 _ADDRESS: Final = re.compile(rf"{_ATOMS}@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
 _BASE: Final = ", then a host, and no user, ? or #"
+_DATABASE: Final = "postgresql:// or postgres://, then [USER:PASSWORD@]HOST[:PORT]/NAME (%40 for @, and so on)"
 _STRIPE: Final = f"https:// or http://{_BASE}"
 _SITE: Final = "https:// or http://, then a host, and no path, user, ? or #: give the service a host name of its own"
 _SMTP: Final = "a URL that starts with smtp:// or smtps://, then [USER:PASSWORD@]HOST[:PORT] (%40 for @, and so on)"

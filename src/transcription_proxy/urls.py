@@ -5,6 +5,9 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 SOCKET_SCHEMES: Final = {"https": "wss", "http": "ws"}
+_DATABASE: Final = re.compile(r"postgres(ql)?://([^/?@]*@)?(?P<hosts>[^/?]*)(/[^?]*)?(\?(?P<query>.*))?")
+_HOST: Final = re.compile(r"(\[[^]]+\]|[^:@[\]]*)(:\d*)?")
+_HALF_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def link(value: str, *schemes: str) -> str:
@@ -42,9 +45,14 @@ def stripe(value: str) -> str:
 
 
 def database(value: str) -> str:
-    """Return a PostgreSQL URL: it names hosts, or a unix socket as ?host=. libpq judges the rest of it."""
-    parts = urlsplit(value)
-    if parts.scheme not in ("postgresql", "postgres") or not (parts.netloc or parts.query):
+    """Return a PostgreSQL URL: it names hosts, or a unix socket as ?host=. The rest is left to libpq.
+
+    What libpq would quote in its errors is refused here, as it may be a part of a password that is not escaped.
+    """
+    match = _DATABASE.fullmatch(value)
+    if match is None or _HALF_ESCAPE.search(value) or not (match["hosts"] or match["query"]):
+        raise ValueError
+    if not all(_HOST.fullmatch(host) for host in match["hosts"].split(",")):
         raise ValueError
     return value.rstrip("/")
 

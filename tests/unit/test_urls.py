@@ -66,9 +66,27 @@ def test_a_link_stays_as_it_is() -> None:
         urls.link("javascript:alert(1)", "https", "http")
 
 
-def test_a_database_may_be_several_hosts_or_a_socket() -> None:
-    for value in ("postgresql://one:1,two:2/db", "postgres:///db?host=/run/pg", "postgresql://me:pa%20ss@x/db"):
-        assert urls.database(value) == value
-    for value in ("mysql://x/db", "postgresql:///db"):
-        with pytest.raises(ValueError):
-            urls.database(value)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgresql://me:pass@db:5432/captions",
+        "postgresql://one:1,two:2/db",
+        "postgres:///db?host=/run/pg",
+        "postgresql://%2Frun%2Fpg/db",
+        "postgresql://me:pa%20s#s@[::1]:5432/db?sslmode=require",
+    ],
+)
+def test_a_database_may_be_several_hosts_or_a_socket(value: str) -> None:
+    assert urls.database(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("mysql://x/db", "postgresql:///db", "postgresql://", "x"),
+        *("postgresql://me:pa%zz@x/db", "postgresql://me:pa/ss@x/db", "postgresql://me:p@ss@x/db"),
+    ],
+)
+def test_a_password_that_is_not_escaped_does_not_get_as_far_as_an_error_of_libpq(value: str) -> None:
+    with pytest.raises(ValueError):
+        urls.database(value)
