@@ -73,7 +73,7 @@ class Cluster:
     @property
     def url(self) -> str:
         password = (self._server / "password").read_text()
-        return f"postgresql://postgres:{password}@/postgres?host={quote(str(self._sockets), safe='')}"
+        return f"postgresql://postgres:{password}@/postgres?host={quote(os.fsencode(self._sockets), safe='')}"
 
     @property
     def exists(self) -> bool:
