@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from transcription_proxy import readiness
+from transcription_proxy import address, readiness
 from transcription_proxy.config import Settings
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.libpq import shield
@@ -67,20 +67,21 @@ def serve(
     signals = _signals()
     with ExitStack() as held:
         listener = held.enter_context(closing(listen(settings.host, settings.port)))
+        held.enter_context(address.publish(settings.data_dir, settings.public_url))
         pipe = held.enter_context(_pipe())
         inherited = Inherited({"PARENT_FD": str(pipe), "WORKER_FD": str(listener.fileno())}, (pipe, listener.fileno()))
         bundled = None
         if settings.database_url is None:
-            database = held.enter_context(Embedded.acquire(settings.data_dir, say))
+            database = held.enter_context(Embedded.acquire(settings.data_dir, say, workers=settings.workers))
             held.enter_context(_watching(database))
             bundled = database.home
             inherited = inherited.and_also({"DATABASE_URL": database.url}, database.lock_fd)
         servants = []
         if settings.builtin_engine:
             loopback = held.enter_context(closing(listen("127.0.0.1", 0)))
-            speech, address = _builtin_engine(engine, loopback, pipe)
+            speech, its_address = _builtin_engine(engine, loopback, pipe)
             servants.append(speech)
-            inherited = inherited.and_also(address)
+            inherited = inherited.and_also(its_address)
         shop = None
         if settings.sandbox:
             counter = held.enter_context(closing(_sandbox_listener(settings)))
@@ -107,10 +108,10 @@ class Inherited:
 
 def _builtin_engine(command: Sequence[str], loopback: socket.socket, pipe: int) -> tuple["Child", dict[str, str]]:
     """The engine, and what workers need to reach it. We hold its socket: while it restarts, connections wait there."""
-    key, (address, port) = secrets.token_urlsafe(32), loopback.getsockname()
+    key, (host, port) = secrets.token_urlsafe(32), loopback.getsockname()
     env = {"PARENT_FD": str(pipe), "ENGINE_FD": str(loopback.fileno()), "ENGINE_KEY": key}
     child = Child("engine", command, Inherited(env, (pipe, loopback.fileno())))
-    return child, {"DEEPGRAM_URL": f"ws://{address}:{port}", "DEEPGRAM_API_KEY": key, "BUILTIN_ENGINE": "1"}
+    return child, {"DEEPGRAM_URL": f"ws://{host}:{port}", "DEEPGRAM_API_KEY": key, "BUILTIN_ENGINE": "1"}
 
 
 def _sandbox_listener(settings: Settings) -> socket.socket:
