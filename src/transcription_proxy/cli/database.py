@@ -19,7 +19,7 @@ def database_url(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with Embedded.acquire(settings.data_dir) as server:
+    with Embedded.acquire(settings.data_dir, workers=settings.workers) as server:
         yield server.url
 
 

@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 import typer
 
 from transcription_proxy import offer
+from transcription_proxy.address import site
 from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.tables import one_line, print_json
 from transcription_proxy.config import Settings, load
+from transcription_proxy.db.capacity import shortage
 from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
 
@@ -51,7 +53,7 @@ def _checks() -> list[Check]:
         return [Check("settings", False, problem) for problem in error.problems]
     mode = "production" if settings.production else "development"
     return [
-        Check("settings", True, f"{mode}, {settings.public_url}"),
+        Check("settings", True, f"{mode}, {site(settings)[0]}"),
         _tried("packages and rates", lambda: _prices(settings)),
         _tried("database", lambda: with_books(_books)),
         _tried("payments", lambda: _payments(settings)),
@@ -82,13 +84,15 @@ async def _books(books: Books) -> str:
     wrong = [finding for finding in findings if finding.severity == "error"]
     if wrong:
         raise Unavailable(f"the books are wrong in {len(wrong)} places: run transcription-proxy ledger audit")
+    if lack := await shortage(books.database, books.settings.workers):
+        raise Unavailable(lack)
     return f"reached and migrated, {await books.ledger.live_count()} live sessions, the books are right"
 
 
 def _payments(settings: Settings) -> str:
     if settings.sandbox:
         return "the sandbox Stripe: no money moves"
-    endpoint = f"{settings.public_url}/webhooks/stripe"
+    endpoint = f"{site(settings)[0]}/webhooks/stripe"
     lacking = asyncio.run(_lacking(settings, endpoint))
     if lacking:
         raise Unavailable(f"Stripe does not send {', '.join(lacking)} to {endpoint}: add it in Stripe's dashboard")

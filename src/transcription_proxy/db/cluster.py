@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import quote
 
 from transcription_proxy.db import places
+from transcription_proxy.db.capacity import needed
 from transcription_proxy.errors import Unavailable
 
 PATIENCE: Final = 60.0
@@ -24,7 +25,6 @@ SETTINGS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "shared_buffers": "16MB",
-    "max_connections": "40",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "128MB",
@@ -38,6 +38,7 @@ SETTINGS: Final = {
     "log_checkpoints": "off",
 }
 """A small server: 10 MB of memory (docs/decisions/0001)."""
+LEAST_CONNECTIONS: Final = 40
 INITDB: Final = (
     "--username=postgres",
     "--auth-local=scram-sha-256",
@@ -59,8 +60,8 @@ _LONGEST_LOG: Final = 4_000_000
 class Cluster:
     """The PostgreSQL that belongs to one DATA_DIR. Its errors are Unavailable and say what to do."""
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
-        self._settings = settings
+    def __init__(self, data_dir: Path, workers: int, settings: Mapping[str, str]) -> None:
+        self._settings = {"max_connections": str(max(LEAST_CONNECTIONS, needed(workers))), **settings}
         self.home = places.home(data_dir)
         self._server = self.home / "server"
         self._data = self._server / "cluster" / "data"

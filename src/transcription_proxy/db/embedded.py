@@ -32,11 +32,19 @@ class Embedded:
 
     @classmethod
     def acquire(
-        cls, data_dir: Path, report: Callable[[str], None] = _silent, *, settings: Mapping[str, str] | None = None
+        cls,
+        data_dir: Path,
+        report: Callable[[str], None] = _silent,
+        *,
+        workers: int = 1,
+        settings: Mapping[str, str] | None = None,
     ) -> Self:
-        """Starts the server, or joins it. `settings` are PostgreSQL's own. Raises Unavailable, saying what to do."""
+        """Start the server, with connections for so many workers, or join it. `settings` are PostgreSQL's own.
+
+        Raises Unavailable, saying what to do.
+        """
         try:
-            return cls._acquire(data_dir.resolve(), report, settings or {})
+            return cls._acquire(data_dir.resolve(), report, workers, settings or {})
         except PermissionError as error:
             raise Unavailable(
                 f"the bundled PostgreSQL belongs to another user ({error}): "
@@ -44,8 +52,8 @@ class Embedded:
             ) from error
 
     @classmethod
-    def _acquire(cls, data_dir: Path, report: Callable[[str], None], settings: Mapping[str, str]) -> Self:
-        cluster = Cluster(data_dir, settings)
+    def _acquire(cls, data_dir: Path, report: Callable[[str], None], workers: int, settings: Mapping[str, str]) -> Self:
+        cluster = Cluster(data_dir, workers, settings)
         with _alone(cluster.home):
             user = _open(cluster.home / "users.lock")
             fcntl.flock(user, fcntl.LOCK_SH)
