@@ -13,11 +13,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 
+from tests.standin.signals import reset_in_children
 from transcription_proxy.config import environment
 from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.db.libpq import shield
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.db.pool import Database
 
+reset_in_children()
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
@@ -35,6 +38,7 @@ def reachable_dir() -> Iterator[Path]:
 def postgres_url(reachable_dir: Path) -> Iterator[str]:
     """A server on which tests may make databases."""
     given = environment().get("TEST_DATABASE_URL")
+    shield(bundled=not given)
     if given:
         yield given
         return

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from itertools import groupby
@@ -18,23 +18,29 @@ from av.container import InputContainer
 
 from transcription_client.core import Format, Pace, frames
 from transcription_client.errors import ClientError
+from transcription_client.lengths import declared_seconds
 
 PIECE: Final = 1 << 14
 PIECES: Final = 64
 """How much is read ahead, 1 MiB: a microphone goes on while the service is being reached."""
+TOLERATED_SECONDS: Final = 0.5
+TOLERATED_PART: Final = 0.01
+"""A decoder drops the padding of its encoder, and formats round their lengths."""
 
 
 async def paced(decoded: Iterator[bytes], audio: Format, pace: Pace) -> AsyncIterator[bytes]:
     """Frames of a tenth of a second, each when it is due. Raises ClientError."""
     cut = frames(decoded, audio.frame_bytes)
-    while (frame := await asyncio.to_thread(next, cut, None)) is not None:
+    async for frame in _pumped(lambda: next(cut, b"")):
         await asyncio.sleep(pace.wait(len(frame), time.monotonic()))
         yield frame
 
 
 def from_file(path: Path, audio: Format) -> Iterator[bytes]:
-    """A file's first audio stream as linear16 of that rate, mixed to mono. Opened at once; raises ClientError, later
-    too where the file is broken further on."""
+    """A file's first audio stream as linear16 of that rate, mixed to mono.
+
+    Opened at once. Raises ClientError, after the last sound too where the file is cut off or damaged.
+    """
     try:
         container = av.open(f"file:{path}")  # else a name with a colon would be a URL
     except FileNotFoundError as error:
@@ -48,16 +54,23 @@ def from_file(path: Path, audio: Format) -> Iterator[bytes]:
 
 
 def _decoded(container: InputContainer, path: Path, audio: Format) -> Iterator[bytes]:
-    heard = False
+    samples = 0
     try:
         with container:
+            declared = declared_seconds(container, path)
             for frame in _resampled(container, audio):
-                heard = True
+                samples += frame.samples
                 yield bytes(frame.planes[0])[: frame.samples * 2]
     except (OSError, av.FFmpegError) as error:
         raise _undecodable(path, error) from error
-    if not heard:
+    if not samples:
         raise ClientError(f"{path} has no sound that can be decoded: choose another file.")
+    decoded = samples / audio.sample_rate
+    missing = (declared or 0.0) - decoded
+    if missing > max(TOLERATED_SECONDS, TOLERATED_PART * decoded):
+        raise ClientError(
+            f"{path} is cut off or damaged: {decoded:.1f} s of sound could be decoded, {missing:.1f} s are missing."
+        )
 
 
 def _resampled(container: InputContainer, audio: Format) -> Iterator[AudioFrame]:
@@ -81,28 +94,47 @@ def _undecodable(path: Path, error: Exception) -> ClientError:
 
 
 def from_stdin() -> AsyncIterator[bytes]:
-    """Raw bytes as they come, read from now on by a daemon thread, which cannot keep the program from ending."""
+    """Raw bytes as they come. Raises ClientError, at the end too where there were none."""
     if sys.stdin is None or sys.stdin.isatty():
         raise ClientError("- reads raw audio from a pipe: put a program that records before it.")
-    pieces: asyncio.Queue[bytes | OSError] = asyncio.Queue(PIECES)
-    reading = (sys.stdin.fileno(), pieces, asyncio.get_running_loop())
-    threading.Thread(target=_pump, args=reading, daemon=True).start()
+    descriptor = sys.stdin.fileno()
+    return _some(_pumped(lambda: os.read(descriptor, PIECE)))
+
+
+async def _some(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    came = False
+    try:
+        async for piece in pieces:
+            came = True
+            yield piece
+    except OSError as error:
+        raise ClientError(f"Standard input cannot be read: {error.strerror}.") from error
+    if not came:
+        raise ClientError("Standard input was empty: put a program that records before it.")
+
+
+def _pumped(read: Callable[[], bytes]) -> AsyncIterator[bytes]:
+    """Pieces until an empty one, read from now on by a daemon thread, which cannot keep the program from ending."""
+    pieces: asyncio.Queue[bytes | Exception] = asyncio.Queue(PIECES)
+    threading.Thread(target=_pump, args=(read, pieces, asyncio.get_running_loop()), daemon=True).start()
     return _arriving(pieces)
 
 
-async def _arriving(pieces: "asyncio.Queue[bytes | OSError]") -> AsyncIterator[bytes]:
+async def _arriving(pieces: "asyncio.Queue[bytes | Exception]") -> AsyncIterator[bytes]:
     while piece := await pieces.get():
-        if isinstance(piece, OSError):
-            raise ClientError(f"Standard input cannot be read: {piece.strerror}.") from piece
+        if isinstance(piece, Exception):
+            raise piece
         yield piece
 
 
-def _pump(descriptor: int, pieces: "asyncio.Queue[bytes | OSError]", loop: asyncio.AbstractEventLoop) -> None:
-    piece: bytes | OSError = b"-"
+def _pump(
+    read: Callable[[], bytes], pieces: "asyncio.Queue[bytes | Exception]", loop: asyncio.AbstractEventLoop
+) -> None:
+    piece: bytes | Exception = b"-"
     with suppress(RuntimeError, CancelledError):  # the program ends
-        while piece and not isinstance(piece, OSError):
+        while piece and not isinstance(piece, Exception):
             try:
-                piece = os.read(descriptor, PIECE)
-            except OSError as error:
+                piece = read()
+            except (ClientError, OSError) as error:
                 piece = error
             asyncio.run_coroutine_threadsafe(pieces.put(piece), loop).result()

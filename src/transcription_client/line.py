@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 
 import msgspec
 import websockets
 
-from transcription_client.net import HTTP_SECONDS, is_here, unreachable
+from transcription_client.net import HTTP_SECONDS, proxy_for, unreachable
 from transcription_client.redial import Ended
 from transcription_wire import messages as wire
 
@@ -44,7 +44,7 @@ class Line:
         url = "ws" + server.removeprefix("http") + "/ws/transcribe"
         options: dict[str, Any] = {"max_size": None, "compression": None, "open_timeout": HTTP_SECONDS}
         options |= {"close_timeout": CLOSE_WITHIN, "ping_interval": PING_EVERY, "ping_timeout": PONG_WITHIN}
-        proxy: Literal[True] | None = None if is_here(server) else True
+        proxy = proxy_for(server)
         try:
             socket = await websockets.connect(url, proxy=proxy, **options)
         except (OSError, websockets.WebSocketException) as error:

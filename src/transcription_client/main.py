@@ -6,9 +6,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -42,6 +43,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"transcription-client {version('transcription-proxy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What all commands have in common."""
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Server = Annotated[
     str | None,
@@ -172,15 +190,16 @@ async def _transcribe(config: dict[str, Any], start: Start, *, as_json: bool) ->
     with start() as source:
         store = Store()
         login = await asyncio.to_thread(net.current, store)
-        with ui.Screen(as_json=as_json) as screen:
+        with ui.Screen(as_json=as_json) as screen, _interruptions(screen) as interrupted:
             renew = partial(net.renewed, store)
-            captioned = await Transcription(login, renew, config, screen, _interrupted(screen)).run(source)
+            captioned = await Transcription(login, renew, config, screen, interrupted).run(source)
     if not captioned:
         raise typer.Exit(1)
 
 
-def _interrupted(screen: ui.Screen) -> asyncio.Event:
-    """Set by Ctrl-C, or by SIGTERM; when it comes again the program ends where it is."""
+@contextmanager
+def _interruptions(screen: ui.Screen) -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C or SIGTERM sets. When either comes again the program ends where it is."""
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     counts_from = 0.0
@@ -194,9 +213,14 @@ def _interrupted(screen: ui.Screen) -> asyncio.Event:
             screen.restore()
             os._exit(130)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(interrupt))
-    return interrupted
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _config(settings: list[str]) -> dict[str, Any]:
@@ -238,11 +262,18 @@ def _asked(what: str, **options: Any) -> str:
             f"{what} is missing, and there is no terminal to ask on: "
             "use --email, and TRANSCRIPTION_PASSWORD or --password-stdin."
         )
-    return str(typer.prompt(what, err=True, **options))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C must bring the terminal's echo back
+    try:
+        return str(typer.prompt(what, err=True, **options))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def main() -> None:
-    """The program: errors are one sentence on standard error; status 1, or 2 for a wrong command."""
+    """The program: errors are one sentence on standard error; status 1, or 2 for a wrong command.
+
+    Outside of a transcription and a prompt Ctrl-C ends it at once: __main__ has taken away Python's own handler.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a letter does not end the captions
@@ -254,7 +285,7 @@ def main() -> None:
     except typer.TyperException as error:
         typer.echo(_corrected(error), err=True)
         sys.exit(error.exit_code)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends

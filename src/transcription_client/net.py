@@ -4,17 +4,18 @@ import time
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import msgspec
 
 from transcription_client.errors import ClientError
 from transcription_client.store import Login, Store
+from transcription_wire.proxies import UnusableProxy, choose
 
 HTTP_SECONDS: Final = 15.0
 RENEW_BEFORE: Final = 60.0
 NOT_OURS: Final = "does not answer as this service does: check the address"
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 T = TypeVar("T")
 
 
@@ -93,11 +94,12 @@ class Api:
         return self._call("GET", "/account/usage", _Usage, headers=_bearer(token)).sessions
 
     def _call(self, method: str, path: str, expected: type[T] | None, **request: Any) -> T:
+        proxy = proxy_for(self.server)
         try:
-            response = httpx.request(
-                method, self.server + path, timeout=self._within, trust_env=not is_here(self.server), **request
-            )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            transport = httpx.HTTPTransport(proxy=proxy)  # with a transport, httpx looks for no proxy itself
+            with httpx.Client(transport=transport, timeout=self._within) as client:
+                response = client.request(method, self.server + path, **request)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise unreachable(self.server, error) from error
         if response.is_error:
             raise ClientError(_complaint(response) or f"{self.server} {NOT_OURS} (status {response.status_code}).")
@@ -123,9 +125,14 @@ def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def is_here(server: str) -> bool:
-    """A proxy of the environment leads away from this machine."""
-    return urlsplit(server).hostname in LOOPBACK
+def proxy_for(server: str) -> str | None:
+    """Return the proxy that the environment, or the system, names for the service. Raises ClientError."""
+    if proxy_bypass(urlsplit(server).hostname or ""):
+        return None
+    try:
+        return choose(server, getproxies())
+    except UnusableProxy as error:
+        raise ClientError(f"{error}.") from error
 
 
 def _complaint(response: httpx.Response) -> str | None:

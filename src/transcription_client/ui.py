@@ -21,7 +21,8 @@ class Screen:
 
     def __init__(self, *, as_json: bool = False, console: Console | None = None) -> None:
         self._as_json = as_json
-        self._console = console or Console(highlight=False)
+        # rich takes FORCE_COLOR, even for a file, as the word of a terminal that can redraw
+        self._console = console or Console(highlight=False, force_terminal=None if _is_terminal() else False)
         self._captions = Captions()
         self._errors: list[str] = []
         self._gap_told = False
@@ -29,7 +30,7 @@ class Screen:
             Live(
                 console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
             )
-            if self._console.is_terminal and not as_json
+            if self._console.is_terminal and not self._console.is_dumb_terminal and not as_json
             else None
         )
 
@@ -142,6 +143,10 @@ class Screen:
         if self._captions.interim:
             lines.insert(0, Text(self._captions.interim, style="italic"))
         return Group(*lines)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def complain(message: str) -> None:

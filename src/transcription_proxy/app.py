@@ -15,6 +15,7 @@ from transcription_proxy.accounts.letters import Letters
 from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
+from transcription_proxy.db.capacity import shortage
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.listen import listen
 from transcription_proxy.db.notify import Notifier
@@ -55,6 +56,7 @@ class Service:
         self.database_url = settings.database_url or ""
         self._life = life
         self._data_dir = settings.data_dir
+        self._workers = settings.workers
         self._database = Database(self.database_url, schema=settings.database_schema)
         self._ledger = Ledger(
             self._database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams
@@ -66,7 +68,8 @@ class Service:
             trial_seconds=settings.trial_seconds,
         )
         self._settler = Settler(self._ledger)
-        dialler = Dialler(settings.deepgram_api_key, patience=ENGINE_PATIENCE if builtin else 0)
+        patience = ENGINE_PATIENCE if builtin else 0
+        dialler = Dialler(settings.deepgram_api_key, patience, settings.deepgram_proxy)
         overlays = Overlays(self._database, settings.public_url, NEWS)
         self._stages = Stages(life.id, Notifier(self._database), overlays)
         self._switchboard = Switchboard(
@@ -83,7 +86,9 @@ class Service:
         self._begun = False
         self._tasks: list[asyncio.Task[None]] = []
         self.door: type[DoorProtocol] = door(self._switchboard)
-        stripe = sandboxed.address(settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base)
+        stripe = sandboxed.address(
+            settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_proxy
+        )
         gateway = Gateway(stripe, settings.public_url)
         payments = Payments(
             self._database,
@@ -154,6 +159,8 @@ class Service:
 
     async def begin(self) -> None:
         """The database is there, and fits: ends what earlier lives left, then lets sessions in."""
+        if lack := await shortage(self._database, self._workers):
+            log.warning("too_few_connections", detail=lack)
         await self._bury()
         self._keep("reaper", self._reap)
         self._keep("jobs", self._jobs.run)

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from transcription_proxy import urls
 from transcription_proxy.errors import ConfigError
+from transcription_wire.proxies import HTTP, UnusableProxy, choose, named
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE_JWT_SECRET: Final = "changeme_use_long_random_string"  # noqa: S105 - refused, not used
@@ -34,6 +36,8 @@ class Settings:
     database_url: str | None
     database_schema: str | None
     public_url: str
+    public_url_given: bool
+    """False: `public_url` is the default, which is right only where PORT is that of the running service."""
     jwt_secret: str
     jwt_expiry: timedelta
     auth_rate_per_minute: int
@@ -43,6 +47,7 @@ class Settings:
     stripe_webhook_secrets: tuple[str, ...]
     stripe_api_base: str | None
     """None: Stripe's own."""
+    stripe_proxy: str | None
     topups: bool
     credits_per_dollar: int
     packages_file: Path | None
@@ -50,6 +55,7 @@ class Settings:
     deepgram_api_key: str | None
     deepgram_url: str | None
     """None: the built-in engine."""
+    deepgram_proxy: str | None
     upstream_max_streams: int
     trial_seconds: int
     rates_file: Path | None
@@ -150,22 +156,25 @@ class _Reader:
             self.problems.append(f"{name} must be a file that exists, not {value!r}")
         return path
 
-    def url(self, name: str, *schemes: str) -> str | None:
-        """One that is wrong is named but not shown: it may hold a password."""
+    def url(self, name: str, parse: Callable[[str], str], meaning: str) -> str | None:
+        """A wrong URL is named but not shown: it may hold a password."""
 
-        def parse(value: str) -> str | None:
-            parts = urlsplit(value)
-            if parts.scheme not in schemes or not (parts.netloc or parts.query):  # ?host= names a unix socket
-                raise ValueError
-            return value
+        def parsed(value: str) -> str | None:
+            return parse(value)
 
-        meaning = f"a URL that starts with {' or '.join(scheme + '://' for scheme in schemes)}"
-        return self.take(name, None, parse, meaning, shown=False)
+        return self.take(name, None, parsed, f"a URL that starts with {meaning}", shown=False)
 
-    def base(self, name: str, *schemes: str) -> str | None:
-        """A URL that paths are added to."""
-        url = self.url(name, *schemes)
-        return url and url.rstrip("/")
+    def proxy(self, url: str | None, *more_schemes: str) -> str | None:
+        """The proxy that the environment asks for where `url` is the other end."""
+        try:
+            return choose(url, named(self._env), (*HTTP, *more_schemes)) if url else None
+        except UnusableProxy as error:
+            self.problems.append(str(error))
+            return None
+
+    def link(self, name: str) -> str | None:
+        """A page that ours refer to."""
+        return self.url(name, lambda value: urls.link(value, "https", "http"), "https:// or http://, then a host")
 
 
 def _between(kind: Callable[[str], T], low: float, high: float) -> Callable[[str], T]:
@@ -183,40 +192,44 @@ def _read(reader: _Reader) -> Settings:
     data_dir = Path(reader.text("DATA_DIR") or PROJECT / ".data").expanduser().resolve()
     production = reader.take("APP_ENV", "development", _one_of("development", "production"), _MODES) == "production"
     deepgram_key = reader.text("DEEPGRAM_API_KEY")
-    deepgram_url = reader.base("DEEPGRAM_URL", "wss", "ws", "https", "http")
+    deepgram_url = reader.url("DEEPGRAM_URL", urls.upstream, f"wss://, ws://, https:// or http://{_BASE}")
     if deepgram_url is None and deepgram_key is not None:
         deepgram_url = "wss://api.deepgram.com"
+    stripe_key, stripe_base = reader.text("STRIPE_SECRET_KEY"), reader.url("STRIPE_API_BASE", urls.stripe, _STRIPE)
     return Settings(
         host=reader.text("HOST") or "127.0.0.1",
         port=port,
         production=production,
         data_dir=data_dir,
-        database_url=reader.base("DATABASE_URL", "postgresql", "postgres"),
+        database_url=reader.url("DATABASE_URL", urls.database, _DATABASE),
         database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
-        public_url=reader.base("PUBLIC_URL", "https", "http") or f"http://127.0.0.1:{port}",
+        public_url=reader.url("PUBLIC_URL", urls.site, _SITE) or f"http://127.0.0.1:{port}",
+        public_url_given=reader.text("PUBLIC_URL") is not None,
         jwt_secret=reader.text("JWT_SECRET") or "" if production else reader.secret("JWT_SECRET", data_dir),
         jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
         auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
         max_sessions_per_user=reader.whole("MAX_SESSIONS_PER_USER", 2, 1, 1000),
-        stripe_secret_key=reader.text("STRIPE_SECRET_KEY"),
+        stripe_secret_key=stripe_key,
         stripe_webhook_secrets=reader.several("STRIPE_WEBHOOK_SECRET"),
-        stripe_api_base=reader.base("STRIPE_API_BASE", "https", "http"),
+        stripe_api_base=stripe_base,
+        stripe_proxy=reader.proxy((stripe_base or "https://api.stripe.com") if stripe_key else None),
         topups=reader.flag("TOPUPS"),
         credits_per_dollar=reader.whole("CREDITS_PER_DOLLAR", 1000, 1, 1_000_000),
         packages_file=reader.file("PACKAGES_FILE"),
         allow_loss_making_packages=reader.flag("ALLOW_LOSS_MAKING_PACKAGES"),
         deepgram_api_key=deepgram_key,
         deepgram_url=deepgram_url,
+        deepgram_proxy=reader.proxy(deepgram_url, "socks4", "socks5"),
         upstream_max_streams=reader.whole("UPSTREAM_MAX_STREAMS", 150, 1, 1_000_000),
-        trial_seconds=reader.whole("TRIAL_SECONDS", 0 if reader.text("STRIPE_SECRET_KEY") else 600, 0, 1_000_000),
+        trial_seconds=reader.whole("TRIAL_SECONDS", 0 if stripe_key else 600, 0, 1_000_000),
         rates_file=reader.file("RATES_FILE"),
         trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
         smtp_url=reader.take("SMTP_URL", None, _smtp, _SMTP, shown=False),
         mail_from=reader.take("MAIL_FROM", None, _mailbox, "an e-mail address, or Name <address>"),
-        source_url=reader.url("SOURCE_URL", "https", "http"),
+        source_url=reader.link("SOURCE_URL"),
         support_email=reader.take("SUPPORT_EMAIL", None, _address, "an e-mail address"),
-        terms_url=reader.url("TERMS_URL", "https", "http"),
-        privacy_url=reader.url("PRIVACY_URL", "https", "http"),
+        terms_url=reader.link("TERMS_URL"),
+        privacy_url=reader.link("PRIVACY_URL"),
         metrics_token=reader.text("METRICS_TOKEN"),
         workers=reader.whole("WORKERS", 1, 1, 64),
         keep_alive_seconds=reader.number("KEEP_ALIVE_SECONDS", 75, 1, 3600),
@@ -267,6 +280,10 @@ _YES: Final = ("true", "yes", "on", "1")
 _NO: Final = ("false", "no", "off", "0")
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
 _ADDRESS: Final = re.compile(rf"{_ATOMS}@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
+_BASE: Final = ", then a host, and no user, ? or #"
+_DATABASE: Final = "postgresql:// or postgres://, then [USER:PASSWORD@]HOST[:PORT]/NAME (%40 for @, and so on)"
+_STRIPE: Final = f"https:// or http://{_BASE}"
+_SITE: Final = "https:// or http://, then a host, and no path, user, ? or #: give the service a host name of its own"
 _SMTP: Final = "a URL that starts with smtp:// or smtps://, then [USER:PASSWORD@]HOST[:PORT] (%40 for @, and so on)"
 _MODES: Final = "development or production"
 _LEVELS: Final = ("debug", "info", "warning", "error")

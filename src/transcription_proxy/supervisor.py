@@ -3,7 +3,6 @@
 It starts those again that die and passes signals on. It serves nothing itself, so that nothing can bring it down."""
 
 import errno
-import http.client
 import logging
 import os
 import queue
@@ -22,16 +21,21 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from transcription_proxy import address, readiness
 from transcription_proxy.config import Settings
 from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.db.libpq import shield
 from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
+from transcription_proxy.readiness import address_of
 
 log = logging.getLogger(__name__)
 
-ENGINE: Final = (sys.executable, "-m", "transcription_proxy.engine")
-SANDBOX: Final = (sys.executable, "-m", "transcription_proxy.sandbox")
-WORKER: Final = (sys.executable, "-m", "transcription_proxy.worker")
+MODULE: Final = (sys.executable, "-P", "-m")
+"""-P: a file of the current folder, such as its own logging.py, is not taken for a library."""
+ENGINE: Final = (*MODULE, "transcription_proxy.engine")
+SANDBOX: Final = (*MODULE, "transcription_proxy.sandbox")
+WORKER: Final = (*MODULE, "transcription_proxy.worker")
 MISCONFIGURED: Final = os.EX_CONFIG
 """A worker's exit status that no restart can cure: it has said why."""
 GRACE: Final = 60.0
@@ -59,23 +63,25 @@ def serve(
     Raises ConfigError or Unavailable when it cannot start. To be called from the main thread.
     """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    shield(bundled=settings.database_url is None)
     signals = _signals()
     with ExitStack() as held:
         listener = held.enter_context(closing(listen(settings.host, settings.port)))
+        held.enter_context(address.publish(settings.data_dir, settings.public_url))
         pipe = held.enter_context(_pipe())
         inherited = Inherited({"PARENT_FD": str(pipe), "WORKER_FD": str(listener.fileno())}, (pipe, listener.fileno()))
         bundled = None
         if settings.database_url is None:
-            database = held.enter_context(Embedded.acquire(settings.data_dir, say))
+            database = held.enter_context(Embedded.acquire(settings.data_dir, say, workers=settings.workers))
             held.enter_context(_watching(database))
             bundled = database.home
             inherited = inherited.and_also({"DATABASE_URL": database.url}, database.lock_fd)
         servants = []
         if settings.builtin_engine:
             loopback = held.enter_context(closing(listen("127.0.0.1", 0)))
-            speech, address = _builtin_engine(engine, loopback, pipe)
+            speech, its_address = _builtin_engine(engine, loopback, pipe)
             servants.append(speech)
-            inherited = inherited.and_also(address)
+            inherited = inherited.and_also(its_address)
         shop = None
         if settings.sandbox:
             counter = held.enter_context(closing(_sandbox_listener(settings)))
@@ -85,7 +91,7 @@ def serve(
             Child(f"worker {number}", worker, inherited.and_also({"WORKER_NUMBER": str(number)}))
             for number in range(settings.workers)
         ]
-        _when_it_answers(listener, lambda: _introduce(settings, bundled, shop))
+        readiness.watch(address_of(listener), lambda: _introduce(settings, bundled, shop), log.error)
         return Supervisor(crew, servants, settings.drain_seconds + GRACE, listener.close).run(signals)
 
 
@@ -102,10 +108,10 @@ class Inherited:
 
 def _builtin_engine(command: Sequence[str], loopback: socket.socket, pipe: int) -> tuple["Child", dict[str, str]]:
     """The engine, and what workers need to reach it. We hold its socket: while it restarts, connections wait there."""
-    key, (address, port) = secrets.token_urlsafe(32), loopback.getsockname()
+    key, (host, port) = secrets.token_urlsafe(32), loopback.getsockname()
     env = {"PARENT_FD": str(pipe), "ENGINE_FD": str(loopback.fileno()), "ENGINE_KEY": key}
     child = Child("engine", command, Inherited(env, (pipe, loopback.fileno())))
-    return child, {"DEEPGRAM_URL": f"ws://{address}:{port}", "DEEPGRAM_API_KEY": key, "BUILTIN_ENGINE": "1"}
+    return child, {"DEEPGRAM_URL": f"ws://{host}:{port}", "DEEPGRAM_API_KEY": key, "BUILTIN_ENGINE": "1"}
 
 
 def _sandbox_listener(settings: Settings) -> socket.socket:
@@ -118,7 +124,7 @@ def _sandbox_listener(settings: Settings) -> socket.socket:
 
 def _sandbox(command: Sequence[str], listener: socket.socket, settings: Settings, pipe: int) -> "Child":
     """The sandbox Stripe. Where it is stands in DATA_DIR."""
-    shop = sandboxed.keep(settings.data_dir, sandboxed.make(settings.data_dir), *_reached(listener))
+    shop = sandboxed.keep(settings.data_dir, sandboxed.make(settings.data_dir), *address_of(listener))
     service = replace(shop, port=settings.port)
     env = {
         "PARENT_FD": str(pipe),
@@ -337,32 +343,6 @@ def _full(database: Embedded, before: bool) -> bool:
     elif before and not now:
         log.warning("the disk of the bundled PostgreSQL has room again")
     return now
-
-
-def _when_it_answers(listener: socket.socket, then: Callable[[], None]) -> None:
-    """Calls `then` once GET /health gets an answer, whatever it says."""
-    host, port = _reached(listener)
-
-    def ask() -> None:
-        connection = http.client.HTTPConnection(host, port, timeout=60)
-        while True:
-            try:
-                connection.request("GET", "/health")
-                connection.getresponse().read()
-                break
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                time.sleep(0.1)
-        connection.close()
-        then()
-
-    threading.Thread(target=ask, name="health-probe", daemon=True).start()
-
-
-def _reached(listener: socket.socket) -> tuple[str, int]:
-    """Host and port by which this machine reaches it."""
-    host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
 
 
 def _introduce(settings: Settings, bundled: Path | None, shop: str | None) -> None:

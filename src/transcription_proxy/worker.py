@@ -103,14 +103,17 @@ async def _run(settings: Settings) -> None:
 
 async def _prepare(service: Service, settings: Settings, server: Server) -> None:
     """Migrates, as soon as the database is there, and lets sessions in; a database that does not fit ends it all."""
+    known = ""
     try:
         while True:
             try:
                 await migrate(service.database_url, settings.database_schema)
                 await service.begin()
                 return
-            except Unavailable:
-                log.warning("database_away")
+            except Unavailable as error:
+                if (reason := " ".join(str(error).split())) != known:
+                    log.warning("database_away", reason=reason)
+                    known = reason
                 await asyncio.sleep(MIGRATE_EVERY)
     except BaseException:
         server.should_exit = True

@@ -47,6 +47,7 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
         database_url=None,
         database_schema=None,
         public_url="http://127.0.0.1:3000",
+        public_url_given=False,
         jwt_secret=SECRET,
         jwt_expiry=timedelta(days=7),
         auth_rate_per_minute=10,
@@ -54,12 +55,14 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
         stripe_secret_key=None,
         stripe_webhook_secrets=(),
         stripe_api_base=None,
+        stripe_proxy=None,
         topups=False,
         credits_per_dollar=1000,
         packages_file=None,
         allow_loss_making_packages=False,
         deepgram_api_key=None,
         deepgram_url=None,
+        deepgram_proxy=None,
         upstream_max_streams=150,
         trial_seconds=600,
         rates_file=None,
@@ -103,6 +106,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("DATABASE_SCHEMA", "_c" + "1" * 61, "database_schema", "_c" + "1" * 61),
     ("PUBLIC_URL", "https://captions.example.org/", "public_url", "https://captions.example.org"),
     ("PUBLIC_URL", "http://localhost:3000", "public_url", "http://localhost:3000"),
+    ("PUBLIC_URL", "http://127.0.0.1:3000", "public_url_given", True),
     ("JWT_SECRET", "short", "jwt_secret", "short"),
     ("JWT_EXPIRY", "7d", "jwt_expiry", timedelta(days=7)),
     ("JWT_EXPIRY", "12h", "jwt_expiry", timedelta(hours=12)),
@@ -116,7 +120,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("DEEPGRAM_API_KEY", "key", "deepgram_url", "wss://api.deepgram.com"),
     ("DEEPGRAM_API_KEY", "key", "builtin_engine", False),
     ("DEEPGRAM_URL", "ws://127.0.0.1:9/", "deepgram_url", "ws://127.0.0.1:9"),
-    ("DEEPGRAM_URL", "https://stt.example.org", "deepgram_url", "https://stt.example.org"),
+    ("DEEPGRAM_URL", "https://stt.example.org", "deepgram_url", "wss://stt.example.org"),
     ("DEEPGRAM_URL", "ws://127.0.0.1:9", "builtin_engine", False),
     ("LOG_LEVEL", "info", "builtin_engine", True),
     ("UPSTREAM_MAX_STREAMS", "1", "upstream_max_streams", 1),
@@ -129,7 +133,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("STRIPE_WEBHOOK_SECRET", " whsec_new,,whsec_old , ", "stripe_webhook_secrets", ("whsec_new", "whsec_old")),
     ("STRIPE_WEBHOOK_SECRET", "whsec_x", "sandbox", True),
     ("STRIPE_API_BASE", "http://127.0.0.1:12111/", "stripe_api_base", "http://127.0.0.1:12111"),
-    ("STRIPE_API_BASE", "https://stripe.example.org", "stripe_api_base", "https://stripe.example.org"),
+    ("STRIPE_API_BASE", "https://stripe.example.org/v1", "stripe_api_base", "https://stripe.example.org"),
     ("TOPUPS", "true", "topups", True),
     ("TOPUPS", "Yes", "topups", True),
     ("TOPUPS", "1", "topups", True),
@@ -216,6 +220,7 @@ BAD_URLS: list[tuple[str, list[str], str]] = [
     ("DATABASE_URL", ["mysql://me:hunter2@db/x", "db:5432", "postgresql://", "postgresql:///hunter2"], "postgresql://"),
     ("DEEPGRAM_URL", ["ftp://hunter2@x", "api.deepgram.com", "wss://", "wss://[hunter2"], "wss://"),
     ("PUBLIC_URL", ["captions.example.org", "https://", "ftp://hunter2@x", "//x"], "https://"),
+    ("PUBLIC_URL", ["https://x/captions", "https://x?hunter2"], "https:// or http://, then a host, and no path"),
     ("STRIPE_API_BASE", ["api.stripe.com", "wss://hunter2@x", "https://"], "https://"),
     ("SMTP_URL", ["mail.example.org:25", "https://hunter2@x", "smtp://", "smtp://:25", "smtp://x:port"], "smtp://"),
     ("SMTP_URL", ["smtp://x:70000", "smtp://x:0", "smtp://x/y", "smtp://x?y", "smtp://[x"], "smtp://"),
@@ -231,6 +236,24 @@ def test_a_bad_url_is_named_but_not_shown_it_may_hold_a_password(name: str, valu
     [problem] = problems({**BASE, name: value})
     assert problem.startswith(f"{name} must be a URL that starts with {scheme}")
     assert "hunter2" not in problem
+
+
+def test_a_proxy_of_the_environment_leads_to_what_is_elsewhere_only() -> None:
+    proxy = "http://proxy.example.org:3128"
+    outside = {"DEEPGRAM_API_KEY": "key", "STRIPE_SECRET_KEY": "sk_test_x"}
+    assert settings(HTTPS_PROXY=proxy).deepgram_proxy is None
+    found = settings(HTTPS_PROXY=proxy, NO_PROXY="127.0.0.1,.stripe.com", **outside)
+    assert (found.deepgram_proxy, found.stripe_proxy) == (proxy, None)
+    assert settings(ALL_PROXY=proxy, STRIPE_API_BASE="http://127.0.0.1:1", **outside).stripe_proxy is None
+
+
+def test_a_proxy_that_no_library_can_use_is_a_problem_where_something_is_elsewhere() -> None:
+    assert settings(ALL_PROXY="socks://x:1").builtin_engine
+    assert settings(ALL_PROXY="socks5://x:1", DEEPGRAM_API_KEY="key").deepgram_proxy == "socks5://x:1"
+    outside = {"DEEPGRAM_API_KEY": "key", "STRIPE_SECRET_KEY": "sk_test_x"}
+    found = problems({**BASE, **outside, "all_proxy": "socks://me:hunter2@x:1"})
+    assert len(found) == 2
+    assert all(problem.startswith("ALL_PROXY names a proxy") and "hunter2" not in problem for problem in found)
 
 
 def test_all_problems_are_said_at_once() -> None:

@@ -8,16 +8,18 @@ import typer
 
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.db.libpq import shield
 from transcription_proxy.errors import Unavailable
 
 
 @contextmanager
 def database_url(settings: Settings) -> Iterator[str]:
     """DATABASE_URL, or the bundled PostgreSQL, which runs at least as long as the block."""
+    shield(bundled=settings.database_url is None)
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with Embedded.acquire(settings.data_dir) as server:
+    with Embedded.acquire(settings.data_dir, workers=settings.workers) as server:
         yield server.url
 
 

@@ -3,8 +3,6 @@
 import asyncio
 import importlib.util
 import shutil
-import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +12,11 @@ from urllib.parse import urlsplit
 import typer
 
 from transcription_proxy import offer
+from transcription_proxy.address import site
 from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.tables import one_line, print_json
 from transcription_proxy.config import Settings, load
+from transcription_proxy.db.capacity import shortage
 from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
 
@@ -53,7 +53,7 @@ def _checks() -> list[Check]:
         return [Check("settings", False, problem) for problem in error.problems]
     mode = "production" if settings.production else "development"
     return [
-        Check("settings", True, f"{mode}, {settings.public_url}"),
+        Check("settings", True, f"{mode}, {site(settings)[0]}"),
         _tried("packages and rates", lambda: _prices(settings)),
         _tried("database", lambda: with_books(_books)),
         _tried("payments", lambda: _payments(settings)),
@@ -84,13 +84,15 @@ async def _books(books: Books) -> str:
     wrong = [finding for finding in findings if finding.severity == "error"]
     if wrong:
         raise Unavailable(f"the books are wrong in {len(wrong)} places: run transcription-proxy ledger audit")
+    if lack := await shortage(books.database, books.settings.workers):
+        raise Unavailable(lack)
     return f"reached and migrated, {await books.ledger.live_count()} live sessions, the books are right"
 
 
 def _payments(settings: Settings) -> str:
     if settings.sandbox:
         return "the sandbox Stripe: no money moves"
-    endpoint = f"{settings.public_url}/webhooks/stripe"
+    endpoint = f"{site(settings)[0]}/webhooks/stripe"
     lacking = asyncio.run(_lacking(settings, endpoint))
     if lacking:
         raise Unavailable(f"Stripe does not send {', '.join(lacking)} to {endpoint}: add it in Stripe's dashboard")
@@ -102,7 +104,9 @@ async def _lacking(settings: Settings, endpoint: str) -> list[str]:
     from transcription_proxy.payments.gateway import Gateway, StripeAway  # noqa: PLC0415 - slow to import
     from transcription_proxy.payments.translate import NEEDED  # noqa: PLC0415
 
-    address = sandboxed.address(settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base)
+    address = sandboxed.address(
+        settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_proxy
+    )
     try:
         endpoints = await Gateway(address, settings.public_url).webhook_endpoints()
     except StripeAway:
@@ -123,25 +127,51 @@ def _speech(settings: Settings) -> str:
         if importlib.util.find_spec("moonshine_voice") is None:
             raise Unavailable("the built-in engine's package is missing: run make setup")
         return "the built-in one, English"
-    asyncio.run(_reach(settings.deepgram_url))
+    return asyncio.run(_opened(settings, settings.deepgram_url))
+
+
+async def _opened(settings: Settings, url: str) -> str:
+    """Open a stream as a session does, and close it before any audio. Raises Unavailable."""
+    from transcription_proxy.relay.upstream import Refused  # noqa: PLC0415 - slow to import
+
+    place = urlsplit(url).netloc
     key = "" if settings.deepgram_api_key else ", without DEEPGRAM_API_KEY"
-    return f"{urlsplit(settings.deepgram_url).netloc} is reached{key}"
-
-
-async def _reach(url: str) -> None:
-    parts = urlsplit(url)
-    secure = parts.scheme in ("wss", "https")
     try:
         async with asyncio.timeout(REACH_SECONDS):
-            _, writer = await asyncio.open_connection(
-                parts.hostname,
-                parts.port or (443 if secure else 80),
-                ssl=ssl.create_default_context() if secure else None,
-            )
-        writer.close()
-    except (OSError, TimeoutError, socket.gaierror) as error:
-        said = str(error) or type(error).__name__
-        raise Unavailable(f"{parts.netloc} cannot be reached ({said}): check DEEPGRAM_URL and the network") from error
+            await _converse(settings, url)
+    except Refused as refused:
+        raise Unavailable(_refusal(place, refused.status, refused.detail, key)) from None
+    except TimeoutError:
+        raise Unavailable(
+            f"{place} did not open and close a stream within {REACH_SECONDS:g} s{key}: check DEEPGRAM_URL"
+        ) from None
+    return f"{place} opened a stream and closed it{key}"
+
+
+async def _converse(settings: Settings, url: str) -> None:
+    """Returns when the upstream has answered CloseStream, by a message or by closing the socket. Raises Refused."""
+    from transcription_proxy.relay.upstream import Dialler  # noqa: PLC0415 - slow to import
+    from transcription_proxy.stream import deepgram, options  # noqa: PLC0415
+
+    rates = offer.load(settings, builtin_engine=False).rates
+    answered = asyncio.Event()
+    target = deepgram.request_target(url, options.read(None, rates).query, "doctor")
+    dialler = Dialler(settings.deepgram_api_key, 0, settings.deepgram_proxy)
+    upstream = await dialler.dial(target, lambda event: answered.set())
+    try:
+        upstream.begin()
+        upstream.send_text(deepgram.CLOSE_STREAM)
+        await answered.wait()
+    finally:
+        upstream.hang_up()
+
+
+def _refusal(place: str, status: int | None, detail: str, key: str) -> str:
+    if status is None:
+        return f"{place} cannot be reached ({detail}){key}: check DEEPGRAM_URL and the network"
+    said = f'{status} "{detail}"' if detail else str(status)
+    what = "DEEPGRAM_API_KEY" if status in (401, 402, 403) else "DEEPGRAM_URL"
+    return f"{place} refused a stream with {said}{key}: check {what}"
 
 
 def _mail(settings: Settings) -> str:

@@ -1,6 +1,10 @@
 """The program `transcription-proxy`: wires its commands. Each group of them has a file of its own."""
 
+import io
+import signal
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -15,6 +19,23 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Live captions with prepaid minutes.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"transcription-proxy {version('transcription-proxy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What all commands have in common."""
+
+
 app.command()(serve.serve)
 app.command()(serve.engine)
 app.command()(database.migrate)
@@ -31,6 +52,12 @@ app.add_typer(money.ledger_app, name="ledger")
 
 def main() -> None:
     """Runs the command line. What goes wrong is said on standard error, one sentence each; 2 is for a wrong command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the locale may lack a letter of DATA_DIR's path
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a command has a database to release
     try:
         sys.exit(app(standalone_mode=False))
     except ConfigError as error:
@@ -42,6 +69,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         sys.exit(f"{one_line(error)}: check DATA_DIR, whose it is and how much space is left there.")
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    finally:
+        if before is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, before)
 
 
 def _corrected(error: typer.TyperException) -> str:

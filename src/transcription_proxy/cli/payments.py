@@ -90,7 +90,9 @@ def opened(books: Books) -> "tuple[Payments, Reconciler]":
     from transcription_proxy.payments.service import Payments  # noqa: PLC0415
 
     settings = books.settings
-    stripe = sandboxed.address(settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base)
+    stripe = sandboxed.address(
+        settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_proxy
+    )
     gateway = Gateway(stripe, settings.public_url)
     packages = offer.load(settings, builtin_engine=settings.builtin_engine).packages
     payments = Payments(books.database, gateway, packages, secrets=())

@@ -26,4 +26,4 @@ def engine(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.
 
     Example: transcription-proxy engine --port 3100
     """
-    os.execv(sys.executable, [sys.executable, "-m", "transcription_proxy.engine", "--port", str(port)])  # noqa: S606
+    os.execv(sys.executable, [*supervisor.ENGINE, "--port", str(port)])  # noqa: S606

@@ -1,6 +1,7 @@
 """How commands print rows: a table for people, JSON for scripts."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -28,7 +29,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], nothing: 
         table.add_column(column, no_wrap=True)  # an id that is cut is of no use
     for row in rows:
         table.add_row(*(_shown(cell) for cell in row))
-    Console(highlight=False, markup=False, emoji=False, width=WIDEST).print(table)
+    forced = None if sys.stdout.isatty() else False  # else FORCE_COLOR would put escape sequences into a file
+    Console(highlight=False, markup=False, emoji=False, width=WIDEST, force_terminal=forced).print(table)
 
 
 def one_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from transcription_proxy.address import site
 from transcription_proxy.cli.books import Books, Email, Json, actor, with_books
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import load
@@ -73,11 +74,14 @@ def reset_link(email: Email, as_json: Json = False) -> None:
 
     Example: transcription-proxy user reset-link me@example.com
     """
-    link = with_books(lambda books: books.operator.reset_link(email, books.settings.public_url))
+    url, guessed = site(load())
+    link = with_books(lambda books: books.operator.reset_link(email, url))
     if as_json:
         print_json({"email": email, "link": link})
     else:
         typer.echo(link)
+    if guessed:
+        typer.echo(f"{url} is a guess: no service runs with this DATA_DIR, and PUBLIC_URL is not set.", err=True)
 
 
 @app.command("create-many")

@@ -3,6 +3,7 @@
 Nothing here is safe against a second process doing the same: embedded.py holds the locks."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from transcription_proxy.db import places
+from transcription_proxy.db import ownership, places
+from transcription_proxy.db.capacity import needed
+from transcription_proxy.db.ownership import Note
 from transcription_proxy.errors import Unavailable
 
 PATIENCE: Final = 60.0
@@ -24,7 +27,6 @@ SETTINGS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "shared_buffers": "16MB",
-    "max_connections": "40",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "128MB",
@@ -38,6 +40,7 @@ SETTINGS: Final = {
     "log_checkpoints": "off",
 }
 """A small server: 10 MB of memory (docs/decisions/0001)."""
+LEAST_CONNECTIONS: Final = 40
 INITDB: Final = (
     "--username=postgres",
     "--auth-local=scram-sha-256",
@@ -59,27 +62,28 @@ _LONGEST_LOG: Final = 4_000_000
 class Cluster:
     """The PostgreSQL that belongs to one DATA_DIR. Its errors are Unavailable and say what to do."""
 
-    def __init__(self, data_dir: Path, settings: Mapping[str, str]) -> None:
-        self._settings = settings
+    def __init__(self, data_dir: Path, workers: int, settings: Mapping[str, str]) -> None:
+        self._settings = {"max_connections": str(max(LEAST_CONNECTIONS, needed(workers))), **settings}
         self.home = places.home(data_dir)
-        self._server = self.home / "server"
-        self._data = self._server / "cluster" / "data"
-        self._log = self._server / "cluster" / "log"
-        self._uid = places.server_uid(self._server / "cluster")
-        self._sockets = self._server / "socket"
+        self.server = self.home / "server"
+        """The cluster with its password and its socket: all that is moved when it is set aside."""
+        self._data = self.server / "cluster" / "data"
+        self._log = self.server / "cluster" / "log"
+        self._uid = places.server_uid(self.server / "cluster")
+        self._sockets = self.server / "socket"
         if len(os.fsencode(self._sockets / ".s.PGSQL.5432")) > LONGEST_SOCKET_PATH or "," in str(self._sockets):
             self._sockets = places.short_folder(self._uid, data_dir)
 
     @property
     def url(self) -> str:
-        password = (self._server / "password").read_text()
-        return f"postgresql://postgres:{password}@/postgres?host={quote(str(self._sockets), safe='')}"
+        password = (self.server / "password").read_text()
+        return f"postgresql://postgres:{password}@/postgres?host={quote(os.fsencode(self._sockets), safe='')}"
 
     @property
     def exists(self) -> bool:
-        return self._server.exists()
+        return self.server.exists()
 
-    def make(self) -> None:
+    def make(self, note: Note | None = None) -> None:
         """initdb beside the place, then one rename: a process killed half-way leaves nothing that counts."""
         draft = self.home / "draft"
         shutil.rmtree(draft, ignore_errors=True)
@@ -91,7 +95,15 @@ class Cluster:
         places.run([initdb, "-D", draft / "cluster" / "data", f"--pwfile={password}", *INITDB], maker)
         places.give(draft / "cluster", self._uid)
         places.give(password, os.geteuid())
-        draft.rename(self._server)
+        if note is not None:
+            ownership.write(draft, note)
+        draft.rename(self.server)
+
+    def set_aside(self) -> Path:
+        """Stop the server, and move the cluster to a name of its own. Return that."""
+        self.stop()
+        aside = self.home / f"set-aside-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
+        return self.server.rename(aside)
 
     def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
         """Brings the server up, or waits for the one that is coming up, until it is `given_up`."""

@@ -3,6 +3,7 @@
 Who uses it is said by locks that the kernel drops with their process, however that ends."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from transcription_proxy.db import ownership
 from transcription_proxy.db.cluster import Cluster
+from transcription_proxy.db.ownership import Note
 from transcription_proxy.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 
 def _silent(_sentence: str) -> None:
@@ -32,11 +37,19 @@ class Embedded:
 
     @classmethod
     def acquire(
-        cls, data_dir: Path, report: Callable[[str], None] = _silent, *, settings: Mapping[str, str] | None = None
+        cls,
+        data_dir: Path,
+        report: Callable[[str], None] = _silent,
+        *,
+        workers: int = 1,
+        settings: Mapping[str, str] | None = None,
     ) -> Self:
-        """Starts the server, or joins it. `settings` are PostgreSQL's own. Raises Unavailable, saying what to do."""
+        """Start the server, with connections for so many workers, or join it. `settings` are PostgreSQL's own.
+
+        Raises Unavailable, saying what to do.
+        """
         try:
-            return cls._acquire(data_dir.resolve(), report, settings or {})
+            return cls._acquire(data_dir.resolve(), report, workers, settings or {})
         except PermissionError as error:
             raise Unavailable(
                 f"the bundled PostgreSQL belongs to another user ({error}): "
@@ -44,13 +57,14 @@ class Embedded:
             ) from error
 
     @classmethod
-    def _acquire(cls, data_dir: Path, report: Callable[[str], None], settings: Mapping[str, str]) -> Self:
-        cluster = Cluster(data_dir, settings)
+    def _acquire(cls, data_dir: Path, report: Callable[[str], None], workers: int, settings: Mapping[str, str]) -> Self:
+        cluster = Cluster(data_dir, workers, settings)
         with _alone(cluster.home):
             user = _open(cluster.home / "users.lock")
-            fcntl.flock(user, fcntl.LOCK_SH)
             try:
-                _bring_up(cluster, report)
+                note = _claim(data_dir, cluster, user)
+                fcntl.flock(user, fcntl.LOCK_SH)
+                _bring_up(cluster, report, note=note)
                 return cls(cluster, user)
             except BaseException:
                 os.close(user)
@@ -82,12 +96,56 @@ class Embedded:
         self.release()
 
 
-def _bring_up(cluster: Cluster, report: Callable[[str], None], given_up: Callable[[], bool] = lambda: False) -> None:
+def _claim(data_dir: Path, cluster: Cluster, user: int) -> Note | None:
+    """Set a cluster aside that is not this DATA_DIR's; return the note for the one that is, None inside DATA_DIR."""
+    noted = ownership.read(data_dir)
+    if noted is not None and noted.home != str(cluster.home) and not cluster.exists:
+        log.warning(
+            "the database of %s lies in %s, as DATA_DIR was moved or copied. A new one is made in %s. "
+            "To go on with the old one, end this program, move the new one away, and move %s there",
+            *(data_dir, noted.home, cluster.server, Path(noted.home) / "server"),
+        )
+    if cluster.home.is_relative_to(data_dir):
+        return None
+    owner = ownership.read(cluster.server)
+    taken = cluster.exists and ownership.belongs(noted, owner, cluster.home, ownership.is_fresh(data_dir))
+    if cluster.exists and not taken:
+        _set_aside(data_dir, cluster, user)
+    note = ownership.renewed(noted, cluster.home)
+    if note != noted:
+        ownership.write(data_dir, note)
+    if taken and owner is None:
+        ownership.write(cluster.server, note)
+    return note
+
+
+def _set_aside(data_dir: Path, cluster: Cluster, user: int) -> None:
+    try:
+        fcntl.flock(user, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Unavailable(
+            f"the database in {cluster.home} belongs to a DATA_DIR that was at {data_dir} before, and is in use: "
+            "stop the service that was started there."
+        ) from None
+    aside = cluster.set_aside()
+    log.warning(
+        "the database in %s belongs to a DATA_DIR that was at %s before: it is kept as %s, and a new one is made. "
+        "To take it back, end this program, move it to %s, and copy %s from there to %s",
+        *(cluster.home, data_dir, aside, cluster.server, ownership.NAME, data_dir),
+    )
+
+
+def _bring_up(
+    cluster: Cluster,
+    report: Callable[[str], None],
+    given_up: Callable[[], bool] = lambda: False,
+    note: Note | None = None,
+) -> None:
     if cluster.answers():
         report("PostgreSQL: joined the one that runs")
         return
     if not cluster.exists:
-        cluster.make()
+        cluster.make(note)
         report(f"PostgreSQL: made a database in {cluster.home}")
     cluster.start(given_up)
     report("PostgreSQL: started")

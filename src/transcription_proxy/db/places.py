@@ -152,6 +152,7 @@ def _as(uid: int, command: Sequence[str | Path], check: bool = False) -> subproc
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=60,
         start_new_session=True,
         check=check,

@@ -16,6 +16,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from transcription_proxy.db.capacity import POOL_SIZE
 from transcription_proxy.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Database:
     """Connections to one database. It opens whether or not the database answers, and finds it when it is back."""
 
     def __init__(
-        self, url: str, *, schema: str | None = None, min_size: int = 1, max_size: int = 8, timeout: float = 5.0
+        self, url: str, *, schema: str | None = None, min_size: int = 1, max_size: int = POOL_SIZE, timeout: float = 5.0
     ) -> None:
         self._timeout = timeout
         self._path = sql.SQL("; SET LOCAL search_path = {}").format(sql.Identifier(schema)) if schema else sql.SQL("")

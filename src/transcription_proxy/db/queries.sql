@@ -29,3 +29,15 @@ SELECT count(pg_notify(channel, payload)) FROM unnest(%(channels)s::text[], %(pa
 -- The same as all that a transaction does: there is nothing for which it should wait for the disk.
 SELECT set_config('synchronous_commit', 'off', true), count(pg_notify(channel, payload))
 FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS m(channel, payload)
+
+-- name: connection_limit
+-- How many connections our user may have in this database, and the process at the server's end of this one.
+SELECT CASE WHEN r.rolsuper THEN server.connections
+  ELSE least(
+    server.connections - current_setting('superuser_reserved_connections')::int
+      - coalesce(current_setting('reserved_connections', true)::int, 0), -- PostgreSQL 16
+    nullif(r.rolconnlimit, -1),
+    nullif(d.datconnlimit, -1)
+  ) END, pg_backend_pid()
+FROM pg_roles r, pg_database d, (SELECT current_setting('max_connections')::int) AS server (connections)
+WHERE r.rolname = current_user AND d.datname = current_database()

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import stripe
@@ -23,7 +24,6 @@ PATIENCE: Final = 30.0
 TIMEOUT: Final = 8.0
 RETRIES: Final = 2
 PAGE: Final = 100
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 T = TypeVar("T")
 Object = dict[str, Any]
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ class Gateway:
         self._client = stripe.StripeClient(
             address.key,
             base_addresses={"api": address.api_base} if address.api_base else {},
-            http_client=_http(address.api_base, timeout),
+            http_client=_http(address.proxy, timeout),
             max_network_retries=retries,
         )
 
@@ -189,12 +189,10 @@ def verified(payload: bytes, signature: str, secrets: Sequence[str]) -> str:
     raise BadSignature
 
 
-def _http(api_base: str | None, timeout: float) -> stripe.HTTPXClient:
-    """With the proxy of the environment, but for what runs on this machine."""
-    made = stripe.HTTPXClient(timeout=timeout)
-    if api_base and urlsplit(api_base).hostname in LOOPBACK:
-        made._client_async = httpx.AsyncClient(trust_env=False)
-    return made
+def _http(proxy: str | None, timeout: float) -> stripe.HTTPXClient:
+    """The SDK's client, which would otherwise read its proxy from the environment."""
+    client = partial(httpx.AsyncClient, trust_env=False, proxy=proxy)
+    return stripe.HTTPXClient(timeout=timeout, _lib=SimpleNamespace(AsyncClient=client))
 
 
 def _plain(thing: Any) -> Object:

@@ -13,10 +13,11 @@ FOLDER: Final = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`api_base` None: Stripe's own."""
+    """`api_base` None: Stripe's own. `proxy` None: it is asked directly."""
 
     key: str
     api_base: str | None = None
+    proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class Sandboxed:
         return f"http://{self.host}:{self.port}"
 
 
-def address(data_dir: Path, key: str | None, api_base: str | None) -> Address:
+def address(data_dir: Path, key: str | None, api_base: str | None, proxy: str | None) -> Address:
     """The real one with a key, the sandbox without. Raises Unavailable where that has never run."""
     if key is not None:
-        return Address(key, api_base)
+        return Address(key, api_base, proxy)
     here = load(data_dir)
     if here is None:
         raise Unavailable("The sandbox Stripe runs beside the service: start transcription-proxy serve.")

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 import structlog
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
+from python_socks import ProxyError
 
 from transcription_proxy.relay.fragments import Fragments, Oversize
 from transcription_proxy.stream import events as ev
@@ -144,7 +145,8 @@ async def _absorb(transport: WSTransport) -> None:
 class Dialler:
     """Opens upstream sockets. `patience`: how long to try again while nothing answers, seconds."""
 
-    def __init__(self, key: str | None, patience: float) -> None:
+    def __init__(self, key: str | None, patience: float, proxy: str | None = None) -> None:
+        self._proxy = proxy
         self._headers = {"Authorization": f"Token {key}"} if key else {}
         self._patience = patience
         self._ssl = ssl.create_default_context()  # one for all: 42 KiB less a stream
@@ -174,6 +176,7 @@ class Dialler:
                     max_redirects=0,
                     max_frame_size=4 * MAX_MESSAGE,
                     extra_headers=self._headers,
+                    proxy=self._proxy,
                     read_buffer_init_size=READ_BUFFER,
                 )
             if not upstream.is_open:  # picows returns all the same when the peer closes during the handshake
@@ -183,6 +186,8 @@ class Dialler:
             raise _refusal(error) from None
         except (OSError, TimeoutError, WSError, EOFError, ValueError) as error:  # ValueError: nonsense for an answer
             raise Refused(None, type(error).__name__) from None
+        except ProxyError as error:
+            raise Refused(None, f"the proxy refused: {error}") from None
         finally:
             if not opened:
                 upstream.hang_up()

@@ -1,13 +1,19 @@
 """What `doctor` finds before it comes to the database; the rest is in the end-to-end tests."""
 
+import asyncio
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import typer
 
+from tests.standin.deepgram import DeepgramStandIn
+from tests.standin.script import REFUSALS, Script
 from transcription_proxy.cli.doctor import doctor
 
 AWAY = "postgresql://me:hunter2@127.0.0.1:1/none"
@@ -88,30 +94,77 @@ def test_a_mistake_in_a_file_of_prices_is_a_problem(
     assert "package 1: id" in found["detail"]
 
 
-def test_an_engine_of_ones_own_is_reached_and_a_missing_key_told(
+@contextmanager
+def deepgram(script: Script) -> Iterator[DeepgramStandIn]:
+    """A stand-in on a loop of its own, as `doctor` has one too."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    standin = DeepgramStandIn(script)
+    try:
+        asyncio.run_coroutine_threadsafe(standin.__aenter__(), loop).result(10)
+        yield standin
+        asyncio.run_coroutine_threadsafe(standin.__aexit__(), loop).result(10)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def engine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str) -> tuple[bool, str]:
+    monkeypatch.setenv("DEEPGRAM_URL", url)
+    check = checks(capsys)["speech engine"]
+    return check["ok"], check["detail"]
+
+
+def test_a_stream_is_opened_with_the_key_and_closed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        place = f"127.0.0.1:{server.getsockname()[1]}"
-        monkeypatch.setenv("DEEPGRAM_URL", f"ws://{place}")
-        keyless = checks(capsys)["speech engine"]
+    with deepgram(Script()) as standin:
+        place = standin.url.removeprefix("ws://")
+        keyless = engine(monkeypatch, capsys, f"http://{place}/v1/listen")
         monkeypatch.setenv("DEEPGRAM_API_KEY", "dg-key-hunter2")
-        keyed = checks(capsys)["speech engine"]
-    gone = checks(capsys)["speech engine"]
-    assert [check["ok"] for check in (keyless, keyed, gone)] == [True, True, False]
-    assert keyless["detail"] == f"{place} is reached, without DEEPGRAM_API_KEY"
-    assert keyed["detail"] == f"{place} is reached"
-    assert place in gone["detail"]
-    assert "check DEEPGRAM_URL" in gone["detail"]
+        keyed = engine(monkeypatch, capsys, standin.url)
+    assert keyless == (True, f"{place} opened a stream and closed it, without DEEPGRAM_API_KEY")
+    assert keyed == (True, f"{place} opened a stream and closed it")
+    assert standin.last.path == "/v1/listen"
+    assert ("Authorization", "Token dg-key-hunter2") in standin.last.headers
+    assert standin.last.texts[0].type == "CloseStream"
+    assert len(standin.last.audio) == 0
+    gone = engine(monkeypatch, capsys, standin.url)
+    assert gone == (False, f"{place} cannot be reached (ConnectionRefusedError): check DEEPGRAM_URL and the network")
+
+
+@pytest.mark.parametrize(("status", "setting"), [(401, "DEEPGRAM_API_KEY"), (400, "DEEPGRAM_URL")])
+def test_a_refusal_is_told_with_the_upstreams_own_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, setting: str
+) -> None:
+    monkeypatch.setenv("DEEPGRAM_API_KEY", "dg-key-hunter2")
+    with deepgram(Script(refuse=REFUSALS[status])) as standin:
+        ok, detail = engine(monkeypatch, capsys, standin.url)
+    assert not ok
+    assert f'{status} "' in detail
+    assert detail.endswith(f": check {setting}")
+    assert "hunter2" not in detail
+
+
+@pytest.mark.parametrize("script", [Script(answers_handshake=False), Script(heeds_close_stream=False)])
+def test_an_engine_that_leaves_us_waiting_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], script: Script
+) -> None:
+    monkeypatch.setattr("transcription_proxy.cli.doctor.REACH_SECONDS", 0.5)
+    with deepgram(script) as standin:
+        ok, detail = engine(monkeypatch, capsys, standin.url)
+    assert not ok
+    assert "did not open and close a stream within 0.5 s" in detail
 
 
 def test_a_port_where_nobody_speaks_tls_is_not_reached(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("transcription_proxy.cli.doctor.REACH_SECONDS", 0.2)
+    monkeypatch.setattr("transcription_proxy.cli.doctor.REACH_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setenv("DEEPGRAM_URL", f"wss://127.0.0.1:{silent.getsockname()[1]}")
-        assert not checks(capsys)["speech engine"]["ok"]
+        assert not engine(monkeypatch, capsys, f"wss://127.0.0.1:{silent.getsockname()[1]}")[0]
 
 
 def test_a_mail_server_that_is_away_is_a_problem(

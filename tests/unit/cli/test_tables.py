@@ -57,3 +57,11 @@ def test_no_rows_are_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_error_is_said_in_one_line() -> None:
     assert one_line(ValueError("it failed:\n\tIs it there?\n")) == "it failed: Is it there?"
+
+
+def test_a_file_has_no_escape_sequences_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_table(("A",), [("b",)], "")
+    assert capsys.readouterr().out.split() == ["A", "b"]

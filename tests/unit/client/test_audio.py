@@ -80,10 +80,56 @@ def test_a_damaged_place_does_not_end_it(tmp_path: Path) -> None:
     assert len(decoded(tmp_path / "b.mp3")) / SECOND > 2.5
 
 
-def test_a_file_that_was_cut_off_is_heard_as_far_as_it_goes(tmp_path: Path) -> None:
-    whole = record(tmp_path / "a.wav", 2.0).read_bytes()
-    (tmp_path / "b.wav").write_bytes(whole[: len(whole) // 2])
+def decoded_until_it_complains(path: Path) -> tuple[bytes, str]:
+    """The sound, and the complaint at its end."""
+    sound = bytearray()
+    with pytest.raises(ClientError) as told:
+        for piece in audio.from_file(path, Format()):
+            sound += piece
+    return bytes(sound), str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("a.wav", "pcm_s16le", 16_000),
+        ("a.wav", "pcm_f32le", 48_000),
+        ("a.mp3", "libmp3lame", 44_100),
+        ("a.mp3", "libmp3lame", 16_000),
+        ("a.flac", "flac", 44_100),
+        ("a.mkv", "libopus", 48_000),
+    ],
+)
+def test_a_file_that_was_cut_off_is_heard_as_far_as_it_goes_and_then_said_to_be(
+    tmp_path: Path, name: str, codec: str, rate: int
+) -> None:
+    whole = record(tmp_path / name, 4.0, codec=codec, rate=rate).read_bytes()
+    (tmp_path / f"cut-{name}").write_bytes(whole[: len(whole) // 2])
+    sound, complaint = decoded_until_it_complains(tmp_path / f"cut-{name}")
+    assert len(sound) / SECOND == pytest.approx(2.0, abs=0.4)
+    assert f"cut-{name} is cut off or damaged: {len(sound) / SECOND:.1f} s of sound could be decoded" in complaint
+
+
+def test_a_file_that_is_damaged_in_many_places_is_said_to_be(tmp_path: Path) -> None:
+    whole = record(tmp_path / "a.flac", 5.0, codec="flac", rate=44_100).read_bytes()
+    (tmp_path / "b.flac").write_bytes(whole[: len(whole) // 2] + bytes(len(whole) // 4) + whole[3 * len(whole) // 4 :])
+    sound, complaint = decoded_until_it_complains(tmp_path / "b.flac")
+    assert len(sound) / SECOND > 3
+    assert "is cut off or damaged" in complaint
+
+
+@pytest.mark.parametrize("size", [b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\0\x80"])
+def test_a_wav_file_from_a_pipe_does_not_say_how_long_it_is(tmp_path: Path, size: bytes) -> None:
+    whole = record(tmp_path / "a.wav", 1.0).read_bytes()
+    at = whole.index(b"data") + 4
+    (tmp_path / "b.wav").write_bytes(whole[:at] + size + whole[at + 4 :])
     assert len(decoded(tmp_path / "b.wav")) / SECOND == pytest.approx(1.0, abs=0.01)
+
+
+def test_an_mp3_file_without_a_tag_does_not_either(tmp_path: Path) -> None:
+    whole = record(tmp_path / "a.mp3", 2.0, codec="libmp3lame", rate=44_100).read_bytes()
+    (tmp_path / "b.mp3").write_bytes(whole.replace(b"Info", b"nofI").replace(b"Xing", b"gniX")[: len(whole) // 2])
+    assert len(decoded(tmp_path / "b.mp3")) / SECOND == pytest.approx(1.0, abs=0.1)
 
 
 def missing(folder: Path) -> Path:
@@ -205,6 +251,12 @@ async def test_standard_input_that_cannot_be_read_is_an_error(monkeypatch: pytes
         monkeypatch.setattr(sys, "stdin", unreadable)
         with pytest.raises(ClientError, match="Standard input cannot be read: Bad file descriptor"):
             await anext(audio.from_stdin())
+
+
+async def test_standard_input_without_a_byte_is_an_error(pipe: int) -> None:
+    os.close(pipe)
+    with pytest.raises(ClientError, match="Standard input was empty"):
+        await anext(audio.from_stdin())
 
 
 async def test_a_keyboard_is_no_microphone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,14 @@ def test_a_proxy_of_the_environment_is_not_for_this_machine(
     assert Api(http.url).balance("t").seconds_remaining == 125
 
 
+@pytest.mark.parametrize("proxy", ["socks://me:hunter2@127.0.0.1:1", "socks5://127.0.0.1:1", "ftp://x"])
+def test_a_proxy_that_cannot_be_used_is_one_sentence(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ClientError, match=r"^ALL_PROXY names .* captions\.example\.org to NO_PROXY") as told:
+        Api("https://captions.example.org").balance("token")
+    assert "hunter2" not in str(told.value)
+
+
 def test_a_proxy_of_the_environment_is_used_for_all_others(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     http.answers["GET http://captions.test/billing/balance"] = (200, BALANCE)
     monkeypatch.setenv("HTTP_PROXY", http.url)

@@ -290,3 +290,19 @@ def test_sound_that_is_lost_is_seen_on_a_terminal(capsys: pytest.CaptureFixture[
         view.gap(1.5)
     assert ["0 s used - 1.5 s of sound lost"] in screens(file.getvalue().replace("\n", "\r\n"))
     assert capsys.readouterr().err == "1.5 s of sound were lost: they have no captions.\n"
+
+
+@pytest.mark.parametrize(("name", "value"), [("FORCE_COLOR", "1"), ("TTY_COMPATIBLE", "1"), ("CLICOLOR_FORCE", "1")])
+def test_a_file_has_no_escape_sequences_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    piped(*STORY)
+    said = capsys.readouterr()
+    assert said.out == "It was the best.\nOf times.\n"
+    assert "\x1b" not in said.err
+
+
+def test_a_dumb_terminal_is_not_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b" not in shown(*STORY)

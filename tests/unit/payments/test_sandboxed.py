@@ -15,8 +15,8 @@ HERE = Sandboxed("sk_test_1", "whsec_1", 4242)
 
 def test_with_a_key_it_is_stripe_or_whatever_server_is_named(tmp_path: Path) -> None:
     sandboxed.keep(tmp_path, HERE, "127.0.0.1", 4242)
-    assert sandboxed.address(tmp_path, "sk_live_1", None) == Address("sk_live_1", None)
-    assert sandboxed.address(tmp_path, "sk_live_1", "https://stripe.example") == Address(
+    assert sandboxed.address(tmp_path, "sk_live_1", None, None) == Address("sk_live_1", None)
+    assert sandboxed.address(tmp_path, "sk_live_1", "https://stripe.example", None) == Address(
         "sk_live_1", "https://stripe.example"
     )
 
@@ -24,13 +24,13 @@ def test_with_a_key_it_is_stripe_or_whatever_server_is_named(tmp_path: Path) -> 
 def test_without_a_key_it_is_the_sandbox_where_it_listens_now(tmp_path: Path) -> None:
     sandboxed.keep(tmp_path, HERE, "127.0.0.1", 4242)
     sandboxed.keep(tmp_path, HERE, "::1", 4243)
-    assert sandboxed.address(tmp_path, None, None) == Address("sk_test_1", "http://[::1]:4243")
+    assert sandboxed.address(tmp_path, None, None, None) == Address("sk_test_1", "http://[::1]:4243")
 
 
 def test_a_sandbox_that_never_ran_is_said_so(tmp_path: Path) -> None:
     assert sandboxed.load(tmp_path) is None
     with pytest.raises(Unavailable, match="start transcription-proxy serve"):
-        sandboxed.address(tmp_path, None, None)
+        sandboxed.address(tmp_path, None, None, None)
 
 
 def test_a_new_sandbox_has_secrets_of_its_own_and_keeps_them(tmp_path: Path) -> None:

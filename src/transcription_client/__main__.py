@@ -1,0 +1,15 @@
+"""The entry point of `transcription-client`. Ctrl-C ends it without a traceback while everything else is imported."""
+
+import signal
+
+
+def main() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from transcription_client.main import main as run  # noqa: PLC0415 - see above
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

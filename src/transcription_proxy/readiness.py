@@ -1,0 +1,54 @@
+"""Whether the service may be used, as its users see it: the supervisor asks its own /health and /ready."""
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+LATE_SECONDS: Final = 10.0
+"""A start that takes longer is explained."""
+REMIND_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.1
+LATE_POLL_SECONDS: Final = 5.0
+REQUEST_SECONDS: Final = 10.0
+OBSTACLES: Final = {"/health": "the database cannot be used", "/ready": "the database is still being prepared"}
+
+
+def watch(address: tuple[str, int], on_ready: Callable[[], None], on_late: Callable[[str], None]) -> None:
+    """Call `on_ready` once the service is ready; until then, `on_late` now and then with what it waits for."""
+    threading.Thread(target=_wait, args=(address, on_ready, on_late), name="readiness", daemon=True).start()
+
+
+def address_of(listener: socket.socket) -> tuple[str, int]:
+    """Return host and port by which this machine reaches a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
+
+
+def find_obstacle(address: tuple[str, int]) -> str | None:
+    """Return what keeps the service from being ready, or None."""
+    for path, obstacle in OBSTACLES.items():
+        connection = http.client.HTTPConnection(*address, timeout=REQUEST_SECONDS)  # takes no proxy
+        try:
+            connection.request("GET", path)
+            if connection.getresponse().status != http.HTTPStatus.OK:
+                return obstacle
+        except (OSError, http.client.HTTPException):
+            return "no worker answers"
+        finally:
+            connection.close()
+    return None
+
+
+def _wait(address: tuple[str, int], on_ready: Callable[[], None], on_late: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    explain_at = began + LATE_SECONDS
+    while obstacle := find_obstacle(address):
+        now = time.monotonic()
+        if now >= explain_at:
+            explain_at = now + REMIND_SECONDS
+            on_late(f"not ready after {now - began:.0f} s: {obstacle}; the log says why")
+        time.sleep(POLL_SECONDS if now - began < LATE_SECONDS else LATE_POLL_SECONDS)
+    on_ready()
