@@ -16,7 +16,7 @@ from psycopg import AsyncConnection, sql
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from transcription_proxy.errors import Unavailable
+from transcription_proxy.errors import TooSlow, Unavailable
 
 log = logging.getLogger(__name__)
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it reports every loan and every failed attempt
@@ -89,17 +89,10 @@ class Database:
                         await connection.execute(self._begin(seconds))
                         yield connection
                         _refuse_to_commit_nothing(connection)
+        except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+            raise TooSlow(f"the database is too slow: {error}") from error
         except AWAY as error:
             raise Unavailable(f"the database is away or too slow: {error}") from error
-
-    async def healthy(self, timeout: float = 2) -> bool:  # noqa: ASYNC109
-        """Whether the database answers within `timeout` seconds."""
-        try:
-            async with asyncio.timeout(timeout), self.transaction(timeout) as connection:
-                await connection.execute("SELECT 1")
-        except (Unavailable, TimeoutError):
-            return False
-        return True
 
     def _begin(self, seconds: float) -> sql.Composed:
         """One round trip: the simple protocol takes several statements."""
