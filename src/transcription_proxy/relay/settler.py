@@ -98,11 +98,14 @@ class Settler:
         while True:
             await asyncio.sleep(RENEW_EVERY_SECONDS)
             if unbooked := self._unbooked():
-                try:
-                    await self._books.renew_leases(unbooked)
-                except Exception:
-                    self.failures += 1
-                    log.warning("leases_not_renewed", sessions=len(unbooked), exc_info=True)
+                await self._renew(unbooked)
+
+    async def _renew(self, sessions: list[UUID]) -> None:
+        try:
+            await self._books.renew_leases(sessions)
+        except Exception as error:  # whatever it was: the next renewal may succeed
+            self.failures += 1
+            log.warning("leases_not_renewed", sessions=len(sessions), error=str(error))
 
     def _unbooked(self) -> list[UUID]:
         """Sessions that are closing, whose settle waits for long, or whose last one failed."""
@@ -134,6 +137,8 @@ class Settler:
             elif not self.is_failing:
                 log.warning("settles_fail", error=str(error))
             self._fail(batch, general=True)
+            if isinstance(error, TooSlow):  # it locked these rows all the while, and soon the next settle does
+                await self._renew([settlement.session_id for settlement in batch])
             return
         for count, answer in enumerate(answers):
             self._failed.pop(answer.session_id, None)
@@ -173,6 +178,8 @@ class Settler:
                     log.exception("close_broke", session=str(closing.session_id))
                 general = isinstance(error, Unavailable) and not isinstance(error, TooSlow)
                 self._failed[closing.session_id] = Failure(asyncio.get_running_loop().time(), general)
+                if isinstance(error, TooSlow):
+                    await self._renew([closing.session_id])
                 await asyncio.sleep(delay)
                 delay = min(RETRY_MOST, 2 * delay)
             else:
