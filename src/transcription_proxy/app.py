@@ -29,7 +29,7 @@ from transcription_proxy.payments import sandboxed
 from transcription_proxy.payments.books import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
-from transcription_proxy.payments.service import CUSTOMER, Payments
+from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
@@ -101,6 +101,7 @@ class Service:
             {
                 CUSTOMER: payments.create_customer,
                 RECEIPT: payments.fetch_receipt,
+                REFUNDS: payments.fetch_refunds,
                 RECONCILE: reconciler.run_job,
             },
             {RECONCILE: RECONCILE_EVERY},

@@ -103,7 +103,7 @@ class Settler:
     async def _renew(self, sessions: list[UUID]) -> None:
         try:
             await self._books.renew_leases(sessions)
-        except Exception as error:  # whatever it was: the next renewal may succeed
+        except Exception as error:  # noqa: BLE001 - whatever it was, the next renewal may succeed
             self.failures += 1
             log.warning("leases_not_renewed", sessions=len(sessions), error=str(error))
 
