@@ -85,7 +85,7 @@ class Database:
         try:
             async with self._pool.connection(min(seconds, RETRY) if self._away else seconds) as connection:
                 with _deadline(connection, seconds + 1):
-                    async with connection:
+                    async with self._replaced_if_read_only(), connection:
                         await connection.execute(self._begin(seconds))
                         yield connection
                         _refuse_to_commit_nothing(connection)
@@ -93,6 +93,16 @@ class Database:
             raise TooSlow(f"the database is too slow: {error}") from error
         except AWAY as error:
             raise Unavailable(f"the database is away or too slow: {error}") from error
+
+    @asynccontextmanager
+    async def _replaced_if_read_only(self) -> AsyncIterator[None]:
+        """Replace all connections when one turns out to be read-only. Its server may have been demoted since, or the
+        setting taken back: what a connection began with, it keeps."""
+        try:
+            yield
+        except psycopg.errors.ReadOnlySqlTransaction:
+            await self._pool.drain()
+            raise
 
     def _begin(self, seconds: float) -> sql.Composed:
         """One round trip: the simple protocol takes several statements."""

@@ -123,7 +123,7 @@ FROM settled
 -- Renews leases and books nothing, for sessions whose settle or close fails (money 21). It touches no other table.
 UPDATE transcription_sessions SET lease_until = clock_timestamp() + %(lease)s
 WHERE id IN (
-  SELECT id FROM transcription_sessions WHERE id = ANY (%(ids)s) AND status = 'active'
+  SELECT id FROM transcription_sessions WHERE id = ANY (%(ids)b::uuid[]) AND status = 'active'
   FOR NO KEY UPDATE SKIP LOCKED
 )
 

@@ -173,10 +173,12 @@ async def lock_for_booking(connection: Connection) -> None:
 
 
 async def prove_writable(connection: Connection) -> None:
-    """Raises Unavailable, also where the tables are not there yet or are not ours to write."""
+    """Raises Unavailable where the tables are not there yet or are not ours to write, and the errors of AWAY."""
     try:
         await lock_for_booking(connection)
         await connection.execute(SQL["probe_write"])
+    except AWAY:
+        raise
     except psycopg.Error as error:
         raise Unavailable(f"the database cannot be written to: {error}") from error
 

@@ -37,8 +37,11 @@ async def health(http: httpx.AsyncClient) -> tuple[int, object]:
 
 
 async def set_read_only(admin: psycopg.AsyncConnection, value: str) -> None:
-    """For new connections, and the service gets new ones."""
+    """For new connections."""
     await admin.execute(f"ALTER DATABASE {admin.info.dbname} SET default_transaction_read_only = {value}".encode())
+
+
+async def end_connections(admin: psycopg.AsyncConnection) -> None:
     await admin.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -72,10 +75,12 @@ async def test_a_read_only_database(site: Site, http: httpx.AsyncClient, admin: 
     login = await site.register("ann@example.org")
     assert await health(http) == HEALTHY
     await set_read_only(admin, "on")
+    await end_connections(admin)
     assert await health(http) == SICK
     await assert_told_to_come_back(site, login)
     assert (await http.get("/account/me", headers=bearer(login))).status_code == 200
     await set_read_only(admin, "off")
+    assert await health(http) == SICK  # as its old connections are, which it replaces now
     assert await health(http) == HEALTHY
     assert (await http.post("/auth/refresh", json={"refresh_token": login["refresh_token"]})).status_code == 200
 
