@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -66,12 +66,24 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres_url: str, template: str) -> Iterator[str]:
+def new_database_url(postgres_url: str, template: str) -> Iterator[Callable[[], str]]:
+    """Makes fresh databases with all migrations."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(f"test_{uuid4().hex}")
+        _create(postgres_url, names[-1], template)
+        return with_database(postgres_url, names[-1])
+
+    yield make
+    for name in names:
+        _drop(postgres_url, name)
+
+
+@pytest.fixture
+def database_url(new_database_url: Callable[[], str]) -> str:
     """A fresh database with all migrations."""
-    name = f"test_{uuid4().hex}"
-    _create(postgres_url, name, template)
-    yield with_database(postgres_url, name)
-    _drop(postgres_url, name)
+    return new_database_url()
 
 
 @pytest.fixture

@@ -24,12 +24,13 @@ from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.lives import Life, dead_lives
 from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.mail.postman import Postman
 from transcription_proxy.payments import sandboxed
 from transcription_proxy.payments.books import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
-from transcription_proxy.payments.service import CUSTOMER, Payments
+from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
@@ -82,7 +83,7 @@ class Service:
             life=life.id,
             idle_seconds=settings.idle_minutes * 60,
         )
-        self._reaper = Reaper(self._ledger, time.monotonic, time.time)
+        self._reaper = Reaper(self._ledger, time.monotonic, time.time, lambda: self._settler.failures)
         self._begun = False
         self._tasks: list[asyncio.Task[None]] = []
         self.door: type[DoorProtocol] = door(self._switchboard)
@@ -106,6 +107,7 @@ class Service:
             {
                 CUSTOMER: payments.create_customer,
                 RECEIPT: payments.fetch_receipt,
+                REFUNDS: payments.fetch_refunds,
                 RECONCILE: reconciler.run_job,
             },
             {RECONCILE: RECONCILE_EVERY},
@@ -120,7 +122,7 @@ class Service:
             self._accounts,
             self._ledger,
             payments,
-            self._database,
+            Watch(self._ledger, lambda: self._settler.is_failing),
             overlays=overlays,
             stages=self._stages,
             rates=sold.rates,
@@ -142,6 +144,7 @@ class Service:
     async def __aenter__(self) -> Self:
         await self._database.open()
         self._keep("settler", self._settler.run)
+        self._keep("leases", self._settler.keep_leases)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -16,6 +16,10 @@ class Unavailable(Exception):
     """The database is away or too slow to answer: nothing was changed that will not be found again."""
 
 
+class TooSlow(Unavailable):
+    """A statement waited too long, perhaps for one locked row only: the rest of the database may work."""
+
+
 class ConfigError(Exception):
     """Every mistake found in the configuration, one sentence each."""
 

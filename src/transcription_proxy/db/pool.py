@@ -17,7 +17,7 @@ from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from transcription_proxy.db.capacity import POOL_SIZE
-from transcription_proxy.errors import Unavailable
+from transcription_proxy.errors import TooSlow, Unavailable
 
 log = logging.getLogger(__name__)
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it reports every loan and every failed attempt
@@ -86,21 +86,24 @@ class Database:
         try:
             async with self._pool.connection(min(seconds, RETRY) if self._away else seconds) as connection:
                 with _deadline(connection, seconds + 1):
-                    async with connection:
+                    async with self._replaced_if_read_only(), connection:
                         await connection.execute(self._begin(seconds))
                         yield connection
                         _refuse_to_commit_nothing(connection)
+        except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
+            raise TooSlow(f"the database is too slow: {error}") from error
         except AWAY as error:
             raise Unavailable(f"the database is away or too slow: {error}") from error
 
-    async def healthy(self, timeout: float = 2) -> bool:  # noqa: ASYNC109
-        """Whether the database answers within `timeout` seconds."""
+    @asynccontextmanager
+    async def _replaced_if_read_only(self) -> AsyncIterator[None]:
+        """Replace all connections when one turns out to be read-only. Its server may have been demoted since, or the
+        setting taken back: what a connection began with, it keeps."""
         try:
-            async with asyncio.timeout(timeout), self.transaction(timeout) as connection:
-                await connection.execute("SELECT 1")
-        except (Unavailable, TimeoutError):
-            return False
-        return True
+            yield
+        except psycopg.errors.ReadOnlySqlTransaction:
+            await self._pool.drain()
+            raise
 
     def _begin(self, seconds: float) -> sql.Composed:
         """One round trip: the simple protocol takes several statements."""

@@ -119,14 +119,35 @@ SELECT id, asked_number, used + new_hold, used, remaining, held - new_hold,
   blocked
 FROM settled
 
+-- name: renew_leases
+-- Renews leases and books nothing, for sessions whose settle or close fails (money 21). It touches no other table.
+UPDATE transcription_sessions SET lease_until = clock_timestamp() + %(lease)s
+WHERE id IN (
+  SELECT id FROM transcription_sessions WHERE id = ANY (%(ids)b::uuid[]) AND status = 'active'
+  FOR NO KEY UPDATE SKIP LOCKED
+)
+
+-- name: lock_for_booking
+-- Fails at once where a settle could not be booked: it takes the table locks of a settle.
+SET LOCAL lock_timeout = '1s';
+LOCK TABLE credit_balance, transcription_sessions, usage_ledger IN ROW EXCLUSIVE MODE;
+SET LOCAL lock_timeout TO DEFAULT
+
+-- name: probe_write
+-- A write of no consequence. Another process that writes the row at this moment proves as much, so its lock is skipped.
+UPDATE write_probe SET written_at = clock_timestamp()
+WHERE id IN (SELECT id FROM write_probe FOR UPDATE SKIP LOCKED)
+
 -- name: lock_session
 -- A session and its user's balance, both as they are once locked.
 WITH balance AS MATERIALIZED (
-  SELECT user_id, seconds_remaining FROM credit_balance
+  SELECT user_id, seconds_remaining, seconds_remaining::bigint - seconds_held - seconds_frozen AS available
+  FROM credit_balance
   WHERE user_id = (SELECT user_id FROM transcription_sessions WHERE id = %(session_id)s)
   FOR NO KEY UPDATE
 )
-SELECT s.user_id, s.status = 'active', s.number, s.seconds_used, s.hold, s.reason, seconds_remaining
+SELECT s.user_id, s.status = 'active', s.number, s.seconds_used, s.hold, s.hold_released, s.reason, seconds_remaining,
+  available
 FROM transcription_sessions s JOIN balance USING (user_id)
 WHERE s.id = %(session_id)s
 FOR NO KEY UPDATE OF s
@@ -136,7 +157,7 @@ FOR NO KEY UPDATE OF s
 WITH ended AS (
   UPDATE transcription_sessions
   SET status = %(status)s, reason = %(reason)s, number = %(number)s, seconds_used = %(billed)s, hold = 0,
-    ended_at = clock_timestamp(), audio_seconds = %(audio_seconds)s, upstream_seconds = %(upstream_seconds)s,
+    hold_released = NULL, ended_at = clock_timestamp(), audio_seconds = %(audio_seconds)s, upstream_seconds = %(upstream_seconds)s,
     upstream_request_id = %(request_id)s,
     ready_at = CASE WHEN %(ready)s THEN coalesce(ready_at, started_at) END
   WHERE id = %(session_id)s
@@ -217,7 +238,7 @@ WITH abandoned AS (
   FROM (SELECT user_id, sum(hold) AS freed FROM locked GROUP BY user_id) holds WHERE b.user_id = holds.user_id
 )
 UPDATE transcription_sessions s
-SET status = 'terminated', reason = %(reason)s, hold = 0, ended_at = clock_timestamp(),
+SET status = 'terminated', reason = %(reason)s, hold = 0, hold_released = locked.hold, ended_at = clock_timestamp(),
   audio_seconds = round(seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 1)
 FROM locked WHERE s.id = locked.id
 RETURNING s.id, s.user_id, s.seconds_used, locked.hold

@@ -31,6 +31,8 @@ REAP_BATCH: Final = 100
 BURY_TRIES: Final = 100
 BURY_EVERY: Final = 0.05
 AUDIT_TIMEOUT: Final = 600.0
+RENEW_TIMEOUT_SECONDS: Final = 15.0
+"""Longer than other calls wait: it must get its turn when all connections are taken by calls that will fail."""
 log = structlog.get_logger(__name__)
 
 
@@ -44,11 +46,13 @@ class Ledger:
         self._timezones: frozenset[str] = frozenset()
 
     async def open_session(self, opening: Opening) -> Opened:
-        """A session that holds credit. Raises Refusal: unauthorized, too_many_connections, insufficient_credits, busy.
+        """A session that holds credit. Raises Refusal: unauthorized, too_many_connections, insufficient_credits, busy;
+        and Unavailable where its end could not be booked now.
 
         The session that it `replaces` is marked even when the opening is then refused: its client is gone.
         """
         async with self._database.transaction() as connection:
+            await store.lock_for_booking(connection)
             answer = await self._open(connection, opening)
         if isinstance(answer, Refusal):
             raise answer
@@ -90,18 +94,34 @@ class Ledger:
         half = len(batch) // 2
         return await self._settle(batch[:half]) + await self._settle(batch[half:])
 
+    async def renew_leases(self, sessions: Sequence[UUID]) -> None:
+        """Renew leases and book nothing: for sessions whose settle or close fails (money 21)."""
+        async with self._database.transaction(RENEW_TIMEOUT_SECONDS) as connection:
+            await store.renew_leases(connection, sessions)
+
+    async def prove_writable(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Raise Unavailable unless a settle could be booked now, and a write reaches the database's log."""
+        async with self._database.transaction(timeout) as connection:
+            await store.prove_writable(connection)
+
     async def close(self, closing: Closing) -> Closed:
-        """Ends a session with its final total. A repeat, or one ended otherwise, answers what is stored."""
+        """Ends a session with its final total. A repeat, or one that its own relay has closed, answers what is stored.
+
+        One that the reaper ended is billed what its hold covered, as far as the user still has it (money 21).
+        """
         async with self._database.transaction() as connection:
             locked = await store.lock_session(connection, closing.session_id)
             if locked is None:
                 log.error("close_of_unknown_session", session_id=str(closing.session_id), unbilled=closing.total)
                 return Closed(closing.session_id, 0, Reason.INTERNAL, 0)
-            if not locked.active or closing.number <= locked.number:
+            if not locked.closable or closing.number <= locked.number:
                 return _as_stored(closing, locked)
-            billed = billable(closing.total, locked.seconds_used, locked.hold) if closing.ready else 0
+            billed = billable(closing.total, locked.seconds_used, locked.covered) if closing.ready else 0
             remaining = await store.close(connection, closing, locked, billed)
-            return Closed(closing.session_id, billed, closing.reason, remaining)
+        if not locked.active:
+            late, unbilled = billed - locked.seconds_used, max(closing.total - billed, 0)
+            log.warning("closed_after_its_end", session_id=str(closing.session_id), billed=late, unbilled=unbilled)
+        return Closed(closing.session_id, billed, closing.reason, remaining)
 
     async def credit(
         self,
@@ -191,6 +211,6 @@ class Ledger:
 def _as_stored(closing: Closing, locked: store.Locked) -> Closed:
     if closing.number > locked.number and closing.total > locked.seconds_used:
         unbilled = closing.total - locked.seconds_used
-        log.warning("closed_after_its_end", session_id=str(closing.session_id), unbilled=unbilled)
+        log.warning("closed_after_its_end", session_id=str(closing.session_id), billed=0, unbilled=unbilled)
     reason = closing.reason if locked.reason is None else Reason(locked.reason)
     return Closed(closing.session_id, locked.seconds_used, reason, locked.seconds_remaining)

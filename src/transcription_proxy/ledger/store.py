@@ -14,7 +14,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import args_row, class_row, scalar_row
 
 from transcription_proxy.db import queries
-from transcription_proxy.errors import Refusal
+from transcription_proxy.db.pool import AWAY
+from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger.entries import (
     LEASE_SECONDS,
     MAX_CREDITS,
@@ -71,8 +72,20 @@ class Locked:
     number: int
     seconds_used: int
     hold: int
+    hold_released: int | None
+    """Credits that the reaper released; None where the session is active, or its own relay has closed it."""
     reason: str | None
     seconds_remaining: int
+    available: int
+
+    @property
+    def closable(self) -> bool:
+        return self.active or self.hold_released is not None
+
+    @property
+    def covered(self) -> int:
+        """Credits beyond `seconds_used` that a close may bill: the hold, or what is left of a released one."""
+        return self.hold if self.hold_released is None else min(self.hold_released, max(self.available, 0))
 
 
 async def lock_balance(connection: Connection, user_id: UUID) -> Balance | None:
@@ -128,7 +141,9 @@ async def settle(connection: Connection, batch: Sequence[Settlement], max_sessio
     async with connection.cursor(row_factory=args_row(_settled)) as cursor:
         try:
             await cursor.execute(SQL["settle"], values, binary=True)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
+        except AWAY:
+            raise
+        except psycopg.Error as error:
             raise RowError(type(error).__name__) from error
         return await cursor.fetchall()
 
@@ -146,6 +161,26 @@ def _settled(
 ) -> Settled:
     reason = None if ending is None else Reason(ending)
     return Settled(session_id, number, grant, used, remaining, elsewhere, gone, reason, blocked)
+
+
+async def renew_leases(connection: Connection, sessions: Sequence[UUID]) -> None:
+    await connection.execute(SQL["renew_leases"], {"ids": list(sessions), "lease": LEASE})
+
+
+async def lock_for_booking(connection: Connection) -> None:
+    """Raises psycopg.OperationalError where a settle could not be booked now."""
+    await connection.execute(SQL["lock_for_booking"])
+
+
+async def prove_writable(connection: Connection) -> None:
+    """Raises Unavailable where the tables are not there yet or are not ours to write, and the errors of AWAY."""
+    try:
+        await lock_for_booking(connection)
+        await connection.execute(SQL["probe_write"])
+    except AWAY:
+        raise
+    except psycopg.Error as error:
+        raise Unavailable(f"the database cannot be written to: {error}") from error
 
 
 async def lock_session(connection: Connection, session_id: UUID) -> Locked | None:

@@ -38,8 +38,8 @@ class Books:
         charge = claim.charge if claim else None
         purchase = str(fact.purchase_id) if fact.purchase_id else None
         await store.lock_payment(connection, [session, fact.payment_intent, charge, purchase])
-        if claim:
-            await store.merge_claim(connection, claim)
+        for known in (claim, *claim.refunds) if claim else ():
+            await store.merge_claim(connection, known)
         try:
             async with connection.transaction():  # a savepoint: a claim stays known
                 if isinstance(fact, Checkout):

@@ -112,13 +112,9 @@ class Gateway:
         return await self._ask(call, lambda made: (str(made.id), str(made.url)))
 
     async def checkout(self, session_id: str) -> Object:
-        """A Checkout Session with its payment and charge. Raises NoSuchObject."""
-        params: Any = {"expand": ["payment_intent.latest_charge"]}
+        """A Checkout Session with its payment, charge and refunds. Raises NoSuchObject."""
+        params: Any = {"expand": ["payment_intent.latest_charge.refunds"]}
         return await self._ask(self._client.v1.checkout.sessions.retrieve_async(session_id, params), _plain)
-
-    async def charge(self, charge_id: str) -> Object:
-        """Raises NoSuchObject."""
-        return await self._ask(self._client.v1.charges.retrieve_async(charge_id), _plain)
 
     async def refund(self, refund_id: str) -> Object:
         """Raises NoSuchObject."""

@@ -92,6 +92,11 @@ ON CONFLICT (id) DO UPDATE SET
 -- Whether a claim was seen as far as this.
 SELECT EXISTS (SELECT FROM payment_claims WHERE id = %(id)s AND standing >= %(standing)s)
 
+-- name: refunds_of_charge
+-- What the refunds come to that are known by their ids and stand, those under way included, as the charge counts them.
+SELECT coalesce(sum(cents), 0)::bigint FROM payment_claims
+WHERE charge = %(charge)s AND kind = 'refund' AND standing < 2
+
 -- name: pending
 -- Sessions whose payment takes its time: for some means of payment two weeks.
 SELECT checkout_session FROM purchases WHERE status = 'pending' AND checkout_session IS NOT NULL

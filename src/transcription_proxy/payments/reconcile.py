@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,7 +14,6 @@ from transcription_proxy.payments.books import Unmatched
 from transcription_proxy.payments.gateway import Gateway, NoSuchObject
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.payments.standing import Claim, Kind, Refund
-from transcription_proxy.payments.store import Purchase
 from transcription_proxy.payments.translate import Checkout, NotUnderstood, furthest
 
 RECONCILE: Final = "reconcile"
@@ -36,10 +35,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A refund or dispute that is new here, after what is to be booked before it. It makes no difference where its
-    charge has told it: of a refund that succeeds at once Stripe need send no other event."""
+    """A refund or dispute that is new here. It makes no difference where its charge has told as much."""
 
-    facts: list[Claim]
+    fact: Claim
     differs: bool = True
 
 
@@ -89,15 +87,15 @@ class Reconciler:
             return
         status = "unknown" if ours is None else ours.status
         if ours is None or furthest(status, fact.status) != status:
-            yield await self._settled(fact.session_id, f"{fact.status} at Stripe, {status} here", [fact], fix)
+            yield await self._settled(fact.session_id, f"{fact.status} at Stripe, {status} here", fact, fix)
 
     async def _claims(self, since: datetime, fix: bool) -> AsyncIterator[Difference]:
         """All are looked at before any is booked: one may change what another looks like."""
         unknown = [found async for thing in self._claimed(since) if (found := await self._unknown(thing))]
         for one in unknown:
-            fact = one.facts[-1]
+            fact = one.fact
             detail = f"a {fact.kind} of {fact.cents} {fact.currency} cents that is new here"
-            settled = await self._settled(fact.id, detail, one.facts, fix)
+            settled = await self._settled(fact.id, detail, fact, fix)
             if one.differs:
                 yield settled
 
@@ -117,7 +115,8 @@ class Reconciler:
                     yield await ask(name)
 
     async def _unknown(self, thing: translate.Object) -> Unknown | None:
-        """None where it is known, or none of ours. A refund that is under way is counted by its charge alone."""
+        """None where it is known, or none of ours. A refund comes with all of its charge: once one of them is known by
+        its id, the charge's amount does not count any more."""
         try:
             fact = _fact(thing)
         except NotUnderstood:
@@ -125,39 +124,20 @@ class Reconciler:
         async with self._database.transaction() as connection:
             purchase = await store.purchase_of_payment(connection, fact)
             known = await store.knows_claim(connection, fact)
-        if purchase is None or (known and (fact.kind, fact.standing) != (Kind.REFUND, Refund.UNDER_WAY)):
+        if purchase is None or known:
             return None
         if fact.kind is not Kind.REFUND or fact.charge is None:
-            return Unknown([fact])
-        charge = await self._charge(fact.charge)
-        agrees = charge is not None and _agrees(charge, purchase)
-        if known and (agrees or charge is None):
-            return None
-        facts = [*([charge] if charge else []), *await self._refunds_of(fact.charge), fact]
-        return Unknown(facts, differs=not agrees)
+            return Unknown(fact)
+        refunds = await self._payments.refunds_of(fact.charge)
+        refunded = sum(refund.cents for refund in refunds if refund.standing == Refund.SUCCEEDED)
+        return Unknown(replace(fact, refunds=tuple(refunds)), differs=refunded != purchase.refunded_cents)
 
-    async def _charge(self, charge_id: str) -> Claim | None:
-        """What the refunds of a charge come to: a failed one does not say whether it was ever counted."""
-        try:
-            return translate.charge(await self._gateway.charge(charge_id))
-        except (NoSuchObject, NotUnderstood):
-            return None
-
-    async def _refunds_of(self, charge_id: str) -> list[Claim]:
-        found = []
-        async for thing in self._gateway.refunds_of(charge_id):
-            with suppress(NotUnderstood):
-                found.append(translate.refund(thing))
-        return found
-
-    async def _settled(self, subject: str, detail: str, facts: list[Claim] | list[Checkout], fix: bool) -> Difference:
-        """The fact that is looked for comes last: where this ends in the middle, it is found again."""
+    async def _settled(self, subject: str, detail: str, fact: Claim | Checkout, fix: bool) -> Difference:
         if not fix:
             return Difference(subject, detail)
         try:
-            for fact in facts:
-                async with self._database.transaction() as connection:  # one each: the lock order is that of one fact
-                    await self._payments.books.apply(connection, fact)
+            async with self._database.transaction() as connection:
+                await self._payments.books.apply(connection, fact)
         except Unmatched as error:
             return Difference(subject, detail, why_not=str(error))
         return Difference(subject, detail, fixed=True)
@@ -183,7 +163,3 @@ def _came_back(movements: Any) -> bool:
     moved = [amount for amount in amounts if isinstance(amount, int)]
     taken, returned = sum(amount < 0 for amount in moved), sum(amount > 0 for amount in moved)
     return returned >= taken and returned > 0
-
-
-def _agrees(charge: Claim, purchase: Purchase) -> bool:
-    return (charge.cents, charge.currency) == (purchase.refunded_cents, purchase.currency)

@@ -4,12 +4,15 @@ Every call raises Unavailable when the database is away, and Refusal with a code
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
 import structlog
 
+from transcription_proxy.db import jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
@@ -18,6 +21,7 @@ from transcription_proxy.payments import store, translate
 from transcription_proxy.payments.books import Books, Unmatched
 from transcription_proxy.payments.gateway import BadSignature, Gateway, NoSuchObject, StripeAway, verified
 from transcription_proxy.payments.packages import MOST_SECONDS, Package
+from transcription_proxy.payments.standing import Claim, Kind
 from transcription_proxy.payments.store import Buyer, Draft, Purchase
 from transcription_proxy.payments.translate import Event, NotUnderstood, is_id
 
@@ -31,6 +35,8 @@ MOST_PURCHASES: Final = 100
 TOPUP: Final = "topup"
 CUSTOMER: Final = "customer"
 """The job that tells Stripe about a new account."""
+REFUNDS: Final = "refunds"
+"""The job that fetches the refunds of a charge."""
 log = structlog.get_logger(__name__)
 
 
@@ -183,7 +189,29 @@ class Payments:
             await self.books.apply(connection, event.fact)
         except Unmatched as error:
             return str(error)
+        if isinstance(event.fact, Claim) and event.fact.kind is Kind.CHARGE:
+            await self._explain(connection, event.fact)
         return None
+
+    async def _explain(self, connection: store.Connection, charge: Claim) -> None:
+        """Have Stripe asked for the refunds of a charge that says something else than those that are known by id."""
+        if not await store.refunds_explain(connection, charge):
+            await jobs.enqueue(connection, REFUNDS, charge.id)
+
+    async def fetch_refunds(self, key: str) -> None:
+        """Job: books the refunds of the charge whose id is `key`, all at once. Raises StripeAway."""
+        if refunds := await self.refunds_of(key):
+            async with self._database.transaction() as connection:
+                await self.books.apply(connection, replace(refunds[0], refunds=tuple(refunds)))
+
+    async def refunds_of(self, charge_id: str) -> list[Claim]:
+        """The refunds of a charge, as Stripe lists them now. Raises StripeAway."""
+        found = []
+        with suppress(NoSuchObject):
+            async for thing in self._gateway.refunds_of(charge_id):
+                with suppress(NotUnderstood):
+                    found.append(translate.refund(thing))
+        return found
 
     async def unmatched(self, limit: int = 1000) -> list[store.Unmatched]:
         """Events that belong to no purchase of ours: the newest of them, oldest first."""

@@ -16,7 +16,7 @@ class Kind(StrEnum):
 
 
 class Refund(IntEnum):
-    """Later states are higher. A refund that failed brings its amount back to the charge."""
+    """Later states are higher: one that failed never succeeds again."""
 
     UNDER_WAY = 0
     SUCCEEDED = 1
@@ -34,7 +34,8 @@ class Dispute(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A charge, refund or dispute as far as it was seen. Of a charge, `cents` is the highest amount refunded."""
+    """A charge, refund or dispute as far as it was seen. Of a charge, `cents` is the highest amount refunded, and
+    `refunds` are others of the same charge that are told with it."""
 
     id: str
     kind: Kind
@@ -45,6 +46,7 @@ class Claim:
     of_cents: int
     currency: str
     purchase_id: UUID | None = None
+    refunds: tuple["Claim", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,10 @@ class _Cents:
         self._claims = claims
 
     def refunded(self) -> int:
-        """The charge's cumulative amount without what failed since; at least the refunds known to have succeeded."""
-        seen = max(self._amounts(Kind.CHARGE), default=0)
-        return max(
-            seen - sum(self._amounts(Kind.REFUND, Refund.FAILED)), sum(self._amounts(Kind.REFUND, Refund.SUCCEEDED))
-        )
+        """The refunds known to have succeeded; where no refund is known by its id, what the charge says (money 28)."""
+        if any(claim.kind is Kind.REFUND for claim in self._claims):
+            return sum(self._amounts(Kind.REFUND, Refund.SUCCEEDED))
+        return max(self._amounts(Kind.CHARGE), default=0)
 
     def disputed(self, state: Dispute) -> int:
         return sum(self._amounts(Kind.DISPUTE, state))

@@ -152,6 +152,13 @@ async def knows_claim(connection: Connection, claim: Claim) -> bool:
         return bool(await cursor.fetchone())
 
 
+async def refunds_explain(connection: Connection, charge: Claim) -> bool:
+    """Whether the refunds known by their ids come to what the charge says."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["refunds_of_charge"], {"charge": charge.id})
+        return await cursor.fetchone() == charge.cents
+
+
 async def pending(connection: Connection) -> list[str]:
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["pending"])

@@ -1,8 +1,9 @@
 """Stripe's objects and events, as far as money is concerned, in our own words. Anything else is None."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeGuard
 from uuid import UUID
 
@@ -16,6 +17,7 @@ NEEDED: Final = (
     "checkout.session.expired",
     "payment_intent.payment_failed",
     "charge.refunded",
+    "refund.created",
     "refund.updated",
     "refund.failed",
     "charge.dispute.created",
@@ -127,7 +129,18 @@ def charge(thing: Object) -> Claim:
     refunded, whole = _cents(thing, "amount_refunded"), _cents(thing, "amount")
     if refunded > whole:
         raise NotUnderstood("amount_refunded is more than amount")
-    return _claim(thing, Kind.CHARGE, 0, name, refunded, whole)
+    claim = _claim(thing, Kind.CHARGE, 0, name, refunded, whole)
+    return replace(claim, refunds=tuple(_listed_refunds(thing, claim.payment_intent)))
+
+
+def _listed_refunds(thing: Object, payment_intent: str | None) -> Iterator[Claim]:
+    """The refunds that a charge's object lists: older versions of the API do, and newer ones when asked."""
+    listed = thing.get("refunds")
+    found = listed.get("data") if isinstance(listed, Mapping) else None
+    for one in found if isinstance(found, list) else []:
+        if isinstance(one, Mapping):
+            with suppress(NotUnderstood):
+                yield replace(refund(one), charge=_text(thing, "id"), payment_intent=payment_intent)
 
 
 def refund(thing: Object) -> Claim:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from transcription_proxy.errors import Unavailable
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.relay.relay import Client, Lines, Relay
 from transcription_proxy.relay.stages import Stages
@@ -78,9 +79,12 @@ class Switchboard:
     draining: bool = False
 
     async def open(self, auth: Auth) -> tuple[Opened, options.Options, UUID]:
-        """A session in the ledger, its options, and whose it is. Raises Refusal, InvalidConfig, Unavailable."""
+        """A session in the ledger, its options, and whose it is. Raises Refusal, InvalidConfig, Unavailable; the last
+        one also while settles fail, for its end could not be booked."""
         holder = self.verify(auth.token if isinstance(auth.token, str) else "")
         wanted = options.read(auth.config, self.rates)
+        if self.lines.settler.is_failing:
+            raise Unavailable("settles of live sessions fail")
         opening = Opening(
             user_id=holder.user_id,
             token_version=holder.token_version,

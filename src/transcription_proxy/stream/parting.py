@@ -86,11 +86,6 @@ class Parting:
         """The ledger takes long: the client is told what will be booked."""
         self._tell(wire.SessionEnd(self._bill.total, self._audio_seconds, self.reason, pending=True))
 
-    def overtaken(self, seconds_used: int, forwarded: int) -> None:
-        """The ledger has closed it already: nothing more is booked, its figures stand (money 16)."""
-        self._bill = Bill(seconds_used, self._options.audio.milliseconds(forwarded))
-        self.booked(seconds_used, self.reason)
-
     def _tell(self, end: wire.SessionEnd) -> None:
         """The last message, and the close, once. A session that never became ready has no `session_end`."""
         if self.began:

@@ -355,13 +355,12 @@ class Session:
         self._over()
 
     def _gone(self, answer: Settled, now: float) -> None:
-        """The ledger has ended the session already."""
+        """The ledger has ended the session already. The close may still book what its hold covered (money 21)."""
         self._parting.explain(answer.ending or Reason.LEASE_EXPIRED)
+        self.meter.shut()
         if self.phase is Phase.LIVE:
             self._upstream.send(deepgram.CLOSE_STREAM, now)
-        self._upstream.hang_up()
-        self._parting.overtaken(answer.seconds_used, self.meter.forwarded)
-        self._over()
+        self._close(now)
 
     def _over(self) -> None:
         self.meter.shut()

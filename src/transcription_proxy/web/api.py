@@ -8,8 +8,8 @@ from fastapi import FastAPI
 
 from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
-from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.relay.stages import Stages
@@ -32,7 +32,7 @@ def build(
     accounts: Accounts,
     ledger: Ledger,
     payments: Payments,
-    database: Database,
+    watch: Watch,
     *,
     overlays: Overlays,
     stages: Stages,
@@ -50,7 +50,7 @@ def build(
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": public_url}] if public_url else None
     app = FastAPI(title="Transcription proxy", description=DESCRIPTION, version="0.1.0", servers=servers, **options)
-    app.state.services = Services(accounts, ledger, payments, overlays, stages, rates, database, ready, site=site)
+    app.state.services = Services(accounts, ledger, payments, overlays, stages, rates, watch, ready, site=site)
     for module in (health, auth, account, billing, captions, overlay, webhooks, pages):
         app.include_router(module.router)
     errors.install(app)

@@ -1,6 +1,6 @@
 """/health and /ready, for load balancers and people who look whether it runs."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -10,8 +10,6 @@ from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided
 
 router = APIRouter(tags=["Health"])
-WITHIN: Final = 2.0
-"""Seconds that the database has for an answer."""
 
 
 class Health(BaseModel):
@@ -25,11 +23,11 @@ class Ready(BaseModel):
 
 @router.get(
     "/health",
-    summary="Whether the service and its database answer",
-    responses={503: {"model": Health, "description": "The database is away"}},
+    summary="Whether the service answers and its database can be written to",
+    responses={503: {"model": Health, "description": "The database is away, or cannot be written to"}},
 )
 async def health(services: Provided, response: Response) -> Health:
-    if await services.database.healthy(WITHIN):
+    if await services.watch.is_writable():
         return Health(status="ok", db="connected")
     response.status_code = 503
     return Health(status="degraded", db="disconnected")

@@ -11,8 +11,8 @@ from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import unauthorized
-from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.relay.stages import Stages
@@ -40,7 +40,7 @@ class Services:
     overlays: Overlays
     stages: Stages
     rates: Rates
-    database: Database
+    watch: Watch
     ready: Callable[[], bool]
     site: Site = field(default_factory=Site)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.db.pool import Database
+from transcription_proxy.errors import Unavailable
 
 
 def data_of(server: Embedded) -> Path:
@@ -19,3 +21,13 @@ def postmaster(server: Embedded) -> int:
 
 def kill_postgres(server: Embedded) -> None:
     os.kill(postmaster(server), signal.SIGKILL)
+
+
+async def answers(database: Database) -> bool:
+    """Whether it answers within half a second."""
+    try:
+        async with database.transaction(0.5) as connection:
+            await connection.execute("SELECT 1")
+    except Unavailable:
+        return False
+    return True

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.integration.db.servers import answers
 from transcription_proxy.db.jobs import LONGEST_PAUSE, LOST_AFTER, MOST_TRIES, Handler, Jobs, enqueue
 from transcription_proxy.db.pool import Database
 
@@ -299,4 +300,4 @@ def _let_in(admin: psycopg.Connection, name: str, allowed: bool) -> None:
 async def _is_cut_off(office: Office, admin: psycopg.Connection, name: str) -> bool:
     """Who was just coming in when the door was shut is seen a moment later, and sent away then."""
     admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-    return not await office.database.healthy(0.5)
+    return not await answers(office.database)

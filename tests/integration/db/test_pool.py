@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.integration.db.servers import kill_postgres, postmaster
+from tests.integration.db.servers import answers, kill_postgres, postmaster
 from transcription_proxy.db import places
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.migrate import migrate
@@ -33,7 +33,7 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -
 
 
 async def away(database: Database) -> bool:
-    return not await database.healthy(0.5)
+    return not await answers(database)
 
 
 async def test_commit_and_rollback(database: Database) -> None:
@@ -111,7 +111,7 @@ async def test_a_terminated_connection_is_replaced_unseen(database: Database, da
 async def test_a_database_that_was_never_there() -> None:
     database = Database("postgresql://nobody@127.0.0.1:1/none")
     await database.open()
-    assert not await database.healthy(0.5)
+    assert not await answers(database)
     with pytest.raises(Unavailable):
         await one(database, "SELECT 1", 0.5)
     await database.close()
@@ -135,7 +135,7 @@ async def test_a_killed_server_and_its_return(server: Embedded) -> None:
     with pytest.raises(Unavailable):
         await one(database, "SELECT 1", 0.5)
     server.ensure()
-    await until(database.healthy)
+    await until(lambda: answers(database))
     assert await asyncio.gather(*(one(database, "SELECT 1") for _ in range(20))) == [1] * 20
     await database.close()
 

@@ -22,6 +22,8 @@ class Session:
     expired: bool = False
     ending: Reason | None = None
     reason: Reason | None = None
+    released: int | None = None
+    """What the reaper released, until its relay closes it."""
 
     @property
     def active(self) -> bool:
@@ -81,9 +83,11 @@ def settle(sessions: dict[UUID, Session], batch: Sequence[Settlement]) -> dict[U
 
 
 def close(session: Session, closing: Closing) -> None:
-    if session.active and closing.number > session.number:
-        session.book(billable(closing.total, session.used, session.hold) if closing.ready else 0)
+    if (session.active or session.released is not None) and closing.number > session.number:
+        covered = session.hold if session.active else min(session.released or 0, max(session.account.available, 0))
+        session.book(billable(closing.total, session.used, covered) if closing.ready else 0)
         session.number = closing.number
+        session.released = None
         session.end(closing.reason)
 
 

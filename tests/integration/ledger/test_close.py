@@ -1,13 +1,13 @@
 import asyncio
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.integration.ledger.books import Books, closing, opening
 from transcription_proxy.errors import Unavailable
-from transcription_proxy.ledger.entries import Balance
+from transcription_proxy.ledger.entries import Balance, Description
 from transcription_proxy.values import Closed
 from transcription_wire.codes import Reason
 
@@ -84,16 +84,72 @@ async def test_an_overtaken_number_does_not_end_it(books: Books) -> None:
     assert await books.row(session, "status") == ("active",)
 
 
-async def test_after_the_reaper_nothing_is_booked_and_the_loss_is_logged(books: Books) -> None:
-    user = await books.user(1000)
+async def reaped(books: Books, user: UUID, settled: int) -> UUID:
+    """A session that settled so much, and that the reaper ended."""
     session = await books.open(user)
-    await books.settle(session, 2, 10)
+    await books.settle(session, 2, settled)
     await books.expire(session)
     await books.ledger.reap()
+    return session
+
+
+async def test_a_close_after_the_reaper_books_what_the_hold_covered_once(books: Books) -> None:
+    user = await books.user(1000)
+    session = await reaped(books, user, 10)
     with capture_logs() as logs:
-        closed = await books.ledger.close(closing(session, 3, 30))
-    assert closed == Closed(session, 10, Reason.LEASE_EXPIRED, 990)
-    assert [(entry["event"], entry["unbilled"]) for entry in logs] == [("closed_after_its_end", 20)]
+        first, *others = [await books.ledger.close(closing(session, 3, 30)) for _ in range(3)]
+        others.append(await books.ledger.close(closing(session, 4, 40)))
+    assert [first, *others] == [Closed(session, 30, Reason.CLIENT_STOP, 970)] * 4
+    assert await books.rows(user) == [(-10, 990), (-20, 970)]
+    assert await books.row(session, "status, reason, hold, hold_released") == ("completed", "client_stop", 0, None)
+    assert await books.row(session, "audio_seconds") == (Decimal("30.0"),)
+    assert await books.ledger.balance(user) == Balance(970, 0, 0)
+    told = [(entry["event"], entry["billed"], entry["unbilled"]) for entry in logs]
+    assert told == [("closed_after_its_end", 20, 0), ("closed_after_its_end", 0, 10)]
+
+
+async def test_a_close_after_the_reaper_books_no_more_than_the_hold(books: Books) -> None:
+    user = await books.user(1000)
+    session = await reaped(books, user, 10)
+    with capture_logs() as logs:
+        assert (await books.ledger.close(closing(session, 3, 100))).seconds_used == 55
+    assert [(entry["billed"], entry["unbilled"]) for entry in logs] == [(45, 45)]
+
+
+async def test_a_close_after_the_reaper_takes_nothing_that_others_hold_or_that_is_gone(books: Books) -> None:
+    user = await books.user(40)
+    session = await reaped(books, user, 0)
+    other = await books.open(user, hold_cap=60)  # holds 10 of the 40
+    await books.ledger.credit(user, -26, Description.MANUAL_ADJUSTMENT)
+    with capture_logs() as logs:
+        assert await books.ledger.close(closing(session, 3, 9)) == Closed(session, 4, Reason.CLIENT_STOP, 10)
+    assert [(entry["billed"], entry["unbilled"]) for entry in logs] == [(4, 5)]
+    assert (await books.ledger.close(closing(other, 2, 10))).seconds_used == 10
+    assert await books.ledger.balance(user) == Balance(0, 0, 0)
+
+
+async def test_a_close_after_the_reaper_and_a_claw_back_bills_what_was_settled(books: Books) -> None:
+    user = await books.user(100)
+    session = await reaped(books, user, 10)
+    await books.claw_back(user, 100)
+    assert await books.ledger.close(closing(session, 3, 20)) == Closed(session, 10, Reason.CLIENT_STOP, -10)
+
+
+async def test_a_close_after_the_reaper_may_give_back_too(books: Books) -> None:
+    user = await books.user(100)
+    session = await reaped(books, user, 10)
+    assert await books.ledger.close(closing(session, 3, 8)) == Closed(session, 8, Reason.CLIENT_STOP, 92)
+
+
+async def test_closes_and_reapers_at_once(books: Books) -> None:
+    users = [await books.user(100) for _ in range(10)]
+    sessions = [await books.open(user) for user in users]
+    for session in sessions:
+        await books.expire(session)
+    closes = asyncio.gather(*(books.ledger.close(closing(session, 2, 7)) for session in sessions * 2))
+    await asyncio.gather(*(books.ledger.reap() for _ in range(5)))
+    assert {closed.seconds_used for closed in await closes} == {7}
+    assert [await books.ledger.balance(user) for user in users] == [Balance(93, 0, 0)] * 10
 
 
 async def test_one_that_never_became_ready_is_free_and_not_listed(books: Books) -> None:

@@ -138,6 +138,7 @@ class Histories(RuleBasedStateMachine):
         ended = self.run(self.books.ledger.reap())
         assert {one.session_id: one.released for one in ended} == {one.id: one.hold for one in expired}
         for session in expired:
+            session.released = session.hold
             session.end(Reason.LEASE_EXPIRED)
 
     @invariant()

@@ -2,10 +2,11 @@ import asyncio
 from contextlib import suppress
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from tests.integration.ledger.books import LIFE, Books, closing, opening
-from transcription_proxy.errors import Refusal
+from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger.entries import Balance
 from transcription_proxy.values import Opened
 from transcription_wire.codes import Reason
@@ -157,3 +158,14 @@ async def test_openings_at_once_never_hold_more_than_there_is(books: Books) -> N
     balance = await books.ledger.balance(user)
     assert balance.seconds_held == 0
     assert 0 <= balance.seconds_remaining < 20
+
+
+@pytest.mark.parametrize("table", ["usage_ledger", "credit_balance", "transcription_sessions"])
+async def test_no_session_opens_whose_end_could_not_be_booked(books: Books, database_url: str, table: str) -> None:
+    user = await books.user(100)
+    async with await psycopg.AsyncConnection.connect(database_url) as operator:
+        await operator.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
+        with pytest.raises(Unavailable):
+            await books.ledger.open_session(opening(user))
+    assert await books.ledger.balance(user) == Balance(100, 0, 0)
+    await books.ledger.open_session(opening(user))

@@ -60,8 +60,13 @@ def names(purchase: UUID | str, user: UUID | str, package: str = "pack_500", sec
     return {name: value for name, value in found.items() if value != "None"}
 
 
-def charge(payment: str | None, refunded: int, total: int = 300, currency: str = "usd", name: str = "") -> Body:
+def charge(
+    payment: str | None, refunded: int, total: int = 300, currency: str = "usd", name: str = "", refunds: Any = None
+) -> Body:
+    """`refunds`: those that it lists, as older versions of the API do."""
+    listed = {} if refunds is None else {"refunds": {"object": "list", "data": refunds, "has_more": False}}
     return {
+        **listed,
         "id": name or f"ch_of_{payment}",
         "object": "charge",
         "amount": total,

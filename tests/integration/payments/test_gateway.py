@@ -48,8 +48,8 @@ CALLS: Final[dict[str, Call]] = {
     "create_customer": lambda gateway: gateway.create_customer(BUYER),
     "create_checkout": lambda gateway: gateway.create_checkout(PURCHASE, "cus_1"),
     "checkout": lambda gateway: gateway.checkout("cs_1"),
-    "charge": lambda gateway: gateway.charge("ch_1"),
     "checkouts": lambda gateway: listed(gateway.checkouts(NOW)),
+    "refund": lambda gateway: gateway.refund("re_1"),
     "refunds": lambda gateway: listed(gateway.refunds(NOW)),
     "refunds_of": lambda gateway: listed(gateway.refunds_of("ch_1")),
     "disputes": lambda gateway: listed(gateway.disputes(NOW)),
@@ -125,8 +125,8 @@ PUBLISHED: Final[dict[str, tuple[str, str, frozenset[str]]]] = {
         ),
     ),
     "checkout": ("GET", "/v1/checkout/sessions/cs_1", frozenset({"expand[]"})),
-    "charge": ("GET", "/v1/charges/ch_1", frozenset({"expand[]"})),
     "checkouts": ("GET", "/v1/checkout/sessions", frozenset({*LISTED, *PAGED, "customer", "payment_intent", "status"})),
+    "refund": ("GET", "/v1/refunds/re_1", frozenset({"expand[]"})),
     "refunds": ("GET", "/v1/refunds", frozenset({*LISTED, *PAGED, "charge", "payment_intent"})),
     "refunds_of": ("GET", "/v1/refunds", frozenset({*LISTED, *PAGED, "charge", "payment_intent"})),
     "disputes": ("GET", "/v1/disputes", frozenset({*LISTED, *PAGED, "charge", "payment_intent"})),
@@ -183,11 +183,13 @@ async def test_every_call_is_understood_by_the_sandbox_and_its_pages_come_to_an_
     assert found == made[::-1]
     session = await gateway.checkout(name)
     charge = session["payment_intent"]["latest_charge"]
-    assert (charge["paid"], (await gateway.charge(charge["id"]))["id"]) == (True, charge["id"])
+    assert (charge["paid"], charge["refunds"]["data"]) == (True, [])
     sandbox.buttons.payment(name, "refund", "1.00")
     sandbox.buttons.payment(name, "dispute")
     [refund] = await listed(gateway.refunds_of(charge["id"]))
     assert refund["amount"] == 100
+    listed_with_it = (await gateway.checkout(name))["payment_intent"]["latest_charge"]["refunds"]["data"]
+    assert [one["id"] for one in listed_with_it] == [refund["id"]]
     assert refund["id"] in [one["id"] for one in await listed(gateway.refunds(since))]
     assert charge["id"] in [one["charge"] for one in await listed(gateway.disputes(since))]
     assert await gateway.webhook_endpoints() == []
@@ -255,7 +257,7 @@ async def test_no_proxy_stands_between_it_and_this_machine(monkeypatch: pytest.M
         assert await to(there, retries=0).create_customer(BUYER) == "cus_1"
 
 
-@pytest.mark.parametrize("call", ["checkout", "charge", "create_checkout"])
+@pytest.mark.parametrize("call", ["checkout", "refund", "create_checkout"])
 async def test_what_stripe_does_not_know_is_no_failure(call: str) -> None:
     error = {"type": "invalid_request_error", "code": "resource_missing", "message": "No such thing", "param": "id"}
     async with elsewhere(answer({"error": error}, 404)) as there:

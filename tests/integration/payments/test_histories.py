@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from tests.integration.ledger.books import closing, opening
 from tests.integration.payments.counter import Counter
 from tests.integration.payments.events import Body
-from tests.integration.payments.model import Payment, another_id, moves
+from tests.integration.payments.model import Payment, another_id, moves, refunded_by_rule
 from tests.integration.payments.till import Till
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -39,8 +39,10 @@ ORDER = st.tuples(
     st.sampled_from([300, 300, 100, 7, 0]),
     st.sampled_from(["with its session", "before Stripe answered", "lost"]),
     st.booleans(),
+    st.booleans(),
 )
-"""By which of two users, seconds, cents, what we have of it when Stripe begins to talk, and whether it is shy."""
+"""By which of two users, seconds, cents, what we have of it when Stripe begins to talk, whether it is shy, and whether
+its charges list their refunds."""
 STORY = st.lists(st.tuples(st.sampled_from([0.5, 1.0]), st.integers(0, 11)), min_size=1, max_size=8)
 """Each time a part of the payment, and which of the things that may happen to it."""
 
@@ -68,6 +70,8 @@ class Histories(RuleBasedStateMachine):
         self.used: dict[UUID, int] = {}
         self.payments: list[Payment] = []
         self.live: list[Live] = []
+        self.heard: list[Body] = []
+        """Charges and refunds that we were told of."""
         self.till = self.tills[0]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -81,11 +85,11 @@ class Histories(RuleBasedStateMachine):
         return [event for payment in self.payments for event in payment.told]
 
     @initialize(orders=st.lists(st.tuples(ORDER, STORY), min_size=1, max_size=4))
-    def buy(self, orders: list[tuple[tuple[int, int, int, str, bool], list[tuple[float, int]]]]) -> None:
+    def buy(self, orders: list[tuple[tuple[int, int, int, str, bool, bool], list[tuple[float, int]]]]) -> None:
         users = [self.run(self.till.buyer()) for _ in range(2)]
         self.used = dict.fromkeys(users, 0)
-        for (buyer, seconds, cents, row, shy), story in orders:
-            payment = Payment(users[buyer], uuid4(), seconds, cents, shy)
+        for (buyer, seconds, cents, row, shy, lists), story in orders:
+            payment = Payment(users[buyer], uuid4(), seconds, cents, shy, lists)
             if row != "lost":
                 session = payment.session_id if row == "with its session" else None
                 payment.purchase = self.run(self.till.purchase(payment.user, session, seconds, cents))
@@ -100,19 +104,25 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data(), worker=st.integers(0, 1), again=st.booleans())
     def deliver(self, data: st.DataObject, worker: int, again: bool) -> None:
         event = data.draw(st.sampled_from(self.told))
+        self.note(event)
         self.run(self.tills[worker].hear(another_id(event) if again else event))
 
     @precondition(lambda self: self.told)
     @rule(data=st.data())
     def deliver_at_once(self, data: st.DataObject) -> None:
         some = data.draw(st.lists(st.sampled_from(self.told), min_size=2, max_size=10))
+        self.note(*some)
         self.run(deliver(self.tills, some))
 
     @rule(data=st.data())
     def the_success_page_asks(self, data: st.DataObject) -> None:
         payment = self.payment(data)
         self.counter.sessions = {payment.session_id: payment.expanded_session()}
+        asked = self.counter.asked
         self.run(poll(self.tills, payment))
+        told = payment.expanded_session()["payment_intent"]
+        if told and self.counter.asked > asked:
+            self.heard.append(told["latest_charge"])
 
     @rule(data=st.data(), cap=st.integers(1, 600))
     def open(self, data: st.DataObject, cap: int) -> None:
@@ -149,6 +159,7 @@ class Histories(RuleBasedStateMachine):
             for name, refund in payment.refunds.items():
                 if refund.status == "pending":
                     payment.settle_refund(name, "succeeded")
+        self.note(*self.told)
         if seed % 2:
             for event in reversed(self.told):
                 self.run(self.till.hear(event))
@@ -168,6 +179,20 @@ class Histories(RuleBasedStateMachine):
             assert balance.seconds_frozen == sum(payment.frozen for payment in theirs)
         assert self.run(self.till.unmatched()) == []
         assert self.run(self.till.ledger.audit()) == []
+
+    def note(self, *events: Body) -> None:
+        things = [event["data"]["object"] for event in events]
+        self.heard += [thing for thing in things if thing["object"] in ("charge", "refund")]
+
+    @invariant()
+    def what_is_refunded_follows_from_what_was_heard_in_any_order(self) -> None:
+        purchases = (
+            "SELECT payment_intent, refunded_cents FROM purchases"
+            " WHERE payment_intent = ANY (%s) AND status = 'paid' AND paid_cents > 0"
+        )
+        ours = [payment.intent for payment in self.payments]
+        for intent, refunded in self.run(self.till.sql(purchases, ours)):
+            assert refunded == refunded_by_rule(one for one in self.heard if one["payment_intent"] == intent)
 
     @invariant()
     def nothing_is_credited_before_it_is_paid(self) -> None:

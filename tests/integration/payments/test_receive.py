@@ -86,6 +86,52 @@ async def test_a_refund_that_failed_gives_back(till: Till) -> None:
     assert await till.ledger_rows(user) == [("credit_purchase", 30000), ("refund", -10000), ("refund", 10000)]
 
 
+async def test_a_refund_that_fails_and_a_new_one_of_the_same_amount(till: Till) -> None:
+    """The charge says 100 each time: only the ids tell that they are two."""
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    told = [
+        event("refund.created", refund("re_1", "pi_1", 100, "succeeded")),
+        event("charge.refunded", charge("pi_1", 100)),
+        event("refund.failed", refund("re_1", "pi_1", 100, "failed")),
+        event("charge.refunded", charge("pi_1", 100)),
+        event("refund.created", refund("re_2", "pi_1", 100, "succeeded")),
+    ]
+    left = []
+    for body in told:
+        await till.hear(body)
+        left.append((await till.ledger.balance(user)).seconds_remaining)
+    assert left == [20000, 20000, 30000, 30000, 20000]
+    for body in told[::-1] + told:
+        await till.hear(another_id(body))
+    assert (await till.ledger.balance(user)).seconds_remaining == 20000
+
+
+async def test_refunds_that_a_charge_lists_count_by_their_ids_too(till: Till) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    first, second = refund("re_1", None, 100, "failed"), refund("re_2", None, 50, "succeeded")
+    await till.hear(event("charge.refunded", charge("pi_1", 100, refunds=[first | {"status": "succeeded"}])))
+    await till.hear(event("charge.refunded", charge("pi_1", 50, refunds=[second, first])))
+    assert (await till.ledger.balance(user)).seconds_remaining == 25000
+
+
+@pytest.mark.parametrize(("known", "asks"), [(None, True), (100, True), (150, False)])
+async def test_stripe_is_asked_for_refunds_that_a_charge_counts_and_nobody_named(
+    till: Till, known: int | None, asks: bool
+) -> None:
+    user = await till.buyer()
+    await till.purchase(user, "cs_1")
+    await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
+    if known:
+        await till.hear(event("refund.created", refund("re_1", "pi_1", known, "pending")))
+    await till.hear(event("charge.refunded", charge("pi_1", 150)))
+    jobs = await till.sql("SELECT key FROM jobs WHERE kind = 'refunds'")
+    assert jobs == [("ch_of_pi_1",)] * asks
+
+
 async def test_a_dispute_freezes_and_what_is_lost_is_taken_in_one_row(till: Till) -> None:
     user = await till.buyer()
     await till.purchase(user, "cs_1")

@@ -36,6 +36,8 @@ class Books:
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         return [Settled(each.session_id, each.number, each.total + 45, each.total, 1000, 0) for each in batch]
 
+    async def renew_leases(self, sessions: Sequence[UUID]) -> None: ...
+
     async def close(self, closing: Closing) -> Closed:
         self.closings.append(closing)
         return Closed(closing.session_id, closing.total, closing.reason, 1000)

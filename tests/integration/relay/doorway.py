@@ -51,6 +51,9 @@ class Nothing:
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         raise AssertionError(batch)
 
+    async def renew_leases(self, sessions: Sequence[UUID]) -> None:
+        raise AssertionError(sessions)
+
     async def close(self, closing: Closing) -> Closed:
         raise AssertionError(closing)
 

@@ -13,6 +13,7 @@ from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
 from transcription_proxy.payments import packages
 from transcription_proxy.payments.gateway import Gateway
@@ -38,6 +39,7 @@ class Site:
         self.database = database
         self.now = datetime.now(UTC)
         self.ready = True
+        self.settles_fail = False
         self.overlays = Overlays(database, PUBLIC_URL, NEWS)
         self.stages = Stages(uuid4(), Notifier(database), self.overlays)
         self.payments = payments(database)
@@ -48,7 +50,7 @@ class Site:
             self.accounts,
             self.ledger,
             self.payments,
-            self.database,
+            Watch(self.ledger, lambda: self.settles_fail),
             overlays=self.overlays,
             stages=self.stages,
             rates=rates.load(),

@@ -17,6 +17,7 @@ from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
 from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.web import api
@@ -48,7 +49,7 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
         accounts,
         ledger,
         payments(database),
-        database,
+        Watch(ledger, lambda: False),
         overlays=overlays,
         stages=Stages(uuid4(), Notifier(database), overlays),
         rates=rates.load(),

@@ -230,7 +230,7 @@ async def test_claims_that_name_nobody_are_booked_by_the_payment_when_it_comes(
 ) -> None:
     for body in (
         event("charge.refunded", charge("pi_1", 100)),
-        event("refund.updated", refund("re_1", "pi_1", 100, "x")),
+        event("refund.updated", refund("re_1", "pi_1", 100, "succeeded")),
     ):
         assert (await tell(site, body)).status_code == 200
     assert [kind for kind, _ in await till.unmatched()] == ["charge.refunded", "refund.updated"]

@@ -19,8 +19,14 @@ class Host:
         self.wall = 5e8
         self.database = 6e8
         self.away = False
+        self.writable = True
+        self.failures = 0
         self.cuts = 0
-        self.reaper = Reaper(self, lambda: self.monotonic, lambda: self.wall)
+        self.reaper = Reaper(self, lambda: self.monotonic, lambda: self.wall, lambda: self.failures)
+
+    async def prove_writable(self) -> None:
+        if not self.writable:
+            raise Unavailable("read-only")
 
     async def clock(self) -> float:
         if self.away:
@@ -100,3 +106,18 @@ async def test_a_database_that_went_away_while_it_waits_is_noticed() -> None:
         await host.tick()
     host.away = False
     assert await host.ticks(5) == [False, False, False, False, True]
+
+
+async def test_a_database_that_only_answers_counts_as_away(host: Host) -> None:
+    host.writable = False
+    with pytest.raises(Unavailable):
+        await host.tick()
+    host.writable = True
+    assert await host.ticks(5) == [False, False, False, False, True]
+
+
+async def test_a_settle_that_failed_counts_as_the_database_having_been_away(host: Host) -> None:
+    host.failures = 1
+    assert await host.ticks(4) == [False, False, False, False]
+    host.failures = 3
+    assert await host.ticks(6) == [False, False, False, False, True, True]

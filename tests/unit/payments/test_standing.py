@@ -40,32 +40,30 @@ def test_a_refund_takes_its_part_rounded_down_and_a_whole_one_all(seconds: int, 
     assert of(charge(refunded), seconds=seconds) == Standing(taken, lost=0, frozen=0, refunded=refunded)
 
 
-def test_amounts_of_a_charge_are_cumulative_so_the_refunds_in_it_are_not_added() -> None:
-    refunds = [refund("re_1", Refund.SUCCEEDED, 100), refund("re_2", Refund.SUCCEEDED, 100)]
-    assert of(charge(200), *refunds).taken == 20_000
+SUCCEEDED, FAILED, UNDER_WAY = Refund.SUCCEEDED, Refund.FAILED, Refund.UNDER_WAY
 
 
-def test_refunds_that_succeeded_count_before_their_charge_tells_them() -> None:
-    refunds = [refund("re_1", Refund.SUCCEEDED, 100), refund("re_2", Refund.SUCCEEDED, 50)]
-    assert of(*refunds).taken == 15_000
-
-
-def test_a_refund_under_way_counts_with_the_charge_that_tells_it() -> None:
-    waiting = refund("re_1", Refund.UNDER_WAY, 100)
-    assert of(waiting).taken == 0
-    assert of(waiting, charge(100)).taken == 10_000
-
-
-def test_a_refund_that_failed_comes_back_once() -> None:
-    failed = refund("re_1", Refund.FAILED, 100)
-    assert of(charge(100), failed).taken == 0
-    assert of(charge(300), failed, refund("re_2", Refund.SUCCEEDED, 200)).taken == 20_000
-    assert of(failed) == Standing(taken=0, lost=0, frozen=0, refunded=0)  # its charge was never told
-
-
-def test_a_second_refund_after_a_failed_one_is_not_hidden_by_it() -> None:
-    """The charge fell to 0 and rose to 100 again: its highest amount cannot tell that."""
-    assert of(charge(100), refund("re_1", Refund.FAILED, 100), refund("re_2", Refund.SUCCEEDED, 100)).taken == 10_000
+@pytest.mark.parametrize(
+    ("amount_refunded", "refunds", "refunded"),
+    [
+        (200, [], 200),
+        (200, [(SUCCEEDED, 100), (SUCCEEDED, 100)], 200),
+        (0, [(SUCCEEDED, 100), (SUCCEEDED, 50)], 150),  # before their charge says so
+        (100, [(FAILED, 100)], 0),
+        (100, [(FAILED, 100), (SUCCEEDED, 100)], 100),  # it fell to 0 and rose to 100 again
+        (150, [(FAILED, 150), (FAILED, 150), (SUCCEEDED, 150)], 150),
+        (100, [(UNDER_WAY, 100)], 0),
+        (200, [(SUCCEEDED, 100), (UNDER_WAY, 100)], 100),
+        (150, [(SUCCEEDED, 50)], 50),  # an older one of 100 was never seen by its id
+        (300, [(SUCCEEDED, 200), (SUCCEEDED, 200)], 300),  # no more than was paid
+    ],
+)
+def test_refunds_count_by_their_ids_and_the_charge_only_where_none_is_known(
+    amount_refunded: int, refunds: list[tuple[Refund, int]], refunded: int
+) -> None:
+    known = [refund(f"re_{number}", *one) for number, one in enumerate(refunds)]
+    expected = Standing(refunded * SECONDS // PAID, lost=0, frozen=0, refunded=refunded)
+    assert of(charge(amount_refunded), *known) == of(*known, charge(amount_refunded)) == expected
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,17 @@ def test_more_refunded_than_there_was_is_not_understood() -> None:
     assert why("charge.refunded", charge(amount_refunded=301)) == "amount_refunded is more than amount"
 
 
+@pytest.mark.parametrize("listed", [None, 7, [], {}, {"data": None}, {"data": [None, 7, {"id": "re_1"}]}])
+def test_a_charge_that_lists_no_refunds(listed: Any) -> None:
+    assert fact("charge.refunded", charge(refunds=listed)).refunds == ()
+
+
+def test_refunds_that_a_charge_lists_are_of_that_charge() -> None:
+    listed = {"object": "list", "data": [refund(charge=None, payment_intent=None), {"id": "re_2"}]}
+    [found] = fact("charge.refunded", charge(refunds=listed)).refunds
+    assert (found.kind, found.charge, found.payment_intent) == (Kind.REFUND, "ch_of_pi_1", "pi_1")
+
+
 @pytest.mark.parametrize(
     "kind", ["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"]
 )  # what counts is its status

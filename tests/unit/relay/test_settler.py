@@ -1,13 +1,13 @@
 """The settler against books that are slow, locked or away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
 
-from transcription_proxy.errors import Unavailable
+from transcription_proxy.errors import TooSlow, Unavailable
 from transcription_proxy.relay import settler as module
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.stream import events as ev
@@ -22,6 +22,8 @@ class Books:
         self.away = away
         self.locked: set[UUID] = set()
         self.batches: list[int] = []
+        self.renewed: list[set[UUID]] = []
+        self.error: type[Exception] = Unavailable
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         self.batches.append(len(batch))
@@ -32,6 +34,10 @@ class Books:
             if asked.session_id not in self.locked
         ]
 
+    async def renew_leases(self, sessions: Sequence[UUID]) -> None:
+        self._fail_while_away()
+        self.renewed.append(set(sessions))
+
     async def close(self, closing: Closing) -> Closed:
         self._fail_while_away()
         return Closed(closing.session_id, closing.total, closing.reason, 0)
@@ -39,7 +45,7 @@ class Books:
     def _fail_while_away(self) -> None:
         if self.away:
             self.away -= 1
-            raise Unavailable
+            raise self.error
 
 
 class Heard:
@@ -63,10 +69,17 @@ class Heard:
 @asynccontextmanager
 async def running(books: Books) -> AsyncIterator[Settler]:
     settler = Settler(books)
-    task = asyncio.create_task(settler.run())
+    tasks = [asyncio.create_task(settler.run()), asyncio.create_task(settler.keep_leases())]
     yield settler
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 async def test_all_due_sessions_go_in_one_batch() -> None:
@@ -138,3 +151,122 @@ async def test_a_close_takes_the_place_of_a_settle_that_waits() -> None:
     await asyncio.sleep(2 * module.TICK)
     assert books.batches == []
     task.cancel()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RENEW_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(module, "RETRY_FIRST", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_session_whose_settle_failed_keeps_its_lease_until_a_settle_succeeds() -> None:
+    books, heard, session = Books(away=1), Heard(), uuid4()
+    async with running(books) as settler:
+        settler.settle(Settlement(session, 1, 5), heard.happen)
+        assert await heard.one() == ev.SettleFailed()
+        await until(lambda: {session} in books.renewed)
+        settler.settle(Settlement(session, 2, 5), heard.happen)
+        assert isinstance(await heard.one(), ev.SettleAnswered)
+        books.renewed.clear()
+        await asyncio.sleep(0.05)
+    assert books.renewed == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_session_that_is_dead_does_not_keep_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FAILED_SECONDS", 0.05)
+    books, heard = Books(away=1), Heard()
+    async with running(books) as settler:
+        settler.settle(Settlement(uuid4(), 1, 5), heard.happen)
+        await heard.one()
+        await until(lambda: bool(books.renewed))
+        await asyncio.sleep(0.1)
+        assert not settler.is_failing
+        books.renewed.clear()
+        await asyncio.sleep(0.05)
+    assert books.renewed == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_session_whose_settle_waits_keeps_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before it counts as failed: many batches before it may each take their whole time to fail."""
+    books, locked = Books(), uuid4()
+    monkeypatch.setattr(Settler, "_fail", lambda *_, **__: None)
+    monkeypatch.setattr(module, "LEFT_LOCKED", 0.0)
+    books.locked.add(locked)
+    async with running(books) as settler:
+        settler.settle(Settlement(locked, 1, 5), Heard().happen)
+        await until(lambda: {locked} in books.renewed)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_session_that_cannot_be_closed_keeps_its_lease() -> None:
+    books, heard, session = Books(), Heard(), uuid4()
+    closed = books.close
+
+    async def close(closing: Closing) -> Closed:
+        if not books.renewed:
+            raise Unavailable
+        return await closed(closing)
+
+    books.close = close  # type: ignore[method-assign]
+    async with running(books) as settler:
+        settler.close(Closing(session, 2, 7, Reason.CLIENT_STOP, 7000), heard.happen)
+        assert isinstance(await heard.one(), ev.CloseCommitted)
+    assert books.renewed[0] == {session}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_failures_of_settles_and_renewals_are_counted() -> None:
+    books, heard = Books(away=2), Heard()
+    async with running(books) as settler:
+        settler.settle(Settlement(uuid4(), 1, 5), heard.happen)
+        assert await heard.one() == ev.SettleFailed()
+        assert settler.failures == 1
+        await until(lambda: bool(books.renewed))
+        assert settler.failures == 2
+
+
+@pytest.mark.parametrize("error", [Unavailable, TooSlow, ZeroDivisionError])
+async def test_it_is_failing_until_the_session_is_settled(error: type[Exception]) -> None:
+    books, heard, session = Books(away=1), Heard(), uuid4()
+    books.error = error
+    async with running(books) as settler:
+        assert not settler.is_failing
+        settler.settle(Settlement(session, 1, 5), heard.happen)
+        await heard.one()
+        assert settler.is_failing
+        settler.settle(
+            Settlement(uuid4(), 1, 5), heard.happen
+        )  # another session's settle proves nothing about this one
+        await heard.one()
+        assert settler.is_failing
+        settler.settle(Settlement(session, 2, 5), heard.happen)
+        await heard.one()
+        assert not settler.is_failing
+
+
+async def test_a_locked_row_is_no_failure_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEFT_LOCKED", 0.1)
+    books, heard, locked = Books(), Heard(), uuid4()
+    books.locked.add(locked)
+    async with running(books) as settler:
+        settler.settle(Settlement(locked, 1, 5), heard.happen)
+        assert await heard.one() == ev.SettleFailed()
+        assert (settler.failures, settler.is_failing) == (1, False)
+
+
+@pytest.mark.parametrize(("error", "failing"), [(Unavailable, True), (TooSlow, False), (ZeroDivisionError, False)])
+async def test_a_close_that_fails_shows_a_failing_database_unless_its_row_may_be_why(
+    error: type[Exception], failing: bool
+) -> None:
+    books, heard, session = Books(away=1), Heard(), uuid4()
+    books.error = error
+    settler = Settler(books)
+    settler.close(Closing(session, 2, 7, Reason.CLIENT_STOP, 7000), heard.happen)
+    await until(lambda: not books.away)
+    await asyncio.sleep(0)
+    assert settler.is_failing is failing
+    assert isinstance(await heard.one(), ev.CloseCommitted)
+    assert not settler.is_failing

@@ -147,14 +147,6 @@ def test_what_is_pending_is_told_as_such_and_not_told_again() -> None:
     assert end.actions[1:] == [ev.CloseClient(1000)]
 
 
-def test_where_the_ledger_was_first_its_figures_are_told() -> None:
-    end = Farewell()
-    end.parting.explain(Reason.LEASE_EXPIRED)
-    end.parting.overtaken(2, end.meter.forwarded)
-    assert end.told[1] == {"type": "session_end", "seconds_used": 2, "audio_seconds": 2.3, "reason": "lease_expired"}
-    assert end.actions[-1] == ev.CloseClient(1011)
-
-
 @pytest.mark.parametrize(
     ("milliseconds", "shown"), [(2249, 2.2), (2250, 2.3), (2350, 2.4), (2050, 2.1), (49, 0.0), (50, 0.1), (0, 0.0)]
 )

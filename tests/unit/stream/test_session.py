@@ -642,24 +642,27 @@ def test_a_nudge_while_it_is_dialled_is_heard_with_ready() -> None:
     assert stage.ending() == ("replaced", 4409, None)
 
 
-def test_a_session_that_the_ledger_has_ended_books_nothing_and_says_what_is_stored() -> None:
+def test_a_session_that_the_ledger_has_ended_closes_and_says_what_the_ledger_then_holds() -> None:
     stage = live()
     stage.stream(3)
     stage.ledger = lambda s: stage.granted(s, 2, gone=True, ending=Reason.LEASE_EXPIRED)
     done = stage.tell(ev.Nudged())
     assert texts(done) == ["CloseStream"]
-    assert stage.every(ev.Close) == []
-    (end,) = stage.told("session_end")
-    assert (end["seconds_used"], end["audio_seconds"], end["reason"]) == (3, 3.0, "lease_expired")
+    closing = stage.only(ev.Close).closing
+    assert (closing.number, closing.total, closing.reason) == (3, 3, Reason.LEASE_EXPIRED)
     assert stage.told("error")[0]["code"] == "internal"
-    assert done[-3:] == [ev.SendClient(done[-3].text), ev.CloseClient(1011), ev.Finish()]  # type: ignore[union-attr]
     assert stage.frame() == []
+    done = stage.tell(ev.CloseCommitted(Closed(ID, 2, Reason.LEASE_EXPIRED, 998)))
+    (end,) = stage.told("session_end")
+    assert (end["seconds_used"], end["audio_seconds"], end["reason"]) == (2, 3.0, "lease_expired")
+    assert done[-2:] == [ev.CloseClient(1011), ev.Finish()]
 
 
 def test_gone_without_a_stored_reason_is_lease_expired() -> None:
     stage = live()
     stage.ledger = lambda s: stage.granted(s, 2, gone=True)
     stage.tell(ev.Nudged())
+    stage.commit()
     assert stage.told("session_end")[0]["reason"] == "lease_expired"
 
 

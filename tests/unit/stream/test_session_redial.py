@@ -588,9 +588,8 @@ def test_a_session_that_the_ledger_has_ended_stops_dialling() -> None:
     done = stage.tell(ev.Nudged())
     assert ev.HangUp() in done
     assert texts(done) == []
-    assert stage.every(ev.Close) == []
+    assert stage.commit()[-2:] == [ev.CloseClient(1011), ev.Finish()]
     assert stage.told("session_end")[0]["reason"] == "lease_expired"
-    assert done[-2:] == [ev.CloseClient(1011), ev.Finish()]
 
 
 # After `stop`

@@ -1,0 +1,52 @@
+"""Whether the database can be written to, for `/health`: asked at most once a second, however many want to know."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import structlog
+
+from transcription_proxy.errors import Unavailable
+
+FRESH_SECONDS: Final = 1.0
+"""How long an answer is good for, counted from the question."""
+PROBE_SECONDS: Final = 2.0
+"""How long the database may take to answer."""
+log = structlog.get_logger(__name__)
+
+
+class Writable(Protocol):
+    async def prove_writable(self, timeout: float) -> None:  # noqa: ASYNC109
+        """Raise Unavailable where a settle could not be booked."""
+
+
+class Watch:
+    """`is_failing`: whether settles of this process fail. Where they do, a probe that succeeds proves too little."""
+
+    def __init__(self, ledger: Writable, is_failing: Callable[[], bool]) -> None:
+        self._ledger = ledger
+        self._is_failing = is_failing
+        self._probe: asyncio.Task[bool] | None = None
+        self._probed_at = 0.0
+        self._was_writable = True
+
+    async def is_writable(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if self._probe is None or (self._probe.done() and now - self._probed_at >= FRESH_SECONDS):
+            self._probe, self._probed_at = asyncio.create_task(self._prove()), now
+        proven = await asyncio.shield(self._probe)
+        return proven and not self._is_failing()
+
+    async def _prove(self) -> bool:
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._ledger.prove_writable(PROBE_SECONDS)
+        except (Unavailable, TimeoutError) as error:
+            if self._was_writable:
+                log.warning("database_not_writable", error=str(error))
+            self._was_writable = False
+        else:
+            if not self._was_writable:
+                log.warning("database_writable_again")
+            self._was_writable = True
+        return self._was_writable

@@ -1,0 +1,71 @@
+"""Settles fail in every way in which only a part of the database works: what receipts say is what the ledger holds."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.integration.ledger.books import Books
+from tests.integration.ledger.faults import FAULTS, Fault, Hosts
+from transcription_proxy.db.pool import Database
+from transcription_proxy.ledger import reaper, service, store
+from transcription_proxy.relay import settler
+from transcription_proxy.stream import funding, session
+
+LEASE_SECONDS: Final = 2.0
+LATE: Final = "closed_after_its_end"
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All times of leases, settles and closes, a thirtieth of what they are."""
+    monkeypatch.setattr(store, "LEASE", timedelta(seconds=LEASE_SECONDS))
+    monkeypatch.setattr(reaper, "LEASE_SECONDS", LEASE_SECONDS)
+    monkeypatch.setattr(service, "RENEW_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(session, "COMMIT_WITHIN", 0.3)
+    for module in (session, funding):
+        monkeypatch.setattr(module, "GRANT_SECONDS", 1.5)
+    for name, seconds in {"SETTLE_EVERY": 0.3, "RETRY_AFTER": 0.05, "PATIENCE": 0.3, "GIVE_BACK_AFTER": 0.2}.items():
+        monkeypatch.setattr(funding, name, seconds)
+    hurry = {"TICK": 0.01, "LEFT_LOCKED": 0.15, "RENEW_EVERY_SECONDS": 0.3, "FAILED_SECONDS": 1.0, "RETRY_MOST": 0.2}
+    for name, seconds in hurry.items():
+        monkeypatch.setattr(settler, name, seconds)
+
+
+async def suffered(url: str, fault: Fault, logs: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """What is wrong after the fault."""
+    ours, theirs = Database(url, timeout=0.25), Database(url, max_size=1)
+    await ours.open()
+    await theirs.open()
+    books = Books(theirs)
+    hosts = Hosts(Books(ours), books, url, url.rpartition("/")[2].partition("?")[0])
+    async with hosts:
+        await asyncio.sleep(0.3)
+        await hosts.suffer(fault, LEASE_SECONDS + 1)
+        await hosts.finish()
+    wrong: dict[str, object] = {}
+    for name, talker in hosts.talkers.items():
+        (held,) = await books.row(talker.session.id, "seconds_used")
+        told = held if name == "leaves" else talker.end and talker.end["seconds_used"]
+        if not held == told == talker.session.meter.total:
+            wrong[name] = f"the ledger holds {held}, told was {told}, and {talker.session.meter.total} went up"
+        if fault.kept and str(talker.session.id) in [line.get("session_id") for line in logs if line["event"] == LATE]:
+            wrong[f"{name}, lease"] = "it ran out"
+    if found := await books.findings():
+        wrong["audit"] = found
+    if holds := await books.sql("SELECT user_id FROM credit_balance WHERE seconds_held > 0"):
+        wrong["holds"] = holds
+    await ours.close()
+    await theirs.close()
+    return wrong
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_what_a_receipt_says_is_what_the_ledger_will_hold(new_database_url: Callable[[], str]) -> None:
+    """All faults at once, on a database each: a fault takes its time."""
+    with capture_logs() as logs:
+        found = await asyncio.gather(*(suffered(new_database_url(), fault, logs) for fault in FAULTS.values()))
+    assert {name: wrong for name, wrong in zip(FAULTS, found, strict=True) if wrong} == {}
