@@ -184,6 +184,7 @@ ENDS: Final = {
     "client_stop": "finished",
     "client_gone": "the connection was lost",
     "replaced": "continued from another connection",
+    "signed_out": "the password was changed",
     "ended_by_user": "ended from your account",
     "ended_by_operator": "ended by the operator",
     "idle": "no audio came for a long time",

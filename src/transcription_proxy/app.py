@@ -201,7 +201,7 @@ class Service:
 
     def _holder(self, token: str) -> Holder:
         identity = self._accounts.verify_token(token)
-        return Holder(identity.user_id, identity.token_version)
+        return Holder(identity.user_id, identity.token_version, identity.login)
 
     async def _bury(self) -> None:
         for life in dead_lives(self._data_dir):

@@ -4,12 +4,15 @@ Each edge has one table from code to its own status: web/errors.py, the wire's c
 
 
 class Refusal(Exception):
-    """A request that cannot be granted. `code` is public and stable (contract), `message` says what to do."""
+    """A request that cannot be granted. `code` is public and stable (contract), `message` says what to do.
 
-    def __init__(self, code: str, message: str) -> None:
+    `retry_after`: seconds until the same request may be granted, where that is known."""
+
+    def __init__(self, code: str, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.code = str(code)
         self.message = message
+        self.retry_after = retry_after
 
 
 class Unavailable(Exception):

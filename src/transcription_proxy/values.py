@@ -24,6 +24,8 @@ class Opening:
     """Channels billed."""
     hold_cap: int
     replaces: UUID | None = None
+    login: UUID | None = None
+    """The login that the client's token came from, where it names one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     CLIENT_STOP = "client_stop"
     CLIENT_GONE = "client_gone"
     REPLACED = "replaced"
+    SIGNED_OUT = "signed_out"
     ENDED_BY_USER = "ended_by_user"
     ENDED_BY_OPERATOR = "ended_by_operator"
     IDLE = "idle"
@@ -62,6 +63,7 @@ COMPLETED: Final = frozenset(
         Reason.CLIENT_STOP,
         Reason.CLIENT_GONE,
         Reason.REPLACED,
+        Reason.SIGNED_OUT,
         Reason.ENDED_BY_USER,
         Reason.ENDED_BY_OPERATOR,
         Reason.IDLE,
@@ -96,6 +98,7 @@ REASON_CLOSE_CODES: Final[dict[Reason, int]] = {
     Reason.CLIENT_STOP: 1000,
     Reason.CLIENT_GONE: 1000,
     Reason.REPLACED: 4409,
+    Reason.SIGNED_OUT: 4401,
     Reason.ENDED_BY_USER: 1000,
     Reason.ENDED_BY_OPERATOR: 1000,
     Reason.IDLE: 1000,

@@ -92,18 +92,18 @@ async def wait(visitor: Visitor) -> None:
 
 async def log_in_wrongly(visitor: Visitor) -> None:
     await visitor.log_in("nobody", "")
-    await visitor.wrong("email", "This is not an e-mail address")
+    await visitor.wrong("email", "Enter an email address like name@example.com.")
 
 
 async def register_wrongly(visitor: Visitor) -> None:
     await visitor.register(LONG.replace("@", ""), "short")
-    await visitor.wrong("email", "This is not an e-mail address")
+    await visitor.wrong("email", "Enter an email address like name@example.com.")
 
 
 async def ask_for_a_link(visitor: Visitor) -> None:
     await visitor.answer("/auth/forgot", {}, 202)
     await visitor.fill(email=LONG)
-    await visitor.press("Send the link")
+    await visitor.press("Send link")
     await visitor.says("a link is on its way")
 
 

@@ -4,7 +4,8 @@ from playwright.async_api import expect
 
 from tests.browser.lives import HOSTILE
 from tests.browser.states import LONG, STATES
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import PASSWORD, Visitor, nobody
+from tests.e2e.client import User
 from tests.e2e.service import Service
 
 
@@ -16,9 +17,34 @@ async def test_a_live_session_can_be_ended_from_here(visitor: Visitor, service: 
     await visitor.goto("/account")
     await visitor.page.get_by_role("button", name="End the session").click()
     assert (await captions.end())["reason"] == "ended_by_user"
-    await visitor.says("Nothing runs at the moment.")
+    await visitor.says("Nothing live right now.")
     await visitor.goto("/dashboard")
     await visitor.says("You ended it on this site")
+
+
+async def test_a_new_password_ends_live_captions_and_the_page_warns_first(visitor: Visitor, service: Service) -> None:
+    email = nobody()
+    await visitor.goto("/register")
+    await visitor.register(email)
+    await visitor.is_at("/dashboard")
+    await visitor.goto("/account")
+    warning = visitor.page.get_by_text("You have live captions. They stop when you change your password.")
+    await visitor.says("Nothing live right now.")
+    await expect(warning).to_be_hidden()
+    token = await visitor.page.evaluate("JSON.parse(localStorage.getItem('session')).token")
+    captions = await service.captions(User(email, token))
+    await captions.ready()
+    await visitor.page.reload()
+    await visitor.page.locator("#current").focus()
+    await expect(warning).to_be_visible()
+    await visitor.fill(current=PASSWORD, new=PASSWORD + "!")
+    await visitor.press("Change password")
+    await visitor.says("Password changed. You've been signed out on other devices.")
+    assert (await captions.end())["reason"] == "signed_out"
+    assert (captions.errors(), captions.close_code) == (["unauthorized"], 4401)
+    await expect(warning).to_be_hidden()
+    await visitor.goto("/dashboard")
+    await visitor.says("Your password was changed")
 
 
 async def test_a_session_that_could_not_be_ended_says_so(visitor: Visitor, service: Service) -> None:

@@ -63,12 +63,12 @@ class Form:
 FORMS: Final = [
     Form("/", "/auth/login", "Log in", {"email": "a@b.example", "password": PASSWORD}),
     Form("/register", "/auth/register", "Create account", {"email": "a@b.example", "password": PASSWORD}),
-    Form("/forgot", "/auth/forgot", "Send the link", {"email": "a@b.example"}),
-    Form("/reset#token=x", "/auth/reset", "Set the password", {"password": PASSWORD}),
+    Form("/forgot", "/auth/forgot", "Send link", {"email": "a@b.example"}),
+    Form("/reset#token=x", "/auth/reset", "Save new password", {"password": PASSWORD}),
     Form(
         "/account",
         "/account/password",
-        "Change the password",
+        "Change password",
         {"current": PASSWORD, "new": "another passphrase"},
         member=True,
     ),
@@ -142,6 +142,6 @@ async def test_a_login_that_has_ended_leads_to_the_start(
     await visitor.refuse(asks, 401, "unauthorized")
     await visitor.goto(path)
     await visitor.is_at("/")
-    await visitor.says("Your login has ended. Log in again, and you go on where you were.")
+    await visitor.says("You've been signed out. Log in to pick up where you left off.")
     assert await visitor.page.evaluate("sessionStorage.getItem('return_to')") == path
     assert visitor.asked("POST", "/auth/refresh") == 1

@@ -26,7 +26,7 @@ async def test_logging_out_ends_the_login_and_logging_in_begins_another(visitor:
     old = await visitor.page.evaluate("JSON.parse(localStorage.getItem('session')).refresh_token")
     await visitor.press("Log out")
     await visitor.is_at("/")
-    await visitor.says("You are logged out.")
+    await visitor.says("You've been logged out.")
     assert await visitor.page.evaluate("localStorage.getItem('session')") is None
     used = await visitor.service.http.post("/auth/refresh", json={"refresh_token": old})
     assert used.status_code == 401
@@ -39,10 +39,12 @@ async def test_logging_out_ends_the_login_and_logging_in_begins_another(visitor:
 @pytest.mark.parametrize(
     ("email", "password", "field", "sentence"),
     [
-        ("", PASSWORD, "email", "Enter your e-mail address."),
-        ("somebody", PASSWORD, "email", "This is not an e-mail address"),
-        ("a@b.example", "short", "password", "Use 8 characters or more."),
+        ("", PASSWORD, "email", "Enter your email."),
+        ("somebody", PASSWORD, "email", "Enter an email address"),
+        ("a@b.example", "short", "password", "Use at least 8 characters."),
+        ("a@b.example", "e\u0301" * 7, "password", "Use at least 8 characters."),
         ("a@b.example", "ä" * 37, "password", "Use at most 72 characters."),
+        ("a@b.example", "Password123", "password", "This password is too common."),
         ("<b>a</b>" + "x" * 300 + "@b.example", PASSWORD, "email", ""),
     ],
 )
@@ -64,7 +66,7 @@ async def test_an_address_that_is_taken_and_a_wrong_password_are_said_too(visito
     await visitor.wrong("email", "account")
     await visitor.goto("/")
     await visitor.log_in(email, "not " + PASSWORD)
-    await visitor.wrong("password", "wrong")
+    await visitor.wrong("password", "Wrong email or password.")
     await visitor.is_at("/")
 
 
@@ -108,11 +110,11 @@ async def test_a_password_can_be_changed_and_all_other_logins_end(visitor: Visit
     elsewhere = (await visitor.service.http.post("/auth/login", json={"email": email, "password": PASSWORD})).json()
     await visitor.goto("/account")
     await visitor.fill(current="not this one", new=PASSWORD + "!")
-    await visitor.press("Change the password")
+    await visitor.press("Change password")
     await visitor.wrong("current", "")
     await visitor.fill(current=PASSWORD, new=PASSWORD + "!")
-    await visitor.press("Change the password")
-    await visitor.says("Your password is changed.")
+    await visitor.press("Change password")
+    await visitor.says("Password changed.")
     await visitor.page.reload()
     await expect(visitor.page.locator("#email")).to_have_text(email)
     headers = {"Authorization": f"Bearer {elsewhere['token']}"}
@@ -140,7 +142,7 @@ async def test_the_links_of_this_installation_are_at_the_foot_of_each_page(visit
         ("Privacy", "https://captions.example/privacy"),
     ]:
         await expect(foot.get_by_role("link", name=name)).to_have_attribute("href", target)
-    await visitor.says("With an account you accept our terms and privacy policy.")
+    await visitor.says("By creating an account you accept our terms and privacy policy.")
 
 
 async def test_whoever_follows_the_link_to_the_login_can_type_at_once(visitor: Visitor) -> None:

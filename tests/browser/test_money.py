@@ -129,4 +129,4 @@ async def test_purchases_are_listed_with_their_state_and_receipt(visitor: Visito
 async def test_who_has_bought_nothing_is_shown_where_to(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.goto("/account")
-    await visitor.says("You have bought nothing yet.")
+    await visitor.says("No purchases yet.")

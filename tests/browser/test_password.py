@@ -1,6 +1,7 @@
 """The way to a new password: its pages, and what they say for each answer of the service."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -30,13 +31,13 @@ async def test_the_link_of_the_mail_sets_a_password_once(visitor: Visitor, servi
     await service.http.post("/auth/register", json={"email": email, "password": "forgotten since"})
     await visitor.goto("/forgot")
     await visitor.fill(email=email)
-    await visitor.press("Send the link")
+    await visitor.press("Send link")
     await visitor.says("a link is on its way")
     link = await mailed(service, email)
-    for sentence in ("Your new password is set.", "This link does not work any more"):
+    for sentence in ("Password changed.", "This link has expired or has already been used."):
         await visitor.goto(link)
         await visitor.fill(password=PASSWORD)
-        await visitor.press("Set the password")
+        await visitor.press("Save new password")
         await visitor.says(sentence)
     await visitor.goto("/")
     await visitor.log_in(email)
@@ -48,7 +49,7 @@ async def test_the_answer_is_the_same_for_every_address(visitor: Visitor) -> Non
     await visitor.goto("/")
     await visitor.page.get_by_role("link", name="Forgot your password?").click()
     await visitor.fill(email="<i>a</i>@b.example")
-    await visitor.press("Send the link")
+    await visitor.press("Send link")
     await visitor.says("If <i>a</i>@b.example has an account, a link is on its way.")
     await visitor.press("try another address")
     await expect(visitor.page.locator("#email")).to_be_focused()
@@ -58,16 +59,34 @@ async def test_the_link_sets_a_password_and_leaves_the_address_bar(visitor: Visi
     await visitor.answer("/auth/reset", {})
     await visitor.goto(f"/reset#token={TOKEN}")
     assert TOKEN not in await visitor.page.evaluate("location.href")
+    await visitor.page.reload()
     await visitor.fill(password="short")
-    await visitor.press("Set the password")
-    await visitor.wrong("password", "Use 8 characters or more.")
+    await visitor.press("Save new password")
+    await visitor.wrong("password", "Use at least 8 characters.")
     await visitor.fill(password=PASSWORD)
-    await visitor.press("Set the password")
+    await visitor.press("Save new password")
     await visitor.is_at("/")
-    await visitor.says("Your new password is set. Log in with it.")
+    await visitor.says("Password changed. Log in with your new password.")
     (sent,) = [request for request in visitor.requests if request.url.endswith("/auth/reset")]
     assert sent.post_data_json == {"reset_token": TOKEN, "password": PASSWORD}
     assert not [request for request in visitor.requests if TOKEN in request.url]
+
+
+async def test_a_second_link_in_the_same_tab_takes_the_place_of_the_first(visitor: Visitor) -> None:
+    await visitor.refuse("/auth/reset", 422, "invalid_reset_token")
+    await visitor.goto("/reset#token=the-first")
+    await visitor.fill(password=PASSWORD)
+    await visitor.press("Save new password")
+    await visitor.says("This link has expired or has already been used.")
+    await visitor.page.reload()
+    await visitor.says("This link has expired or has already been used.")
+    await visitor.answer("/auth/reset", {})
+    await visitor.page.evaluate("location.href = '/reset#token=the-second'")
+    await visitor.fill(password=PASSWORD)
+    await visitor.press("Save new password")
+    await visitor.is_at("/")
+    sent = [request.post_data or "" for request in visitor.requests if request.url.endswith("/auth/reset")]
+    assert [json.loads(body)["reset_token"] for body in sent] == ["the-first", "the-second"]
 
 
 @pytest.mark.parametrize("path", ["/reset", f"/reset#token={TOKEN}"])
@@ -76,8 +95,8 @@ async def test_a_link_that_is_used_up_leads_to_another_one(visitor: Visitor, pat
     await visitor.goto(path)
     if TOKEN in path:
         await visitor.fill(password=PASSWORD)
-        await visitor.press("Set the password")
-    await visitor.says("This link does not work any more")
+        await visitor.press("Save new password")
+    await visitor.says("This link has expired or has already been used.")
     await visitor.page.get_by_role("link", name="Get a new link").click()
     await visitor.is_at("/forgot")
 
@@ -86,6 +105,6 @@ async def test_whoever_is_blocked_is_told_that_and_not_that_the_link_is_dead(vis
     await visitor.refuse("/auth/reset", 401, "unauthorized", "This account is blocked.")
     await visitor.goto(f"/reset#token={TOKEN}")
     await visitor.fill(password=PASSWORD)
-    await visitor.press("Set the password")
+    await visitor.press("Save new password")
     await visitor.says("This account is blocked.")
     await expect(visitor.page.get_by_role("link", name="Get a new link")).to_be_hidden()

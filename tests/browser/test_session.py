@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.visitor import PASSWORD, Visitor, nobody
 
@@ -40,6 +40,34 @@ async def test_a_token_that_is_about_to_expire_is_renewed_once_for_all_tabs(visi
     assert visitor.asked("POST", "/auth/refresh") == 1
     assert after["token"] != before["token"]
     assert after["renew_at"] < after["expires_at"]
+
+
+async def test_without_web_locks_two_tabs_that_renew_at_once_stay_logged_in(visitor: Visitor) -> None:
+    """As it is on a page without TLS on another machine than the service's."""
+    await visitor.context.add_init_script("delete Navigator.prototype.locks")
+    await arrived(visitor)
+    tabs = [visitor.page, await visitor.context.new_page()]
+    both = asyncio.Event()
+
+    async def meet(route: Route) -> None:
+        if visitor.asked("POST", "/auth/refresh") == len(tabs):
+            both.set()
+        await both.wait()
+        await route.continue_()
+
+    for tab in tabs:
+        await tab.goto("/billing/cancel")
+    await visitor.context.route("**/auth/refresh", meet)
+    await age(visitor, renew_at=0)
+    for _ in range(2):
+        await asyncio.gather(*(tab.goto("/account") for tab in tabs))
+        for tab in tabs:
+            await expect(tab.locator("#email")).to_contain_text("@")
+    assert visitor.asked("POST", "/auth/refresh") == len(tabs)
+    await age(visitor, renew_at=0)
+    await visitor.page.reload()
+    await expect(visitor.page.locator("#email")).to_contain_text("@")
+    assert visitor.asked("POST", "/auth/refresh") == len(tabs) + 1
 
 
 async def test_a_token_that_the_service_does_not_take_is_renewed_too(visitor: Visitor) -> None:
@@ -83,7 +111,7 @@ async def test_a_dead_login_leads_to_the_start_with_a_sentence_and_back(visitor:
     await age(visitor, token="a.b.c", refresh_token="gone")
     await visitor.page.reload()
     await visitor.is_at("/")
-    await visitor.says("Your login has ended.")
+    await visitor.says("You've been signed out.")
     await visitor.log_in(email)
     await visitor.is_at("/account")
 

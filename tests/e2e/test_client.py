@@ -53,14 +53,14 @@ async def test_registering_logs_in_with_what_a_new_account_is_given(desktop: Des
     assert PASSWORD["TRANSCRIPTION_PASSWORD"] not in desktop.login_file.read_text()
 
     taken = await desktop.refused("login", "--register", "--email", "new@example.com", env=PASSWORD)
-    assert taken == "There is an account with this address: log in."
+    assert taken == "You already have an account. Log in instead."
 
 
 async def test_a_wrong_password_is_refused_and_a_right_one_is_not(desktop: Desktop) -> None:
     await desktop.run("login", "--register", "--email", "two@example.com", env=PASSWORD)
     await desktop.run("logout")
     wrong = await desktop.refused("login", "--email", "two@example.com", "--password-stdin", stdin=b"a wrong one\n")
-    assert wrong == "The address or the password is wrong."
+    assert wrong == "Wrong email or password."
     assert not desktop.login_file.exists()
     password = PASSWORD["TRANSCRIPTION_PASSWORD"].encode()
     out, _ = await desktop.run("login", "--email", "two@example.com", "--password-stdin", stdin=password)
@@ -88,7 +88,7 @@ async def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(deskt
 
 async def test_a_weak_password_is_refused(desktop: Desktop) -> None:
     weak = await desktop.refused("login", "--register", "--email", "w@example.com", "--password-stdin", stdin=b"short")
-    assert weak == "Use 8 characters or more, and at most 72 bytes."
+    assert weak == "Use at least 8 characters, and at most 72 bytes."
 
 
 async def test_logging_out_ends_the_login_here_and_there(desktop: Desktop) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -101,6 +102,15 @@ async def test_a_token_that_was_forged_or_has_expired(service: Service) -> None:
         await captions.auth(token)
         assert await captions.closed() == 4401, number
         assert captions.errors() == ["unauthorized"], number
+
+
+async def test_a_login_that_has_ended(service: Service) -> None:
+    email = f"{uuid4().hex}@example.org"
+    answer = await service.http.post("/auth/register", json={"email": email, "password": "correct horse battery"})
+    login = answer.json()
+    service.tokens += [login["token"], login["refresh_token"]]
+    await service.http.post("/auth/logout", json={"refresh_token": login["refresh_token"]})
+    await refused(await service.captions(User(email, login["token"])), "unauthorized", 4401)
 
 
 async def test_a_blocked_account(service: Service) -> None:

@@ -17,5 +17,5 @@ def normal(email: str) -> str:
     stripped = email.strip()
     address = stripped.lower()
     if not stripped.isascii() or len(address) > LONGEST or not _ADDRESS.fullmatch(address):
-        raise Refusal("invalid_email", "Give an e-mail address such as name@example.com.")
+        raise Refusal("invalid_email", "Enter an email address like name@example.com.")
     return address

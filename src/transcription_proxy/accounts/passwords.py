@@ -1,63 +1,45 @@
-"""Passwords: what is accepted, and bcrypt in a few threads with a bounded queue, never on the event loop."""
+"""Which passwords are accepted, and the bytes of a password that are hashed.
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+One password is one text whatever the keyboard sends: it is normalised as RFC 8265 says (OpaqueString: other spaces
+become U+0020, then NFC). Passwords set before that rule were hashed as they were typed, so both forms are looked at."""
 
-import bcrypt
+import unicodedata
+from functools import cache
+from importlib.resources import files
+from itertools import pairwise
+from typing import Final
 
 from transcription_proxy.errors import Refusal
-from transcription_wire.codes import ErrorCode
 
-COST: Final = 12
 SHORTEST: Final = 8
 """Characters."""
 LONGEST: Final = 72
-"""Bytes: bcrypt looks at no more."""
-THREADS: Final = 2
-MOST_WAITING: Final = 32
-"""Hashes asked for and not done: at 0.22 s each the last one waits about 4 s."""
-DUMMY: Final = "$2b$12$lwaH42q8FeUEXDYGiYfI9.P8KSsUJO/YUVzauWYHcR6gdvaQZo/6y"
-"""Checked for an address that does not exist, so that both answers take equally long."""
-T = TypeVar("T")
+"""Bytes in UTF-8: bcrypt ignores the rest."""
+LONGEST_UNIT: Final = 4
+"""Characters. A password that only repeats so few of them is as good as none."""
+SITE_NAMES: Final = ("livecaptions", "transcriptionproxy")
 
 
-def accept(password: str) -> bytes:
-    """The bytes to hash. Raises Refusal weak_password."""
-    encoded = _encode(password)
-    if encoded is None or len(password) < SHORTEST:
-        raise Refusal("weak_password", f"Use {SHORTEST} characters or more, and at most {LONGEST} bytes.")
+def accept(password: str, email: str = "") -> bytes:
+    """The bytes to hash for a new password of that account. Raises Refusal weak_password."""
+    prepared = _prepare(password)
+    encoded = _encode(prepared)
+    if encoded is None or len(prepared) < SHORTEST:
+        raise Refusal("weak_password", f"Use at least {SHORTEST} characters, and at most {LONGEST} bytes.")
+    if _is_guessable(prepared.casefold(), email.casefold()):
+        raise Refusal("weak_password", "This password is too common. A few random words work well.")
     return encoded
 
 
-class Hasher:
-    """bcrypt, a few at a time. Beyond MOST_WAITING it raises Refusal service_unavailable instead of queueing."""
+def forms(password: str) -> list[bytes]:
+    """What a hash of this password may have been made from, the normalised form first; none if nobody can have it."""
+    encoded = (_encode(form) for form in dict.fromkeys((_prepare(password), password)))
+    return [form for form in encoded if form is not None]
 
-    def __init__(self, cost: int = COST) -> None:
-        self._cost = cost
-        self._threads = ThreadPoolExecutor(THREADS, "bcrypt")
-        self._waiting = 0
 
-    async def hash(self, password: str) -> str:
-        """Raises Refusal weak_password."""
-        accepted = accept(password)
-        return await self._run(lambda: bcrypt.hashpw(accepted, bcrypt.gensalt(self._cost)).decode())
-
-    async def matches(self, password: str, hashed: str | None) -> bool:
-        """Whether it is the password of that hash. Without one, or for a password that nobody has, it works as long."""
-        given = _encode(password)
-        found = await self._run(lambda: bcrypt.checkpw(given or b"", (hashed or DUMMY).encode()))
-        return found and given is not None and hashed is not None
-
-    async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= MOST_WAITING:
-            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, "Too many logins at once: try again in a moment.")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._waiting -= 1
+def _prepare(password: str) -> str:
+    spaced = "".join(" " if unicodedata.category(character) == "Zs" else character for character in password)
+    return unicodedata.normalize("NFC", spaced)
 
 
 def _encode(password: str) -> bytes | None:
@@ -67,3 +49,32 @@ def _encode(password: str) -> bytes | None:
     except UnicodeEncodeError:
         return None
     return encoded if len(encoded) <= LONGEST and b"\0" not in encoded else None
+
+
+def _is_guessable(password: str, email: str) -> bool:
+    """Whether it is among the first guesses of an attacker who knows the address. Both are case-folded."""
+    word = _letters(password)
+    names = {_letters(name) for name in (email, email.partition("@")[0], *SITE_NAMES)} - {""}
+    return password in _common() or word in names or _repeats(password) or _counts(password)
+
+
+def _letters(text: str) -> str:
+    """`text` without spaces and punctuation."""
+    return "".join(filter(str.isalnum, text))
+
+
+def _repeats(password: str) -> bool:
+    """Whether it is a few characters over and over, as "abababab" is."""
+    return any(password == (password[:unit] * len(password))[: len(password)] for unit in range(1, LONGEST_UNIT + 1))
+
+
+def _counts(password: str) -> bool:
+    """Whether each character follows the one before, up or down, as in "23456789"."""
+    steps = {ord(after) - ord(before) for before, after in pairwise(password)}
+    return steps in ({1}, {-1})
+
+
+@cache
+def _common() -> frozenset[str]:
+    text = (files("transcription_proxy.accounts") / "common_passwords.txt").read_text("utf-8")
+    return frozenset(line for line in text.splitlines() if not line.startswith("#"))

@@ -1,4 +1,4 @@
--- Whoever changes an account's tokens locks its row first, and then no balance: so none of them waits in a circle.
+-- Lock order, which prevents deadlocks: the balance (to end live sessions), then the account's row, then its tokens.
 
 -- name: register
 -- A new account; nothing where the address is taken.
@@ -28,17 +28,27 @@ SELECT id, email, token_version, blocked_at, created_at FROM users WHERE id = %(
 FOR NO KEY UPDATE
 
 -- name: lock_owner
--- The same for the account that a refresh token belongs to.
+-- The account that a refresh token belongs to, with the same right.
 SELECT u.id, u.email, u.token_version, u.blocked_at, u.created_at
 FROM refresh_tokens t JOIN users u ON u.id = t.user_id
 WHERE t.token_hash = %(token_hash)s
 FOR NO KEY UPDATE OF u
+
+-- name: token_holder
+-- The account that an access token names, unless the token's epoch or its login is over.
+SELECT id, email, token_version, blocked_at, created_at FROM users
+WHERE id = %(user_id)s AND token_version = %(token_version)s
+  AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
 
 -- name: change_password
 -- A new password is a new epoch: tokens of the one before are void.
 UPDATE users SET password_hash = %(password_hash)s, token_version = token_version + 1, updated_at = now()
 WHERE id = %(user_id)s
 RETURNING id, email, token_version, blocked_at, created_at
+
+-- name: rehash
+-- Stores the same password in another form: no token ends.
+UPDATE users SET password_hash = %(password_hash)s, updated_at = now() WHERE id = %(user_id)s
 
 -- name: block
 -- The first moment stays.
@@ -48,36 +58,68 @@ UPDATE users SET blocked_at = coalesce(blocked_at, now()), updated_at = now() WH
 -- Tokens that have not expired work again.
 UPDATE users SET blocked_at = NULL, updated_at = now() WHERE id = %(user_id)s
 
+-- name: keep_login
+-- A login, new or renewed. `expires_at`: when the last of its tokens expires.
+INSERT INTO logins (id, user_id, expires_at) VALUES (%(login)s, %(user_id)s, %(expires_at)s)
+ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
+
 -- name: add_refresh
 -- A refresh token that has not been used.
-INSERT INTO refresh_tokens (token_hash, user_id, family, expires_at)
-VALUES (%(token_hash)s, %(user_id)s, %(family)s, %(expires_at)s)
+INSERT INTO refresh_tokens (token_hash, user_id, family, parent, expires_at)
+VALUES (%(token_hash)s, %(user_id)s, %(login)s, %(parent)s, %(expires_at)s)
 
 -- name: find_refresh
--- A refresh token as it is stored.
-SELECT family, expires_at, used_at FROM refresh_tokens WHERE token_hash = %(token_hash)s
+-- A refresh token as it is stored, whether its login has ended, and whether a token that it gave has been used.
+SELECT t.family AS login, t.expires_at, t.used_at, l.ended_at IS NOT NULL AS login_ended,
+  EXISTS (
+    SELECT FROM refresh_tokens given
+    WHERE given.family = t.family AND given.parent = t.token_hash AND given.used_at IS NOT NULL
+  ) AS successor_used
+FROM refresh_tokens t LEFT JOIN logins l ON l.id = t.family
+WHERE t.token_hash = %(token_hash)s
 
 -- name: use_refresh
--- It works once.
-UPDATE refresh_tokens SET used_at = %(now)s WHERE token_hash = %(token_hash)s
+-- The first use counts.
+UPDATE refresh_tokens SET used_at = coalesce(used_at, %(now)s) WHERE token_hash = %(token_hash)s
 
--- name: revoke_family
--- All that came from one login. They stay, so that a later use is recognised as well.
-UPDATE refresh_tokens SET used_at = coalesce(used_at, %(now)s) WHERE family = %(family)s
+-- name: prune_refresh
+-- Keeps the newest tokens of a login that have not expired.
+DELETE FROM refresh_tokens WHERE family = %(login)s AND (
+  expires_at <= %(now)s OR token_hash IN (
+    SELECT token_hash FROM refresh_tokens WHERE family = %(login)s ORDER BY expires_at DESC OFFSET %(most)s
+  )
+)
 
--- name: drop_family
--- The end of one login.
-DELETE FROM refresh_tokens WHERE family = (SELECT family FROM refresh_tokens WHERE token_hash = %(token_hash)s)
+-- name: end_login
+-- Ends a login whose refresh tokens must still be recognised. A worker of the version before wrote none.
+INSERT INTO logins AS l (id, user_id, expires_at, ended_at)
+  SELECT family, user_id, max(expires_at), %(now)s FROM refresh_tokens WHERE family = %(login)s GROUP BY family, user_id
+ON CONFLICT (id) DO UPDATE SET ended_at = coalesce(l.ended_at, excluded.ended_at)
 
--- name: drop_all_of
--- The end of all logins of an account.
-DELETE FROM refresh_tokens WHERE user_id = %(user_id)s
+-- name: drop_login
+-- Ends a login and forgets it with all of its tokens.
+WITH dropped AS (
+  DELETE FROM refresh_tokens
+  WHERE family = (SELECT family FROM refresh_tokens WHERE token_hash = %(token_hash)s)
+  RETURNING family
+)
+DELETE FROM logins WHERE id IN (SELECT family FROM dropped)
+
+-- name: drop_logins_of
+-- Ends all logins of an account.
+WITH dropped AS (
+  DELETE FROM refresh_tokens WHERE user_id = %(user_id)s
+)
+DELETE FROM logins WHERE user_id = %(user_id)s
 
 -- name: drop_expired
--- A few of anybody's, at each login: so they never pile up.
-DELETE FROM refresh_tokens WHERE token_hash IN (
-  SELECT token_hash FROM refresh_tokens WHERE expires_at < %(now)s LIMIT 20 FOR UPDATE SKIP LOCKED
+-- Forgets a few expired tokens and logins of anybody. Each new login calls it, so they never pile up.
+WITH tokens AS (
+  DELETE FROM refresh_tokens WHERE token_hash IN (
+    SELECT token_hash FROM refresh_tokens WHERE expires_at < %(now)s LIMIT 20 FOR UPDATE SKIP LOCKED
+  )
 )
+DELETE FROM logins WHERE id IN (SELECT id FROM logins WHERE expires_at < %(now)s LIMIT 20 FOR UPDATE SKIP LOCKED)
 
 -- name: add_reset
 -- A token that buys a new password.

@@ -28,7 +28,7 @@ def nobody(address: str) -> UUID:
 
 
 def invalid() -> Refusal:
-    return Refusal("invalid_reset_token", "This link was used, has expired or was followed by a newer one: ask again.")
+    return Refusal("invalid_reset_token", "This link has expired or has already been used. Ask for a new one.")
 
 
 async def make(connection: Connection, user_id: UUID, now: datetime, mailed: bool = False) -> str:

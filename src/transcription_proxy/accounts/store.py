@@ -8,7 +8,8 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row, tuple_row
 
-from transcription_proxy.accounts.tokens import Identity
+from transcription_proxy.accounts import tokens
+from transcription_proxy.accounts.tokens import Identity, Refresh
 from transcription_proxy.db import queries
 
 Connection = AsyncConnection[Any]
@@ -28,15 +29,6 @@ class User:
     @property
     def identity(self) -> Identity:
         return Identity(self.id, self.email, self.token_version)
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """A refresh token as it is stored. `family`: the login that it came from."""
-
-    family: UUID
-    expires_at: datetime
-    used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +72,21 @@ async def lock_owner(connection: Connection, token_hash: bytes) -> User | None:
     return await _user(connection, "lock_owner", token_hash=token_hash)
 
 
-async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User | None:
+async def token_holder(connection: Connection, identity: Identity) -> User | None:
+    values = {"user_id": identity.user_id, "token_version": identity.token_version, "login": identity.login}
+    return await _user(connection, "token_holder", **values)
+
+
+async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User:
     """Ends all tokens of the account, which must be locked."""
     user = await _user(connection, "change_password", user_id=user_id, password_hash=password_hash)
-    await connection.execute(SQL["drop_all_of"], {"user_id": user_id})
+    assert user is not None
+    await connection.execute(SQL["drop_logins_of"], {"user_id": user_id})
     return user
+
+
+async def rehash(connection: Connection, user_id: UUID, password_hash: str) -> None:
+    await connection.execute(SQL["rehash"], {"user_id": user_id, "password_hash": password_hash})
 
 
 async def block(connection: Connection, user_id: UUID) -> None:
@@ -95,10 +97,26 @@ async def unblock(connection: Connection, user_id: UUID) -> None:
     await connection.execute(SQL["unblock"], {"user_id": user_id})
 
 
+async def keep_login(connection: Connection, login: UUID, user_id: UUID, expires_at: datetime) -> None:
+    await connection.execute(SQL["keep_login"], {"login": login, "user_id": user_id, "expires_at": expires_at})
+
+
 async def add_refresh(
-    connection: Connection, token_hash: bytes, user_id: UUID, family: UUID, expires_at: datetime
+    connection: Connection,
+    token_hash: bytes,
+    user_id: UUID,
+    login: UUID,
+    parent: bytes | None,
+    expires_at: datetime,
 ) -> None:
-    values = {"token_hash": token_hash, "user_id": user_id, "family": family, "expires_at": expires_at}
+    """`parent`: the digest of the token that is exchanged for this one."""
+    values = {
+        "token_hash": token_hash,
+        "user_id": user_id,
+        "login": login,
+        "parent": parent,
+        "expires_at": expires_at,
+    }
     await connection.execute(SQL["add_refresh"], values)
 
 
@@ -112,12 +130,17 @@ async def use_refresh(connection: Connection, token_hash: bytes, now: datetime) 
     await connection.execute(SQL["use_refresh"], {"token_hash": token_hash, "now": now})
 
 
-async def revoke_family(connection: Connection, family: UUID, now: datetime) -> None:
-    await connection.execute(SQL["revoke_family"], {"family": family, "now": now})
+async def prune_refresh(connection: Connection, login: UUID, now: datetime) -> None:
+    values = {"login": login, "now": now, "most": tokens.MOST_REFRESH_TOKENS}
+    await connection.execute(SQL["prune_refresh"], values)
 
 
-async def drop_family(connection: Connection, token_hash: bytes) -> None:
-    await connection.execute(SQL["drop_family"], {"token_hash": token_hash})
+async def end_login(connection: Connection, login: UUID, now: datetime) -> None:
+    await connection.execute(SQL["end_login"], {"login": login, "now": now})
+
+
+async def drop_login(connection: Connection, token_hash: bytes) -> None:
+    await connection.execute(SQL["drop_login"], {"token_hash": token_hash})
 
 
 async def drop_expired(connection: Connection, now: datetime) -> None:

@@ -10,7 +10,8 @@ FOR NO KEY UPDATE
 -- name: admission
 -- What decides about a new session of a user whose balance is locked. The key share keeps the foreign key of the
 -- session to come from waiting while the streams are locked.
-SELECT u.token_version, u.blocked_at IS NOT NULL,
+SELECT u.blocked_at IS NULL AND u.token_version = %(token_version)s
+    AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL)),
   (SELECT count(*) FROM transcription_sessions s
    WHERE s.user_id = u.id AND s.status = 'active' AND s.ending IS NULL AND s.lease_until > clock_timestamp()
      AND s.id IS DISTINCT FROM %(replaces)s),

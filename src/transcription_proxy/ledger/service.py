@@ -61,7 +61,7 @@ class Ledger:
     async def _open(self, connection: store.Connection, opening: Opening) -> Opened | Refusal:
         balance = await store.lock_balance(connection, opening.user_id)
         found = await store.admission(connection, opening)
-        if found is None or found.blocked or found.token_version != opening.token_version:
+        if found is None or not found.authorized:
             return Refusal(ErrorCode.UNAUTHORIZED, "Log in again: this account or token is not valid.")
         if opening.replaces is not None:
             await store.mark_ending(connection, opening.replaces, Reason.REPLACED, opening.user_id)

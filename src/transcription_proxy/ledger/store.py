@@ -57,8 +57,7 @@ class RowError(Exception):
 class Admission:
     """What decides about a new session, read while the user's balance is locked."""
 
-    token_version: int
-    blocked: bool
+    authorized: bool
     live: int
     last_seq: int
 
@@ -96,7 +95,13 @@ async def lock_balance(connection: Connection, user_id: UUID) -> Balance | None:
 
 async def admission(connection: Connection, opening: Opening) -> Admission | None:
     async with connection.cursor(row_factory=args_row(Admission)) as cursor:
-        await cursor.execute(SQL["admission"], {"user_id": opening.user_id, "replaces": opening.replaces})
+        values = {
+            "user_id": opening.user_id,
+            "token_version": opening.token_version,
+            "login": opening.login,
+            "replaces": opening.replaces,
+        }
+        await cursor.execute(SQL["admission"], values)
         return await cursor.fetchone()
 
 

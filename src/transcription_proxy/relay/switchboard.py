@@ -58,6 +58,7 @@ class Holder:
 
     user_id: UUID
     token_version: int
+    login: UUID | None = None
 
 
 @dataclass
@@ -88,6 +89,7 @@ class Switchboard:
         opening = Opening(
             user_id=holder.user_id,
             token_version=holder.token_version,
+            login=holder.login,
             life=self.life,
             model=wanted.model,
             language=wanted.language,

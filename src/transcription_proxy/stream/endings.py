@@ -7,6 +7,7 @@ from transcription_wire.codes import ErrorCode, Reason
 ErrorSaid = tuple[ErrorCode, str]
 
 ERRORS: Final[dict[Reason, ErrorSaid]] = {
+    Reason.SIGNED_OUT: (ErrorCode.UNAUTHORIZED, "The password was changed: log in again."),
     Reason.INSUFFICIENT_CREDITS: (ErrorCode.INSUFFICIENT_CREDITS, "No minutes are left: buy more to go on."),
     Reason.UPSTREAM_CLOSED: (ErrorCode.UPSTREAM_CLOSED, "The speech engine ended the stream: connect again."),
     Reason.SERVICE_RESTART: (ErrorCode.SERVICE_RESTART, "The service restarts: connect again in a moment."),

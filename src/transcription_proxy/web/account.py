@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web.auth import Tokens, new_tokens
 from transcription_proxy.web.errors import documented
-from transcription_proxy.web.services import Provided, SignedIn
+from transcription_proxy.web.services import Client, Provided, SignedIn
 from transcription_wire.codes import Reason, Status
 
 router = APIRouter(prefix="/account", tags=["Account"])
@@ -91,11 +91,12 @@ def minutes(seconds: int) -> int:
 @router.post(
     "/password",
     summary="Change the password",
-    responses=documented("unauthorized", "invalid_credentials", "weak_password", "invalid_request"),
+    responses=documented("unauthorized", "invalid_credentials", "weak_password", "invalid_request", "rate_limited"),
 )
-async def change_password(body: PasswordChange, user: SignedIn, services: Provided) -> Tokens:
-    """Ends every token of the account, and answers with new ones."""
-    return new_tokens(await services.accounts.change_password(user, body.current, body.new))
+async def change_password(body: PasswordChange, user: SignedIn, client: Client, services: Provided) -> Tokens:
+    """Ends every token and live session of the account, and answers with new tokens."""
+    services.password_changes.admit(str(user.id))
+    return new_tokens(await services.accounts.change_password(user, body.current, body.new, client))
 
 
 @router.get("/me", summary="The account and its balance", responses=documented("unauthorized"))

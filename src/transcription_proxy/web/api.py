@@ -18,7 +18,7 @@ from transcription_proxy.web.bodies import BodyLimit
 from transcription_proxy.web.clients import Network
 from transcription_proxy.web.envelope import Envelope
 from transcription_proxy.web.heads import Heads
-from transcription_proxy.web.rates import AuthRate
+from transcription_proxy.web.rates import AuthRate, RateLimit
 from transcription_proxy.web.services import Services, Site
 
 DESCRIPTION: Final = (
@@ -50,7 +50,18 @@ def build(
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": public_url}] if public_url else None
     app = FastAPI(title="Transcription proxy", description=DESCRIPTION, version="0.1.0", servers=servers, **options)
-    app.state.services = Services(accounts, ledger, payments, overlays, stages, rates, watch, ready, site=site)
+    app.state.services = Services(
+        accounts,
+        ledger,
+        payments,
+        overlays,
+        stages,
+        rates,
+        watch,
+        ready,
+        password_changes=RateLimit(auth_rate_per_minute, clock),
+        site=site,
+    )
     for module in (health, auth, account, billing, captions, overlay, webhooks, pages):
         app.include_router(module.router)
     errors.install(app)

@@ -5,9 +5,9 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from transcription_proxy.accounts.service import Admission
+from transcription_proxy.accounts.logins import Admission
 from transcription_proxy.web.errors import documented
-from transcription_proxy.web.services import Provided
+from transcription_proxy.web.services import Client, Provided
 
 router = APIRouter(prefix="/auth", tags=["Accounts"])
 
@@ -68,9 +68,10 @@ def _login(admission: Admission) -> Login:
     summary="Make an account",
     responses=documented("invalid_email", "weak_password", "invalid_request", "email_taken", "rate_limited"),
 )
-async def register(body: Credentials, services: Provided) -> Login:
-    """The address is stored in lower case; the password has 8 characters or more, and at most 72 bytes."""
-    return _login(await services.accounts.register(body.email, body.password))
+async def register(body: Credentials, client: Client, services: Provided) -> Login:
+    """The address is stored in lower case. The password has at least 8 characters and at most 72 bytes, and is none of
+    the most common ones."""
+    return _login(await services.accounts.register(body.email, body.password, client))
 
 
 @router.post(
@@ -78,9 +79,9 @@ async def register(body: Credentials, services: Provided) -> Login:
     summary="Log in",
     responses=documented("invalid_credentials", "unauthorized", "invalid_request", "rate_limited"),
 )
-async def login(body: Credentials, services: Provided) -> Login:
+async def login(body: Credentials, client: Client, services: Provided) -> Login:
     """`unauthorized` means that the account is blocked."""
-    return _login(await services.accounts.login(body.email, body.password))
+    return _login(await services.accounts.login(body.email, body.password, client))
 
 
 @router.post(
@@ -89,13 +90,14 @@ async def login(body: Credentials, services: Provided) -> Login:
     responses=documented("refresh_reused", "unauthorized", "invalid_request", "rate_limited"),
 )
 async def refresh(body: RefreshToken, services: Provided) -> Tokens:
-    """A refresh token lives 30 days and works once; a second use ends all tokens of that login."""
+    """A refresh token lives 30 days and works once; a second use ends all tokens of that login. Within 30 seconds of
+    the first use, and while the refresh token it gave has not been used, it gives another pair, and both pairs work."""
     return new_tokens(await services.accounts.refresh(body.refresh_token))
 
 
 @router.post("/logout", status_code=204, summary="Log out", responses=documented("invalid_request", "rate_limited"))
 async def logout(body: RefreshToken, services: Provided) -> None:
-    """Ends the refresh tokens of that login; 204 also where there was none."""
+    """Ends all tokens of that login, access tokens too; 204 also where there was none. Live sessions go on."""
     await services.accounts.logout(body.refresh_token)
 
 
@@ -108,7 +110,7 @@ async def logout(body: RefreshToken, services: Provided) -> None:
 async def forgot(body: Address, services: Provided) -> Answer:
     """The answer is the same whether or not there is an account. At most three mails an hour go to one address."""
     await services.accounts.forgot(body.email)
-    return Answer(message="If there is an account with this address, a mail with a link is on its way to it.")
+    return Answer(message="If this address has an account, an email with a link is on its way.")
 
 
 @router.post(
@@ -116,7 +118,8 @@ async def forgot(body: Address, services: Provided) -> Answer:
     summary="Choose a new password with the token of a link",
     responses=documented("weak_password", "invalid_reset_token", "unauthorized", "invalid_request", "rate_limited"),
 )
-async def reset(body: Reset, services: Provided) -> Answer:
-    """The token works once, for an hour. Every token of the account ends; `unauthorized` means that it is blocked."""
-    await services.accounts.reset(body.reset_token, body.password)
-    return Answer(message="The new password is set: log in with it.")
+async def reset(body: Reset, client: Client, services: Provided) -> Answer:
+    """The token works once, for an hour. Every token and live session of the account ends; `unauthorized` means that it
+    is blocked."""
+    await services.accounts.reset(body.reset_token, body.password, client)
+    return Answer(message="Password changed. Log in with your new password.")

@@ -71,7 +71,8 @@ def response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> JSON
     """The answer to a request that cannot be granted."""
     status = STATUS[refusal.code]
     content = {"error": {"code": refusal.code, "message": refusal.message}}
-    return JSONResponse(content, status, {**HEADERS.get(status, {}), **(headers or {})})
+    wait = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    return JSONResponse(content, status, {**HEADERS.get(status, {}), **wait, **(headers or {})})
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""How often one client may call /auth/*: a moving window of a minute, in memory, for each process."""
+"""How often one client may try passwords and ask for tokens: a moving window of a minute, in memory of each process."""
 
 import math
 from collections import OrderedDict, deque
@@ -11,6 +11,7 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
 from transcription_proxy.web.clients import NOWHERE, Address, bucket
 
+PATHS: Final = ("/auth/", "/account/password")
 WINDOW: Final = 60.0
 """Seconds."""
 MOST_CLIENTS: Final = 20_000
@@ -38,21 +39,33 @@ class MovingWindow:
         return 0.0
 
 
-class AuthRate:
-    """ASGI middleware: 429 for a client that calls /auth/* too often, whatever it sends there."""
+class RateLimit:
+    """Refuses whoever comes more than `limit` times in any WINDOW."""
 
-    def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float]) -> None:
-        self._app = app
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
         self._window = MovingWindow(limit)
         self._clock = clock
 
+    def admit(self, client: str) -> None:
+        """Raises Refusal rate_limited."""
+        wait = math.ceil(self._window.admit(client, self._clock()))
+        if wait:
+            raise Refusal("rate_limited", f"Too many attempts. Try again in {wait} seconds.", wait)
+
+
+class AuthRate:
+    """ASGI middleware: 429 for a client that calls /auth/* or /account/password too often, whatever it sends there."""
+
+    def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float]) -> None:
+        self._app = app
+        self._limit = RateLimit(limit, clock)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/auth/"):
+        if scope["type"] == "http" and scope["path"].startswith(PATHS):
             client: Address = scope["state"].get("client", NOWHERE)
-            wait = self._window.admit(bucket(client), self._clock())
-            if wait:
-                refusal = Refusal("rate_limited", f"Too many attempts: try again in {math.ceil(wait)} seconds.")
-                answer = errors.response(refusal, {"Retry-After": str(math.ceil(wait))})
-                await answer(scope, receive, send)
+            try:
+                self._limit.admit(bucket(client))
+            except Refusal as refusal:
+                await errors.response(refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -16,6 +16,8 @@ from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.relay.stages import Stages
+from transcription_proxy.web.clients import bucket
+from transcription_proxy.web.rates import RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`ready`: whether this process takes sessions now."""
+    """`ready`: whether this process takes sessions now; `password_changes`: attempts of each account."""
 
     accounts: Accounts
     ledger: Ledger
@@ -42,6 +44,7 @@ class Services:
     rates: Rates
     watch: Watch
     ready: Callable[[], bool]
+    password_changes: RateLimit
     site: Site = field(default_factory=Site)
 
 
@@ -51,6 +54,12 @@ def _services(request: Request) -> Services:
     return services
 
 
+def _client(request: Request) -> str:
+    return bucket(request.state.client)
+
+
+Client = Annotated[str, Depends(_client)]
+"""The address that a request comes from, as it counts against limits."""
 Provided = Annotated[Services, Depends(_services)]
 _BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The `token` of a login.")
 

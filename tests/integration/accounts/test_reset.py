@@ -13,10 +13,11 @@ from structlog.testing import capture_logs
 
 from tests.standin.smtp import HANGS, Mail, SmtpStandIn
 from transcription_proxy.accounts import reset
+from transcription_proxy.accounts.hasher import Hasher
 from transcription_proxy.accounts.letters import Letters
+from transcription_proxy.accounts.logins import Admission
 from transcription_proxy.accounts.operator import Operator
-from transcription_proxy.accounts.passwords import Hasher
-from transcription_proxy.accounts.service import Accounts, Admission
+from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal

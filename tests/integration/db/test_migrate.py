@@ -61,6 +61,23 @@ async def test_a_database_of_the_first_four_keeps_its_rows(empty_database_url: s
     ]
 
 
+async def test_logins_of_before_there_were_rows_for_them_go_on(empty_database_url: str) -> None:
+    """A login whose tokens are all used had been revoked: a live one has an unused token."""
+    await migrate(empty_database_url, upto=10)
+    user, alive, revoked = uuid4(), uuid4(), uuid4()
+    with psycopg.connect(empty_database_url) as old:
+        old.execute("INSERT INTO users (id, email, password_hash) VALUES (%s, 'ann@example.org', 'x')", [user])
+        for token, family, used in ((b"1", alive, True), (b"2", alive, False), (b"3", revoked, True)):
+            old.execute(
+                "INSERT INTO refresh_tokens (token_hash, user_id, family, expires_at, used_at)"
+                " VALUES (%s, %s, %s, now() + interval '1 day', CASE WHEN %s THEN now() END)",
+                [token, user, family, used],
+            )
+    assert await migrate(empty_database_url) == NEWEST
+    logins = rows(empty_database_url, "SELECT id, user_id, ended_at IS NOT NULL FROM logins ORDER BY 3")
+    assert logins == [(alive, user, False), (revoked, user, True)]
+
+
 async def test_a_schema_of_its_own(empty_database_url: str) -> None:
     assert await migrate(empty_database_url, "captions") == NEWEST
     assert await migrate(empty_database_url, "captions") == NEWEST

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from tests.integration.web.site import SECRET, Site
-from transcription_proxy.accounts.passwords import Hasher
+from transcription_proxy.accounts.hasher import Hasher
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger

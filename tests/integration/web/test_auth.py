@@ -1,4 +1,5 @@
 import asyncio
+import unicodedata
 from datetime import timedelta
 from uuid import UUID
 
@@ -7,7 +8,15 @@ import httpx
 import jwt
 import pytest
 
+from tests.integration.ledger.books import Books
 from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code
+from transcription_proxy.accounts import tokens
+from transcription_proxy.db.pool import Database
+
+
+@pytest.fixture
+def books(database: Database) -> Books:
+    return Books(database)
 
 
 async def test_register_gives_tokens_a_balance_row_and_the_trial(site: Site, http: httpx.AsyncClient) -> None:
@@ -22,7 +31,7 @@ async def test_register_gives_tokens_a_balance_row_and_the_trial(site: Site, htt
     claims = jwt.decode(body["token"], SECRET, algorithms=["HS256"])
     assert UUID(claims["sub"]) == UUID(body["user"]["id"])
     assert claims["email"] == "ann@example.org"
-    assert set(claims) == {"sub", "email", "ver", "iat", "exp", "jti"}
+    assert set(claims) == {"sub", "email", "ver", "iat", "exp", "jti", "sid"}
 
 
 async def test_nothing_secret_is_stored(site: Site) -> None:
@@ -40,7 +49,9 @@ async def test_nothing_secret_is_stored(site: Site) -> None:
         ("no address", PASSWORD, "invalid_email"),
         ("a@b", PASSWORD, "invalid_email"),
         ("a\0@example.org", PASSWORD, "invalid_email"),
-        ("a@example.org", "1234567", "weak_password"),
+        ("a@example.org", "r2-d2 c", "weak_password"),
+        ("a@example.org", "Password", "weak_password"),
+        ("anna.maria@example.org", "Anna Maria", "weak_password"),
         ("a@example.org", "ä" * 37, "weak_password"),
         ("a@example.org", "12345678\0", "weak_password"),
     ],
@@ -69,6 +80,27 @@ async def test_login(site: Site, http: httpx.AsyncClient) -> None:
     assert answer.status_code == 200
     assert set(answer.json()) == {"token", "refresh_token", "expires_in", "user"}
     assert answer.json()["user"] == registered["user"]
+
+
+async def test_a_password_is_the_same_from_every_keyboard(site: Site, http: httpx.AsyncClient) -> None:
+    composed, decomposed = [unicodedata.normalize(form, "Käse è Señor") for form in ("NFC", "NFD")]
+    for email, first, then in [("a@example.org", composed, decomposed), ("b@example.org", decomposed, composed)]:
+        assert (await http.post("/auth/register", json={"email": email, "password": first})).status_code == 201
+        assert (await http.post("/auth/login", json={"email": email, "password": then})).status_code == 200
+
+
+async def test_a_password_of_before_normalisation_works_as_typed_and_after_it_from_every_keyboard(
+    site: Site, http: httpx.AsyncClient
+) -> None:
+    login = await site.register("old@example.org")
+    composed, typed = [unicodedata.normalize(form, "Käse è Señor") for form in ("NFC", "NFD")]
+    await site.sql("UPDATE users SET password_hash = %s", bcrypt.hashpw(typed.encode(), bcrypt.gensalt(4)).decode())
+    answers = []
+    for password in (composed, typed, composed, typed):
+        body = {"email": "old@example.org", "password": password}
+        answers.append((await http.post("/auth/login", json=body)).status_code)
+    assert answers == [401, 200, 200, 200]
+    assert (await http.get("/account/me", headers=bearer(login))).status_code == 200
 
 
 @pytest.mark.parametrize("email", ["dave@example.org", "nobody@example.org", "no address", "\0"])
@@ -116,16 +148,73 @@ async def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(site: Si
     assert set(second) == {"token", "refresh_token", "expires_in"}
     assert second["refresh_token"] != first["refresh_token"]
     assert (await http.get("/account/me", headers=bearer(second))).status_code == 200
+    site.now += timedelta(seconds=31)
     for stolen in (first, second, first):
         assert code(await http.post("/auth/refresh", json=_refresh(stolen))) == (401, "refresh_reused")
+        assert code(await http.get("/account/me", headers=bearer(second))) == (401, "unauthorized")
+    assert (await http.get("/account/me", headers=bearer(other))).status_code == 200
     assert (await http.post("/auth/refresh", json=_refresh(other))).status_code == 200
 
 
-async def test_of_concurrent_refreshes_of_one_token_exactly_one_wins(site: Site, http: httpx.AsyncClient) -> None:
+async def test_a_refresh_whose_answer_was_lost_is_repeated_and_both_pairs_work(
+    site: Site, http: httpx.AsyncClient
+) -> None:
+    """As it is with two tabs at once."""
+    login = await site.register()
+    pairs = []
+    for seconds in (0, 30):
+        site.now += timedelta(seconds=seconds)
+        pairs.append((await http.post("/auth/refresh", json=_refresh(login))).json())
+        assert (await http.get("/account/me", headers=bearer(pairs[-1]))).status_code == 200
+    heirs = [await http.post("/auth/refresh", json=_refresh(pair)) for pair in pairs]
+    assert [heir.status_code for heir in heirs] == [200, 200]
+    for heir in heirs:
+        assert (await http.get("/account/me", headers=bearer(heir.json()))).status_code == 200
+
+
+async def test_once_the_pair_it_gave_has_been_used_a_repeated_refresh_is_a_theft(
+    site: Site, http: httpx.AsyncClient
+) -> None:
+    login = await site.register()
+    pair = (await http.post("/auth/refresh", json=_refresh(login))).json()
+    heir = (await http.post("/auth/refresh", json=_refresh(pair))).json()
+    assert code(await http.post("/auth/refresh", json=_refresh(login))) == (401, "refresh_reused")
+    for token in (pair, heir):
+        assert code(await http.get("/account/me", headers=bearer(token))) == (401, "unauthorized")
+        assert code(await http.post("/auth/refresh", json=_refresh(token))) == (401, "refresh_reused")
+
+
+async def test_the_grace_is_counted_from_the_first_use(site: Site, http: httpx.AsyncClient) -> None:
+    login = await site.register()
+    for seconds, status in [(0, 200), (20, 200), (11, 401)]:
+        site.now += timedelta(seconds=seconds)
+        assert (await http.post("/auth/refresh", json=_refresh(login))).status_code == status
+
+
+async def test_concurrent_refreshes_of_one_token_all_get_a_pair_of_one_login(
+    site: Site, http: httpx.AsyncClient
+) -> None:
     login = await site.register()
     answers = await asyncio.gather(*(http.post("/auth/refresh", json=_refresh(login)) for _ in range(6)))
-    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 5
-    assert {code(answer) for answer in answers if answer.status_code == 401} == {(401, "refresh_reused")}
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 6
+    assert await site.sql("SELECT count(*) FROM logins") == [(1,)]
+    site.now += timedelta(seconds=31)
+    again = await asyncio.gather(*(http.post("/auth/refresh", json=_refresh(login)) for _ in range(3)))
+    assert {code(answer) for answer in again} == {(401, "refresh_reused")}
+
+
+async def test_a_client_that_refreshes_all_the_time_leaves_few_rows(
+    site: Site, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST_REFRESH_TOKENS", 3)
+    login = first = await site.register()
+    for _ in range(6):
+        site.now += timedelta(seconds=40)
+        login = (await http.post("/auth/refresh", json=_refresh(login))).json()
+    assert await site.sql("SELECT count(*) FROM refresh_tokens") == [(4,)]
+    assert code(await http.post("/auth/refresh", json=_refresh(first))) == (401, "unauthorized")
+    assert (await http.post("/auth/refresh", json=_refresh(login))).status_code == 200
 
 
 @pytest.mark.parametrize("token", ["", "unknown", "\0", "x" * 60_000])
@@ -141,6 +230,7 @@ async def test_a_refresh_token_lives_30_days_and_is_then_deleted(site: Site, htt
     site.now += timedelta(seconds=1)
     await http.post("/auth/login", json={"email": "gus@example.org", "password": PASSWORD})
     assert await site.sql("SELECT count(*) FROM refresh_tokens") == [(1,)]
+    assert await site.sql("SELECT count(*) FROM logins") == [(1,)]
 
 
 async def test_a_token_expires(site: Site, http: httpx.AsyncClient) -> None:
@@ -159,6 +249,33 @@ async def test_logout_ends_that_login_only_and_may_be_repeated(site: Site, http:
         assert (answer.status_code, answer.content) == (204, b"")
     assert code(await http.post("/auth/refresh", json=_refresh(login))) == (401, "unauthorized")
     assert (await http.post("/auth/refresh", json=_refresh(other))).status_code == 200
+    assert (await http.get("/account/me", headers=bearer(other))).status_code == 200
+
+
+PLACES = [
+    ("GET", "/account/me"), ("GET", "/account/usage"), ("GET", "/account/sessions"), ("GET", "/account/purchases"),
+    ("GET", "/account/overlay"), ("POST", "/account/overlay"), ("POST", "/account/password"),
+    ("GET", "/billing/balance"), ("POST", "/billing/checkout"), ("GET", "/billing/checkout/cs_1"),
+]  # fmt: skip
+"""Where access tokens are taken, besides the caption socket."""
+
+
+@pytest.mark.parametrize("how", ["logout", "reuse"])
+async def test_a_login_that_has_ended_takes_its_access_tokens_along(
+    site: Site, http: httpx.AsyncClient, how: str
+) -> None:
+    login = await site.register()
+    pair = (await http.post("/auth/refresh", json=_refresh(login))).json()
+    if how == "logout":
+        await http.post("/auth/logout", json=_refresh(pair))
+    else:
+        site.now += timedelta(seconds=31)
+        await http.post("/auth/refresh", json=_refresh(login))
+    for method, path in PLACES:
+        for token in (login, pair):
+            body = {"current": PASSWORD, "new": "another password"} if method == "POST" else None
+            answer = await http.request(method, path, json=body, headers=bearer(token))
+            assert code(answer) == (401, "unauthorized"), path
 
 
 async def test_changing_the_password_ends_all_tokens(site: Site, http: httpx.AsyncClient) -> None:
@@ -177,6 +294,21 @@ async def test_changing_the_password_ends_all_tokens(site: Site, http: httpx.Asy
     assert (await http.post("/auth/login", json=new)).status_code == 200
 
 
+async def test_changing_or_resetting_a_password_ends_live_sessions_and_no_others(
+    site: Site, http: httpx.AsyncClient, books: Books
+) -> None:
+    """Within the same second as the login, too: tokens go by a number, not by the time they were made."""
+    login, other = await site.register(), await site.register()
+    sessions = {name: await books.open(UUID(body["user"]["id"])) for name, body in [("own", login), ("other", other)]}
+    change = {"current": PASSWORD, "new": "another password"}
+    wrong = {**change, "current": "wrong password"}
+    await http.post("/account/password", json=wrong, headers=bearer(login))
+    assert await books.row(sessions["own"], "ending") == (None,)
+    await http.post("/account/password", json=change, headers=bearer(login))
+    assert await books.row(sessions["own"], "status, ending, hold > 0") == ("active", "signed_out", True)
+    assert await books.row(sessions["other"], "ending") == (None,)
+
+
 async def test_changing_the_password_refuses(site: Site, http: httpx.AsyncClient) -> None:
     headers = bearer(await site.register())
     wrong = {"current": "wrong password", "new": "another password"}
@@ -184,6 +316,23 @@ async def test_changing_the_password_refuses(site: Site, http: httpx.AsyncClient
     assert code(await http.post("/account/password", json=wrong, headers=headers)) == (401, "invalid_credentials")
     assert code(await http.post("/account/password", json=weak, headers=headers)) == (422, "weak_password")
     assert code(await http.post("/account/password", json=wrong)) == (401, "unauthorized")
+
+
+async def test_an_account_may_try_so_many_passwords_a_minute_wherever_it_comes_from(
+    site: Site, http: httpx.AsyncClient
+) -> None:
+    login, other = await site.register(), await site.register()
+    site.build(auth_rate=2)
+    wrong = {"current": "wrong password", "new": "another password"}
+    answers = []
+    for peer in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        async with site.client(peer) as client:
+            answers.append(await client.post("/account/password", json=wrong, headers=bearer(login)))
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert code(answers[-1]) == (429, "rate_limited")
+    assert answers[-1].headers["retry-after"] == "60"
+    async with site.client("192.0.2.3") as client:
+        assert (await client.post("/account/password", json=wrong, headers=bearer(other))).status_code == 401
 
 
 async def test_changes_and_refreshes_at_one_moment_leave_one_epoch(site: Site, http: httpx.AsyncClient) -> None:
@@ -198,6 +347,7 @@ async def test_changes_and_refreshes_at_one_moment_leave_one_epoch(site: Site, h
         *(http.post("/auth/logout", json=_refresh(login)) for _ in range(2)),
     )
     assert {answer.status_code for answer in answers} <= {200, 204, 401}
+    assert await site.sql("SELECT count(*) FROM logins") == [(1,)]
     [changed] = [answer.json() for answer in answers[:2] if answer.status_code == 200]
     assert await site.sql("SELECT count(*) FROM refresh_tokens") == [(1,)]
     assert (await http.post("/auth/refresh", json=_refresh(changed))).status_code == 200

@@ -1,95 +1,91 @@
-"""Passwords: which are taken, and bcrypt beside the event loop."""
+"""Passwords: which are taken, and the bytes that are hashed of them."""
 
-import asyncio
-import threading
-from typing import Any
+import unicodedata
 
-import bcrypt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from transcription_proxy.accounts import passwords
-from transcription_proxy.accounts.passwords import COST, DUMMY, MOST_WAITING, Hasher, accept
+from transcription_proxy.accounts.passwords import accept, forms
 from transcription_proxy.errors import Refusal
 
-CHEAP = 4
-NOBODYS = ["x" * 73, "é" * 37, "12345678\0", "\ud800" * 8]
+LONG = "a long one " * 9
+NOBODYS = [LONG[:73], "éa" * 25, "harmless\0", "\ud800" * 8]
+"""Over 72 bytes, with a NUL, or no text: no account can have one of these."""
 
 
-@pytest.mark.parametrize("password", ["12345678", "éèàùâêîô", "x" * 72, "é" * 36, "        ", "\N{PILE OF POO}" * 18])
+def refused(password: str, email: str = "") -> str:
+    with pytest.raises(Refusal) as refusal:
+        accept(password, email)
+    assert refusal.value.code == "weak_password"
+    return refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["r2-d2 c3", "éèàùâêîô", LONG[:72], "éèàùâê" * 6, "パスワードは秘密", "\N{PILE OF POO}\N{SNOWMAN} deja vu"],
+)
 def test_eight_characters_to_72_bytes_are_accepted(password: str) -> None:
     assert accept(password) == password.encode()
 
 
-@pytest.mark.parametrize("password", ["", "1234567", "é" * 7, *NOBODYS])
-async def test_what_is_weak_or_more_than_bcrypt_looks_at_is_refused(password: str) -> None:
-    with pytest.raises(Refusal) as refusal:
-        await Hasher(CHEAP).hash(password)
-    assert refusal.value.code == "weak_password"
-
-
-async def test_a_hash_matches_its_password_only() -> None:
-    hasher = Hasher(CHEAP)
-    hashed = await hasher.hash("correct horse")
-    assert "correct horse" not in hashed
-    assert hashed != await hasher.hash("correct horse")
-    assert await hasher.matches("correct horse", hashed)
-    for wrong in ("correct horsE", "correct horse ", "", "short"):
-        assert not await hasher.matches(wrong, hashed)
+@pytest.mark.parametrize("password", ["", "r2-d2 c", "é" * 7, *NOBODYS])
+def test_what_is_short_or_more_than_bcrypt_looks_at_is_refused(password: str) -> None:
+    assert refused(password) == "Use at least 8 characters, and at most 72 bytes."
 
 
 @pytest.mark.parametrize("password", NOBODYS)
-async def test_what_nobody_can_have_as_password_never_matches(password: str) -> None:
-    """It is hashed as nothing at all, to take as long: a hash of nothing must not let it in."""
-    of_nothing = bcrypt.hashpw(b"", bcrypt.gensalt(CHEAP)).decode()
-    assert not await Hasher(CHEAP).matches(password, of_nothing)
+def test_what_nobody_can_have_has_no_form(password: str) -> None:
+    assert forms(password) == []
 
 
-async def test_the_first_72_bytes_are_not_enough() -> None:
-    hasher = Hasher(CHEAP)
-    hashed = await hasher.hash("x" * 72)
-    assert not await hasher.matches("x" * 73, hashed)
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password", "12345678", "PassWord", "Password123", "qwertyuiop", "iloveyou", "sunshine", "administrator",
+        "aaaaaaaa", "        ", "abababab", "abcabcabca", "12341234", "23456789", "87654321", "abcdefgh", "ABCDEFGH",
+        "Live Captions", "transcription-proxy",
+    ],
+)  # fmt: skip
+def test_the_first_guesses_of_an_attacker_are_refused(password: str) -> None:
+    assert refused(password) == "This password is too common. A few random words work well."
 
 
-async def test_without_an_account_the_same_work_is_done_and_nothing_matches(monkeypatch: pytest.MonkeyPatch) -> None:
-    checked: list[bytes] = []
-
-    def checkpw(_given: bytes, hashed: bytes) -> bool:
-        checked.append(hashed)
-        return True
-
-    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
-    assert not await Hasher().matches("correct horse", None)
-    assert checked == [DUMMY.encode()]
-    assert DUMMY.startswith(f"$2b${COST}$")
+@pytest.mark.parametrize("password", ["ann.smith@example.org", "Ann.Smith", "annsmith", "ANN SMITH", "ann-smith!"])
+def test_the_address_is_no_password_of_its_own_account(password: str) -> None:
+    assert refused(password, "ann.smith@example.org")
+    assert accept(password, "bob@example.org")
 
 
-async def test_it_costs_twelve_and_never_runs_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Any] = []
-
-    def hashpw(_password: bytes, salt: bytes) -> bytes:
-        seen.append((salt[:7], threading.current_thread()))
-        return b"hashed"
-
-    monkeypatch.setattr(bcrypt, "hashpw", hashpw)
-    assert await Hasher().hash("correct horse") == "hashed"
-    [(salt, thread)] = seen
-    assert salt == b"$2b$12$"
-    assert thread is not threading.main_thread()
+@pytest.mark.parametrize("password", ["correct horse", "aaaaaaab", "abcde abcde", "?!.,;:-_", "12345678901234567891a"])
+def test_what_only_looks_like_one_of_them_is_accepted(password: str) -> None:
+    assert accept(password, "a@example.org")
 
 
-async def test_too_many_at_once_are_told_to_come_back_and_then_it_goes_on() -> None:
-    hasher = Hasher(CHEAP)
-    asked = (hasher.hash("correct horse") for _ in range(MOST_WAITING + 3))
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    refused = [answer for answer in answers if isinstance(answer, Refusal)]
-    assert [refusal.code for refusal in refused] == ["service_unavailable"] * 3
-    assert sum(isinstance(answer, str) for answer in answers) == MOST_WAITING
-    assert await hasher.hash("correct horse")
+def test_one_password_is_the_same_bytes_whatever_keyboard_it_comes_from() -> None:
+    composed, decomposed = "Käse è Señor", unicodedata.normalize("NFD", "Käse è Señor")
+    assert composed != decomposed
+    assert accept(composed) == accept(decomposed) == forms(decomposed)[0] == composed.encode()
+    assert accept("Käse\u00a0è\u2003Señor") == composed.encode()
 
 
-async def test_one_that_fails_makes_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passwords, "MOST_WAITING", 1)
-    hasher = Hasher(CHEAP)
-    for _ in range(3):
-        with pytest.raises(ValueError, match="salt"):
-            await hasher.matches("correct horse", "no hash at all")
+def test_a_password_of_before_normalisation_has_the_form_it_was_typed_in_too() -> None:
+    decomposed = unicodedata.normalize("NFD", "Käse è Señor")
+    assert forms(decomposed) == ["Käse è Señor".encode(), decomposed.encode()]
+    assert forms("Käse è Señor") == ["Käse è Señor".encode()]
+
+
+def test_the_limits_count_the_normalised_form() -> None:
+    assert len(accept(unicodedata.normalize("NFD", "éèàùâê" * 6))) == 72
+    refused(unicodedata.normalize("NFD", "éèàùâêî"))
+
+
+@given(st.text(max_size=100), st.text(max_size=20))
+def test_whatever_is_typed_is_accepted_in_all_its_forms_or_refused(password: str, email: str) -> None:
+    try:
+        accepted = accept(password, email)
+    except Refusal as refusal:
+        assert refusal.code == "weak_password"
+    else:
+        assert accepted == accept(accepted.decode(), email) == forms(password)[0]
+        assert len(accepted) <= 72

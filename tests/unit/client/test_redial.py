@@ -85,9 +85,13 @@ def test_a_token_that_is_refused_is_renewed_once(began: bool) -> None:
 
 @pytest.mark.parametrize(
     "ended",
-    [Ended(ready=True, error="unauthorized", reason="ended_by_operator"), Ended(ready=True, error="unauthorized")],
+    [
+        Ended(ready=True, error="unauthorized", reason="ended_by_operator"),
+        Ended(ready=True, error="unauthorized", reason="signed_out"),
+        Ended(ready=True, error="unauthorized"),
+    ],
 )
-def test_an_account_that_is_blocked_in_mid_session_is_final(ended: Ended) -> None:
+def test_an_account_that_is_blocked_or_signed_out_in_mid_session_is_final(ended: Ended) -> None:
     assert step(ended) is Step.STOP
 
 

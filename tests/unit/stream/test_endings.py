@@ -10,6 +10,7 @@ from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode,
     ("reason", "code"),
     [
         (Reason.INSUFFICIENT_CREDITS, "insufficient_credits"),
+        (Reason.SIGNED_OUT, "unauthorized"),
         (Reason.UPSTREAM_CLOSED, "upstream_closed"),
         (Reason.SERVICE_RESTART, "service_restart"),
         (Reason.DATABASE_AWAY, "service_unavailable"),

@@ -57,6 +57,7 @@ def test_without_any_reason_it_is_our_own_fault() -> None:
     [
         (Reason.CLIENT_STOP, None, None, 1000),
         (Reason.REPLACED, None, None, 4409),
+        (Reason.SIGNED_OUT, None, "unauthorized", 4401),
         (Reason.TOO_SLOW, None, None, 1008),
         (Reason.UPSTREAM_CLOSED, None, "upstream_closed", 1011),
         (Reason.SERVICE_RESTART, None, "service_restart", 1012),

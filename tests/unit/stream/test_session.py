@@ -610,6 +610,13 @@ def test_a_nudge_settles_at_once_and_hears_that_it_is_to_end(reason: Reason, clo
     assert stage.ending() == (reason.value, close, None)
 
 
+def test_an_account_whose_password_was_changed_is_told_unauthorized() -> None:
+    stage = live()
+    stage.ledger = lambda s: stage.granted(s, 45, ending=Reason.SIGNED_OUT)
+    stage.tell(ev.Nudged())
+    assert stage.ending() == ("signed_out", 4401, "unauthorized")
+
+
 def test_a_blocked_account_is_told_unauthorized() -> None:
     stage = live()
     stage.ledger = lambda s: stage.granted(s, 45, ending=Reason.ENDED_BY_OPERATOR, blocked=True)

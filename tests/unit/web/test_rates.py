@@ -92,9 +92,10 @@ async def test_other_paths_have_no_limit(path: str) -> None:
     assert [(await call(rate, path)).status for _ in range(3)] == [200] * 3
 
 
-async def test_whatever_is_called_under_auth_counts() -> None:
+@pytest.mark.parametrize("path", ["/auth/nothing", "/account/password"])
+async def test_whatever_is_called_under_auth_counts_and_so_does_a_change_of_password(path: str) -> None:
     rate = AuthRate(echo, limit=1, clock=Clock())
-    assert (await call(rate, "/auth/nothing")).status == 200
+    assert (await call(rate, path)).status == 200
     assert (await call(rate, "/auth/login")).status == 429
 
 

@@ -34,6 +34,7 @@ REASONS = {
     "client_stop": ("completed", 1000),
     "client_gone": ("completed", 1000),
     "replaced": ("completed", 4409),
+    "signed_out": ("completed", 4401),
     "ended_by_user": ("completed", 1000),
     "ended_by_operator": ("completed", 1000),
     "idle": ("completed", 1000),

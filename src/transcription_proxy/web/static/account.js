@@ -38,11 +38,23 @@ const element = form("change", {
     const tokens = await api("POST", "/account/password", { body: { current, new: chosen } });
     keep(tokens, session()?.email ?? "");
     element.reset();
-    replace(element.querySelector(".alert"), notice("info", "Your password is changed. All other logins have ended."));
+    const done = notice("info", "Password changed. You've been signed out on other devices.");
+    replace(element.querySelector(".alert"), done);
   },
   fields: { invalid_credentials: "current", weak_password: "new" },
 });
 byId("username").value = session()?.email ?? "";
+let isLive = false;
+let isTouched = false;
+element.addEventListener("focusin", () => {
+  isTouched = true;
+  warn();
+});
+
+/** Whoever is about to change the password is warned of what it ends. Before that nothing on the page moves. */
+function warn() {
+  byId("change-live").hidden = !(isLive && isTouched);
+}
 
 async function you() {
   replace(byId("you-alert"));
@@ -59,7 +71,10 @@ async function you() {
 
 async function turn() {
   try {
-    live.show(await liveSessions(), h("p", { class: "muted" }, "Nothing runs at the moment."));
+    const sessions = await liveSessions();
+    live.show(sessions, h("p", { class: "muted" }, "Nothing live right now."));
+    isLive = sessions.length > 0;
+    warn();
     replace(byId("live-alert"));
   } catch (failure) {
     if (byId("live-list").querySelector(".bone")) live.show([]);
@@ -94,7 +109,7 @@ function none() {
   return h(
     "div",
     { class: "empty" },
-    h("p", {}, "You have bought nothing yet."),
+    h("p", {}, "No purchases yet."),
     h("a", { class: "button", href: "/dashboard#buy" }, "Buy minutes"),
   );
 }

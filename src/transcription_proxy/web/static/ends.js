@@ -10,6 +10,7 @@ const ENDS = {
   client_stop: ["info", "Done."],
   insufficient_credits: ["bad", "Your minutes are used up, so captions have ended.", BUY],
   ended_by_user: ["warn", "You ended this session from your account."],
+  signed_out: ["warn", "Your password was changed, so captions stopped. Log in, then start again.", LOG_IN],
   ended_by_operator: ["bad", "Support has ended this session."],
   idle: ["warn", "No sound came for a long while, so captions have ended."],
   replaced: ["warn", "These captions went on in another window or program."],

@@ -3,7 +3,7 @@
 import { byId, notice, replace } from "./dom.js";
 import { Failure } from "./http.js";
 
-/** Bytes of a password that bcrypt looks at. */
+/** Bytes of a password, in UTF-8, that bcrypt looks at. */
 const LONGEST = 72;
 
 /** @typedef {Record<string, string>} Values */
@@ -46,14 +46,15 @@ export function form(id, { check, send, fields }) {
 
 /** What is wrong with an address, as far as one can see. @param {string} email */
 export function emailProblem(email) {
-  if (!email.trim()) return "Enter your e-mail address.";
-  return /^\S+@\S+\.\S+$/.test(email.trim()) ? "" : "This is not an e-mail address, such as name@example.com.";
+  if (!email.trim()) return "Enter your email.";
+  return /^\S+@\S+\.\S+$/.test(email.trim()) ? "" : "Enter an email address like name@example.com.";
 }
 
-/** What is wrong with a new password. @param {string} password */
+/** What is wrong with a new password, as far as one can see. @param {string} password */
 export function passwordProblem(password) {
-  if ([...password].length < 8) return "Use 8 characters or more.";
-  return new TextEncoder().encode(password).length > LONGEST ? "Use at most 72 characters." : "";
+  const normal = password.normalize("NFC"); // the form that the service counts
+  if ([...normal].length < 8) return "Use at least 8 characters.";
+  return new TextEncoder().encode(normal).length > LONGEST ? "Use at most 72 characters." : "";
 }
 
 /** Marks the fields that are wrong, and goes to the first. Whether there was one. */

@@ -12,6 +12,7 @@ const ENDINGS = {
   client_gone: "Your app disconnected",
   replaced: "Reconnected, went on in the next session",
   ended_by_user: "You ended it on this site",
+  signed_out: "Your password was changed",
   ended_by_operator: "Ended by support",
   idle: "No sound for a long while",
   insufficient_credits: "No minutes left",

@@ -21,7 +21,7 @@ site.then(({ terms_url, privacy_url }) => {
   const links = [outside(terms_url, "terms"), outside(privacy_url, "privacy policy")].filter(Boolean);
   if (!links.length) return;
   const [first, second] = links;
-  replace(byId("agreement"), "With an account you accept our ", first, second && " and ", second, ".");
+  replace(byId("agreement"), "By creating an account you accept our ", first, second && " and ", second, ".");
   byId("agreement").hidden = false;
 });
-sayTrial(byId("trial"), "An address and a password are all it takes.");
+sayTrial(byId("trial"), "All you need is an email and a password.");

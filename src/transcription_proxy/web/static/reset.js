@@ -1,4 +1,7 @@
-/** Chooses a new password with the link from the mail. Its token is in the fragment, which no server and no log sees. */
+/**
+ * Chooses a new password with the link from the mail. Its token is in the fragment, which no server and no log sees. It
+ * moves on to the state of the history entry: out of sight, and still there when the page is reloaded.
+ */
 
 import { byId } from "./dom.js";
 import { form, passwordProblem } from "./form.js";
@@ -6,27 +9,32 @@ import "./frame.js";
 import { request } from "./http.js";
 import { startAgain } from "./session.js";
 
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
-history.replaceState(null, "", location.pathname);
-
 const element = form("reset", {
   check: ({ password }) => ({ password: passwordProblem(password) }),
   async send({ password }) {
     try {
-      await request("POST", "/auth/reset", { body: { reset_token: token, password } });
+      await request("POST", "/auth/reset", { body: { reset_token: history.state.token, password } });
     } catch (failure) {
       if (failure.code !== "invalid_reset_token") throw failure;
-      dead();
+      show(null);
       return;
     }
-    startAgain("Your new password is set. Log in with it.");
+    startAgain("Password changed. Log in with your new password.");
   },
   fields: { weak_password: "password" },
 });
 
-function dead() {
-  element.hidden = true;
-  byId("dead").hidden = false;
+/** The form for this token; without one, the way to another link. @param {string | null} token */
+function show(token) {
+  history.replaceState(token && { token }, "", location.pathname);
+  element.hidden = !token;
+  byId("dead").hidden = Boolean(token);
 }
 
-if (!token) dead();
+/** The token of a link that was just opened, in a new tab or in this one; else the one from before a reload. */
+function arrive() {
+  show(new URLSearchParams(location.hash.slice(1)).get("token") ?? history.state?.token ?? null);
+}
+
+addEventListener("hashchange", arrive);
+arrive();

@@ -12,7 +12,7 @@ const RETURN_TO = "return_to";
 const NOTICE = "notice";
 /** Renewed this long before the end, in seconds, or in the last quarter of a short life. */
 const EARLY = 10 * 60;
-const ENDED = "Your login has ended. Log in again, and you go on where you were.";
+const ENDED = "You've been signed out. Log in to pick up where you left off.";
 
 /** @returns {Session | null} */
 export function session() {
@@ -38,7 +38,7 @@ export async function token() {
   return Date.now() < found.renew_at ? found.token : renew(found.token);
 }
 
-/** The token that follows `stale`; one tab fetches it for all. @param {string} stale */
+/** The token that follows `stale`; where there are Web Locks, one tab fetches it for all. @param {string} stale */
 export function renew(stale) {
   return alone(async () => {
     const found = session();
@@ -46,9 +46,12 @@ export function renew(stale) {
     if (found.token !== stale) return found.token; // another tab was here first
     try {
       const tokens = await request("POST", "/auth/refresh", { body: { refresh_token: found.refresh_token } });
+      if (!session()) return leave(); // logged out meanwhile
       keep(tokens, found.email);
       return tokens.token;
     } catch (failure) {
+      const now = session();
+      if (now && now.token !== stale) return now.token; // another tab was faster
       if (failure instanceof Failure && failure.status === 401) return leave();
       if (Date.now() < found.expires_at) return found.token; // it still works; the next call tries again
       throw failure;
@@ -79,7 +82,7 @@ export async function logOut() {
     await request("POST", "/auth/logout", { body, patience: 3000 }).catch(() => {});
   }
   sessionStorage.removeItem(RETURN_TO);
-  startAgain("You are logged out.");
+  startAgain("You've been logged out.");
 }
 
 /** After a login: to the page that asked for it, or to the dashboard. */
@@ -116,7 +119,14 @@ function emailOf(text) {
   }
 }
 
-/** Web Locks exist in secure contexts only; elsewhere there is one tab, as a rule. */
+let last = Promise.resolve();
+
+/**
+ * Does one piece of work after another, in all tabs together. Web Locks exist in secure contexts only: elsewhere it is
+ * one after another in this tab, and the service gives a pair to each of two tabs that renew at once.
+ */
 function alone(work) {
-  return navigator.locks ? navigator.locks.request("session", work) : work();
+  if (navigator.locks) return navigator.locks.request("session", work);
+  last = last.then(work, work);
+  return last;
 }

@@ -1,0 +1,88 @@
+"""Logins: the pairs of tokens that each one gives, and when it ends.
+
+A refresh token works once. A second use means that somebody copied it, so it ends the login; within REFRESH_GRACE,
+while the pair it gave has not been used, the client is believed to have lost the answer, or to be two tabs."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import structlog
+
+from transcription_proxy.accounts import store, tokens
+from transcription_proxy.accounts.store import Connection, User
+from transcription_proxy.accounts.tokens import Identity, unauthorized
+from transcription_proxy.errors import Refusal
+from transcription_wire.codes import ErrorCode
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a client gets that may come in. `expires_in`: seconds that `token` lives."""
+
+    user: User
+    token: str
+    refresh_token: str
+    expires_in: int
+
+
+class Logins:
+    """`secret` signs the access tokens, which live for `expiry`. Callers of the methods that take a connection have
+    locked the account, but for `exchange` and `end`, which lock it themselves."""
+
+    def __init__(self, secret: str, expiry: timedelta, clock: Callable[[], datetime]) -> None:
+        self._secret = secret
+        self._expiry = expiry
+        self._clock = clock
+
+    async def begin(self, connection: Connection, user: User) -> Admission:
+        """A new login of the account."""
+        await store.drop_expired(connection, self._clock())
+        return await self._issue(connection, user, uuid4(), None)
+
+    async def exchange(self, connection: Connection, refresh_token: str) -> Admission | Refusal:
+        """Another pair for a refresh token. A refusal is returned, not raised: the login's end must be committed."""
+        now = self._clock()
+        token_hash = tokens.digest(refresh_token)
+        user = await store.lock_owner(connection, token_hash)
+        found = await store.find_refresh(connection, token_hash)
+        if user is None or found is None or found.expires_at <= now:
+            return unauthorized()
+        if found.is_reused(now):
+            await store.end_login(connection, found.login, now)
+            log.warning("refresh_reused", user=str(user.id))
+            return Refusal("refresh_reused", "This refresh token has already been used. Log in again.")
+        refuse_blocked(user)
+        await store.use_refresh(connection, token_hash, now)
+        await store.prune_refresh(connection, found.login, now)
+        return await self._issue(connection, user, found.login, token_hash)
+
+    async def end(self, connection: Connection, refresh_token: str) -> None:
+        """Ends the login that the token came from, with all of its tokens; nothing where there is none."""
+        token_hash = tokens.digest(refresh_token)
+        if await store.lock_owner(connection, token_hash):
+            await store.drop_login(connection, token_hash)
+
+    def verify(self, token: str) -> Identity:
+        """What an access token says; whether it still holds, only the database knows. Raises Refusal unauthorized."""
+        return tokens.verify(token, self._secret, self._clock())
+
+    async def _issue(self, connection: Connection, user: User, login: UUID, parent: bytes | None) -> Admission:
+        now = self._clock()
+        refresh_token = secrets.token_urlsafe(32)
+        await store.keep_login(connection, login, user.id, now + max(tokens.REFRESH_LIFE, self._expiry))
+        await store.add_refresh(
+            connection, tokens.digest(refresh_token), user.id, login, parent, now + tokens.REFRESH_LIFE
+        )
+        identity = replace(user.identity, login=login)
+        token = tokens.issue(identity, self._secret, now, self._expiry, uuid4().hex)
+        return Admission(user, token, refresh_token, int(self._expiry.total_seconds()))
+
+
+def refuse_blocked(user: User) -> None:
+    if user.blocked_at is not None:
+        raise Refusal(ErrorCode.UNAUTHORIZED, "This account is blocked. Contact support.")
