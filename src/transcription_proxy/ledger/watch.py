@@ -28,7 +28,8 @@ class Watch:
         self._is_failing = is_failing
         self._probe: asyncio.Task[bool] | None = None
         self._probed_at = 0.0
-        self._was_writable = True
+        self._was_writable: bool | None = None
+        """None: it never was. A service that starts before its database says so elsewhere."""
 
     async def is_writable(self) -> bool:
         now = asyncio.get_running_loop().time()
@@ -44,9 +45,9 @@ class Watch:
         except (Unavailable, TimeoutError) as error:
             if self._was_writable:
                 log.warning("database_not_writable", error=str(error))
-            self._was_writable = False
-        else:
-            if not self._was_writable:
-                log.warning("database_writable_again")
-            self._was_writable = True
-        return self._was_writable
+                self._was_writable = False
+            return False
+        if self._was_writable is False:
+            log.warning("database_writable_again")
+        self._was_writable = True
+        return True

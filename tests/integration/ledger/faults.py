@@ -109,16 +109,27 @@ class Talker:
             case ev.SendClient(text) if b"session_end" in text:
                 self.end = json.loads(text)
             case ev.SendUpstream(text) if b"CloseStream" in text:
-                duration = self.session.meter.forwarded / SECOND
-                said = json.dumps({"type": "Metadata", "duration": duration}).encode()
-                asyncio.get_running_loop().call_soon(self.happen, ev.UpstreamSpoke(said))
+                asyncio.get_running_loop().call_soon(self._answer)
             case ev.Finish():
                 self.over.set()
 
     async def talk(self) -> None:
         while not self.over.is_set():
             self.happen(ev.AudioArrived(bytes(SECOND // 2)))
+            self._hear()
             await asyncio.sleep(0.1)
+
+    def _hear(self) -> None:
+        """The upstream has heard all that went up, and found no words in it."""
+        heard = {"type": "Results", "start": 0.0, "duration": self.session.meter.forwarded / SECOND, "is_final": True}
+        nothing = {"channel_index": [0, 1], "channel": {"alternatives": [{"transcript": "", "confidence": 0.0}]}}
+        self.happen(ev.UpstreamSpoke(json.dumps(heard | nothing).encode()))
+
+    def _answer(self) -> None:
+        """The upstream answers CloseStream."""
+        self._hear()
+        closing = {"type": "Metadata", "duration": self.session.meter.forwarded / SECOND}
+        self.happen(ev.UpstreamSpoke(json.dumps(closing).encode()))
 
 
 @dataclass

@@ -67,7 +67,7 @@ async def test_the_log_tells_each_change_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(module, "FRESH_SECONDS", 0.0)
     ledger = Ledger()
     with capture_logs() as logs:
-        for writable in (True, False, False, True, True):
+        for writable in (False, True, False, False, True, True):
             ledger.writable = writable
             assert await ledger.watch.is_writable() is writable
     assert [line["event"] for line in logs] == ["database_not_writable", "database_writable_again"]
