@@ -14,6 +14,13 @@ STUCK_AFTER: Final = 10.0
 """Seconds that one turn of the model may take. After that nothing is told until it is done: it may hang."""
 
 
+class Pace:
+    """Of the engine: when it last finished a turn of any stream. One whose turn has to wait is not stuck until then."""
+
+    def __init__(self) -> None:
+        self.turned_at = 0.0
+
+
 class Progress:
     """Of one stream. `channels`: those that are heard apart."""
 
@@ -32,8 +39,12 @@ class Progress:
             self._latest[channel] = Segment("", end, 0.0, is_final=False) if heard.is_final else heard
 
     def moved(self, clock: float, now: float) -> None:
-        """The audio before `clock` has been heard, and no other audio waited longer than until now."""
+        """The audio before `clock` has been heard, or all there is."""
         self._clock, self._moved_at = clock, now
+
+    def alive(self, since: float) -> None:
+        """The stream's turn began then, or it waits for its turn and the engine finished another one then."""
+        self._moved_at = max(self._moved_at, since)
 
     def report(self, now: float) -> list[Segment]:
         """Return what to tell of each channel now; nothing while there are Results, or the model may hang."""

@@ -16,6 +16,7 @@ from websockets.http11 import Request as Handshake
 from websockets.http11 import Response
 
 from transcription_proxy.engine.hearing import Hearing, OpenStream
+from transcription_proxy.engine.progress import Pace
 from transcription_proxy.engine.request import Refused, Request, authorized, read
 from transcription_proxy.engine.stream import Stream
 
@@ -36,6 +37,7 @@ class Engine:
         cores = cores or os.cpu_count() or 1
         self._most = VOICES_A_CORE * cores
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="ear")
+        self._pace = Pace()
         self._requests: WeakKeyDictionary[ServerConnection, tuple[Request, UUID]] = WeakKeyDictionary()
         self._streams: dict[asyncio.Task[None], Stream] = {}
         self._ending = False
@@ -98,7 +100,8 @@ class Engine:
     async def _connected(self, connection: ServerConnection) -> None:
         try:
             request, request_id = self._requests[connection]
-            stream = Stream(connection, request, request_id, Hearing(request, self._open_stream), self._threads)
+            hearing = Hearing(request, self._open_stream)
+            stream = Stream(connection, request, request_id, hearing, self._threads, self._pace)
             await self._run(stream)
         except (ConnectionClosed, TimeoutError):
             pass  # a client may leave when it likes, or stop reading

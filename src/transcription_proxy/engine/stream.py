@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from transcription_proxy.engine import messages
 from transcription_proxy.engine.backlog import Backlog
 from transcription_proxy.engine.hearing import Hearing, OnChannel
-from transcription_proxy.engine.progress import REPORT_EVERY, Progress
+from transcription_proxy.engine.progress import REPORT_EVERY, Pace, Progress
 from transcription_proxy.engine.request import Request
 from transcription_proxy.engine.segments import Heard
 
@@ -41,13 +41,22 @@ class Stream:
     all have the same share of them, however much of one waits."""
 
     def __init__(
-        self, connection: ServerConnection, request: Request, request_id: UUID, hearing: Hearing, threads: Executor
+        self,
+        connection: ServerConnection,
+        request: Request,
+        request_id: UUID,
+        hearing: Hearing,
+        threads: Executor,
+        pace: Pace,
     ) -> None:
         self._connection = connection
         self._request = request
         self._id = request_id
         self._hearing = hearing
         self._threads = threads
+        self._pace = pace
+        self._turn_began_at: float | None = None
+        """While a turn of this stream is under way, and does not only wait for a thread."""
         self._backlog = Backlog(request.sample_rate, request.block)
         self._progress = Progress(request.ears, _now())
         self._changed = asyncio.Event()
@@ -145,6 +154,8 @@ class Stream:
         while True:
             await asyncio.sleep(REPORT_EVERY)
             if reading.done() or self._backlog.unheard >= LATE:
+                began_at = self._turn_began_at
+                self._progress.alive(self._pace.turned_at if began_at is None else began_at)
                 for channel, segment in enumerate(self._progress.report(_now())):
                     await self._tell(channel, segment)
 
@@ -161,7 +172,19 @@ class Stream:
         await self._send(messages.message(what, channel, self._request.ears, self._id))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        loop = asyncio.get_running_loop()
+
+        def turn() -> Result:
+            self._turn_began_at = loop.time()
+            try:
+                return work(*arguments)
+            finally:
+                self._turn_began_at = None
+
+        try:
+            return await loop.run_in_executor(self._threads, turn)
+        finally:
+            self._pace.turned_at = loop.time()
 
     async def _send(self, text: str) -> None:
         async with asyncio.timeout(TAKEN_WITHIN):

@@ -313,6 +313,28 @@ async def test_a_stream_whose_model_hangs_falls_silent(eager: None) -> None:
     assert talk.metadata["duration"] == 10
 
 
+async def test_a_stream_whose_turn_waits_is_late_while_others_are_heard_and_stuck_when_none_is(eager: None) -> None:
+    let, notes = threading.Semaphore(0), list[str]()
+    names = iter(["first", "second"])
+    async with (
+        serving(lambda: Turns(next(names), let, notes)) as url,
+        talking(url) as first,
+        talking(url) as second,
+    ):
+        await first.send(*[bytes(SECOND)] * 30)
+        await pong(first)
+        await second.send(*[bytes(SECOND)] * 30)
+        await asyncio.sleep(1.5)  # nothing has been heard at all for longer than a turn may take
+        told = len(second.results())
+        await asyncio.sleep(0.3)
+        assert len(second.results()) == told
+        await turn(let, notes)
+        await second.until(lambda: len(second.results()) > told)
+        let.release(200)
+        await first.send(CLOSE)
+        await second.send(CLOSE)
+
+
 async def test_a_stream_in_time_tells_nothing_of_itself(eager: None) -> None:
     async with serving(Voice) as url, talking(url) as talk:
         for _ in range(3):

@@ -58,3 +58,11 @@ def test_nothing_is_told_while_the_model_may_hang(after: float, told: bool) -> N
     assert bool(progress.report(100.0 + after)) is told
     progress.moved(2.0, 120.0)
     assert progress.report(122.0) == [interim("", 0.0, 2.0)]
+
+
+def test_a_turn_that_began_or_another_ones_that_ended_is_a_sign_of_life() -> None:
+    progress = Progress(1, 100.0)
+    progress.alive(95.0)
+    assert progress.report(100.0 + STUCK_AFTER) == []
+    progress.alive(105.0)
+    assert progress.report(100.0 + STUCK_AFTER) != []
