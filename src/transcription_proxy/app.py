@@ -162,7 +162,8 @@ class Service:
 
     async def begin(self) -> None:
         """The database is there, and fits: ends what earlier lives left, then lets sessions in."""
-        if lack := await shortage(self._database, self._workers):
+        is_first = os.environ.get("WORKER_NUMBER", "0") == "0"  # one of the workers says it for all
+        if is_first and (lack := await shortage(self._database, self._workers)):
             log.warning("too_few_connections", detail=lack)
         await self._bury()
         self._keep("reaper", self._reap)

@@ -3,6 +3,8 @@
 import io
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Annotated
 
@@ -55,11 +57,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # the locale may lack a letter of DATA_DIR's path
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a command has a database to release
     try:
-        sys.exit(app(standalone_mode=False))
+        with _interruptible():
+            sys.exit(app(standalone_mode=False))
     except ConfigError as error:
         sys.exit("\n".join(error.problems))
     except (Refusal, Unavailable) as error:
@@ -67,10 +67,20 @@ def main() -> None:
     except typer.TyperException as error:
         typer.echo(_corrected(error), err=True)
         sys.exit(error.exit_code)
-    except OSError as error:
-        sys.exit(f"{one_line(error)}: check DATA_DIR, whose it is and how much space is left there.")
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except OSError as error:
+        sys.exit(f"{one_line(error)}: check DATA_DIR, whose it is and how much space is left there.")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, as a command has a database to release; __main__ has taken that away."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
     finally:
         if before is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, before)

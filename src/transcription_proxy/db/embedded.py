@@ -101,7 +101,7 @@ def _claim(data_dir: Path, cluster: Cluster, user: int) -> Note | None:
     noted = ownership.read(data_dir)
     if noted is not None and noted.home != str(cluster.home) and not cluster.exists:
         log.warning(
-            "the database of %s lies in %s, as DATA_DIR was moved or copied. A new one is made in %s. "
+            "the database of %s lay in %s, before DATA_DIR was moved or copied. A new one is made in %s. "
             "To go on with the old one, end this program, move the new one away, and move %s there",
             *(data_dir, noted.home, cluster.server, Path(noted.home) / "server"),
         )

@@ -118,7 +118,7 @@ def test_a_data_dir_that_was_copied_is_told_where_its_database_is(
     copy = data_dir.with_name("copy")
     shutil.copytree(data_dir, copy)
     assert words(copy) is None
-    assert f"lies in {home}" in caplog.text
+    assert f"lay in {home}" in caplog.text
     caplog.clear()
     assert words(copy) is None
     assert caplog.text == ""
