@@ -30,9 +30,9 @@ WITH streams AS (
     AND NOT (user_id = %(user_id)s AND id IS NOT DISTINCT FROM %(replaces)s)
 ), opened AS (
   INSERT INTO transcription_sessions
-    (user_id, mode, started_at, deepgram_model, language, rate_micro, cost_micro, channels, hold, hold_cap, life,
+    (user_id, mode, started_at, deepgram_model, engine, language, rate_micro, cost_micro, channels, hold, hold_cap, life,
      opened_seq, lease_until)
-  SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(language)s, %(rate_micro)s, %(cost_micro)s,
+  SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(engine)s, %(language)s, %(rate_micro)s, %(cost_micro)s,
     %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s
   FROM streams WHERE taken < %(max_streams)s
   RETURNING id
@@ -254,7 +254,7 @@ GROUP BY day ORDER BY day
 -- name: sessions
 -- Those that became ready, newest first.
 SELECT s.id, s.user_id, u.email, s.started_at, s.ended_at, s.seconds_used,
-  s.audio_seconds::float8, s.deepgram_model, s.status, coalesce(s.reason, s.ending)
+  s.audio_seconds::float8, s.deepgram_model, s.engine, s.status, coalesce(s.reason, s.ending)
 FROM transcription_sessions s JOIN users u ON u.id = s.user_id
 WHERE s.ready_at IS NOT NULL
   AND (%(user_id)s::uuid IS NULL OR s.user_id = %(user_id)s)

@@ -29,6 +29,7 @@ from transcription_proxy.ledger.entries import (
     balance_after,
     upstream_seconds,
 )
+from transcription_proxy.metering.engines import engine_name
 from transcription_proxy.values import Closing, Opening, Settled, Settlement
 from transcription_wire.codes import Reason, Status, status_of
 
@@ -96,6 +97,7 @@ async def open_session(
         "user_id": opening.user_id,
         "life": opening.life,
         "model": opening.model,
+        "engine": opening.engine,
         "language": opening.language,
         "rate_micro": opening.rate_micro,
         "cost_micro": opening.cost_micro,
@@ -303,11 +305,13 @@ def _session_row(
     used: int,
     audio: float | None,
     model: str | None,
+    engine: str | None,
     status: str,
     reason: str | None,
 ) -> SessionRow:
     why = None if reason is None else Reason(reason)
-    return SessionRow(session_id, user_id, email, started_at, ended_at, used, audio, model, Status(status), why)
+    listed = (session_id, user_id, email, started_at, ended_at, used, audio, model, engine_name(engine, model))
+    return SessionRow(*listed, Status(status), why)
 
 
 async def live_count(connection: Connection) -> int:

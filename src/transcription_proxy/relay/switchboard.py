@@ -68,6 +68,7 @@ class Switchboard:
             token_version=holder.token_version,
             life=self.life,
             model=wanted.model,
+            engine=self.rates.engine,
             language=wanted.language,
             rate_micro=wanted.rate.micro,
             cost_micro=wanted.rate.cost_micro,

@@ -46,7 +46,10 @@ class Day(BaseModel):
 
 
 class Session(BaseModel):
-    """`seconds_used`: what was billed; `audio_seconds`: how long the audio was, once the session has ended."""
+    """`seconds_used`: what was billed; `audio_seconds`: how long the audio was, once the session has ended.
+
+    `model`: the one that the client asked for; `engine`: what listened, as people read it.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -56,6 +59,7 @@ class Session(BaseModel):
     seconds_used: int
     audio_seconds: float | None
     model: str | None
+    engine: str
     status: Status
     reason: Reason | None
 

@@ -143,6 +143,7 @@ async def test_a_session_is_listed_with_what_it_cost_and_why_it_ended(books: Boo
         "seconds_used": 12,
         "audio_seconds": 11.3,
         "model": "nova-3",
+        "engine": "Nova-3",
         "status": "completed",
         "reason": "client_stop",
     }
