@@ -96,6 +96,14 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found, and how many ledger entries it checked."""
+
+    entries: int
+    findings: list[Finding]
+
+
 def new_hold(available: int, remaining_hold: int, cap: int, max_sessions: int, taken: int = 0) -> int:
     """Credits that a session holds from now on (money 10, 11, 30).
 

@@ -262,9 +262,19 @@ WHERE s.ready_at IS NOT NULL
 ORDER BY s.started_at DESC, s.id
 LIMIT %(limit)s
 
+-- name: live_ids
+-- Live sessions whose id begins with this; the others are not worth telling apart.
+SELECT id FROM transcription_sessions
+WHERE status = 'active' AND starts_with(id::text, %(prefix)s)
+ORDER BY started_at DESC LIMIT 2
+
 -- name: live_count
 -- Streams of all users together.
 SELECT count(*) FROM transcription_sessions WHERE status = 'active' AND lease_until > clock_timestamp()
+
+-- name: audit_entries
+-- How many rows an audit looks at.
+SELECT count(*) FROM usage_ledger
 
 -- name: audit_balances
 -- balance = sum of rows = last balance_after (money 26).

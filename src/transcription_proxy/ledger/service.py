@@ -14,6 +14,7 @@ from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger import store
 from transcription_proxy.ledger.entries import (
+    Audit,
     Balance,
     Day,
     Description,
@@ -178,12 +179,26 @@ class Ledger:
         async with self._database.transaction() as connection:
             return await store.sessions(connection, user_id, live, limit)
 
+    async def live_session(self, prefix: str) -> UUID:
+        """The live session whose id begins with `prefix`. Raises Refusal not_found, ambiguous."""
+        async with self._database.transaction() as connection:
+            found = await store.live_ids(connection, prefix)
+        if len(found) > 1:
+            raise Refusal("ambiguous", f"Several live sessions have an id that starts with {prefix}: give more of it.")
+        if not found:
+            raise Refusal("not_found", "No live session has this id: see session list --live.")
+        return found[0]
+
     async def live_count(self) -> int:
         async with self._database.transaction() as connection:
             return await store.live_count(connection)
 
     async def audit(self) -> list[Finding]:
         """What is wrong with the books, from one snapshot, beside a running service (money 26)."""
+        return (await self.full_audit()).findings
+
+    async def full_audit(self) -> Audit:
+        """The same, with the number of entries that were checked."""
         async with self._database.transaction(AUDIT_TIMEOUT) as connection:
             return await store.audit(connection)
 

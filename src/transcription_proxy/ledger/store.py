@@ -18,6 +18,7 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import (
     LEASE_SECONDS,
     MAX_CREDITS,
+    Audit,
     Balance,
     Day,
     Description,
@@ -318,16 +319,23 @@ async def live_count(connection: Connection) -> int:
     return int(await _scalar(connection, "live_count", {}))
 
 
-async def audit(connection: Connection) -> list[Finding]:
+async def live_ids(connection: Connection, prefix: str) -> list[UUID]:
+    """Up to two live sessions whose id begins with `prefix`."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["live_ids"], {"prefix": prefix})
+        return await cursor.fetchall()
+
+
+async def audit(connection: Connection) -> Audit:
     """All findings from one snapshot, which is taken by the first statement of the transaction."""
     await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    findings = []
+    findings: list[Finding] = []
     for check, severity in CHECKS.items():
         async with connection.cursor() as cursor:
             await cursor.execute(SQL[check])
             name = check.removeprefix("audit_")
             findings += [Finding(severity, name, subject, detail) async for subject, detail in cursor]
-    return findings
+    return Audit(int(await _scalar(connection, "audit_entries", {})), findings)
 
 
 async def _scalar(connection: Connection, query: str, values: dict[str, Any]) -> Any:
