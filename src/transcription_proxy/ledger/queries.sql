@@ -252,14 +252,15 @@ LEFT JOIN entries USING (day)
 GROUP BY day ORDER BY day
 
 -- name: sessions
--- Those that became ready, newest first.
+-- Those that became ready, newest first; with `before_at`, those that follow that row in this order.
 SELECT s.id, s.user_id, u.email, s.started_at, s.ended_at, s.seconds_used,
   s.audio_seconds::float8, s.deepgram_model, s.engine, s.status, coalesce(s.reason, s.ending)
 FROM transcription_sessions s JOIN users u ON u.id = s.user_id
 WHERE s.ready_at IS NOT NULL
   AND (%(user_id)s::uuid IS NULL OR s.user_id = %(user_id)s)
   AND (NOT %(live)s OR s.status = 'active' AND s.lease_until > clock_timestamp())
-ORDER BY s.started_at DESC, s.id
+  AND (%(before_at)s::timestamptz IS NULL OR (s.started_at, s.id) < (%(before_at)s, %(before_id)s::uuid))
+ORDER BY s.started_at DESC, s.id DESC
 LIMIT %(limit)s
 
 -- name: live_ids

@@ -4,6 +4,7 @@ Every call is one transaction (a long batch: several), and raises Unavailable wh
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from math import inf
 from typing import Final
 from uuid import UUID
@@ -174,10 +175,19 @@ class Ledger:
                 raise Refusal("invalid_timezone", "Use the name of a time zone, such as Europe/Berlin.")
             return await store.usage_days(connection, user_id, tz, days)
 
-    async def sessions(self, user_id: UUID | None = None, live: bool = False, limit: int = 10) -> list[SessionRow]:
-        """Sessions that became ready, newest first: a user's or everybody's, all or the live ones."""
+    async def sessions(
+        self,
+        user_id: UUID | None = None,
+        live: bool = False,
+        limit: int = 10,
+        before: tuple[datetime, UUID] | None = None,
+    ) -> list[SessionRow]:
+        """Sessions that became ready, newest first: a user's or everybody's, all or the live ones.
+
+        `before`: start and id of a session; only those that follow it in this order.
+        """
         async with self._database.transaction() as connection:
-            return await store.sessions(connection, user_id, live, limit)
+            return await store.sessions(connection, user_id, live, limit, before)
 
     async def live_session(self, prefix: str) -> UUID:
         """The live session whose id begins with `prefix`. Raises Refusal not_found, ambiguous."""

@@ -291,9 +291,17 @@ async def usage_days(connection: Connection, user_id: UUID, tz: str, days: int) 
         return await cursor.fetchall()
 
 
-async def sessions(connection: Connection, user_id: UUID | None, live: bool, limit: int) -> list[SessionRow]:
+async def sessions(
+    connection: Connection,
+    user_id: UUID | None,
+    live: bool,
+    limit: int,
+    before: tuple[datetime, UUID] | None = None,
+) -> list[SessionRow]:
+    at, row_id = before or (None, None)
+    values = {"user_id": user_id, "live": live, "limit": limit, "before_at": at, "before_id": row_id}
     async with connection.cursor(row_factory=args_row(_session_row)) as cursor:
-        await cursor.execute(SQL["sessions"], {"user_id": user_id, "live": live, "limit": limit})
+        await cursor.execute(SQL["sessions"], values)
         return await cursor.fetchall()
 
 

@@ -116,11 +116,12 @@ WHERE id = ANY (ARRAY(SELECT id FROM named)) OR charge = ANY (ARRAY(SELECT charg
 ORDER BY id
 
 -- name: purchases
--- A user's, newest first, those that were never paid left out.
+-- A user's, newest first, those that were never paid left out; with `before_at`, those that follow that row.
 SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
   checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
 FROM purchases WHERE user_id = %(user_id)s AND status IN ('pending', 'failed', 'paid')
-ORDER BY created_at DESC, id LIMIT %(limit)s
+  AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s, %(before_id)s::uuid))
+ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 
 -- name: take_event
 -- Nothing where the event was taken before. One that another transaction takes now is waited for.

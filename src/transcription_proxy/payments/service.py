@@ -4,7 +4,7 @@ Every call raises Unavailable when the database is away, and Refusal with a code
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -148,10 +148,12 @@ class Payments:
         async with self._database.transaction() as connection:
             await self.books.apply(connection, fact)
 
-    async def purchases(self, user_id: UUID) -> list[Purchase]:
-        """Newest first, those that were never paid left out."""
+    async def purchases(
+        self, user_id: UUID, limit: int = MOST_PURCHASES, before: tuple[datetime, UUID] | None = None
+    ) -> list[Purchase]:
+        """Newest first, those that were never paid left out. `before`: date and id of one; those that follow it."""
         async with self._database.transaction() as connection:
-            return await store.purchases(connection, user_id, MOST_PURCHASES)
+            return await store.purchases(connection, user_id, limit, before)
 
     async def receive(self, payload: bytes, signature: str) -> None:
         """A webhook. Raises Refusal: invalid_signature, invalid_event, test_mode."""

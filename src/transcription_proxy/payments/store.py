@@ -174,9 +174,13 @@ def _claim(name: str, kind: str, *rest: Any) -> Claim:
     return Claim(name, Kind(kind), *rest)
 
 
-async def purchases(connection: Connection, user_id: UUID, limit: int) -> list[Purchase]:
+async def purchases(
+    connection: Connection, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None = None
+) -> list[Purchase]:
+    at, row_id = before or (None, None)
+    values = {"user_id": user_id, "limit": limit, "before_at": at, "before_id": row_id}
     async with connection.cursor(row_factory=class_row(Purchase)) as cursor:
-        await cursor.execute(SQL["purchases"], {"user_id": user_id, "limit": limit})
+        await cursor.execute(SQL["purchases"], values)
         return await cursor.fetchall()
 
 

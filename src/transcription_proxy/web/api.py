@@ -13,7 +13,7 @@ from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.relay.stages import Stages
-from transcription_proxy.web import account, auth, billing, captions, errors, health, overlay, pages, webhooks
+from transcription_proxy.web import account, auth, billing, captions, errors, exports, health, overlay, pages, webhooks
 from transcription_proxy.web.bodies import BodyLimit
 from transcription_proxy.web.clients import Network
 from transcription_proxy.web.envelope import Envelope
@@ -51,7 +51,7 @@ def build(
     servers = [{"url": public_url}] if public_url else None
     app = FastAPI(title="Transcription proxy", description=DESCRIPTION, version="0.1.0", servers=servers, **options)
     app.state.services = Services(accounts, ledger, payments, overlays, stages, rates, database, ready, site=site)
-    for module in (health, auth, account, billing, captions, overlay, webhooks, pages):
+    for module in (health, auth, account, exports, billing, captions, overlay, webhooks, pages):
         app.include_router(module.router)
     errors.install(app)
     pages.install(app)

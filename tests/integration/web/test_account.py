@@ -99,7 +99,7 @@ async def test_usage_is_thirty_days_up_to_today_oldest_first_with_those_of_nothi
     await entry(site, ann.id, -500, Description.REFUND, today - timedelta(days=1))
     await entry(site, ann.id, 77, Description.CREDIT_PURCHASE, today - timedelta(days=30))
     usage = await ann.get("/account/usage")
-    assert set(usage) == {"days", "sessions"}
+    assert set(usage) == {"days", "sessions", "totals"}
     days = usage["days"]
     assert [day["date"] for day in days] == [
         (today.date() - timedelta(days=ago)).isoformat() for ago in reversed(range(30))
