@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, Self
 
 import structlog
@@ -30,12 +31,14 @@ from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
+from transcription_proxy.relay.probe import answers
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.relay.switchboard import Holder, Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api
+from transcription_proxy.web.board import WITHIN_SECONDS
 from transcription_proxy.web.services import Site
 
 ENGINE_PATIENCE: Final = 10.0
@@ -83,7 +86,7 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
         self.door: type[DoorProtocol] = door(self._switchboard)
         stripe = sandboxed.address(settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base)
-        gateway = Gateway(stripe, settings.public_url)
+        gateway = Gateway(stripe, settings.public_url, site_name=settings.site_name)
         payments = Payments(
             self._database,
             gateway,
@@ -93,7 +96,14 @@ class Service:
             live_only=settings.production,
         )
         reconciler = Reconciler(self._database, gateway, payments)
-        postman = Postman(settings.smtp_url, settings.mail_from, settings.public_url, settings.data_dir / "outbox")
+        postman = Postman(
+            settings.smtp_url,
+            settings.mail_from,
+            settings.public_url,
+            settings.data_dir / "outbox",
+            name=settings.site_name,
+            support=settings.support_email,
+        )
         letters = Letters(self._database, postman, settings.public_url)
         self._jobs = Jobs(
             self._database,
@@ -120,17 +130,21 @@ class Service:
             rates=sold.rates,
             auth_rate_per_minute=settings.auth_rate_per_minute,
             trusted_proxies=settings.trusted_proxies,
-            public_url=settings.public_url,
             https_only=settings.production,
             site=Site(
+                name=settings.site_name,
+                public_url=settings.public_url,
                 trial_seconds=settings.trial_seconds,
                 sandbox=settings.sandbox,
                 support_email=settings.support_email,
                 terms_url=settings.terms_url,
                 privacy_url=settings.privacy_url,
+                refunds_url=settings.refunds_url,
+                status_url=settings.status_url,
                 source_url=settings.source_url,
             ),
             ready=lambda: self._begun and not self._switchboard.draining,
+            speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key, WITHIN_SECONDS),
         )
 
     async def __aenter__(self) -> Self:

@@ -34,6 +34,8 @@ class Settings:
     database_url: str | None
     database_schema: str | None
     public_url: str
+    site_name: str
+    """What the service is called on pages, in mails and at the checkout."""
     jwt_secret: str
     jwt_expiry: timedelta
     auth_rate_per_minute: int
@@ -60,6 +62,9 @@ class Settings:
     support_email: str | None
     terms_url: str | None
     privacy_url: str | None
+    refunds_url: str | None
+    status_url: str | None
+    """None: the service's own page."""
     metrics_token: str | None
     workers: int
     drain_seconds: float
@@ -193,6 +198,7 @@ def _read(reader: _Reader) -> Settings:
         database_url=reader.base("DATABASE_URL", "postgresql", "postgres"),
         database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
         public_url=reader.base("PUBLIC_URL", "https", "http") or f"http://127.0.0.1:{port}",
+        site_name=reader.take("SITE_NAME", "Live Captions", _site_name, "1 to 60 printable characters"),
         jwt_secret=reader.text("JWT_SECRET") or "" if production else reader.secret("JWT_SECRET", data_dir),
         jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
         auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
@@ -216,6 +222,8 @@ def _read(reader: _Reader) -> Settings:
         support_email=reader.take("SUPPORT_EMAIL", None, _address, "an e-mail address"),
         terms_url=reader.url("TERMS_URL", "https", "http"),
         privacy_url=reader.url("PRIVACY_URL", "https", "http"),
+        refunds_url=reader.url("REFUNDS_URL", "https", "http"),
+        status_url=reader.url("STATUS_URL", "https", "http"),
         metrics_token=reader.text("METRICS_TOKEN"),
         workers=reader.whole("WORKERS", 1, 1, 64),
         drain_seconds=reader.number("DRAIN_SECONDS", 30, 0, 3600),
@@ -305,6 +313,12 @@ def _mailbox(value: str) -> str | None:
     named = re.fullmatch(r"([^<>]*)<([^<>]*)>", value)
     _address(named[2] if named else value)
     if not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _site_name(value: str) -> str:
+    if len(value) > 60 or not value.isprintable():
         raise ValueError
     return value
 

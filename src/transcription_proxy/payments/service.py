@@ -28,6 +28,7 @@ ASK_PAUSE: Final = timedelta(seconds=3)
 LEAST_CENTS, MOST_CENTS = 100, 50_000
 """Of a top-up (contract 3)."""
 MOST_PURCHASES: Final = 100
+NO_CHECKOUT: Final = "cs_status"
 TOPUP: Final = "topup"
 CUSTOMER: Final = "customer"
 """The job that tells Stripe about a new account."""
@@ -186,6 +187,16 @@ class Payments:
         except Unmatched as error:
             return str(error)
         return None
+
+    async def stripe_answers(self) -> bool:
+        """Return whether Stripe answers and takes our key: asked for a checkout that there is not, it says so."""
+        try:
+            await self._gateway.checkout(NO_CHECKOUT)
+        except NoSuchObject:
+            return True
+        except StripeAway:
+            return False
+        return True
 
     async def unmatched(self, limit: int = 1000) -> list[store.Unmatched]:
         """Events that belong to no purchase of ours: the newest of them, oldest first."""
