@@ -25,9 +25,10 @@ from transcription_proxy.ledger.lives import Life, dead_lives
 from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.mail.postman import Postman
-from transcription_proxy.payments import sandboxed
+from transcription_proxy.payments import notices, sandboxed
 from transcription_proxy.payments.books import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
+from transcription_proxy.payments.letters import BuyerLetters
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
@@ -105,6 +106,7 @@ class Service:
             support=settings.support_email,
         )
         letters = Letters(self._database, postman, settings.public_url)
+        buyers = BuyerLetters(self._database, postman, payments.fetch_receipt, settings.public_url)
         self._jobs = Jobs(
             self._database,
             {
@@ -117,7 +119,13 @@ class Service:
         # apart, for a mail server may be slow, and jobs are run one by one
         self._mail = Jobs(
             self._database,
-            {reset.LINK_JOB: letters.send_reset_link, reset.NOTICE_JOB: letters.send_notice},
+            {
+                reset.LINK_JOB: letters.send_reset_link,
+                reset.NOTICE_JOB: letters.send_notice,
+                notices.PAID: buyers.send_paid,
+                notices.FAILED: buyers.send_failed,
+                notices.TAKEN: buyers.send_taken,
+            },
             {},
         )
         self.http: FastAPI = api.build(

@@ -158,3 +158,11 @@ SELECT id, email, stripe_customer_id FROM users WHERE id = %(user_id)s
 UPDATE users SET stripe_customer_id = %(customer)s, updated_at = now()
 WHERE id = %(user_id)s AND stripe_customer_id IS NOT DISTINCT FROM %(instead_of)s
   AND NOT EXISTS (SELECT FROM users WHERE stripe_customer_id = %(customer)s)
+
+-- name: open_address
+-- Where mail to an account goes; nothing for one that is blocked.
+SELECT email FROM users WHERE id = %(user_id)s AND blocked_at IS NULL
+
+-- name: balance_credited
+-- The balance right after a purchase was added to it.
+SELECT balance_after FROM usage_ledger WHERE purchase_id = %(purchase_id)s AND description = 'credit_purchase'

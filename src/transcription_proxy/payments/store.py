@@ -207,6 +207,21 @@ async def unmatched(connection: Connection, limit: int) -> list[Unmatched]:
         return await cursor.fetchall()
 
 
+async def open_address(connection: Connection, user_id: UUID) -> str | None:
+    """The address of an account that is not blocked."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["open_address"], {"user_id": user_id})
+        found: str | None = await cursor.fetchone()
+        return found
+
+
+async def balance_credited(connection: Connection, purchase_id: UUID) -> int:
+    """The balance right after a paid purchase was added to it."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["balance_credited"], {"purchase_id": purchase_id})
+        return int(await cursor.fetchone() or 0)
+
+
 async def buyer(connection: Connection, user_id: UUID) -> Buyer | None:
     async with connection.cursor(row_factory=class_row(Buyer)) as cursor:
         await cursor.execute(SQL["buyer"], {"user_id": user_id})

@@ -120,7 +120,14 @@ async def test_packages_are_told_to_everybody(http: httpx.AsyncClient) -> None:
         "packages": [
             {"id": "pack_500", "label": "500 minutes", "seconds": 30_000, "price_cents": 300, "currency": "usd"},
             {"id": "pack_1200", "label": "1200 minutes", "seconds": 72_000, "price_cents": 600, "currency": "usd"},
-            {"id": "pack_3000", "label": "3000 minutes", "seconds": 180_000, "price_cents": 1200, "currency": "usd"},
+            {
+                "id": "pack_3000",
+                "label": "3000 minutes",
+                "seconds": 180_000,
+                "price_cents": 1200,
+                "currency": "usd",
+                "best_value": True,
+            },
         ]
     }
 
