@@ -39,7 +39,6 @@ from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.relay.switchboard import Holder, Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api
-from transcription_proxy.web.board import WITHIN_SECONDS
 from transcription_proxy.web.services import Site
 
 ENGINE_PATIENCE: Final = 10.0
@@ -152,7 +151,7 @@ class Service:
                 source_url=settings.source_url,
             ),
             ready=lambda: self._begun and not self._switchboard.draining,
-            speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key, WITHIN_SECONDS),
+            speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key),
         )
 
     async def __aenter__(self) -> Self:

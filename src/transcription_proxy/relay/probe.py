@@ -10,11 +10,12 @@ import structlog
 
 REFUSALS: Final = (401, 402, 403)
 """Statuses that say the key is wrong, has no money left, or may not listen."""
+WITHIN_SECONDS: Final = 4.0
 MAX_LINE: Final = 4096
 log = structlog.get_logger(__name__)
 
 
-async def answers(url: str, key: str | None, within_seconds: float) -> bool:
+async def answers(url: str, key: str | None, within_seconds: float = WITHIN_SECONDS) -> bool:
     """Return whether the engine at `url` would take a stream, as far as can be told without opening one.
 
     It asks for the path of a stream without upgrading: a working engine says that an upgrade is needed, or that it

@@ -64,8 +64,8 @@ def build(
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": site.public_url}] if site.public_url else None
     app = FastAPI(title=site.name, description=DESCRIPTION, version="0.1.0", servers=servers, **options)
-    probes: dict[Part, Probe] = {Part.DATABASE: database.healthy, Part.PAYMENTS: payments.stripe_answers}
-    board = Board(probes | ({Part.SPEECH_ENGINE: speech} if speech else {}), clock)
+    probes: dict[Part, Probe] = {Part.SPEECH_ENGINE: speech} if speech else {}
+    board = Board({**probes, Part.DATABASE: database.healthy, Part.PAYMENTS: payments.stripe_answers}, clock)
     app.state.services = Services(accounts, ledger, payments, overlays, stages, rates, database, ready, board, site)
     for module in (health, auth, account, exports, billing, captions, overlay, webhooks, pages, places, status):
         app.include_router(module.router)

@@ -11,6 +11,7 @@ from transcription_proxy.web.frame import HTML, framed
 from transcription_proxy.web.services import Provided
 
 router = APIRouter(include_in_schema=False)
+_PAGE: Final = (HTML / "status.html").read_text()
 NAMES: Final = {
     Part.DATABASE: "Accounts and balances",
     Part.SPEECH_ENGINE: "Live captions",
@@ -30,8 +31,10 @@ async def status(request: Request, services: Provided) -> Response:
     accepted = request.headers.get("accept", "")
     if "application/json" in accepted and "text/html" not in accepted:
         return JSONResponse(as_json(report))
-    page = framed((HTML / "status.html").read_text(), services.site, "/status")
-    return HTMLResponse(page.replace("{{report}}", as_html(report)))
+    page = framed(_PAGE, services.site, "/status")
+    at = report.checked_at
+    checked = f'Checked at <time datetime="{at.isoformat(timespec="seconds")}">{at:%H:%M:%S} UTC</time>.'
+    return HTMLResponse(page.replace("{{report}}", as_html(report)).replace("{{checked}}", checked))
 
 
 def as_json(report: Report) -> dict[str, object]:
@@ -51,10 +54,8 @@ def as_html(report: Report) -> str:
         f"{'Working' if works else 'Not working'}</span></li>"
         for part, works in report.parts.items()
     )
-    at = report.checked_at
     kind = "info" if report.state is State.OPERATIONAL else "bad"
     return f"""<p class="notice {kind}"><strong>{SUMMARIES[report.state]}</strong></p>
 <ul class="list">
 {rows}
-</ul>
-<p class="muted small">Checked at <time datetime="{at.isoformat(timespec="seconds")}">{at:%H:%M:%S} UTC</time>.</p>"""
+</ul>"""
