@@ -61,6 +61,7 @@ def end(
 
 
 async def _end(books: Books, prefix: str) -> None:
+    """A session that ends by itself meanwhile has what the operator wanted."""
     await books.ledger.mark_ending(await books.ledger.live_session(prefix), Reason.ENDED_BY_OPERATOR)
 
 

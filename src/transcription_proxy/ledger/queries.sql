@@ -264,7 +264,7 @@ ORDER BY s.started_at DESC, s.id DESC
 LIMIT %(limit)s
 
 -- name: live_ids
--- Live sessions whose id begins with this; the others are not worth telling apart.
+-- Live sessions whose id begins with `prefix`: two of them are enough to know that it names no single one.
 SELECT id FROM transcription_sessions
 WHERE status = 'active' AND starts_with(id::text, %(prefix)s)
 ORDER BY started_at DESC LIMIT 2

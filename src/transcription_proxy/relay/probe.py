@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from contextlib import suppress
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -33,13 +34,19 @@ async def answers(url: str, key: str | None, within_seconds: float = WITHIN_SECO
     return True
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: reading all certificates takes a while."""
+    return ssl.create_default_context()
+
+
 async def _status(url: str, key: str | None) -> int:
     parts = urlsplit(url)
     secure = parts.scheme in ("wss", "https")
     reader, writer = await asyncio.open_connection(
         parts.hostname,
         parts.port or (443 if secure else 80),
-        ssl=ssl.create_default_context() if secure else None,
+        ssl=_tls() if secure else None,
         limit=MAX_LINE,
     )
     try:
