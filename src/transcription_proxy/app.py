@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, Self
 
 import structlog
@@ -26,12 +27,14 @@ from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.mail.postman import Postman
-from transcription_proxy.payments import sandboxed
+from transcription_proxy.payments import notices, sandboxed
 from transcription_proxy.payments.books import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
+from transcription_proxy.payments.letters import BuyerLetters
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
+from transcription_proxy.relay.probe import answers
 from transcription_proxy.relay.relay import Lines
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import NEWS, Stages
@@ -90,7 +93,7 @@ class Service:
         stripe = sandboxed.address(
             settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_proxy
         )
-        gateway = Gateway(stripe, settings.public_url)
+        gateway = Gateway(stripe, settings.public_url, site_name=settings.site_name)
         payments = Payments(
             self._database,
             gateway,
@@ -100,8 +103,16 @@ class Service:
             live_only=settings.production,
         )
         reconciler = Reconciler(self._database, gateway, payments)
-        postman = Postman(settings.smtp_url, settings.mail_from, settings.public_url, settings.data_dir / "outbox")
+        postman = Postman(
+            settings.smtp_url,
+            settings.mail_from,
+            settings.public_url,
+            settings.data_dir / "outbox",
+            name=settings.site_name,
+            support=settings.support_email,
+        )
         letters = Letters(self._database, postman, settings.public_url)
+        buyers = BuyerLetters(self._database, postman, payments.fetch_receipt, settings.public_url)
         self._jobs = Jobs(
             self._database,
             {
@@ -115,7 +126,13 @@ class Service:
         # apart, for a mail server may be slow, and jobs are run one by one
         self._mail = Jobs(
             self._database,
-            {reset.LINK_JOB: letters.send_reset_link, reset.NOTICE_JOB: letters.send_notice},
+            {
+                reset.LINK_JOB: letters.send_reset_link,
+                reset.NOTICE_JOB: letters.send_notice,
+                notices.PAID: buyers.send_paid,
+                notices.FAILED: buyers.send_failed,
+                notices.TAKEN: buyers.send_taken,
+            },
             {},
         )
         self.http: FastAPI = api.build(
@@ -128,17 +145,21 @@ class Service:
             rates=sold.rates,
             auth_rate_per_minute=settings.auth_rate_per_minute,
             trusted_proxies=settings.trusted_proxies,
-            public_url=settings.public_url,
             https_only=settings.production,
             site=Site(
+                name=settings.site_name,
+                public_url=settings.public_url,
                 trial_seconds=settings.trial_seconds,
                 sandbox=settings.sandbox,
                 support_email=settings.support_email,
                 terms_url=settings.terms_url,
                 privacy_url=settings.privacy_url,
+                refunds_url=settings.refunds_url,
+                status_url=settings.status_url,
                 source_url=settings.source_url,
             ),
             ready=lambda: self._begun and not self._switchboard.draining,
+            speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key),
         )
 
     async def __aenter__(self) -> Self:

@@ -38,6 +38,8 @@ class Settings:
     public_url: str
     public_url_given: bool
     """False: `public_url` is the default, which is right only where PORT is that of the running service."""
+    site_name: str
+    """What the service is called on pages, in mails and at the checkout."""
     jwt_secret: str
     jwt_expiry: timedelta
     auth_rate_per_minute: int
@@ -66,6 +68,9 @@ class Settings:
     support_email: str | None
     terms_url: str | None
     privacy_url: str | None
+    refunds_url: str | None
+    status_url: str | None
+    """None: the service's own page."""
     metrics_token: str | None
     workers: int
     keep_alive_seconds: float
@@ -205,6 +210,7 @@ def _read(reader: _Reader) -> Settings:
         database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
         public_url=reader.url("PUBLIC_URL", urls.site, _SITE) or f"http://127.0.0.1:{port}",
         public_url_given=reader.text("PUBLIC_URL") is not None,
+        site_name=reader.take("SITE_NAME", "Live Captions", _site_name, "1 to 60 printable characters"),
         jwt_secret=reader.text("JWT_SECRET") or "" if production else reader.secret("JWT_SECRET", data_dir),
         jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
         auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
@@ -230,6 +236,8 @@ def _read(reader: _Reader) -> Settings:
         support_email=reader.take("SUPPORT_EMAIL", None, _address, "an e-mail address"),
         terms_url=reader.link("TERMS_URL"),
         privacy_url=reader.link("PRIVACY_URL"),
+        refunds_url=reader.link("REFUNDS_URL"),
+        status_url=reader.link("STATUS_URL"),
         metrics_token=reader.text("METRICS_TOKEN"),
         workers=reader.whole("WORKERS", 1, 1, 64),
         keep_alive_seconds=reader.number("KEEP_ALIVE_SECONDS", 75, 1, 3600),
@@ -324,6 +332,12 @@ def _mailbox(value: str) -> str | None:
     named = re.fullmatch(r"([^<>]*)<([^<>]*)>", value)
     _address(named[2] if named else value)
     if not value.isprintable():
+        raise ValueError
+    return value
+
+
+def _site_name(value: str) -> str:
+    if len(value) > 60 or not value.isprintable():
         raise ValueError
     return value
 

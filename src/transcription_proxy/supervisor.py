@@ -130,6 +130,7 @@ def _sandbox(command: Sequence[str], listener: socket.socket, settings: Settings
         "PARENT_FD": str(pipe),
         "SANDBOX_FD": str(listener.fileno()),
         "SANDBOX_KEY": shop.key,
+        "SANDBOX_SHOP": settings.site_name,
         "SANDBOX_STATE": str(sandboxed.state_file(settings.data_dir)),
         "SANDBOX_URL": _sandbox_url(settings, listener),
         "SANDBOX_WEBHOOK_URL": f"{service.api_base}/webhooks/stripe",

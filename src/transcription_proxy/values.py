@@ -15,6 +15,9 @@ class Opening:
     life: UUID
     """Id of the process life that owns the session (money 21)."""
     model: str
+    """As the client asked for it."""
+    engine: str
+    """What listens, of metering/engines.py."""
     language: str
     rate_micro: int
     """Micro-credits a second of audio of one channel."""

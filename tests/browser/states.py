@@ -45,7 +45,7 @@ class State:
 
     async def settle(self, visitor: Visitor) -> None:
         """Waits until what the page is about has come, and the links of this installation."""
-        await expect(visitor.page.locator("#links li")).to_have_count(1 + len(SITE))
+        await expect(visitor.page.locator("#links li")).to_have_count(2 + len(SITE))
         if not self.bones:
             await expect(visitor.page.locator(".bone")).to_have_count(0)
 
@@ -160,4 +160,5 @@ STATES: Final = {
     "cancel": State("/billing/cancel"),
     "missing": State("/nothing/here"),
     "docs": State("/docs"),
+    "status": State("/status"),
 }

@@ -137,9 +137,11 @@ async def test_the_links_of_this_installation_are_at_the_foot_of_each_page(visit
     foot = visitor.page.get_by_role("contentinfo")
     for name, target in [
         ("Source", "https://captions.example/source"),
-        ("Support", "mailto:help@captions.example"),
+        ("Contact", "mailto:help@captions.example"),
         ("Terms", "https://captions.example/terms"),
         ("Privacy", "https://captions.example/privacy"),
+        ("Refunds", "https://captions.example/refunds"),
+        ("Status", "/status"),
     ]:
         await expect(foot.get_by_role("link", name=name)).to_have_attribute("href", target)
     await visitor.says("By creating an account you accept our terms and privacy policy.")

@@ -20,6 +20,7 @@ SITE: Final = {
     "SUPPORT_EMAIL": "help@captions.example",
     "TERMS_URL": "https://captions.example/terms",
     "PRIVACY_URL": "https://captions.example/privacy",
+    "REFUNDS_URL": "https://captions.example/refunds",
     "SOURCE_URL": "https://captions.example/source",
 }
 """What the installation says of itself."""

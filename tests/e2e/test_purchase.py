@@ -21,7 +21,7 @@ async def test_a_stranger_buys_minutes(service: Service) -> None:
     assert (await order.state()) == {"status": "open", "seconds": 30000}
     page = order.buttons.page(order.session)
     assert user.email in page.text
-    assert "500 minutes of live captions" in page.text
+    assert "Live Captions: 500 minutes" in page.text
     assert await order.purchases() == []
     paid = order.buttons.checkout(order.session)
     back = paid.headers["Location"]

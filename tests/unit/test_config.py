@@ -72,6 +72,9 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
         source_url=None,
         support_email=None,
         terms_url=None,
+        refunds_url=None,
+        status_url=None,
+        site_name="Live Captions",
         privacy_url=None,
         metrics_token=None,
         workers=1,
@@ -153,6 +156,10 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("SUPPORT_EMAIL", "help@example.org", "support_email", "help@example.org"),
     ("TERMS_URL", "https://example.org/terms/", "terms_url", "https://example.org/terms/"),
     ("PRIVACY_URL", "http://localhost/privacy", "privacy_url", "http://localhost/privacy"),
+    ("REFUNDS_URL", "https://example.org/refunds", "refunds_url", "https://example.org/refunds"),
+    ("STATUS_URL", "https://status.example.org", "status_url", "https://status.example.org"),
+    ("SITE_NAME", " Café <&> Captions ", "site_name", "Café <&> Captions"),
+    ("SITE_NAME", "x" * 60, "site_name", "x" * 60),
     ("SOURCE_URL", "https://git.example.org/captions", "source_url", "https://git.example.org/captions"),
     ("METRICS_TOKEN", "a token", "metrics_token", "a token"),
     ("RATES_FILE", str(PROJECT / "pyproject.toml"), "rates_file", PROJECT / "pyproject.toml"),
@@ -180,6 +187,7 @@ def test_a_good_value_is_taken(name: str, value: str, attribute: str, expected: 
 
 BAD: list[tuple[str, list[str], str]] = [
     ("PORT", ["0", "65536", "-1", "3000.5", "http", "0x10", "9" * 5000], "a whole number from 1 to 65535"),
+    ("SITE_NAME", ["x" * 61, "a\nb", "a\0b", "a\u202eb"], "1 to 60 printable characters"),
     ("APP_ENV", ["prod", "staging", "1"], "development or production"),
     ("DATABASE_SCHEMA", ["1a", "a-b", 'a"b', "A b", "a" * 64, "a;drop"], "a plain lower-case name"),
     ("JWT_EXPIRY", ["0", "0d", "-1d", "d", "7 days", "1.5h", "7w", "36501d", "999999999d", "9" * 30], "such as 7d"),
@@ -228,6 +236,8 @@ BAD_URLS: list[tuple[str, list[str], str]] = [
     ("SOURCE_URL", ["git@example.org:captions", "javascript:alert(1)"], "https://"),
     ("TERMS_URL", ["/terms", "javascript:alert(1)"], "https://"),
     ("PRIVACY_URL", ["/privacy", "data:text/html,x"], "https://"),
+    ("REFUNDS_URL", ["/refunds"], "https://"),
+    ("STATUS_URL", ["/status"], "https://"),
 ]
 
 

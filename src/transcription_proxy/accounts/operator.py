@@ -8,7 +8,7 @@ from uuid import uuid4
 from transcription_proxy.accounts import addresses, reset, store, tokens
 from transcription_proxy.accounts.hasher import Hasher
 from transcription_proxy.accounts.service import utc_now
-from transcription_proxy.accounts.store import Connection, User
+from transcription_proxy.accounts.store import Connection, Listed, User
 from transcription_proxy.accounts.turns import Asker
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -26,7 +26,7 @@ class Operator:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def users(self, limit: int) -> list[User]:
+    async def users(self, limit: int) -> list[Listed]:
         """The newest first."""
         async with self._database.transaction() as connection:
             return await store.recent(connection, limit)

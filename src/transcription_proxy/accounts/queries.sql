@@ -15,8 +15,14 @@ SELECT id, email, token_version, blocked_at, created_at FROM users WHERE id = %(
 SELECT id, email, token_version, blocked_at, created_at FROM users WHERE email = %(email)s
 
 -- name: recent
--- The newest accounts.
-SELECT id, email, token_version, blocked_at, created_at FROM users ORDER BY created_at DESC, id LIMIT %(limit)s
+-- The newest accounts with what an operator asks about first: balance, live sessions, whether they are blocked.
+SELECT id, email, created_at, blocked_at IS NOT NULL AS blocked, coalesce(seconds_remaining, 0) AS seconds_remaining,
+  (SELECT count(*) FROM transcription_sessions s
+   WHERE s.user_id = newest.id AND s.status = 'active' AND s.ready_at IS NOT NULL AND s.lease_until > clock_timestamp())
+  AS live_sessions
+FROM (SELECT * FROM users ORDER BY created_at DESC, id LIMIT %(limit)s) newest
+LEFT JOIN credit_balance ON user_id = id
+ORDER BY created_at DESC, id
 
 -- name: password_hash
 -- What a password is checked against.

@@ -32,6 +32,18 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """An account as an operator lists it."""
+
+    id: UUID
+    email: str
+    created_at: datetime
+    blocked: bool
+    seconds_remaining: int
+    live_sessions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Overlay:
     """Who has `key` may see the account's live captions. `version` counts its keys."""
 
@@ -53,8 +65,8 @@ async def by_email(connection: Connection, email: str) -> User | None:
     return await _user(connection, "by_email", email=email)
 
 
-async def recent(connection: Connection, limit: int) -> list[User]:
-    async with connection.cursor(row_factory=class_row(User)) as cursor:
+async def recent(connection: Connection, limit: int) -> list[Listed]:
+    async with connection.cursor(row_factory=class_row(Listed)) as cursor:
         await cursor.execute(SQL["recent"], {"limit": limit})
         return await cursor.fetchall()
 

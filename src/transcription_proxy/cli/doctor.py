@@ -59,6 +59,7 @@ def _checks() -> list[Check]:
         _tried("payments", lambda: _payments(settings)),
         _tried("speech engine", lambda: _speech(settings)),
         _tried("mail", lambda: _mail(settings)),
+        *([_tried("what buyers look for", lambda: _trust(settings))] if settings.production else []),
         _disk(settings.data_dir),
     ]
 
@@ -183,6 +184,20 @@ def _mail(settings: Settings) -> str:
     except NotSent as error:
         raise Unavailable(f"the mail server did not let us in ({error}): check SMTP_URL and the network") from None
     return f"goes to {place}" + ("" if settings.smtp_url else ", as SMTP_URL is not set")
+
+
+def _trust(settings: Settings) -> str:
+    """What people look for before they pay. Stripe asks a shop for it too."""
+    pages = {
+        "terms": ("TERMS_URL", settings.terms_url),
+        "privacy policy": ("PRIVACY_URL", settings.privacy_url),
+        "refund policy": ("REFUNDS_URL", settings.refunds_url),
+        "contact": ("SUPPORT_EMAIL", settings.support_email),
+    }
+    missing = [f"{name} (set {setting})" for name, (setting, value) in pages.items() if not value]
+    if missing:
+        raise Unavailable(f"the pages link to no {', no '.join(missing)}")
+    return f"the pages link to {', '.join(pages)}"
 
 
 def _disk(data_dir: Path) -> Check:

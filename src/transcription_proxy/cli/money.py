@@ -48,13 +48,14 @@ def audit(as_json: Json = False) -> None:
 
     Example: transcription-proxy ledger audit
     """
-    findings = with_books(lambda books: books.ledger.audit())
+    audit = with_books(lambda books: books.ledger.full_audit())
     if as_json:
-        print_json(findings)
+        print_json(audit.findings)
     else:
-        rows = [(finding.severity, finding.check, finding.subject, finding.detail) for finding in findings]
-        print_table(("", "Check", "Of", "Finding"), rows, "The books are right.")
-    if any(finding.severity == "error" for finding in findings):
+        rows = [(finding.severity, finding.check, finding.subject, finding.detail) for finding in audit.findings]
+        typer.echo(f"Checked {audit.entries:,} entries.", nl=bool(rows))
+        print_table(("", "Check", "Of", "Finding"), rows, " The books are right.")
+    if any(finding.severity == "error" for finding in audit.findings):
         raise typer.Exit(1)
 
 

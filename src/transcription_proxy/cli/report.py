@@ -59,7 +59,7 @@ def _sold(one: "Sold") -> tuple[object, ...]:
 
 
 def _used(one: "Used") -> tuple[object, ...]:
-    return (one.model, one.sessions, one.seconds, f"{one.audio_seconds:.1f}", dollars(one.cost))
+    return (one.name, one.sessions, one.seconds, f"{one.audio_seconds:.1f}", dollars(one.cost))
 
 
 def _sums(found: "Report") -> list[tuple[str, str]]:
@@ -131,6 +131,7 @@ def _plain(found: "Report") -> dict[str, Any]:
 
 def _plain_use(one: "Used") -> dict[str, Any]:
     return {
+        "engine": one.name,
         "model": one.model,
         "sessions": one.sessions,
         "seconds": one.seconds,

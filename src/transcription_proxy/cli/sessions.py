@@ -1,16 +1,26 @@
 """`session ...`: the operator sees and ends sessions."""
 
-from typing import Annotated
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import typer
 
-from transcription_proxy.cli.books import Json, with_books
+from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.tables import print_json, print_table
-from transcription_proxy.errors import Refusal
+from transcription_proxy.metering.lengths import length
 from transcription_wire.codes import Reason
 
+SHORT: Final = 8
+"""Characters of an id that a list shows."""
+LEAST: Final = 4
+"""Characters of an id that a command takes."""
 app = typer.Typer(no_args_is_help=True, help="See and end sessions.")
+
+
+def _beginning(text: str) -> str:
+    if not LEAST <= len(text) <= 36 or set(text.lower()) - set("0123456789abcdef-"):
+        raise typer.BadParameter(f"{text!r} is not the id of a session or its first {LEAST} or more characters.")
+    return text.lower()
 
 
 @app.command("list")
@@ -27,17 +37,35 @@ def list_sessions(
     if as_json:
         print_json(rows)
     else:
-        cells = [(r.id, r.email, r.started_at, r.model, f"{r.seconds_used} s", r.status, r.reason) for r in rows]
-        columns = ("Id", "User", "Started", "Model", "Billed", "Status", "Reason")
+        ids = short_ids([str(row.id) for row in rows])
+        cells = [
+            (short, r.email, r.started_at, r.engine, length(r.seconds_used), r.status, r.reason)
+            for short, r in zip(ids, rows, strict=True)
+        ]
+        columns = ("Id", "User", "Started", "Engine", "Billed", "Status", "Reason")
         print_table(columns, cells, "No sessions.")
 
 
 @app.command()
-def end(session_id: Annotated[UUID, typer.Argument(metavar="ID")]) -> None:
+def end(
+    session_id: Annotated[
+        str, typer.Argument(metavar="ID", parser=_beginning, help="The session's id, or how it begins.")
+    ],
+) -> None:
     """End a live session properly, with its last words and its bill.
 
-    Example: transcription-proxy session end 5f0c1b1e-5b1c-4a37-9a3f-0d1f5a4c2e11
+    Example: transcription-proxy session end 5f0c1b1e
     """
-    if not with_books(lambda books: books.ledger.mark_ending(session_id, Reason.ENDED_BY_OPERATOR)):
-        raise Refusal("not_found", "No live session has this id: see session list --live.")
+    with_books(lambda books: _end(books, session_id))
     typer.echo("The session was told to end.")
+
+
+async def _end(books: Books, prefix: str) -> None:
+    """A session that ends by itself meanwhile has what the operator wanted."""
+    await books.ledger.mark_ending(await books.ledger.live_session(prefix), Reason.ENDED_BY_OPERATOR)
+
+
+def short_ids(ids: Sequence[str]) -> list[str]:
+    """Return the beginning of each id, as short as tells all of them apart, and never under SHORT characters."""
+    size = next(size for size in range(SHORT, 37) if len({one[:size] for one in ids}) == len(set(ids)))
+    return [one[:size] for one in ids]

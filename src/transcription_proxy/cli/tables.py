@@ -47,4 +47,4 @@ def _plain(value: Any) -> Any:
 def _shown(cell: Any) -> str:
     if cell is None:
         return "-"
-    return cell.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if isinstance(cell, datetime) else str(cell)
+    return cell.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if isinstance(cell, datetime) else str(cell)

@@ -9,6 +9,7 @@ from transcription_proxy.cli.books import Books, Email, Json, actor, with_books
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import load
 from transcription_proxy.errors import Refusal
+from transcription_proxy.metering.lengths import length
 
 app = typer.Typer(no_args_is_help=True, help="Look after accounts.")
 LIVE_AT_MOST = 1000
@@ -24,15 +25,13 @@ def list_users(
     """
     users = with_books(lambda books: books.operator.users(limit))
     if as_json:
-        print_json(
-            [
-                {"id": u.id, "email": u.email, "created_at": u.created_at, "blocked": u.blocked_at is not None}
-                for u in users
-            ]
-        )
+        print_json(users)
     else:
-        rows = [(u.email, u.created_at, "blocked" if u.blocked_at else "") for u in users]
-        print_table(("E-mail", "Since", ""), rows, "There are no accounts yet.")
+        rows = [
+            (u.email, u.created_at, length(u.seconds_remaining), u.live_sessions, "blocked" if u.blocked else "active")
+            for u in users
+        ]
+        print_table(("Email", "Created", "Balance", "Live", "State"), rows, "There are no accounts yet.")
 
 
 @app.command()

@@ -59,7 +59,9 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session as it is listed; while it is live, `reason` is the one that it was marked to end with, if any."""
+    """A session as it is listed. `model`: what its client asked for; `engine`: what listened, as people read it.
+
+    While it is live, `reason` is the one that it was marked to end with, if any."""
 
     id: UUID
     user_id: UUID
@@ -69,6 +71,7 @@ class SessionRow:
     seconds_used: int
     audio_seconds: float | None
     model: str | None
+    engine: str
     status: Status
     reason: Reason | None
 
@@ -91,6 +94,14 @@ class Finding:
     check: str
     subject: UUID
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found, and how many ledger entries it checked."""
+
+    entries: int
+    findings: list[Finding]
 
 
 def new_hold(available: int, remaining_hold: int, cap: int, max_sessions: int, taken: int = 0) -> int:

@@ -31,9 +31,9 @@ WITH streams AS (
     AND NOT (user_id = %(user_id)s AND id IS NOT DISTINCT FROM %(replaces)s)
 ), opened AS (
   INSERT INTO transcription_sessions
-    (user_id, mode, started_at, deepgram_model, language, rate_micro, cost_micro, channels, hold, hold_cap, life,
+    (user_id, mode, started_at, deepgram_model, engine, language, rate_micro, cost_micro, channels, hold, hold_cap, life,
      opened_seq, lease_until)
-  SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(language)s, %(rate_micro)s, %(cost_micro)s,
+  SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(engine)s, %(language)s, %(rate_micro)s, %(cost_micro)s,
     %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s
   FROM streams WHERE taken < %(max_streams)s
   RETURNING id
@@ -274,19 +274,30 @@ LEFT JOIN entries USING (day)
 GROUP BY day ORDER BY day
 
 -- name: sessions
--- Those that became ready, newest first.
+-- Those that became ready, newest first; with `before_at`, those that follow that row in this order.
 SELECT s.id, s.user_id, u.email, s.started_at, s.ended_at, s.seconds_used,
-  s.audio_seconds::float8, s.deepgram_model, s.status, coalesce(s.reason, s.ending)
+  s.audio_seconds::float8, s.deepgram_model, s.engine, s.status, coalesce(s.reason, s.ending)
 FROM transcription_sessions s JOIN users u ON u.id = s.user_id
 WHERE s.ready_at IS NOT NULL
   AND (%(user_id)s::uuid IS NULL OR s.user_id = %(user_id)s)
   AND (NOT %(live)s OR s.status = 'active' AND s.lease_until > clock_timestamp())
-ORDER BY s.started_at DESC, s.id
+  AND (%(before_at)s::timestamptz IS NULL OR (s.started_at, s.id) < (%(before_at)s, %(before_id)s::uuid))
+ORDER BY s.started_at DESC, s.id DESC
 LIMIT %(limit)s
+
+-- name: live_ids
+-- Live sessions whose id begins with `prefix`: two of them are enough to know that it names no single one.
+SELECT id FROM transcription_sessions
+WHERE status = 'active' AND starts_with(id::text, %(prefix)s)
+ORDER BY started_at DESC LIMIT 2
 
 -- name: live_count
 -- Streams of all users together.
 SELECT count(*) FROM transcription_sessions WHERE status = 'active' AND lease_until > clock_timestamp()
+
+-- name: audit_entries
+-- How many rows an audit looks at.
+SELECT count(*) FROM usage_ledger
 
 -- name: audit_balances
 -- balance = sum of rows = last balance_after (money 26).

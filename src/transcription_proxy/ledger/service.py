@@ -4,6 +4,7 @@ Every call is one transaction (a long batch: several), and raises Unavailable wh
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from math import inf
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger import store
 from transcription_proxy.ledger.entries import (
+    Audit,
     Balance,
     Day,
     Description,
@@ -193,10 +195,29 @@ class Ledger:
                 raise Refusal("invalid_timezone", "Use the name of a time zone, such as Europe/Berlin.")
             return await store.usage_days(connection, user_id, tz, days)
 
-    async def sessions(self, user_id: UUID | None = None, live: bool = False, limit: int = 10) -> list[SessionRow]:
-        """Sessions that became ready, newest first: a user's or everybody's, all or the live ones."""
+    async def sessions(
+        self,
+        user_id: UUID | None = None,
+        live: bool = False,
+        limit: int = 10,
+        before: tuple[datetime, UUID] | None = None,
+    ) -> list[SessionRow]:
+        """Sessions that became ready, newest first: a user's or everybody's, all or the live ones.
+
+        `before`: start and id of a session; only those that follow it in this order.
+        """
         async with self._database.transaction() as connection:
-            return await store.sessions(connection, user_id, live, limit)
+            return await store.sessions(connection, user_id, live, limit, before)
+
+    async def live_session(self, prefix: str) -> UUID:
+        """The live session whose id begins with `prefix`. Raises Refusal not_found, ambiguous."""
+        async with self._database.transaction() as connection:
+            found = await store.live_ids(connection, prefix)
+        if len(found) > 1:
+            raise Refusal("ambiguous", f"Several live sessions have an id that starts with {prefix}: give more of it.")
+        if not found:
+            raise Refusal("not_found", "No live session has this id: see session list --live.")
+        return found[0]
 
     async def live_count(self) -> int:
         async with self._database.transaction() as connection:
@@ -204,6 +225,10 @@ class Ledger:
 
     async def audit(self) -> list[Finding]:
         """What is wrong with the books, from one snapshot, beside a running service (money 26)."""
+        return (await self.full_audit()).findings
+
+    async def full_audit(self) -> Audit:
+        """The same, with the number of entries that were checked."""
         async with self._database.transaction(AUDIT_TIMEOUT) as connection:
             return await store.audit(connection)
 

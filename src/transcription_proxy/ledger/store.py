@@ -19,6 +19,7 @@ from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger.entries import (
     LEASE_SECONDS,
     MAX_CREDITS,
+    Audit,
     Balance,
     Day,
     Description,
@@ -30,6 +31,7 @@ from transcription_proxy.ledger.entries import (
     balance_after,
     upstream_seconds,
 )
+from transcription_proxy.metering.engines import engine_name
 from transcription_proxy.values import Closing, Opening, Settled, Settlement
 from transcription_wire.codes import Reason, Status, status_of
 
@@ -114,6 +116,7 @@ async def open_session(
         "user_id": opening.user_id,
         "life": opening.life,
         "model": opening.model,
+        "engine": opening.engine,
         "language": opening.language,
         "rate_micro": opening.rate_micro,
         "cost_micro": opening.cost_micro,
@@ -328,9 +331,17 @@ async def usage_days(connection: Connection, user_id: UUID, tz: str, days: int) 
         return await cursor.fetchall()
 
 
-async def sessions(connection: Connection, user_id: UUID | None, live: bool, limit: int) -> list[SessionRow]:
+async def sessions(
+    connection: Connection,
+    user_id: UUID | None,
+    live: bool,
+    limit: int,
+    before: tuple[datetime, UUID] | None = None,
+) -> list[SessionRow]:
+    at, row_id = before or (None, None)
+    values = {"user_id": user_id, "live": live, "limit": limit, "before_at": at, "before_id": row_id}
     async with connection.cursor(row_factory=args_row(_session_row)) as cursor:
-        await cursor.execute(SQL["sessions"], {"user_id": user_id, "live": live, "limit": limit})
+        await cursor.execute(SQL["sessions"], values)
         return await cursor.fetchall()
 
 
@@ -343,27 +354,36 @@ def _session_row(
     used: int,
     audio: float | None,
     model: str | None,
+    engine: str | None,
     status: str,
     reason: str | None,
 ) -> SessionRow:
     why = None if reason is None else Reason(reason)
-    return SessionRow(session_id, user_id, email, started_at, ended_at, used, audio, model, Status(status), why)
+    listed = (session_id, user_id, email, started_at, ended_at, used, audio, model, engine_name(engine, model))
+    return SessionRow(*listed, Status(status), why)
 
 
 async def live_count(connection: Connection) -> int:
     return int(await _scalar(connection, "live_count", {}))
 
 
-async def audit(connection: Connection) -> list[Finding]:
+async def live_ids(connection: Connection, prefix: str) -> list[UUID]:
+    """Up to two live sessions whose id begins with `prefix`."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["live_ids"], {"prefix": prefix})
+        return await cursor.fetchall()
+
+
+async def audit(connection: Connection) -> Audit:
     """All findings from one snapshot, which is taken by the first statement of the transaction."""
     await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    findings = []
+    findings: list[Finding] = []
     for check, severity in CHECKS.items():
         async with connection.cursor() as cursor:
             await cursor.execute(SQL[check])
             name = check.removeprefix("audit_")
             findings += [Finding(severity, name, subject, detail) async for subject, detail in cursor]
-    return findings
+    return Audit(int(await _scalar(connection, "audit_entries", {})), findings)
 
 
 async def _scalar(connection: Connection, query: str, values: dict[str, Any]) -> Any:

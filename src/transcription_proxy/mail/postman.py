@@ -43,11 +43,23 @@ class InDoubt(Exception):
 
 class Postman:
     """`smtp_url`: smtp[s]://[user:password@]host[:port]; None: a file in `outbox` for each mail.
-    `sender`: an address, or Name <address>; None: a name at the host of `site`."""
+    `sender`: an address, or Name <address>; None: an address at the host of `site`.
+    `name`: the service's, which stands for the sender's where there is none and, with `site` and `support`, below each
+    mail."""
 
-    def __init__(self, smtp_url: str | None, sender: str | None, site: str, outbox: Path) -> None:
+    def __init__(
+        self,
+        smtp_url: str | None,
+        sender: str | None,
+        site: str,
+        outbox: Path,
+        *,
+        name: str = "Live Captions",
+        support: str | None = None,
+    ) -> None:
         self._server = _Server(smtp_url) if smtp_url else None
-        self._sender = _mailbox(sender or f"Transcription proxy <captions@{_domain(site)}>")
+        self._sender = _mailbox(sender or f"captions@{_domain(site)}", name)
+        self._signature = "\n".join(["", "-- ", name, site, *([support] if support else []), ""])
         self._outbox = outbox
 
     async def look(self) -> str:
@@ -78,8 +90,9 @@ class Postman:
         message["Date"] = format_datetime(datetime.now(UTC))
         message["Message-ID"] = make_msgid(domain=self._sender.domain)
         message["Auto-Submitted"] = "auto-generated"
+        text = letter.text + self._signature
         # not quoted-printable unless it must be: that would break the link for whoever reads the file
-        message.set_content(letter.text, cte="7bit" if letter.text.isascii() else "quoted-printable")
+        message.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")
         return message
 
 
@@ -183,9 +196,9 @@ def _write(outbox: Path, message: bytes) -> Path:
     return draft.replace(path)
 
 
-def _mailbox(text: str) -> Address:
+def _mailbox(text: str, default_name: str) -> Address:
     name, _, address = text.rpartition("<")
-    return Address(name.strip().strip('"'), addr_spec=address.removesuffix(">"))
+    return Address(name.strip().strip('"') or default_name, addr_spec=address.removesuffix(">"))
 
 
 def _domain(site: str) -> str:

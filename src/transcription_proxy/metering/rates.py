@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from transcription_proxy.errors import ConfigError
+from transcription_proxy.metering import engines
 from transcription_proxy.metering.meter import MICRO
 
 ADDONS: Final = ("diarize", "keyterm")
@@ -52,6 +53,11 @@ class Rates:
     stripe_fee_cents: int = 30
     date: str = ""
     flat: Rate | None = None
+
+    @property
+    def engine(self) -> str:
+        """The engine that these rates are of, of metering/engines.py."""
+        return engines.DEEPGRAM if self.flat is None else engines.BUILTIN
 
     def rate(self, model: str, language: str, addons: Iterable[str] = ()) -> Rate:
         """The rate of a stream. Raises Unpriced."""

@@ -11,7 +11,7 @@ from transcription_proxy.db import jobs
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
 from transcription_proxy.ledger.entries import Description
-from transcription_proxy.payments import store
+from transcription_proxy.payments import notices, store
 from transcription_proxy.payments.packages import CURRENCY, Package
 from transcription_proxy.payments.standing import Claim, standing
 from transcription_proxy.payments.store import Connection, Draft, Purchase
@@ -60,6 +60,8 @@ class Books:
         if pays and fact.currency != purchase.currency:
             raise Unmatched(f"it was paid in {fact.currency}, and the purchase is in {purchase.currency}")
         await store.set_status(connection, purchase.id, status, fact)
+        if status == "failed" != purchase.status:
+            await jobs.enqueue(connection, notices.FAILED, str(purchase.id))
         if pays:
             await self._credit(connection, purchase)
         if pays or fact.charge:
@@ -68,7 +70,8 @@ class Books:
     async def _credit(self, connection: Connection, purchase: Purchase) -> None:
         kind = Description.CREDIT_PURCHASE
         await ledger.credit(connection, purchase.user_id, purchase.seconds, kind, purchase_id=purchase.id)
-        await jobs.enqueue(connection, RECEIPT, str(purchase.id))
+        for job in (RECEIPT, notices.PAID):
+            await jobs.enqueue(connection, job, str(purchase.id))
         log.info("purchase_paid", purchase=str(purchase.id), seconds=purchase.seconds)
 
     async def _make_up(self, connection: Connection, fact: Checkout) -> Purchase:
@@ -117,4 +120,8 @@ async def _restate(connection: Connection, purchase_id: UUID) -> None:
         _, lost, _ = sorted((0, new.lost - await store.lost(connection, purchase.id), take))
         await ledger.claw_back(connection, purchase.user_id, purchase.id, take - lost, 0, Description.REFUND)
         await ledger.claw_back(connection, purchase.user_id, purchase.id, lost, freeze, Description.DISPUTE)
+        for seconds, by_dispute in ((take - lost, False), (lost, True)):
+            if seconds > 0:
+                taken = notices.Taken(purchase.id, seconds, by_dispute, new.taken)
+                await jobs.enqueue(connection, notices.TAKEN, taken.key)
         log.warning("purchase_clawed_back", purchase=str(purchase.id), taken=take, frozen=freeze)

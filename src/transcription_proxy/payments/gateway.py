@@ -43,14 +43,15 @@ class BadSignature(Exception):
 
 
 class Gateway:
-    """`public_url` is where customers come back to. A call ends `within` so many seconds, with its `retries`, each of
-    which may take `timeout`; a page of a list has `patience`."""
+    """`public_url` is where customers come back to, `site_name` stands before what they buy. A call ends `within` so
+    many seconds, with its `retries`, each of which may take `timeout`; a page of a list has `patience`."""
 
     def __init__(
         self,
         address: Address,
         public_url: str,
         *,
+        site_name: str = "Live Captions",
         within: float = WITHIN,
         patience: float = PATIENCE,
         timeout: float = TIMEOUT,
@@ -59,6 +60,7 @@ class Gateway:
         self.within = within
         self._patience = patience
         self._public_url = public_url
+        self._site_name = site_name
         self._client = stripe.StripeClient(
             address.key,
             base_addresses={"api": address.api_base} if address.api_base else {},
@@ -97,7 +99,7 @@ class Gateway:
                     "price_data": {
                         "currency": purchase.currency,
                         "unit_amount": purchase.amount_cents,
-                        "product_data": {"name": f"{purchase.label} of live captions"},
+                        "product_data": {"name": f"{self._site_name}: {purchase.label}"},
                     },
                 }
             ],

@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.resources import files
 from typing import Any, Final
 
@@ -48,6 +49,15 @@ def load(text: str | None = None) -> tuple[Package, ...]:
     if problems:
         raise ConfigError(problems)
     return tuple(packages)
+
+
+def best_value(packages: Sequence[Package]) -> Package | None:
+    """Return the package with the lowest price per second, None where two share it or there is no choice."""
+    cheapest = sorted(packages, key=lambda package: Fraction(package.price_cents, package.seconds))[:2]
+    if len(cheapest) < 2:
+        return None
+    one, other = cheapest
+    return one if one.price_cents * other.seconds < other.price_cents * one.seconds else None
 
 
 def _package(entry: Any, where: str, problems: list[str]) -> Package:

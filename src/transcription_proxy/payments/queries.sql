@@ -121,11 +121,12 @@ WHERE id = ANY (ARRAY(SELECT id FROM named)) OR charge = ANY (ARRAY(SELECT charg
 ORDER BY id
 
 -- name: purchases
--- A user's, newest first, those that were never paid left out.
+-- A user's, newest first, those that were never paid left out; with `before_at`, those that follow that row.
 SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
   checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
 FROM purchases WHERE user_id = %(user_id)s AND status IN ('pending', 'failed', 'paid')
-ORDER BY created_at DESC, id LIMIT %(limit)s
+  AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s, %(before_id)s::uuid))
+ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 
 -- name: take_event
 -- Nothing where the event was taken before. One that another transaction takes now is waited for.
@@ -162,3 +163,11 @@ SELECT id, email, stripe_customer_id FROM users WHERE id = %(user_id)s
 UPDATE users SET stripe_customer_id = %(customer)s, updated_at = now()
 WHERE id = %(user_id)s AND stripe_customer_id IS NOT DISTINCT FROM %(instead_of)s
   AND NOT EXISTS (SELECT FROM users WHERE stripe_customer_id = %(customer)s)
+
+-- name: open_address
+-- Where mail to an account goes; nothing for one that is blocked.
+SELECT email FROM users WHERE id = %(user_id)s AND blocked_at IS NULL
+
+-- name: balance_credited
+-- The balance right after a purchase was added to it.
+SELECT balance_after FROM usage_ledger WHERE purchase_id = %(purchase_id)s AND description = 'credit_purchase'

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -32,6 +32,7 @@ ASK_PAUSE: Final = timedelta(seconds=3)
 LEAST_CENTS, MOST_CENTS = 100, 50_000
 """Of a top-up (contract 3)."""
 MOST_PURCHASES: Final = 100
+NO_CHECKOUT: Final = "cs_status"
 TOPUP: Final = "topup"
 CUSTOMER: Final = "customer"
 """The job that tells Stripe about a new account."""
@@ -154,10 +155,12 @@ class Payments:
         async with self._database.transaction() as connection:
             await self.books.apply(connection, fact)
 
-    async def purchases(self, user_id: UUID) -> list[Purchase]:
-        """Newest first, those that were never paid left out."""
+    async def purchases(
+        self, user_id: UUID, limit: int = MOST_PURCHASES, before: tuple[datetime, UUID] | None = None
+    ) -> list[Purchase]:
+        """Newest first, those that were never paid left out. `before`: date and id of one; those that follow it."""
         async with self._database.transaction() as connection:
-            return await store.purchases(connection, user_id, MOST_PURCHASES)
+            return await store.purchases(connection, user_id, limit, before)
 
     async def receive(self, payload: bytes, signature: str) -> None:
         """A webhook. Raises Refusal: invalid_signature, invalid_event, test_mode."""
@@ -212,6 +215,16 @@ class Payments:
                 with suppress(NotUnderstood):
                     found.append(translate.refund(thing))
         return found
+
+    async def stripe_answers(self) -> bool:
+        """Return whether Stripe answers and takes our key: asked for a checkout that there is not, it says so."""
+        try:
+            await self._gateway.checkout(NO_CHECKOUT)
+        except NoSuchObject:
+            return True
+        except StripeAway:
+            return False
+        return True
 
     async def unmatched(self, limit: int = 1000) -> list[store.Unmatched]:
         """Events that belong to no purchase of ours: the newest of them, oldest first."""

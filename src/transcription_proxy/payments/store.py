@@ -181,9 +181,13 @@ def _claim(name: str, kind: str, *rest: Any) -> Claim:
     return Claim(name, Kind(kind), *rest)
 
 
-async def purchases(connection: Connection, user_id: UUID, limit: int) -> list[Purchase]:
+async def purchases(
+    connection: Connection, user_id: UUID, limit: int, before: tuple[datetime, UUID] | None = None
+) -> list[Purchase]:
+    at, row_id = before or (None, None)
+    values = {"user_id": user_id, "limit": limit, "before_at": at, "before_id": row_id}
     async with connection.cursor(row_factory=class_row(Purchase)) as cursor:
-        await cursor.execute(SQL["purchases"], {"user_id": user_id, "limit": limit})
+        await cursor.execute(SQL["purchases"], values)
         return await cursor.fetchall()
 
 
@@ -208,6 +212,21 @@ async def unmatched(connection: Connection, limit: int) -> list[Unmatched]:
     async with connection.cursor(row_factory=args_row(Unmatched)) as cursor:
         await cursor.execute(SQL["unmatched"], {"limit": limit})
         return await cursor.fetchall()
+
+
+async def open_address(connection: Connection, user_id: UUID) -> str | None:
+    """The address of an account that is not blocked."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["open_address"], {"user_id": user_id})
+        found: str | None = await cursor.fetchone()
+        return found
+
+
+async def balance_credited(connection: Connection, purchase_id: UUID) -> int:
+    """The balance right after a paid purchase was added to it."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["balance_credited"], {"purchase_id": purchase_id})
+        return int(await cursor.fetchone() or 0)
 
 
 async def buyer(connection: Connection, user_id: UUID) -> Buyer | None:

@@ -92,6 +92,7 @@ class Switchboard:
             login=holder.login,
             life=self.life,
             model=wanted.model,
+            engine=self.rates.engine,
             language=wanted.language,
             rate_micro=wanted.rate.micro,
             cost_micro=wanted.rate.cost_micro,

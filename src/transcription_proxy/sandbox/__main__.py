@@ -1,6 +1,7 @@
 """`python -m transcription_proxy.sandbox`: a stand-in for Stripe, on an inherited socket (SANDBOX_FD) or on --port.
 
-Options override SANDBOX_KEY, SANDBOX_URL, SANDBOX_WEBHOOK_URL, SANDBOX_WEBHOOK_SECRET and SANDBOX_STATE."""
+Options override SANDBOX_KEY, SANDBOX_URL, SANDBOX_WEBHOOK_URL, SANDBOX_WEBHOOK_SECRET,
+SANDBOX_SHOP and SANDBOX_STATE."""
 
 import argparse
 import asyncio
@@ -25,6 +26,7 @@ def main() -> None:
     options = Options(
         key=arguments.key,
         site=(arguments.url or f"http://{host}:{port}").rstrip("/"),
+        shop=arguments.shop,
         state=arguments.state,
         endpoint=Endpoint(arguments.webhook_url, arguments.webhook_secret) if arguments.webhook_url else None,
     )
@@ -38,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=3200, help="on 127.0.0.1, when no socket is inherited")
     parser.add_argument("--key", default=env("SANDBOX_KEY", "sk_test_sandbox"), help="the API key that it takes")
     parser.add_argument("--url", default=env("SANDBOX_URL"), help="the base of its pages, as browsers reach them")
+    parser.add_argument("--shop", default=env("SANDBOX_SHOP", "the shop"), help="whom customers pay")
     parser.add_argument("--webhook-url", default=env("SANDBOX_WEBHOOK_URL"), help="where events go")
     parser.add_argument("--webhook-secret", default=env("SANDBOX_WEBHOOK_SECRET"), help="what they are signed with")
     parser.add_argument(

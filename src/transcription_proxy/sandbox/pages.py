@@ -36,22 +36,23 @@ DISPUTE_ACTIONS: Final = {
 Form = Mapping[str, str]
 
 
-def pages(state: State, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
-    shop = Pages(state, clock)
+def pages(state: State, shop: str, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
+    """`shop`: whom customers pay."""
+    own = Pages(state, shop, clock)
     site = state.site
 
     def route(path: str, method: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
-        return Route(path, guarded(answer, site, shop.refused), methods=[method])
+        return Route(path, guarded(answer, site, own.refused), methods=[method])
 
     return [
-        route("/", "GET", shop.overview),
-        route("/c/pay/{id}", "GET", shop.checkout),
-        route("/c/pay/{id}", "POST", shop.pay),
-        route("/receipts/{id}", "GET", shop.receipt),
-        route("/payments/{id}", "POST", shop.on_payment),
-        route("/refunds/{id}", "POST", shop.on_refund),
-        route("/disputes/{id}", "POST", shop.on_dispute),
-        route("/events/{id}", "POST", shop.on_event),
+        route("/", "GET", own.overview),
+        route("/c/pay/{id}", "GET", own.checkout),
+        route("/c/pay/{id}", "POST", own.pay),
+        route("/receipts/{id}", "GET", own.receipt),
+        route("/payments/{id}", "POST", own.on_payment),
+        route("/refunds/{id}", "POST", own.on_refund),
+        route("/disputes/{id}", "POST", own.on_dispute),
+        route("/events/{id}", "POST", own.on_event),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
 
@@ -59,8 +60,9 @@ def pages(state: State, clock: Callable[[], float] = time.time) -> list[BaseRout
 class Pages:
     """`root`: what the paths of the pages begin with."""
 
-    def __init__(self, state: State, clock: Callable[[], float]) -> None:
+    def __init__(self, state: State, shop: str, clock: Callable[[], float]) -> None:
         self._state = state
+        self._shop = shop
         self._clock = clock
         self._root = urlsplit(state.site).path
 
@@ -80,7 +82,8 @@ class Pages:
             lines = checkout.items(records, session)
             shown = error or _last_error(records, session)
         answer = _html(
-            views.checkout(self._root, session, lines, shown, wrong_code), 400 if error or wrong_code else 200
+            views.checkout(self._root, self._shop, session, lines, shown, wrong_code),
+            400 if error or wrong_code else 200,
         )
         answer.headers["Content-Security-Policy"] = policy(session["success_url"])
         return answer

@@ -23,10 +23,11 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`site`: the base of its pages; `endpoint` None: events are only written down."""
+    """`site`: the base of its pages; `shop`: whom customers pay; `endpoint` None: events are only written down."""
 
     key: str
     site: str
+    shop: str
     state: Path
     endpoint: Endpoint | None
 
@@ -42,7 +43,7 @@ async def serve(listener: socket.socket, options: Options, parent: int | None) -
     """Until SIGTERM, or until the other end of the pipe `parent` is closed."""
     endpoint = options.endpoint
     with closing(State(options.state, options.site, endpoint.url if endpoint else None)) as state:
-        server = Server(_config(app(state, options.key)))
+        server = Server(_config(app(state, options.key, options.shop)))
         if parent is not None:
             asyncio.get_running_loop().add_reader(parent, _end, server, parent)
         work = [asyncio.create_task(keep("expiry", lambda: expire_sessions(state)))]
@@ -54,9 +55,9 @@ async def serve(listener: socket.socket, options: Options, parent: int | None) -
             await _ended(work)
 
 
-def app(state: State, key: str) -> Starlette:
+def app(state: State, key: str, shop: str) -> Starlette:
     api = Route("/v1/{path:path}", Api(state, key).answer, methods=METHODS)
-    return Starlette(routes=[api, *pages(state)])
+    return Starlette(routes=[api, *pages(state, shop)])
 
 
 async def _ended(work: Sequence[asyncio.Task[None]]) -> None:

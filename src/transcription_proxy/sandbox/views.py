@@ -27,14 +27,19 @@ CLOSED: Final = {
 
 
 def checkout(
-    root: str, session: Object, lines: Sequence[Object], error: str | None = None, wrong_code: str | None = None
+    root: str,
+    shop: str,
+    session: Object,
+    lines: Sequence[Object],
+    error: str | None = None,
+    wrong_code: str | None = None,
 ) -> Html:
-    """An open session. `wrong_code`: what is wrong with the promotion code that was given."""
+    """An open session. `shop`: who is paid; `wrong_code`: what is wrong with the promotion code that was given."""
     currency = session["currency"]
     body = tag(
         """<div class="checkout">
 <section class="order" aria-labelledby="order">
-<h1 id="order"><span class="what">Pay</span> <span class="sum">{total}</span></h1>
+<h1 id="order"><span class="what">Pay {shop}</span> <span class="sum">{total}</span></h1>
 <ul class="lines">{lines}</ul>
 {sums}
 {code}
@@ -50,6 +55,7 @@ def checkout(
 </section>
 </div>""",
         root=root,
+        shop=shop,
         id=session["id"],
         total=money.shown(session["amount_total"], currency),
         lines=joined(_line(line) for line in lines),
@@ -60,7 +66,7 @@ def checkout(
         buttons=tag(BUTTONS, root=root) if session["amount_total"] else NOTHING_DUE,
         cancel=_cancel(session["cancel_url"]),
     )
-    return page(root, f"Pay {money.shown(session['amount_total'], currency)} (sandbox)", body)
+    return page(root, f"Pay {shop} {money.shown(session['amount_total'], currency)} (sandbox)", body)
 
 
 def _line(line: Object) -> Html:

@@ -1,14 +1,18 @@
 """/account/*: what a user sees of the account, and what can be changed about it."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated
+from enum import IntEnum
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from transcription_proxy.errors import Refusal
+from transcription_proxy.payments.store import Purchase as PurchaseRow
+from transcription_proxy.web import cursors
 from transcription_proxy.web.auth import Tokens, new_tokens
+from transcription_proxy.web.cursors import MOST_ROWS, Before, Limit
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, Provided, SignedIn
 from transcription_wire.codes import Reason, Status
@@ -16,6 +20,14 @@ from transcription_wire.codes import Reason, Status
 router = APIRouter(prefix="/account", tags=["Account"])
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 MOST_LIVE = 1000
+LISTED = 10
+"""Sessions of a page, unless its size is asked for."""
+
+
+class DayCount(IntEnum):
+    WEEK = 7
+    MONTH = 30
+    QUARTER = 90
 
 
 class PasswordChange(BaseModel):
@@ -46,7 +58,10 @@ class Day(BaseModel):
 
 
 class Session(BaseModel):
-    """`seconds_used`: what was billed; `audio_seconds`: how long the audio was, once the session has ended."""
+    """`seconds_used`: what was billed; `audio_seconds`: how long the audio was, once the session has ended.
+
+    `model`: the one that the client asked for; `engine`: what listened, as people read it.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -56,6 +71,7 @@ class Session(BaseModel):
     seconds_used: int
     audio_seconds: float | None
     model: str | None
+    engine: str
     status: Status
     reason: Reason | None
 
@@ -64,8 +80,23 @@ class Sessions(BaseModel):
     sessions: list[Session]
 
 
+class SessionPage(Sessions):
+    """`next`: send it as `before` for what follows; null: there is no more."""
+
+    next: str | None
+
+
+class Totals(BaseModel):
+    seconds_used: int
+    seconds_purchased: int
+    seconds_adjusted: int
+
+
 class Usage(Sessions):
+    """`totals`: the sums over `days`."""
+
     days: list[Day]
+    totals: Totals
 
 
 class Purchase(BaseModel):
@@ -79,9 +110,24 @@ class Purchase(BaseModel):
     status: str
     receipt_url: str | None
 
+    @classmethod
+    def of(cls, row: PurchaseRow) -> Self:
+        return cls(
+            date=row.created_at,
+            label=row.label,
+            amount_cents=row.amount_cents if row.paid_cents is None else row.paid_cents,
+            currency=row.currency,
+            seconds=row.seconds,
+            status=row.shown_status,
+            receipt_url=row.receipt_url,
+        )
+
 
 class Purchases(BaseModel):
+    """`next`: send it as `before` for what follows; null: there is no more."""
+
     purchases: list[Purchase]
+    next: str | None
 
 
 def minutes(seconds: int) -> int:
@@ -108,44 +154,51 @@ async def me(user: SignedIn, services: Provided) -> Me:
 
 @router.get(
     "/usage",
-    summary="The last 30 days, and the last 10 sessions",
-    responses=documented("unauthorized", "invalid_timezone"),
+    summary="The last 7, 30 or 90 days, and the last 10 sessions",
+    responses=documented("unauthorized", "invalid_timezone", "invalid_request"),
 )
 async def usage(
-    user: SignedIn, services: Provided, tz: Annotated[str, Query(description="The time zone of the days.")] = "UTC"
+    user: SignedIn,
+    services: Provided,
+    tz: Annotated[str, Query(description="The time zone of the days.")] = "UTC",
+    days: Annotated[DayCount, Query(description="How many.")] = DayCount.MONTH,
 ) -> Usage:
     """Days up to today in the time zone, oldest first, those without use included; sessions newest first."""
-    days = await services.ledger.usage_days(user.id, tz)
-    return Usage(days=[Day.model_validate(day) for day in days], sessions=await _sessions(services, user, False))
+    found = await services.ledger.usage_days(user.id, tz, days)
+    rows = await services.ledger.sessions(user.id, limit=LISTED)
+    return Usage(
+        days=[Day.model_validate(day) for day in found],
+        totals=Totals(
+            seconds_used=sum(day.seconds_used for day in found),
+            seconds_purchased=sum(day.seconds_purchased for day in found),
+            seconds_adjusted=sum(day.seconds_adjusted for day in found),
+        ),
+        sessions=[Session.model_validate(row) for row in rows],
+    )
 
 
 @router.get("/sessions", summary="Sessions, newest first", responses=documented("unauthorized", "invalid_request"))
 async def sessions(
     user: SignedIn,
     services: Provided,
-    live: Annotated[bool, Query(description="Only those that run now; otherwise the last 10.")] = False,
-) -> Sessions:
-    return Sessions(sessions=await _sessions(services, user, live))
+    live: Annotated[bool, Query(description="Only those that run now, all of them unless `limit` is given.")] = False,
+    before: Before = None,
+    limit: Limit = None,
+) -> SessionPage:
+    """A page of 10 unless `limit` is given."""
+    most = limit or (MOST_LIVE if live else LISTED)
+    rows = await services.ledger.sessions(user.id, live, most + 1, cursors.read(before))
+    page, following = cursors.cut(rows, most, lambda row: (row.started_at, row.id))
+    return SessionPage(sessions=[Session.model_validate(row) for row in page], next=following)
 
 
-@router.get("/purchases", summary="Purchases, newest first", responses=documented("unauthorized"))
-async def purchases(user: SignedIn, services: Provided) -> Purchases:
-    """Without checkouts that were never finished."""
-    found = await services.payments.purchases(user.id)
-    return Purchases(
-        purchases=[
-            Purchase(
-                date=one.created_at,
-                label=one.label,
-                amount_cents=one.amount_cents if one.paid_cents is None else one.paid_cents,
-                currency=one.currency,
-                seconds=one.seconds,
-                status=one.shown_status,
-                receipt_url=one.receipt_url,
-            )
-            for one in found
-        ]
-    )
+@router.get("/purchases", summary="Purchases, newest first", responses=documented("unauthorized", "invalid_request"))
+async def purchases(user: SignedIn, services: Provided, before: Before = None, limit: Limit = None) -> Purchases:
+    """A page of 100 unless `limit` is given, without checkouts that were never finished."""
+    most = limit or MOST_ROWS
+    rows = await services.payments.purchases(user.id, most + 1, cursors.read(before))
+    page, following = cursors.cut(rows, most, lambda row: (row.created_at, row.id))
+    return Purchases(purchases=[Purchase.of(row) for row in page], next=following)
 
 
 @router.delete(
@@ -159,11 +212,6 @@ async def end_session(session_id: str, user: SignedIn, services: Provided) -> No
     wanted = _session_id(session_id)
     if wanted is None or not await services.ledger.mark_ending(wanted, Reason.ENDED_BY_USER, user_id=user.id):
         raise Refusal("not_found", "No live session of yours has this id.")
-
-
-async def _sessions(services: Provided, user: SignedIn, live: bool) -> list[Session]:
-    rows = await services.ledger.sessions(user_id=user.id, live=live, limit=MOST_LIVE if live else 10)
-    return [Session.model_validate(row) for row in rows]
 
 
 def _session_id(text: str) -> UUID | None:

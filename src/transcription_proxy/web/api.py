@@ -13,7 +13,21 @@ from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.relay.stages import Stages
-from transcription_proxy.web import account, auth, billing, captions, errors, health, overlay, pages, webhooks
+from transcription_proxy.web import (
+    account,
+    auth,
+    billing,
+    captions,
+    errors,
+    exports,
+    health,
+    overlay,
+    pages,
+    places,
+    status,
+    webhooks,
+)
+from transcription_proxy.web.board import Board, Part, Probe
 from transcription_proxy.web.bodies import BodyLimit
 from transcription_proxy.web.clients import Network
 from transcription_proxy.web.envelope import Envelope
@@ -40,16 +54,18 @@ def build(
     auth_rate_per_minute: int,
     trusted_proxies: Sequence[Network],
     ready: Callable[[], bool],
-    public_url: str | None = None,
     https_only: bool = False,
     site: Site = Site(),  # noqa: B008 - frozen
+    speech: Probe | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """`ready`: whether this process takes sessions; `public_url`: named in the OpenAPI document; `https_only`: browsers
-    are told never to come without TLS."""
+    """`ready`: whether this process takes sessions; `https_only`: browsers are told never to come without TLS;
+    `speech`: whether the speech engine works, for the status page."""
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
-    servers = [{"url": public_url}] if public_url else None
-    app = FastAPI(title="Transcription proxy", description=DESCRIPTION, version="0.1.0", servers=servers, **options)
+    servers = [{"url": site.public_url}] if site.public_url else None
+    app = FastAPI(title=site.name, description=DESCRIPTION, version="0.1.0", servers=servers, **options)
+    probes: dict[Part, Probe] = {Part.SPEECH_ENGINE: speech} if speech else {}
+    board = Board({**probes, Part.DATABASE: watch.is_writable, Part.PAYMENTS: payments.stripe_answers}, clock)
     app.state.services = Services(
         accounts,
         ledger,
@@ -60,12 +76,13 @@ def build(
         watch,
         ready,
         password_changes=RateLimit(auth_rate_per_minute, clock),
+        board=board,
         site=site,
     )
-    for module in (health, auth, account, billing, captions, overlay, webhooks, pages):
+    for module in (health, auth, account, exports, billing, captions, overlay, webhooks, pages, places, status):
         app.include_router(module.router)
     errors.install(app)
-    pages.install(app)
+    pages.install(app, site)
     app.add_middleware(BodyLimit)
     app.add_middleware(AuthRate, limit=auth_rate_per_minute, clock=clock)
     app.add_middleware(Heads)

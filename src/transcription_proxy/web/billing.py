@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from transcription_proxy.errors import Refusal
+from transcription_proxy.payments.packages import best_value
 from transcription_proxy.web.account import Credits, minutes
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided, SignedIn
@@ -14,7 +15,7 @@ router = APIRouter(prefix="/billing", tags=["Billing"])
 
 
 class Package(BaseModel):
-    """`price_cents`: in hundredths of `currency`."""
+    """`price_cents`: in hundredths of `currency`. `best_value`: it has the lowest price per second of all."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -23,6 +24,7 @@ class Package(BaseModel):
     seconds: int
     price_cents: int
     currency: str
+    best_value: bool = False
 
 
 class Packages(BaseModel):
@@ -57,9 +59,14 @@ class BalanceBody(Credits):
     seconds_frozen: int
 
 
-@router.get("/packages", summary="What is for sale")
+@router.get("/packages", summary="What is for sale", response_model_exclude_defaults=True)
 async def packages(services: Provided) -> Packages:
-    return Packages(packages=[Package.model_validate(one) for one in services.payments.packages])
+    """`best_value` is there where it is true."""
+    sold = services.payments.packages
+    best = best_value(sold)
+    return Packages(
+        packages=[Package.model_validate(one).model_copy(update={"best_value": one is best}) for one in sold]
+    )
 
 
 @router.post(

@@ -1,10 +1,11 @@
 """/captions/options: what may stand in a caption session's `config`, and what it costs."""
 
-from typing import Final, Literal
+from typing import Final
 
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from transcription_proxy.metering import engines
 from transcription_proxy.metering.audio import SAMPLE_BYTES
 from transcription_proxy.metering.meter import MICRO
 from transcription_proxy.metering.rates import Rate, Rates
@@ -44,9 +45,9 @@ class Addon(BaseModel):
 
 
 class Options(BaseModel):
-    """`engine`: the one that comes with the service, or one that speaks Deepgram's API. `default`: where to begin."""
+    """`engine`: `builtin`, or `deepgram` for one that speaks Deepgram's API. `default`: where to begin."""
 
-    engine: Literal["builtin", "deepgram"]
+    engine: str
     models: list[Model]
     languages: list[Language]
     addons: list[Addon]
@@ -64,7 +65,7 @@ def describe(rates: Rates) -> Options:
     models = _models(rates) if rates.flat is None else [_builtin(rates, rates.flat)]
     understood = {language for model in models for language in model.languages or languages.NAMES}
     return Options(
-        engine="deepgram" if rates.flat is None else "builtin",
+        engine=rates.engine,
         models=models,
         languages=[
             _language(language, name, rates) for language, name in languages.NAMES.items() if language in understood
@@ -79,7 +80,7 @@ def _models(rates: Rates) -> list[Model]:
     return [
         Model(
             id=model,
-            name=model.capitalize(),
+            name=engines.engine_name(rates.engine, model),
             credits_per_second=_credits(rate),
             languages=languages.spoken(model),
         )
@@ -91,7 +92,7 @@ def _builtin(rates: Rates, rate: Rate) -> Model:
     """One model, whatever name it is called by."""
     return Model(
         id=_default_model(rates),
-        name="Built-in engine",
+        name=engines.BUILTIN_NAME,
         credits_per_second=_credits(rate),
         languages=languages.BUILTIN_ENGINE,
     )

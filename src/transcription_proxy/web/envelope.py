@@ -15,7 +15,7 @@ from transcription_proxy.web import errors
 from transcription_proxy.web.clients import NOWHERE, Address, Network, client_address, is_trusted
 
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 SECURITY: Final = {

@@ -1,6 +1,6 @@
 """Pages for people: static files that are asked for again only when they changed, and what they need to know of us."""
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from transcription_proxy.web import errors, reference
-from transcription_proxy.web.frame import HTML, framed
+from transcription_proxy.web.frame import HTML, PICTURE, framed
 from transcription_proxy.web.services import Provided, Site
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -42,21 +42,39 @@ class Files(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
+        if path == Path(PICTURE).name:
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # other sites show it beside our link
         return response
 
 
 files: Final = Files(directory=STATIC)
 
 
-def install(app: FastAPI) -> None:
-    """The files at /static, and a page instead of JSON for people who are lost."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of this installation, sent again only when it has changed."""
+
+    body: str
+    headers: dict[str, str]
+
+    def answer(self, request: Request) -> Response:
+        known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+        if self.headers["ETag"] in known:
+            return Response(None, 304, self.headers)
+        return HTMLResponse(self.body, 200, self.headers)
+
+
+def install(app: FastAPI, site: Site) -> None:
+    """The pages and the files at /static, and a page instead of JSON for people who are lost."""
+    app.state.pages = {path: _page(path, name, site) for path, name in PAGES.items()}
+    app.state.missing = framed((HTML / "missing.html").read_text(), site)
     app.mount("/static", files, name="static")
     app.add_exception_handler(404, _missing)
 
 
 @router.get("/docs")
-async def docs(request: Request) -> HTMLResponse:
-    return HTMLResponse(reference.page(request.app.openapi()))
+async def docs(request: Request, services: Provided) -> HTMLResponse:
+    return HTMLResponse(reference.page(request.app.openapi(), services.site))
 
 
 @router.get("/favicon.ico")
@@ -73,26 +91,24 @@ async def _missing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
         return await errors.by_status(request, error)
-    return HTMLResponse(_MISSING, 404, {"Cache-Control": "no-store"})
+    return HTMLResponse(request.app.state.missing, 404, {"Cache-Control": "no-store"})
 
 
-def _page(path: str, name: str) -> Callable[[Request], Awaitable[Response]]:
+async def _paged(request: Request) -> Response:
+    page: Page = request.app.state.pages[request.url.path]
+    return page.answer(request)
+
+
+def _page(path: str, name: str, site: Site) -> Page:
     """The overlay stands in no frame of ours."""
     overlay = path == "/overlay"
     own = (HTML / name).read_text()
-    body = own if overlay else framed(own, path)
-    tag = f'"{sha256(body.encode()).hexdigest()}"'
-    headers = {"Cache-Control": "no-cache", "ETag": tag}
+    body = own if overlay else framed(own, site, path)
+    headers = {"Cache-Control": "no-cache", "ETag": f'"{sha256(body.encode()).hexdigest()}"'}
     if overlay:
         headers["Content-Security-Policy"] = OVERLAY_POLICY
-
-    async def page(request: Request) -> Response:
-        known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-        return Response(None, 304, headers) if tag in known else HTMLResponse(body, 200, headers)
-
-    return page
+    return Page(body, headers)
 
 
-_MISSING: Final = framed((HTML / "missing.html").read_text())
-for _path, _name in PAGES.items():
-    router.get(_path)(_page(_path, _name))
+for _path in PAGES:
+    router.get(_path)(_paged)

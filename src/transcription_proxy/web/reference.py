@@ -6,6 +6,7 @@ from html import escape
 from typing import Any, Final
 
 from transcription_proxy.web.frame import framed
+from transcription_proxy.web.services import Site
 
 _PAGE: Final = """<html lang="en">
 <head>
@@ -32,7 +33,7 @@ _PAGE: Final = """<html lang="en">
 </html>"""
 
 
-def page(document: dict[str, Any]) -> str:
+def page(document: dict[str, Any], site: Site) -> str:
     """HTML of an OpenAPI document, a section for each operation."""
     operations = [
         (_id(method, path), method, path, operation)
@@ -46,7 +47,7 @@ def page(document: dict[str, Any]) -> str:
         contents=_contents(operations),
         operations="\n".join(_operation(*each, document) for each in operations),
     )
-    return framed(own)
+    return framed(own, site, "/docs")
 
 
 def _id(method: str, path: str) -> str:

@@ -16,19 +16,24 @@ from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.relay.stages import Stages
+from transcription_proxy.web.board import Board
 from transcription_proxy.web.clients import bucket
 from transcription_proxy.web.rates import RateLimit
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages say of this installation. `sandbox`: it sells nothing real."""
+    """What the pages say of this installation. `sandbox`: it sells nothing real. `status_url` None: our own page."""
 
+    name: str = "Live Captions"
+    public_url: str = ""
     trial_seconds: int = 0
     sandbox: bool = False
     support_email: str | None = None
     terms_url: str | None = None
     privacy_url: str | None = None
+    refunds_url: str | None = None
+    status_url: str | None = None
     source_url: str | None = None
 
 
@@ -45,6 +50,7 @@ class Services:
     watch: Watch
     ready: Callable[[], bool]
     password_changes: RateLimit
+    board: Board
     site: Site = field(default_factory=Site)
 
 

@@ -57,6 +57,18 @@ async def test_a_user_is_found_by_the_address_however_it_is_written(books: Books
     assert (await operator.user(f" {email.upper()} ")).id == user
 
 
+async def test_users_are_listed_with_balance_live_sessions_and_state(books: Books, operator: Operator) -> None:
+    user = await books.user(1000)
+    expired, _ = await books.open(user), await books.open(user)
+    await books.expire(expired)
+    await books.ledger.open_session(opening(user, replaces=expired))  # not ready yet
+    [listed] = await operator.users(10)
+    assert (listed.seconds_remaining, listed.live_sessions, listed.blocked) == (1000, 1, False)
+    await operator.block(listed.email)
+    [listed] = await operator.users(10)
+    assert listed.blocked
+
+
 @pytest.mark.parametrize(("email", "code"), [("nobody@example.org", "unknown_user"), ("nobody", "invalid_email")])
 async def test_one_who_is_not_there(operator: Operator, email: str, code: str) -> None:
     for call in (operator.user, operator.block, operator.unblock):

@@ -78,6 +78,23 @@ async def test_logins_of_before_there_were_rows_for_them_go_on(empty_database_ur
     assert logins == [(alive, user, False), (revoked, user, True)]
 
 
+async def test_old_sessions_are_given_the_engine_that_their_cost_shows(empty_database_url: str) -> None:
+    await migrate(empty_database_url, upto=11)
+    with psycopg.connect(empty_database_url) as old:
+        [user] = old.execute("INSERT INTO users (email, password_hash) VALUES ('a', '') RETURNING id").fetchone() or ()
+        old.cursor().executemany(
+            "INSERT INTO transcription_sessions (user_id, mode, status, cost_micro)"
+            " VALUES (%s, 'managed', 'completed', %s)",
+            [(user, cost) for cost in (0, 6000, None)],
+        )
+    await migrate(empty_database_url)
+    assert rows(empty_database_url, "SELECT cost_micro, engine FROM transcription_sessions ORDER BY 1") == [
+        (0, "builtin"),
+        (6000, "deepgram"),
+        (None, None),
+    ]
+
+
 async def test_a_schema_of_its_own(empty_database_url: str) -> None:
     assert await migrate(empty_database_url, "captions") == NEWEST
     assert await migrate(empty_database_url, "captions") == NEWEST

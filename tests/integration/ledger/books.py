@@ -85,6 +85,7 @@ def opening(user: UUID, **changes: Any) -> Opening:
         "token_version": 0,
         "life": LIFE,
         "model": "nova-2",
+        "engine": "deepgram",
         "language": "en-US",
         "rate_micro": 1_000_000,
         "cost_micro": 6_000,

@@ -60,6 +60,27 @@ async def test_an_unknown_time_zone(books: Books, tz: str) -> None:
     assert refusal.value.code == "invalid_timezone"
 
 
+async def test_a_live_session_is_found_by_the_beginning_of_its_id(books: Books) -> None:
+    user, other = await books.user(1000), await books.user(1000)
+    ids = [UUID(f"abcd{n}000-0000-4000-8000-000000000000") for n in range(2)]
+    for session, name in zip([await books.open(user), await books.open(other)], ids, strict=True):
+        await books.sql("UPDATE transcription_sessions SET id = %s WHERE id = %s", name, session)
+    assert await books.ledger.live_session("abcd1") == ids[1]
+    for prefix, code in [("abcd", "ambiguous"), ("abce", "not_found"), ("%", "not_found")]:
+        with pytest.raises(Refusal) as refusal:
+            await books.ledger.live_session(prefix)
+        assert refusal.value.code == code
+    await books.ledger.close(closing(ids[1], 2, 1))
+    assert await books.ledger.live_session("abcd") == ids[0]
+
+
+async def test_the_audit_says_how_many_entries_it_checked(books: Books) -> None:
+    await books.user(100)
+    await books.user(200)
+    audit = await books.ledger.full_audit()
+    assert (audit.entries, audit.findings) == (2, [])
+
+
 async def test_sessions_newest_first(books: Books) -> None:
     user, other = await books.user(1000), await books.user(1000)
     first = await books.open(user, model="nova-3")

@@ -50,7 +50,7 @@ async def test_a_letter_arrives_as_it_was_written(server: SmtpStandIn) -> None:
     await postman(server, sender="Jürgen, live <captions@b.example>").deliver(TO, LETTER)
     mail = await server.mail()
     assert (mail.sender, mail.recipient, mail.user, mail.tls) == ("captions@b.example", TO, None, False)
-    assert mail.text == LETTER.text
+    assert mail.text == f"{LETTER.text}\n-- \nLive Captions\n{SITE}\n"
     message = mail.message
     assert (message["Subject"], message["To"]) == (LETTER.subject, TO)
     assert str(message["From"]) == '"Jürgen, live" <captions@b.example>'
@@ -75,6 +75,21 @@ async def test_a_sender_that_nobody_named_is_at_the_sites_host(server: SmtpStand
     assert (await server.mail()).sender == sender
 
 
+async def test_the_service_has_its_name_in_the_sender_and_below_the_text(server: SmtpStandIn) -> None:
+    named = {"name": 'Café "Live"', "support": "help@b.example"}
+    for sender, shown in [
+        (None, "captions@captions.example"),
+        ("captions@b.example", "captions@b.example"),
+        ("Bob <captions@b.example>", "Bob"),
+    ]:
+        await Postman(server.url(), sender, SITE, NOWHERE, **named).deliver(TO, LETTER)
+        mail = await server.mail()
+        [origin] = mail.message["From"].addresses
+        assert origin.display_name == (shown if shown == "Bob" else named["name"])
+        assert mail.text.endswith(f"\n-- \n{named['name']}\n{SITE}\nhelp@b.example\n")
+        assert mail.raw.isascii()
+
+
 @pytest.mark.parametrize("address", ["a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".io", "{a=?q?x?=}'/|@b.example"])
 async def test_an_address_is_passed_on_whole_however_odd(server: SmtpStandIn, address: str) -> None:
     await postman(server).deliver(address, LETTER)
@@ -95,7 +110,7 @@ async def test_letters_of_all_alphabets_are_sent_in_ascii(server: SmtpStandIn) -
     await postman(server).deliver(TO, Letter("Bücher", "https://bücher.example\n"))
     mail = await server.mail()
     assert mail.raw.isascii()
-    assert (mail.message["Subject"], mail.text.strip()) == ("Bücher", "https://bücher.example")
+    assert (mail.message["Subject"], mail.text.splitlines()[0]) == ("Bücher", "https://bücher.example")
 
 
 async def test_it_logs_in_with_name_and_password_from_the_url() -> None:

@@ -79,7 +79,7 @@ async def test_a_checkout_is_asked_for_in_stripes_own_terms() -> None:
         "line_items[0][quantity]": "1",
         "line_items[0][price_data][currency]": "usd",
         "line_items[0][price_data][unit_amount]": "300",
-        "line_items[0][price_data][product_data][name]": "500 minutes of live captions",
+        "line_items[0][price_data][product_data][name]": "Live Captions: 500 minutes",
         "allow_promotion_codes": "true",
         **{f"metadata[{name}]": value for name, value in names.items()},
         **{f"payment_intent_data[metadata][{name}]": value for name, value in names.items()},

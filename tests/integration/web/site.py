@@ -21,6 +21,7 @@ from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.web import api
+from transcription_proxy.web.services import Site as Installation
 
 SECRET = "a secret of the tests, 32 bytes and more"
 PASSWORD = "correct horse"
@@ -40,6 +41,7 @@ class Site:
         self.now = datetime.now(UTC)
         self.ready = True
         self.settles_fail = False
+        self.installation = Installation(public_url=PUBLIC_URL)
         self.overlays = Overlays(database, PUBLIC_URL, NEWS)
         self.stages = Stages(uuid4(), Notifier(database), self.overlays)
         self.payments = payments(database)
@@ -57,7 +59,7 @@ class Site:
             auth_rate_per_minute=auth_rate,
             trusted_proxies=[ip_network("10.0.0.0/8")],
             ready=lambda: self.ready,
-            public_url=PUBLIC_URL,
+            site=self.installation,
             clock=self.monotonic,
         )
 

@@ -99,7 +99,7 @@ async def test_usage_is_thirty_days_up_to_today_oldest_first_with_those_of_nothi
     await entry(site, ann.id, -500, Description.REFUND, today - timedelta(days=1))
     await entry(site, ann.id, 77, Description.CREDIT_PURCHASE, today - timedelta(days=30))
     usage = await ann.get("/account/usage")
-    assert set(usage) == {"days", "sessions"}
+    assert set(usage) == {"days", "sessions", "totals"}
     days = usage["days"]
     assert [day["date"] for day in days] == [
         (today.date() - timedelta(days=ago)).isoformat() for ago in reversed(range(30))
@@ -143,6 +143,7 @@ async def test_a_session_is_listed_with_what_it_cost_and_why_it_ended(books: Boo
         "seconds_used": 12,
         "audio_seconds": 11.3,
         "model": "nova-3",
+        "engine": "Nova-3",
         "status": "completed",
         "reason": "client_stop",
     }

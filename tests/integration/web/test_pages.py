@@ -16,10 +16,11 @@ from tests.integration.web.site import PASSWORD, Site, bearer
 from transcription_proxy import web
 from transcription_proxy.web.pages import PAGES as PLACES
 from transcription_proxy.web.pages import STATIC
+from transcription_proxy.web.places import GUESSED
 
-PAGES = [*PLACES, "/docs"]
+PAGES = [*PLACES, "/docs", "/status"]
 METHODS = {"get", "post", "put", "patch", "delete"}
-FOR_PEOPLE = {*PLACES, "/docs", "/favicon.ico", "/site"}
+FOR_PEOPLE = {*PLACES, *GUESSED, "/docs", "/favicon.ico", "/robots.txt", "/site", "/site.webmanifest", "/status"}
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 ELSEWHERE = re.compile(
     r"https?://(?!www\.w3\.org/)|url\(|@import|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\("
@@ -184,11 +185,15 @@ async def test_the_header_says_where_one_is(http: httpx.AsyncClient) -> None:
 
 async def test_pages_are_told_what_this_installation_is(site: Site, http: httpx.AsyncClient) -> None:
     assert (await http.get("/site")).json() == {
+        "name": "Live Captions",
+        "public_url": "https://captions.example.org",
         "trial_seconds": 0,
         "sandbox": False,
         "support_email": None,
         "terms_url": None,
         "privacy_url": None,
+        "refunds_url": None,
+        "status_url": None,
         "source_url": None,
     }
 

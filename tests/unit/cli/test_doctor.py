@@ -178,6 +178,27 @@ def test_a_mail_server_that_is_away_is_a_problem(
     assert "hunter2" not in mail["detail"]
 
 
+def test_production_is_told_which_pages_buyers_would_miss(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {**PRODUCTION, "DEEPGRAM_URL": "ws://127.0.0.1:1", "ALLOW_LOSS_MAKING_PACKAGES": "true"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TERMS_URL", "https://captions.example.org/terms")
+    found = checks(capsys)["what buyers look for"]
+    assert not found["ok"]
+    assert [
+        name for name in ("TERMS_URL", "PRIVACY_URL", "REFUNDS_URL", "SUPPORT_EMAIL") if name in found["detail"]
+    ] == [
+        "PRIVACY_URL",
+        "REFUNDS_URL",
+        "SUPPORT_EMAIL",
+    ]
+    for name in ("PRIVACY_URL", "REFUNDS_URL"):
+        monkeypatch.setenv(name, "https://captions.example.org/x")
+    monkeypatch.setenv("SUPPORT_EMAIL", "help@captions.example.org")
+    assert checks(capsys)["what buyers look for"]["ok"]
+
+
 def test_a_disk_that_is_almost_full_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -41,7 +41,7 @@ def test_a_table_shows_whole_cells_and_moments_in_utc(capsys: pytest.CaptureFixt
     print_table(("One", "Two", ""), rows, "Nothing.")
     head, first, second = capsys.readouterr().out.splitlines()
     assert head.split() == ["One", "Two"]
-    assert first.split() == ["x" * 90, "2026-11-23", "12:00:00", "-"]
+    assert first.split() == ["x" * 90, "2026-11-23", "12:00:00", "UTC", "-"]
     assert second.split() == ["5", "[bold]not", "markup", "last"]
 
 

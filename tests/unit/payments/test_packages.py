@@ -60,3 +60,21 @@ def test_an_entry_that_is_no_table_is_one_of_the_mistakes() -> None:
 def test_a_wrong_value_is_a_mistake_and_nothing_else(key: str, value: str) -> None:
     lines = [f"{key} = {value}" if line.startswith(f"{key} ") else line for line in GOOD.splitlines()]
     assert any(key in problem for problem in problems("\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("prices", "best"),
+    [
+        ([(60, 100)], None),
+        ([(60, 100), (120, 200)], None),
+        ([(60, 100), (120, 199)], 1),
+        ([(120, 199), (60, 100)], 0),
+        ([(60, 100), (120, 150), (240, 300)], None),
+        ([(30_000, 300), (72_000, 600), (180_000, 1200)], 2),
+    ],
+)
+def test_the_best_value_is_strictly_cheaper_a_second_than_every_other(
+    prices: list[tuple[int, int]], best: int | None
+) -> None:
+    sold = [Package(str(number), "x", *price) for number, price in enumerate(prices)]
+    assert packages.best_value(sold) == (None if best is None else sold[best])

@@ -46,8 +46,8 @@ def test_an_add_on_names_the_models_that_know_it() -> None:
 def test_the_built_in_engine_is_one_model_that_knows_english_and_no_add_on() -> None:
     found = describe(rates.load(builtin_engine=True))
     assert found.engine == "builtin"
-    assert [(model.id, model.credits_per_second, model.languages) for model in found.models] == [
-        ("nova-2", 1, ["en-US"])
+    assert [(model.id, model.name, model.credits_per_second, model.languages) for model in found.models] == [
+        ("nova-2", "Built-in", 1, ["en-US"])
     ]
     assert [language.id for language in found.languages] == ["en-US"]
     assert (found.addons, found.encodings) == ([], ["linear16"])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from transcription_proxy.web import reference
+from transcription_proxy.web.services import Site
 
 SCHEMAS: dict[str, Any] = {
     "Login": {
@@ -45,7 +46,7 @@ def document(**operation: Any) -> dict[str, Any]:
 
 def page(document: dict[str, Any]) -> str:
     """Without its frame."""
-    _, own = reference.page(document).split("<main", 1)
+    _, own = reference.page(document, Site()).split("<main", 1)
     return "<main" + own.partition("</main>")[0] + "</main>"
 
 
@@ -111,7 +112,7 @@ def test_the_contents_lead_to_each_operation_under_its_tag() -> None:
 
 
 def test_it_stands_in_the_frame_of_our_pages() -> None:
-    html = reference.page(document())
+    html = reference.page(document(), Site())
     assert html.startswith('<!doctype html>\n<html lang="en">')
     assert "<title>API · A &lt;service&gt;</title>" in html
     assert html.index('<header class="top">') < html.index("<h1>A &lt;service&gt;: API</h1>") < html.index("<footer")
@@ -185,7 +186,7 @@ def test_everything_is_escaped_and_every_tag_closed() -> None:
     about["paths"][f"/{evil}"] = about["paths"].pop("/login")
     html = page(about)
     assert "<script" not in html
-    assert f"<title>API · {escape(evil)}</title>" in reference.page(about)
+    assert f"<title>API · {escape(evil)}</title>" in reference.page(about, Site())
     assert "{title}" in html
     assert Rows(html).open == []
 

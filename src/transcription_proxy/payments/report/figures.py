@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from transcription_proxy.metering.engines import engine_name
 from transcription_proxy.metering.rates import Rates
 
 MICRO_A_CENT: Final = 10_000
@@ -32,14 +33,19 @@ class Sold:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Sessions with one model. `seconds`: billed; `unpriced_seconds`: audio whose cost was not kept."""
+    """Sessions of one engine and model. `seconds`: billed; `unpriced_seconds`: audio whose cost was not kept."""
 
+    engine: str | None
     model: str | None
     sessions: int
     seconds: int
     audio_seconds: Decimal
     cost_micro: Decimal
     unpriced_seconds: Decimal
+
+    @property
+    def name(self) -> str:
+        return engine_name(self.engine, self.model)
 
     @property
     def cost(self) -> Decimal:

@@ -14,15 +14,17 @@ WHERE paid_at >= %(since)s
 GROUP BY package_id, currency ORDER BY sum(paid_cents) DESC, package_id, currency
 
 -- name: used
--- What sessions that began since have used, by model, live ones as far as they are settled. The engine's cost is of the
--- audio that was billed, in millionths of a dollar; of sessions from before costs were kept only the audio is known.
-SELECT deepgram_model, count(*), sum(seconds_used)::bigint, sum(audio), coalesce(sum(audio * channels * cost_micro / 60), 0),
+-- What sessions that began since have used, by what listened, live ones as far as they are settled. The built-in engine
+-- has one model, whatever name was asked for. The engine's cost is of the audio that was billed, in millionths of a
+-- dollar; of sessions from before costs were kept only the audio is known.
+SELECT engine, model, count(*), sum(seconds_used)::bigint, sum(audio), coalesce(sum(audio * channels * cost_micro / 60), 0),
   coalesce(sum(audio) FILTER (WHERE cost_micro IS NULL), 0)
 FROM transcription_sessions CROSS JOIN LATERAL (
-  SELECT coalesce(audio_seconds, seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 0) AS audio
+  SELECT coalesce(audio_seconds, seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 0) AS audio,
+    CASE WHEN engine IS DISTINCT FROM 'builtin' THEN deepgram_model END AS model
 ) heard
 WHERE ready_at IS NOT NULL AND started_at >= %(since)s
-GROUP BY deepgram_model ORDER BY sum(seconds_used) DESC, deepgram_model
+GROUP BY engine, model ORDER BY sum(seconds_used) DESC, model, engine
 
 -- name: given
 -- Seconds given away since, and taken back by hand.

@@ -1,4 +1,4 @@
-/** What every page has around it: links of this installation, the button that logs out, the watch on other tabs. */
+/** What every page has around it: the button that logs out, the watch on other tabs, and what this installation is. */
 
 import { byId, h } from "./dom.js";
 import { request } from "./http.js";
@@ -28,18 +28,5 @@ export function outside(url, text) {
   return h("a", { href: url, rel: "noopener noreferrer" }, text);
 }
 
-/** @param {Site} found */
-function links({ support_email, terms_url, privacy_url, source_url }) {
-  const support = support_email && h("a", { href: `mailto:${support_email}` }, "Support");
-  return [outside(source_url, "Source"), support, outside(terms_url, "Terms"), outside(privacy_url, "Privacy")];
-}
-
 followTabs();
 byId("log-out").addEventListener("click", logOut);
-site.then((found) =>
-  byId("links").append(
-    ...links(found)
-      .filter(Boolean)
-      .map((link) => h("li", {}, link)),
-  ),
-);

@@ -107,10 +107,21 @@ async def test_sessions_cost_what_their_rate_said_when_they_opened(till: Till) -
     await ended(till, user, 40, model="nova-3", channels=2, hold_cap=90)
     found = await report(till)
     assert found.used == [
-        Used("nova-2", 2, 60, Decimal("60.0"), Decimal(6_600), Decimal(0)),
-        Used("nova-3", 1, 40, Decimal("40.0"), Decimal(8_000), Decimal(0)),
+        Used("deepgram", "nova-2", 2, 60, Decimal("60.0"), Decimal(6_600), Decimal(0)),
+        Used("deepgram", "nova-3", 1, 40, Decimal("40.0"), Decimal(8_000), Decimal(0)),
     ]
     assert found.engine == Decimal("1.46")
+
+
+async def test_the_built_in_engine_is_one_line_whatever_models_were_asked_for(till: Till) -> None:
+    user = await till.user(10_000)
+    for model in ("nova-2", "nova-3"):
+        await ended(till, user, 30, model=model, engine="builtin", cost_micro=0)
+    await ended(till, user, 10, model="nova-3")
+    assert [(used.name, used.model, used.sessions) for used in (await report(till)).used] == [
+        ("Built-in", None, 2),
+        ("Nova-3", "nova-3", 1),
+    ]
 
 
 async def test_a_live_session_counts_as_far_as_it_is_settled_and_one_that_never_was_ready_not_at_all(
@@ -120,7 +131,7 @@ async def test_a_live_session_counts_as_far_as_it_is_settled_and_one_that_never_
     live = await till.open(user, rate_micro=2_000_000, channels=1)
     await till.settle(live, 2, 20)
     await till.ledger.open_session(opening(user))
-    assert (await report(till)).used == [Used("nova-2", 1, 20, Decimal(10), Decimal(1000), Decimal(0))]
+    assert (await report(till)).used == [Used("deepgram", "nova-2", 1, 20, Decimal(10), Decimal(1000), Decimal(0))]
 
 
 async def test_audio_from_before_costs_were_kept_is_told_and_not_guessed(till: Till) -> None:

@@ -30,7 +30,7 @@ def sold(**changes: Any) -> Sold:
 
 
 def used(audio: str = "60", micro: str = "6000", unpriced: str = "0") -> Used:
-    return Used("nova-2", 1, 60, Decimal(audio), Decimal(micro), Decimal(unpriced))
+    return Used("deepgram", "nova-2", 1, 60, Decimal(audio), Decimal(micro), Decimal(unpriced))
 
 
 def report(*sold: Sold, used: tuple[Used, ...] = ()) -> Report:

@@ -1,0 +1,48 @@
+"""Small answers for browsers and machines: addresses that people guess, robots.txt, the manifest."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
+
+from transcription_proxy.web.services import Provided
+
+GUESSED: Final = {"/login": "/#log-in", "/signup": "/register", "/pricing": "/#prices"}
+"""Addresses that people type, and where each of them leads."""
+PRIVATE: Final = ("/account", "/auth/", "/billing/", "/dashboard", "/overlay", "/reset", "/try", "/ws/")
+"""Paths that search engines have nothing to look for in."""
+ROBOTS: Final = "User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in PRIVATE)
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/robots.txt")
+async def robots() -> PlainTextResponse:
+    return PlainTextResponse(ROBOTS)
+
+
+@router.get("/site.webmanifest")
+async def manifest(services: Provided) -> JSONResponse:
+    """What a phone or desktop shows of the site when somebody installs it."""
+    content = {
+        "name": services.site.name,
+        "start_url": "/dashboard",
+        "display": "standalone",
+        "background_color": "#faf9f6",
+        "theme_color": "#0d6b62",
+        "icons": [
+            {"src": "/static/favicon.svg", "type": "image/svg+xml", "sizes": "any"},
+            {"src": "/static/touch-icon.png", "type": "image/png", "sizes": "180x180"},
+        ],
+    }
+    return JSONResponse(content, media_type="application/manifest+json")
+
+
+async def guessed(request: Request) -> RedirectResponse:
+    """The query is kept: it may say where somebody came from."""
+    path, _, fragment = GUESSED[request.url.path].partition("#")
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(path + query + (f"#{fragment}" if fragment else ""), 308)
+
+
+for _path in GUESSED:
+    router.get(_path)(guessed)

@@ -1,0 +1,191 @@
+"""All sessions and purchases of an account: page by page, as CSV, and in the days of a chart."""
+
+import csv
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from tests.integration.web.site import Site, bearer, code
+from transcription_proxy.ledger import store as ledger
+from transcription_proxy.payments import store as payments
+from transcription_proxy.web import exports
+
+THEN = datetime(2026, 3, 1, 12, 0, 0, 250_000, UTC)
+SESSIONS = """INSERT INTO transcription_sessions
+  (user_id, mode, status, reason, started_at, ready_at, ended_at, deepgram_model, engine, seconds_used, audio_seconds)
+SELECT %s, 'managed', 'completed', 'client_stop', t, t, t + interval '9 s', 'nova-2', 'builtin', 9, 8.4
+FROM (SELECT %s::timestamptz - n / 2 * interval '1 s' AS t FROM generate_series(1, %s) n) times"""
+PURCHASES = """INSERT INTO purchases (user_id, package_id, label, seconds, amount_cents, currency, status, created_at)
+SELECT %s, 'pack_500', %s, 30000, 305, 'usd', (ARRAY['pending', 'failed', 'open', 'expired'])[1 + n %% 4],
+  %s::timestamptz - n / 2 * interval '1 s'
+FROM generate_series(1, %s) n"""
+
+
+@pytest.fixture
+async def ann(site: Site) -> dict[str, Any]:
+    return await site.register("ann@example.org")
+
+
+async def get(http: httpx.AsyncClient, login: dict[str, Any], path: str) -> Any:
+    answer = await http.get(path, headers=bearer(login))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def pages(http: httpx.AsyncClient, login: dict[str, Any], name: str, limit: int) -> list[list[dict[str, Any]]]:
+    """Every page of /account/`name`, by its own cursors."""
+    found, cursor = [], ""
+    while True:
+        page = await get(http, login, f"/account/{name}?limit={limit}{cursor}")
+        assert set(page) == {name, "next"}
+        found.append(page[name])
+        if page["next"] is None:
+            return found
+        cursor = f"&before={page['next']}"
+
+
+async def test_every_session_is_on_one_page_also_where_two_began_at_once(site: Site, ann: dict[str, Any]) -> None:
+    await site.sql(SESSIONS, ann["user"]["id"], THEN, 25)
+    found = await pages(site.http, ann, "sessions", 7)
+    assert [len(page) for page in found] == [7, 7, 7, 4]
+    rows = [row for page in found for row in page]
+    assert len({row["id"] for row in rows}) == 25
+    assert [row["started_at"] for row in rows] == sorted((row["started_at"] for row in rows), reverse=True)
+    assert {(row["engine"], row["model"]) for row in rows} == {("Built-in", "nova-2")}
+    assert (await get(site.http, ann, "/account/sessions"))["sessions"] == rows[:10]
+    assert (await get(site.http, ann, "/account/sessions?live=true")) == {"sessions": [], "next": None}
+
+
+async def test_a_session_that_begins_meanwhile_moves_no_page(site: Site, ann: dict[str, Any]) -> None:
+    await site.sql(SESSIONS, ann["user"]["id"], THEN, 4)
+    first = await get(site.http, ann, "/account/sessions?limit=2")
+    await site.sql(SESSIONS, ann["user"]["id"], THEN + timedelta(hours=1), 3)
+    second = await get(site.http, ann, f"/account/sessions?limit=2&before={first['next']}")
+    assert len({row["id"] for page in (first, second) for row in page["sessions"]}) == 4
+    assert second["next"] is None
+
+
+async def test_purchases_that_are_pending_or_failed_are_listed_and_those_never_finished_are_not(
+    site: Site, ann: dict[str, Any]
+) -> None:
+    await site.sql(PURCHASES, ann["user"]["id"], "500 minutes", THEN, 12)
+    found = await pages(site.http, ann, "purchases", 4)
+    assert [len(page) for page in found] == [4, 2]
+    rows = [row for page in found for row in page]
+    assert [row["status"] for row in rows].count("pending") == [row["status"] for row in rows].count("failed") == 3
+    assert await get(site.http, ann, "/account/purchases") == {"purchases": rows, "next": None}
+
+
+async def test_nobody_pages_through_what_is_another_users(site: Site, ann: dict[str, Any]) -> None:
+    await site.sql(SESSIONS, ann["user"]["id"], THEN, 3)
+    theirs = (await get(site.http, ann, "/account/sessions?limit=1"))["next"]
+    eve = await site.register()
+    assert await get(site.http, eve, f"/account/sessions?before={theirs}") == {"sessions": [], "next": None}
+    assert (await site.http.get("/account/sessions.csv", headers=bearer(eve))).text.count("\r\n") == 1
+
+
+@pytest.mark.parametrize("path", ["sessions", "purchases"])
+@pytest.mark.parametrize("query", ["before=x", "before=", "before=%00", "limit=0", "limit=101", "limit=x"])
+async def test_a_page_that_there_is_not(site: Site, ann: dict[str, Any], path: str, query: str) -> None:
+    answer = await site.http.get(f"/account/{path}?{query}", headers=bearer(ann))
+    assert code(answer) == (422, "invalid_request")
+
+
+async def rows_of(site: Site, login: dict[str, Any], name: str) -> list[dict[str, str]]:
+    """The CSV file of that name, of which the head is checked."""
+    answer = await site.http.get(f"/account/{name}.csv", headers=bearer(login))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}-{today}.csv"'
+    assert answer.headers["cache-control"] == "no-store"
+    return list(csv.DictReader(StringIO(answer.text, newline="")))
+
+
+async def test_all_sessions_as_csv_however_many_pages_they_are(
+    site: Site, ann: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "PAGE", 4)
+    for count in (8, 2):
+        await site.sql(SESSIONS, ann["user"]["id"], THEN, count)
+        rows = await rows_of(site, ann, "sessions")
+        listed = [row for page in await pages(site.http, ann, "sessions", 100) for row in page]
+        assert [row["id"] for row in rows] == [row["id"] for row in listed]
+    assert {name: rows[0][name] for name in rows[0] if name != "id"} == {
+        "started_at": "2026-03-01T12:00:00Z",
+        "ended_at": "2026-03-01T12:00:09Z",
+        "status": "completed",
+        "reason": "client_stop",
+        "engine": "Built-in",
+        "model": "nova-2",
+        "audio_seconds": "8.4",
+        "seconds_used": "9",
+    }
+
+
+async def test_all_purchases_as_csv_and_no_formula_among_them(site: Site, ann: dict[str, Any]) -> None:
+    await site.sql(PURCHASES, ann["user"]["id"], '=HYPERLINK("x", 1)', THEN, 1)
+    assert await rows_of(site, ann, "purchases") == [
+        {
+            "date": "2026-03-01T12:00:00Z",
+            "label": '\'=HYPERLINK("x", 1)',
+            "amount": "3.05",
+            "currency": "USD",
+            "seconds": "30000",
+            "status": "failed",
+            "receipt_url": "",
+        }
+    ]
+
+
+@pytest.mark.parametrize("path", ["/account/sessions.csv", "/account/purchases.csv", "/account/purchases"])
+async def test_without_a_token_nothing_is_told(site: Site, path: str) -> None:
+    assert code(await site.http.get(path)) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(("query", "count"), [("", 30), ("?days=7", 7), ("?days=30", 30), ("?days=90", 90)])
+async def test_days_of_the_chart_and_their_totals(site: Site, ann: dict[str, Any], query: str, count: int) -> None:
+    await site.sql("UPDATE usage_ledger SET recorded_at = now() - interval '60 days'")
+    usage = await get(site.http, ann, f"/account/usage{query}")
+    assert len(usage["days"]) == count
+    assert usage["totals"] == {
+        "seconds_used": 0,
+        "seconds_purchased": 0,
+        "seconds_adjusted": 600 if count == 90 else 0,
+    }
+
+
+@pytest.mark.parametrize("days", ["", "0", "8", "365", "x", "30.5", "-7"])
+async def test_days_that_are_not_offered(site: Site, ann: dict[str, Any], days: str) -> None:
+    answer = await site.http.get(f"/account/usage?days={days}", headers=bearer(ann))
+    assert code(answer) == (422, "invalid_request")
+
+
+async def test_a_page_deep_in_many_rows_is_found_by_an_index(site: Site, ann: dict[str, Any]) -> None:
+    """A page in the middle of 2,000 rows of one account, among 40,000 of others, reads a handful of rows."""
+    user = UUID(ann["user"]["id"])
+    for owner in (user, *[UUID((await site.register())["user"]["id"]) for _ in range(5)]):
+        count = 2_000 if owner == user else 8_000
+        await site.sql(SESSIONS, owner, THEN, count)
+        await site.sql(PURCHASES, owner, "x", THEN, count)
+    await site.sql("ANALYZE transcription_sessions, purchases, users")
+    values = {"user_id": user, "live": False, "limit": 100, "before_at": THEN - timedelta(seconds=500)}
+    for statement, index in [
+        (ledger.SQL["sessions"], "sessions_user_recent"),
+        (payments.SQL["purchases"], "purchases_user"),
+    ]:
+        async with site.database.transaction() as connection:
+            explained = await connection.execute(
+                f"EXPLAIN (ANALYZE, BUFFERS OFF, FORMAT JSON) {statement}".encode(), {**values, "before_id": user}
+            )
+            [(plan,)] = await explained.fetchall()
+        [scan] = [node for node in nodes(plan[0]["Plan"]) if node.get("Index Name") == index]
+        assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) < 500, scan
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(node for inner in plan.get("Plans", []) for node in nodes(inner))]
