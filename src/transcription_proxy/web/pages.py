@@ -1,6 +1,6 @@
 """Pages for people: static files that are asked for again only when they changed, and what they need to know of us."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from transcription_proxy.web import errors, reference
+from transcription_proxy.web import errors, reference, shared_sentences
 from transcription_proxy.web.frame import HTML, framed
 from transcription_proxy.web.services import Provided, Site
 
@@ -80,19 +80,23 @@ def _page(path: str, name: str) -> Callable[[Request], Awaitable[Response]]:
     """The overlay stands in no frame of ours."""
     overlay = path == "/overlay"
     own = (HTML / name).read_text()
-    body = own if overlay else framed(own, path)
+    policy = {"Content-Security-Policy": OVERLAY_POLICY} if overlay else {}
+    return _fixed(own if overlay else framed(own, path), "text/html", policy)
+
+
+def _fixed(body: str, media_type: str, extra: Mapping[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    """Make the endpoint of a text that never changes while the process lives: 304 to whoever has it already."""
     tag = f'"{sha256(body.encode()).hexdigest()}"'
-    headers = {"Cache-Control": "no-cache", "ETag": tag}
-    if overlay:
-        headers["Content-Security-Policy"] = OVERLAY_POLICY
+    headers = {"Cache-Control": "no-cache", "ETag": tag, **extra}
 
-    async def page(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-        return Response(None, 304, headers) if tag in known else HTMLResponse(body, 200, headers)
+        return Response(None, 304, headers) if tag in known else Response(body, 200, headers, media_type)
 
-    return page
+    return answer
 
 
 _MISSING: Final = framed((HTML / "missing.html").read_text())
 for _path, _name in PAGES.items():
     router.get(_path)(_page(_path, _name))
+router.get("/static/shared-sentences.js")(_fixed(shared_sentences.MODULE, "text/javascript", {}))

@@ -2,6 +2,7 @@
 
 import { byId, h } from "./dom.js";
 import { request } from "./http.js";
+import { FRAME } from "./sentences.js";
 import { followTabs, logOut } from "./session.js";
 
 /**
@@ -30,8 +31,8 @@ export function outside(url, text) {
 
 /** @param {Site} found */
 function links({ support_email, terms_url, privacy_url, source_url }) {
-  const support = support_email && h("a", { href: `mailto:${support_email}` }, "Support");
-  return [outside(source_url, "Source"), support, outside(terms_url, "Terms"), outside(privacy_url, "Privacy")];
+  const support = support_email && h("a", { href: `mailto:${support_email}` }, FRAME.support);
+  return [outside(source_url, FRAME.source), support, outside(terms_url, FRAME.terms), outside(privacy_url, FRAME.privacy)];
 }
 
 followTabs();
