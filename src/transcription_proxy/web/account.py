@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web.auth import Tokens, new_tokens
 from transcription_proxy.web.errors import documented
@@ -24,7 +25,7 @@ class PasswordChange(BaseModel):
 
 
 class Credits(BaseModel):
-    """`minutes_remaining`: whole ones, never below 0."""
+    """`minutes_remaining`: whole minutes, never below 0."""
 
     seconds_remaining: int
     minutes_remaining: int
@@ -46,7 +47,7 @@ class Day(BaseModel):
 
 
 class Session(BaseModel):
-    """`seconds_used`: what was billed; `audio_seconds`: how long the audio was, once the session has ended."""
+    """`seconds_used`: seconds billed; `audio_seconds`: length of the audio, once the session has ended."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -69,7 +70,7 @@ class Usage(Sessions):
 
 
 class Purchase(BaseModel):
-    """`status`: pending, failed, paid, disputed, partially_refunded or refunded; `amount_cents`: what was paid."""
+    """`status`: pending, failed, paid, disputed, partially_refunded or refunded; `amount_cents`: the price paid."""
 
     date: Moment
     label: str
@@ -90,16 +91,16 @@ def minutes(seconds: int) -> int:
 
 @router.post(
     "/password",
-    summary="Change the password",
+    summary="Change your password",
     responses=documented("unauthorized", "invalid_credentials", "weak_password", "invalid_request", "rate_limited"),
 )
 async def change_password(body: PasswordChange, user: SignedIn, client: Client, services: Provided) -> Tokens:
-    """Ends every token and live session of the account, and answers with new tokens."""
+    """Revokes every token of the account, ends its live sessions and returns new tokens."""
     services.password_changes.admit(str(user.id))
     return new_tokens(await services.accounts.change_password(user, body.current, body.new, client))
 
 
-@router.get("/me", summary="The account and its balance", responses=documented("unauthorized"))
+@router.get("/me", summary="Get your account and balance", responses=documented("unauthorized"))
 async def me(user: SignedIn, services: Provided) -> Me:
     left = (await services.ledger.balance(user.id)).seconds_remaining
     balance = Credits(seconds_remaining=left, minutes_remaining=minutes(left))
@@ -108,29 +109,29 @@ async def me(user: SignedIn, services: Provided) -> Me:
 
 @router.get(
     "/usage",
-    summary="The last 30 days, and the last 10 sessions",
+    summary="Get the last 30 days and the last 10 sessions",
     responses=documented("unauthorized", "invalid_timezone"),
 )
 async def usage(
-    user: SignedIn, services: Provided, tz: Annotated[str, Query(description="The time zone of the days.")] = "UTC"
+    user: SignedIn, services: Provided, tz: Annotated[str, Query(description="Time zone of the days.")] = "UTC"
 ) -> Usage:
     """Days up to today in the time zone, oldest first, those without use included; sessions newest first."""
     days = await services.ledger.usage_days(user.id, tz)
     return Usage(days=[Day.model_validate(day) for day in days], sessions=await _sessions(services, user, False))
 
 
-@router.get("/sessions", summary="Sessions, newest first", responses=documented("unauthorized", "invalid_request"))
+@router.get("/sessions", summary="List sessions, newest first", responses=documented("unauthorized", "invalid_request"))
 async def sessions(
     user: SignedIn,
     services: Provided,
-    live: Annotated[bool, Query(description="Only those that run now; otherwise the last 10.")] = False,
+    live: Annotated[bool, Query(description="Only live sessions. Otherwise the last 10.")] = False,
 ) -> Sessions:
     return Sessions(sessions=await _sessions(services, user, live))
 
 
-@router.get("/purchases", summary="Purchases, newest first", responses=documented("unauthorized"))
+@router.get("/purchases", summary="List purchases, newest first", responses=documented("unauthorized"))
 async def purchases(user: SignedIn, services: Provided) -> Purchases:
-    """Without checkouts that were never finished."""
+    """Leaves out checkouts that were never completed."""
     found = await services.payments.purchases(user.id)
     return Purchases(
         purchases=[
@@ -155,10 +156,10 @@ async def purchases(user: SignedIn, services: Provided) -> Purchases:
     responses=documented("unauthorized", "not_found"),
 )
 async def end_session(session_id: str, user: SignedIn, services: Provided) -> None:
-    """It ends with reason `ended_by_user` as soon as its last words have arrived."""
+    """The session ends with reason `ended_by_user` once its last words have arrived."""
     wanted = _session_id(session_id)
     if wanted is None or not await services.ledger.mark_ending(wanted, Reason.ENDED_BY_USER, user_id=user.id):
-        raise Refusal("not_found", "No live session of yours has this id.")
+        raise Refusal("not_found", sentences.NO_SUCH_SESSION)
 
 
 async def _sessions(services: Provided, user: SignedIn, live: bool) -> list[Session]:
