@@ -3,42 +3,42 @@ PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-help: ## list these verbs
+help: ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-setup: $(STAMP) ## the environment only
+setup: $(STAMP) ## set up the environment only
 
 serve: $(STAMP) ## run the service at http://127.0.0.1:3000
 	@$(BIN)/transcription-proxy serve
 
-dev: $(STAMP) ## serve, restarted when the source changes
+dev: $(STAMP) ## run the service, restarting when the source changes
 	@$(BIN)/watchfiles --filter default --target-type command '$(BIN)/transcription-proxy serve' src
 
-demo: $(STAMP) ## the main job in one command: live captions of real speech, and the receipt
+demo: $(STAMP) ## caption a recording from start to receipt
 	@$(BIN)/transcription-proxy demo
 
-test: $(STAMP) ## the whole test suite
+test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-lint: $(STAMP) ## ruff, mypy strict, import-linter
+lint: $(STAMP) ## run ruff, mypy and import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: $(STAMP) ## the benchmarks, side by side in one run
+bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.overlay
 
-chaos: $(STAMP) ## break everything at random and check the bill: make chaos MINUTES=30 SEED=7
+chaos: $(STAMP) ## break things at random and check the bill: make chaos MINUTES=30 SEED=7
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
-lock: ## renew requirements.lock from pyproject.toml (needs uv)
+lock: ## update requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 
-clean: ## remove the environment and caches, not the data
+clean: ## remove the environment and caches, but not the data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PY) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PY=python3.12 ...")'
+	@$(PY) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed. Try make PY=python3.12 ...")'
 	@test -x $(BIN)/python || $(PY) -m venv .venv
 	@echo "Installing dependencies (first time: about a minute) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock

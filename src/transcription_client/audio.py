@@ -19,6 +19,7 @@ from av.container import InputContainer
 from transcription_client.core import Format, Pace, frames
 from transcription_client.errors import ClientError
 from transcription_client.lengths import declared_seconds
+from transcription_wire.lengths import exactly
 
 PIECE: Final = 1 << 14
 PIECES: Final = 64
@@ -44,12 +45,12 @@ def from_file(path: Path, audio: Format) -> Iterator[bytes]:
     try:
         container = av.open(f"file:{path}")  # else a name with a colon would be a URL
     except FileNotFoundError as error:
-        raise ClientError(f"There is no file {path}: check the name.") from error
+        raise ClientError(f"No such file: {path}. Check the name.") from error
     except (OSError, av.FFmpegError) as error:
         raise _undecodable(path, error) from error
     if not container.streams.audio:
         container.close()
-        raise ClientError(f"{path} has no sound in it: choose another file.")
+        raise ClientError(f"{path} has no audio. Choose another file.")
     return _decoded(container, path, audio)
 
 
@@ -64,12 +65,12 @@ def _decoded(container: InputContainer, path: Path, audio: Format) -> Iterator[b
     except (OSError, av.FFmpegError) as error:
         raise _undecodable(path, error) from error
     if not samples:
-        raise ClientError(f"{path} has no sound that can be decoded: choose another file.")
+        raise ClientError(f"{path} has no audio that can be decoded. Choose another file.")
     decoded = samples / audio.sample_rate
     missing = (declared or 0.0) - decoded
     if missing > max(TOLERATED_SECONDS, TOLERATED_PART * decoded):
         raise ClientError(
-            f"{path} is cut off or damaged: {decoded:.1f} s of sound could be decoded, {missing:.1f} s are missing."
+            f"{path} is cut off or damaged. {exactly(decoded)} could be decoded, {exactly(missing)} are missing."
         )
 
 
@@ -89,14 +90,14 @@ def _frames(container: InputContainer) -> Iterator[AudioFrame]:
 
 def _undecodable(path: Path, error: Exception) -> ClientError:
     if isinstance(error, OSError) and error.errno:
-        return ClientError(f"{path} cannot be read ({os.strerror(error.errno)}): choose another file.")
-    return ClientError(f"{path} cannot be decoded: choose a file of sound, such as WAV, MP3 or Ogg.")
+        return ClientError(f"Can't read {path} ({os.strerror(error.errno)}). Choose another file.")
+    return ClientError(f"Can't decode {path}. Choose an audio file such as WAV, MP3 or Ogg.")
 
 
 def from_stdin() -> AsyncIterator[bytes]:
     """Raw bytes as they come. Raises ClientError, at the end too where there were none."""
     if sys.stdin is None or sys.stdin.isatty():
-        raise ClientError("- reads raw audio from a pipe: put a program that records before it.")
+        raise ClientError("- reads raw audio from a pipe. Pipe a recorder into it; see --help for an example.")
     descriptor = sys.stdin.fileno()
     return _some(_pumped(lambda: os.read(descriptor, PIECE)))
 
@@ -108,9 +109,9 @@ async def _some(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             came = True
             yield piece
     except OSError as error:
-        raise ClientError(f"Standard input cannot be read: {error.strerror}.") from error
+        raise ClientError(f"Can't read standard input: {error.strerror}.") from error
     if not came:
-        raise ClientError("Standard input was empty: put a program that records before it.")
+        raise ClientError("Standard input was empty. Pipe a recorder into it; see --help for an example.")
 
 
 def _pumped(read: Callable[[], bytes]) -> AsyncIterator[bytes]:

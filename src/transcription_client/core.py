@@ -7,6 +7,9 @@ from typing import Final
 
 from transcription_client.tally import Part, Tally
 from transcription_wire import messages as wire
+from transcription_wire.codes import ErrorCode, Reason
+from transcription_wire.lengths import exactly, length
+from transcription_wire.sentences import ENDS, ERRORS
 
 SAMPLE_BYTES: Final = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 FRAME_SECONDS: Final = 0.1
@@ -164,64 +167,41 @@ class Captions:
     def status(self) -> str:
         """The line below the words."""
         left = "" if self.seconds_remaining is None else f", {length(self.seconds_remaining)} left"
-        return f"{length(self.tally.seconds_used)} used{left}{self._note()}"
+        return f"{length(self.tally.seconds_used)} billed{left}{self._note()}"
 
     def _note(self) -> str:
         if self.away is not None:
-            return f" - reconnecting ... ({self.away})" if self.away else " - reconnecting ..."
+            return f" - reconnecting... ({self.away})" if self.away else " - reconnecting..."
         if late := max(self.engine_late, self.line_late):
-            return f" - words are running {late:.0f} s late"
+            return f" - captions are {late:.0f} s behind"
         if self.gap_seconds:
-            return f" - {self.gap_seconds:.1f} s of sound lost"
-        return " - minutes run low" if self.low else ""
+            return f" - {exactly(self.gap_seconds)} of audio lost"
+        return " - low on minutes" if self.low else ""
 
 
 def _channel(words: wire.Transcript) -> int:
     return words.channel[0] if isinstance(words.channel, list) and words.channel else 0
 
 
-ENDS: Final = {
-    "client_stop": "finished",
-    "client_gone": "the connection was lost",
-    "replaced": "continued from another connection",
-    "signed_out": "the password was changed",
-    "ended_by_user": "ended from your account",
-    "ended_by_operator": "ended by the operator",
-    "idle": "no audio came for a long time",
-    "insufficient_credits": "no minutes are left",
-    "upstream_closed": "the speech engine ended the stream",
-    "service_restart": "the service restarted",
-    "too_slow": "this program did not read fast enough",
-    "database_away": "the service could not reach its accounts",
-    "bad_messages": "the service did not understand this program",
-    "lease_expired": "the service lost track of this session",
-    "internal": "something failed on the service's side",
-}
-
-
-def receipt(captions: Captions) -> str:
-    """The last line: what was heard in all sessions, what it cost, what is left, why it ended."""
+def receipt(captions: Captions, *, explained: bool = False) -> str:
+    """The last line: why it ended (unless `explained`), the audio of all sessions, what it cost, what is left."""
     tally = captions.tally
-    heard = f"{tally.audio_seconds:.1f} s of audio, {tally.seconds_used} s used"
+    reason = tally.last.reason or Reason.CLIENT_GONE
+    began = "Done: " if reason == Reason.CLIENT_STOP else "Ended: " if explained else f"{what_happened(reason)} "
     sessions = f" in {len(tally.parts)} sessions" if len(tally.parts) > 1 else ""
-    why = ENDS.get(tally.last.reason or "client_gone", printable(tally.last.reason or ""))
+    billed = f"{exactly(tally.audio_seconds)} of audio, {exactly(tally.seconds_used)} billed{sessions}"
     if not tally.complete:
-        return f"At least {heard}{sessions}, see transcription-client balance: {why}."
-    pending = any(part.pending for part in tally.parts)
-    later = " (will be booked when the service's database is back)" if pending else ""
+        return f"{began}{billed}, or more. Run transcription-client balance to check."
+    later = " (shown in your balance later)" if any(part.pending for part in tally.parts) else ""
     left = "" if captions.seconds_remaining is None else f", {length(captions.seconds_remaining)} left"
-    return f"{heard}{sessions}{later}{left}: {why}."
+    return f"{began}{billed}{later}{left}."
 
 
-def length(seconds: int) -> str:
-    """7 s, 3 min 20 s, 8 h 20 min."""
-    if abs(seconds) < 60:
-        return f"{seconds} s"
-    minutes, rest = divmod(abs(seconds), 60)
-    sign = "-" if seconds < 0 else ""
-    if minutes < 60:
-        return f"{sign}{minutes} min {rest} s"
-    return f"{sign}{minutes // 60} h {minutes % 60} min"
+def what_happened(word: str) -> str:
+    """Return the sentence for an end reason or an error code; the word itself where a newer service sent it."""
+    if word in ENDS:
+        return ENDS[Reason(word)].sentence.what
+    return ERRORS[ErrorCode(word)].what if word in ERRORS else f"Ended: {printable(word)}."
 
 
 def printable(text: str) -> str:

@@ -17,12 +17,13 @@ import msgspec
 import typer
 
 from transcription_client import audio, net, ui
-from transcription_client.core import FastPace, Format, Pace, length
+from transcription_client.core import FastPace, Format, Pace
 from transcription_client.errors import ClientError
 from transcription_client.flow import Source
 from transcription_client.microphone import microphone
 from transcription_client.store import Store
 from transcription_client.transcription import Transcription
+from transcription_wire.lengths import length
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:3000"
 SAME_SIGNAL: Final = 0.5
@@ -36,8 +37,8 @@ OPTIONS: Final = {
 }
 """What has an option of its own and cannot be `--set`."""
 app = typer.Typer(
-    help="Live captions from a transcription-proxy service.",
-    epilog="Example: transcription-client login --register, then: transcription-client transcribe talk.mp3",
+    help="Get live captions from a transcription-proxy service.",
+    epilog="\b\nExamples:\n  transcription-client login --register\n  transcription-client transcribe talk.mp3",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -65,7 +66,7 @@ Server = Annotated[
     str | None,
     typer.Option(
         metavar="URL",
-        help=f"The service's address; where you were last, or {DEFAULT_SERVER}.",
+        help=f"Address of the service. Default: your last one, or {DEFAULT_SERVER}.",
         envvar="TRANSCRIPTION_SERVER",
     ),
 ]
@@ -75,18 +76,18 @@ Start = Callable[[], AbstractContextManager[Source]]
 @app.command(epilog="Example: transcription-client login --register --email me@example.com")
 def login(
     server: Server = None,
-    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Your address; asked for when missing.")] = None,
-    register: Annotated[bool, typer.Option("--register", help="Make a new account.")] = False,
+    email: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Your email. Asked for if missing.")] = None,
+    register: Annotated[bool, typer.Option("--register", help="Create a new account.")] = False,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from a pipe.")] = False,
 ) -> None:
-    """Log in, or make an account.
+    """Log in, or create an account.
 
-    The login is kept in a file that only you can read. The password is asked for unless TRANSCRIPTION_PASSWORD has it.
+    Your login is saved in a file only you can read. You're asked for the password unless TRANSCRIPTION_PASSWORD is set.
     """
     store = Store()
     known = store.load()
     api = net.Api(server or (known.server if known else DEFAULT_SERVER))
-    address = email or _asked("E-mail")
+    address = email or _asked("Email")
     entered = api.enter(address, _password(password_stdin, new=register), register=register)
     with store.locked():
         store.save(entered)
@@ -96,7 +97,7 @@ def login(
 
 @app.command(epilog="Example: transcription-client logout")
 def logout() -> None:
-    """Forget the login, here and at the service."""
+    """Log out on this machine and at the service."""
     store = Store()
     with store.locked():
         known = store.load()
@@ -105,19 +106,19 @@ def logout() -> None:
         try:
             net.Api(known.server).leave(known)
         except ClientError as error:
-            raise ClientError(f"Logged out here, but the service does not know: {error}") from error
+            raise ClientError(f"Logged out on this machine, but the service doesn't know yet. {error}") from error
     typer.echo("Logged out.")
 
 
 @app.command(epilog="Example: transcription-client balance --json")
 def balance(as_json: Json = False) -> None:
-    """Show the minutes that are left."""
+    """Show how many minutes you have left."""
     current = net.current(Store())
     answer = net.Api(current.server).balance(current.token)
     if as_json:
         typer.echo(msgspec.json.encode(answer).decode())
     else:
-        held = f" ({length(answer.seconds_held)} held by live sessions)" if answer.seconds_held else ""
+        held = f" ({length(answer.seconds_held)} reserved for live sessions)" if answer.seconds_held else ""
         typer.echo(f"{current.email}: {length(answer.seconds_remaining)} left{held}.")
 
 
@@ -128,33 +129,32 @@ def balance(as_json: Json = False) -> None:
 def transcribe(
     context: typer.Context,
     source: Annotated[
-        str | None, typer.Argument(metavar="FILE|-", help="A file of sound, or - for raw audio on a pipe.")
+        str | None, typer.Argument(metavar="FILE|-", help="An audio file, or - for raw audio from a pipe.")
     ] = None,
-    mic: Annotated[bool, typer.Option("--mic", help="Listen to the microphone, until Ctrl-C.")] = False,
+    mic: Annotated[bool, typer.Option("--mic", help="Listen to the microphone until Ctrl-C.")] = False,
     device: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Which microphone: its number, or part of its name.")
+        str | None, typer.Option(metavar="NAME", help="Microphone to use: its number or part of its name.")
     ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Send a file as fast as its words come back.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the service's messages, one a line.")] = False,
-    model: Annotated[str, typer.Option(metavar="NAME", help="The speech model.")] = "nova-2",
-    language: Annotated[str, typer.Option(metavar="CODE", help="The language spoken.")] = "en-US",
+    fast: Annotated[bool, typer.Option("--fast", help="Send a file as fast as its captions come back.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the service's JSON messages, one per line.")] = False,
+    model: Annotated[str, typer.Option(metavar="NAME", help="Speech model.")] = "nova-2",
+    language: Annotated[str, typer.Option(metavar="CODE", help="Language spoken.")] = "en-US",
     encoding: Annotated[
-        str, typer.Option(metavar="NAME", help="Of raw audio: linear16, linear32, mulaw or alaw.")
+        str, typer.Option(metavar="NAME", help="Raw audio: linear16, linear32, mulaw or alaw.")
     ] = "linear16",
-    rate: Annotated[int, typer.Option(metavar="HZ", min=1, help="Of raw audio.")] = 16000,
-    channels: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Of raw audio.")] = 1,
+    rate: Annotated[int, typer.Option(metavar="HZ", min=1, help="Raw audio: sample rate.")] = 16000,
+    channels: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Raw audio: channels.")] = 1,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other option, such as diarize=true.")
     ] = None,
 ) -> None:
-    """Print live captions of a file, of the microphone, or of raw audio.
+    """Caption a file, the microphone or raw audio.
 
-    A file is decoded and sent as fast as it was spoken. Ctrl-C ends properly, with the receipt; twice, at once. The
-    exit status is 0 after all of the sound or one Ctrl-C, 1 when something went wrong, 130 after two.
+    A file is sent at the speed it was spoken. Press Ctrl-C to stop and get a receipt, twice to quit immediately. The
+    exit status is 0 when done or stopped, 1 after an error, 130 after quitting.
 
-    A connection that is lost is sought again for a minute. Up to 60 s of sound are kept meanwhile and sent first, after
-    what was sent before and had no final words yet: so that no word is lost, those seconds may be paid a second time.
-    The receipt adds everything up.
+    If the connection drops, the client retries for a minute and resends up to 60 s of audio. You may be billed twice
+    for those seconds. The receipt includes them.
     """
     _check_use(context, source, mic=mic, device=device)
     chosen = _config(settings or []) | {"model": model, "language": language}
@@ -181,9 +181,9 @@ class _WrongUse(typer.BadParameter):
 
 def _check_use(context: typer.Context, source: str | None, *, mic: bool, device: str | None) -> None:
     if source is None and not mic:
-        raise _WrongUse("Missing argument 'FILE|-', or --mic", ctx=context)
+        raise _WrongUse("Give a FILE, - or --mic", ctx=context)
     if source is not None and (mic or device is not None):
-        raise _WrongUse(f"{source} and {'--mic' if mic else '--device'} do not go together", ctx=context)
+        raise _WrongUse(f"{source} and {'--mic' if mic else '--device'} can't be combined", ctx=context)
 
 
 async def _transcribe(config: dict[str, Any], start: Start, *, as_json: bool) -> None:
@@ -229,9 +229,9 @@ def _config(settings: list[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            raise ClientError(f"--set {setting}: write KEY=VALUE, such as diarize=true.")
+            raise ClientError(f"--set {setting}: use KEY=VALUE, such as diarize=true.")
         if key in OPTIONS:
-            raise ClientError(f"--set {setting}: use {OPTIONS[key]}.")
+            raise ClientError(f"--set {setting}: use {OPTIONS[key]} instead.")
         value = _value(text)
         if key in config:
             before = config[key]
@@ -251,7 +251,7 @@ def _password(from_stdin: bool, *, new: bool) -> str:
     if from_stdin:
         given = sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
         if not given:
-            raise ClientError("No password came on standard input: pipe it in, as one line.")
+            raise ClientError("No password on standard input. Pipe it in as one line.")
         return given
     return os.environ.get("TRANSCRIPTION_PASSWORD") or _asked("Password", hide_input=True, confirmation_prompt=new)
 
@@ -259,8 +259,8 @@ def _password(from_stdin: bool, *, new: bool) -> str:
 def _asked(what: str, **options: Any) -> str:
     if sys.stdin is None or not sys.stdin.isatty():
         raise ClientError(
-            f"{what} is missing, and there is no terminal to ask on: "
-            "use --email, and TRANSCRIPTION_PASSWORD or --password-stdin."
+            f"{what} is missing, and there's no terminal to ask on. "
+            "Use --email, and TRANSCRIPTION_PASSWORD or --password-stdin."
         )
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C must bring the terminal's echo back
     try:
@@ -297,4 +297,4 @@ def _corrected(error: typer.TyperException) -> str:
     said, context = error.format_message(), getattr(error, "ctx", None)
     if context is None or said.startswith("Usage:"):
         return said
-    return f"{said.rstrip('.')}: see {context.command_path} --help."
+    return f"{said.rstrip('.')}. See {context.command_path} --help."

@@ -46,11 +46,9 @@ def _sounddevice() -> Any:
     try:
         return importlib.import_module("sounddevice")
     except ImportError as error:
-        raise ClientError("--mic needs sounddevice: install it, with pip install sounddevice.") from error
+        raise ClientError("--mic needs sounddevice. Run pip install sounddevice.") from error
     except OSError as error:
-        raise ClientError(
-            "--mic needs the library PortAudio: install it, on Debian and Ubuntu with apt install libportaudio2."
-        ) from error
+        raise ClientError("--mic needs PortAudio. On Debian and Ubuntu, run apt install libportaudio2.") from error
 
 
 def _no_microphone(sounddevice: Any, device: str | None, error: Exception) -> str:
@@ -60,9 +58,9 @@ def _no_microphone(sounddevice: Any, device: str | None, error: Exception) -> st
         if known["max_input_channels"] > 0
     ]
     if not inputs:
-        return "There is no microphone: plug one in, and see that this program may use it."
+        return "No microphone found. Plug one in, and allow this program to use it."
     asked = "" if device is None else f" {device}"
-    return f"The microphone{asked} cannot be opened ({error}): choose one with --device, of {', '.join(inputs)}."
+    return f"Can't open the microphone{asked} ({error}). Choose one with --device: {', '.join(inputs)}."
 
 
 class _Blocks:
@@ -103,7 +101,7 @@ class _Blocks:
             while sound := self._take():
                 yield sound
             if self._ended:
-                raise ClientError("The microphone is gone: plug it in again, or choose another one with --device.")
+                raise ClientError("The microphone was disconnected. Plug it back in, or choose another with --device.")
 
     def _take(self) -> bytes:
         with self._lock:

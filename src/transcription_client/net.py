@@ -15,7 +15,7 @@ from transcription_wire.proxies import UnusableProxy, choose
 
 HTTP_SECONDS: Final = 15.0
 RENEW_BEFORE: Final = 60.0
-NOT_OURS: Final = "does not answer as this service does: check the address"
+NOT_OURS: Final = "isn't a caption service. Check the address"
 T = TypeVar("T")
 
 
@@ -117,7 +117,7 @@ def _address(server: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise ClientError(f"{server!r} is no address of a service: write one such as https://captions.example.com.")
+        raise ClientError(f"{server!r} isn't a valid address. Use one like https://captions.example.com.")
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
@@ -144,7 +144,7 @@ def _complaint(response: httpx.Response) -> str | None:
 
 def unreachable(server: str, error: Exception) -> ClientError:
     said = str(error) or type(error).__name__
-    return ClientError(f"{server} cannot be reached ({said}): check the address, and that the service is running.")
+    return ClientError(f"Can't reach {server} ({said}). Check the address, and that the service is running.")
 
 
 def current(store: Store) -> Login:
@@ -152,13 +152,13 @@ def current(store: Store) -> Login:
     with store.locked():
         login = store.load()
         if login is None:
-            raise ClientError("Nobody is logged in: run transcription-client login.")
+            raise ClientError("You're not logged in. Run transcription-client login.")
         if login.expires_at - time.time() > RENEW_BEFORE:
             return login
         try:
             return _renew(store, login)
         except ClientError as error:
-            raise ClientError(f"{error} If that goes on, log in again: transcription-client login.") from error
+            raise ClientError(f"{error} If this keeps happening, run transcription-client login.") from error
 
 
 def renewed(store: Store, refused: Login) -> Login:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from transcription_client.core import what_happened
 from transcription_client.errors import ClientError
+from transcription_wire.codes import ErrorCode, Reason
 
 WITHIN: Final = 60.0
 """Seconds from the loss."""
@@ -15,19 +17,21 @@ PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 NO_WORD: Final = 0.1
 """Seconds of sound in which there is no word."""
 
-PASSING: Final = {
-    "service_restart": "the service restarts",
-    "service_unavailable": "the service is away for a moment",
-    "database_away": "the service cannot reach its accounts",
-    "busy": "the service is busy",
-    "too_many_connections": "earlier sessions are still ending",
-    "upstream_unavailable": "the speech engine cannot be reached",
-    "upstream_closed": "the speech engine ended the stream",
-    "lease_expired": "the service lost track of the session",
-    "auth_timeout": "the service heard nothing",
-    "client_gone": "the connection was lost",
-    "internal": "something failed on the service's side",
-}
+PASSING: Final[frozenset[str]] = frozenset(
+    {
+        Reason.SERVICE_RESTART,
+        Reason.DATABASE_AWAY,
+        Reason.UPSTREAM_CLOSED,
+        Reason.LEASE_EXPIRED,
+        Reason.CLIENT_GONE,
+        Reason.INTERNAL,
+        ErrorCode.SERVICE_UNAVAILABLE,
+        ErrorCode.BUSY,
+        ErrorCode.TOO_MANY_CONNECTIONS,
+        ErrorCode.UPSTREAM_UNAVAILABLE,
+        ErrorCode.AUTH_TIMEOUT,
+    }
+)
 """Error codes and reasons that another session may not meet. All others are final, those we do not know too."""
 
 
@@ -42,13 +46,14 @@ class Ended:
 
     @property
     def why(self) -> str:
-        """In words, for what may pass."""
-        for word in (self.reason, self.error):
-            if word is not None:
-                return PASSING.get(word, word)
+        """What happened, as a sentence."""
+        if self.reason is not None:
+            return what_happened(self.reason)
+        if self.error is not None:
+            return what_happened(self.error)
         if self.fault is not None:
-            return "the service cannot be reached"
-        return "the connection was lost" if self.ready else "the service does not answer"
+            return "Can't reach the service."
+        return what_happened(Reason.CLIENT_GONE) if self.ready else "The service isn't responding."
 
 
 class Step(Enum):

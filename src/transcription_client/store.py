@@ -73,7 +73,7 @@ class Store:
         with self._writing():
             descriptor = lock.take(path, self._lock_wait)
         if descriptor is None:
-            raise ClientError(f"Another program holds {path}: end it, then try again.")
+            raise ClientError(f"Another program is using {path}. Close it, then try again.")
         try:
             yield
         finally:
@@ -86,4 +86,4 @@ class Store:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             yield
         except OSError as error:
-            raise ClientError(f"{self._folder} cannot be written ({error.strerror}): set that right.") from error
+            raise ClientError(f"Can't write to {self._folder} ({error.strerror}). Fix that, then try again.") from error

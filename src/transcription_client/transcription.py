@@ -14,6 +14,7 @@ from transcription_client.line import Line
 from transcription_client.redial import Ended, Redial, Step, next_step, owes_words
 from transcription_client.store import Login
 from transcription_wire import messages as wire
+from transcription_wire.lengths import exactly
 
 OPENS_WITHIN: Final = 45.0
 """For the first session: to connect, and for the service to reach its engine, seconds."""
@@ -90,7 +91,7 @@ class Transcription:
         if failure is not None:
             raise failure
         if self._captioned and self._session_id in self._lost:
-            raise ClientError("The connection was lost before the receipt: see transcription-client balance.")
+            raise ClientError("The connection was lost before the receipt. Run transcription-client balance.")
         return self._captioned and not self._flow.gaps
 
     async def _heed(self) -> None:
@@ -125,7 +126,7 @@ class Transcription:
         self._captioned = ended.reason == "client_stop" or (self._began and not owes_words(self._flow.rest))
         if self._began or ended.error is not None:
             return None
-        return ended.fault or ClientError("The service did not begin: try again.")
+        return ended.fault or ClientError("The service didn't start the session. Try again.")
 
     async def _renew_token(self) -> bool:
         self._renewed = True
@@ -148,11 +149,10 @@ class Transcription:
         return not self._interrupted.is_set()
 
     def _gave_up(self, ended: Ended) -> ClientError:
-        rest = f"the last {self._flow.kept:.1f} s of sound have no captions"
+        rest = f"{ended.why} The last {exactly(self._flow.kept)} of audio have no captions."
         if self._interrupted.is_set():
-            return ClientError(f"Ended while the service was away ({ended.why}): {rest}.")
-        within = f"{self._redial.within:g} s"
-        return ClientError(f"No session could be had within {within} ({ended.why}): {rest}. Run it again.")
+            return ClientError(f"Stopped while reconnecting. {rest}")
+        return ClientError(f"Couldn't reconnect within {exactly(self._redial.within)}. {rest} Run the command again.")
 
     async def _attempt(self) -> Ended:
         """One connection, from its beginning to its end."""

@@ -11,6 +11,7 @@ from rich.text import Text
 from transcription_client.core import Captions, printable, receipt
 from transcription_client.net import Receipt
 from transcription_wire import messages as wire
+from transcription_wire.lengths import exactly
 
 ESCAPED: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 """Control characters that JSON allows as they are."""
@@ -47,9 +48,9 @@ class Screen:
         for message in self._errors:
             complain(message)
         if self._captions.gap_seconds:
-            complain(f"{self._captions.gap_seconds:.1f} s of sound were lost: they have no captions.")
+            complain(f"{exactly(self._captions.gap_seconds)} of audio were lost and have no captions.")
         if self._captions.tally.parts and not self._as_json:
-            self._print_receipt(receipt(self._captions))
+            self._print_receipt(receipt(self._captions, explained=bool(self._errors)))
 
     def restore(self) -> None:
         """Leaves the terminal as it was, with the words that are final."""
@@ -59,7 +60,7 @@ class Screen:
     def show(self, message: wire.ServerMessage, text: str, *, repeated: bool = False) -> None:
         """Takes in a message; `text` is how it came. `repeated`: its words were shown before."""
         if isinstance(message, wire.Ready) and self._captions.away is not None:
-            self._remark("Connected again.")
+            self._remark("Reconnected.")
             self._gap_told = False
         if isinstance(message, wire.Error):
             self._errors.append(message.message)
@@ -74,16 +75,16 @@ class Screen:
 
     def away(self, why: str, tries: int) -> None:
         """The connection is lost, and sought for the `tries`th time."""
-        self._captions.away = f"{printable(why)}, try {tries}"
+        self._captions.away = f"try {tries}: {printable(why).rstrip('.')}"
         self._redraw()
-        self._remark(f"Reconnecting ... ({self._captions.away})")
+        self._remark(f"Reconnecting... ({self._captions.away})")
 
     def late(self, seconds: float) -> None:
         """The connection delays the words by so much; 0: not any more."""
         was_late, self._captions.line_late = self._captions.line_late > 0, seconds
         self._redraw()
         if (seconds > 0) is not was_late:
-            late = f"The connection is slow: words are running {seconds:.0f} s late."
+            late = f"The connection is slow. Captions are {seconds:.0f} s behind."
             self._remark(late if seconds else "The connection is back to normal.")
 
     def overcome(self) -> None:
@@ -96,7 +97,7 @@ class Screen:
         self._redraw()
         if not self._gap_told:
             self._gap_told = True
-            self._remark("More sound waits than can be kept: the oldest is lost.")
+            self._remark("Offline for too long. The oldest audio is being dropped.")
 
     def found(self, session: Receipt) -> None:
         """The receipt of a session that was lost."""

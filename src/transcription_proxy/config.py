@@ -137,7 +137,7 @@ class _Reader:
         try:
             return self.text(name) or _generated_secret(data_dir, name.lower())
         except OSError as error:
-            self.problems.append(f"DATA_DIR must be a folder that can be written, not {data_dir} ({error.strerror})")
+            self.problems.append(f"DATA_DIR must be a writable folder, not {data_dir} ({error.strerror})")
             return ""
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
@@ -231,9 +231,9 @@ def _read(reader: _Reader) -> Settings:
         rates_file=reader.file("RATES_FILE"),
         trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
         smtp_url=reader.take("SMTP_URL", None, _smtp, _SMTP, shown=False),
-        mail_from=reader.take("MAIL_FROM", None, _mailbox, "an e-mail address, or Name <address>"),
+        mail_from=reader.take("MAIL_FROM", None, _mailbox, "an email address, or Name <address>"),
         source_url=reader.link("SOURCE_URL"),
-        support_email=reader.take("SUPPORT_EMAIL", None, _address, "an e-mail address"),
+        support_email=reader.take("SUPPORT_EMAIL", None, _address, "an email address"),
         terms_url=reader.link("TERMS_URL"),
         privacy_url=reader.link("PRIVACY_URL"),
         refunds_url=reader.link("REFUNDS_URL"),
@@ -252,9 +252,9 @@ def _production_problems(reader: _Reader) -> list[str]:
     problems = []
     secret = reader.text("JWT_SECRET")
     if secret is None:
-        problems.append("JWT_SECRET must be set in production: use at least 32 random bytes")
+        problems.append("JWT_SECRET must be set in production. Use at least 32 random bytes")
     elif secret == EXAMPLE_JWT_SECRET or len(secret.encode()) < 32:
-        problems.append("JWT_SECRET is the example value or shorter than 32 bytes: use at least 32 random bytes")
+        problems.append("JWT_SECRET is the example value or shorter than 32 bytes. Use at least 32 random bytes")
     problems += [
         f"{name} must be set in production"
         for name in ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")

@@ -52,7 +52,7 @@ def problems(settings: Settings) -> list[str]:
         return error.problems
     if not settings.production:
         return []
-    return [f"{loss}; or set ALLOW_LOSS_MAKING_PACKAGES=true" for loss in losses]
+    return [f"{loss}, or set ALLOW_LOSS_MAKING_PACKAGES=true" for loss in losses]
 
 
 def warnings(settings: Settings) -> list[str]:
@@ -72,5 +72,5 @@ def _parsed(name: str, path: Path | None, parse: Callable[[str | None], T], prob
     except ConfigError as error:
         problems += error.problems
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{name} cannot be read: {error}")
+        problems.append(f"{name} can't be read: {error}")
     return None

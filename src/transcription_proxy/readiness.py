@@ -13,7 +13,7 @@ REMIND_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.1
 LATE_POLL_SECONDS: Final = 5.0
 REQUEST_SECONDS: Final = 10.0
-OBSTACLES: Final = {"/health": "the database cannot be used", "/ready": "the database is still being prepared"}
+OBSTACLES: Final = {"/health": "can't use the database", "/ready": "the database is still being prepared"}
 
 
 def watch(address: tuple[str, int], on_ready: Callable[[], None], on_late: Callable[[str], None]) -> None:
@@ -49,6 +49,6 @@ def _wait(address: tuple[str, int], on_ready: Callable[[], None], on_late: Calla
         now = time.monotonic()
         if now >= explain_at:
             explain_at = now + REMIND_SECONDS
-            on_late(f"not ready after {now - began:.0f} s: {obstacle}; the log says why")
+            on_late(f"not ready after {now - began:.0f} s: {obstacle}. See the log")
         time.sleep(POLL_SECONDS if now - began < LATE_SECONDS else LATE_POLL_SECONDS)
     on_ready()

@@ -175,7 +175,7 @@ class Child:
                 start_new_session=True,
             )
         except OSError as error:
-            log.error("%s cannot be started: %s", self.name, error)
+            log.error("can't start %s: %s", self.name, error)
             self._plan_restart(now)
 
     def ended(self, now: float) -> int | None:
@@ -252,7 +252,7 @@ class Supervisor:
             if self._kill_at is None:
                 self._stop(now)
         elif self._kill_at is None or child in self._servants:
-            log.error("%s ended with status %d and is started again", child.name, status)
+            log.error("%s exited with status %d, restarting it", child.name, status)
 
     def _stop(self, now: float) -> None:
         if self._kill_at is None:
@@ -280,10 +280,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _why_not(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is taken: stop the program that listens there, or set PORT to another"
+        return f"Port {port} is in use. Stop the program using it, or set PORT to another one."
     if error.errno == errno.EACCES:
-        return f"port {port} needs special rights: set PORT to one above 1023"
-    return f"cannot listen on HOST {host}, PORT {port}: {error.strerror}"
+        return f"Port {port} needs root. Set PORT to one above 1023."
+    return f"Can't listen on HOST {host}, PORT {port}: {error.strerror}."
 
 
 def say(line: str) -> None:
@@ -323,9 +323,9 @@ def _watching(database: Embedded) -> Iterator[None]:
                 full = _full(database, full)
                 database.ensure(done.is_set)
             except Unavailable as error:
-                log.error("%s; trying again", error)
+                log.error("%s Trying again", error)
             except Exception:
-                log.exception("the bundled PostgreSQL is down; trying again")  # whatever it was, it may pass
+                log.exception("the bundled PostgreSQL is down, trying again")  # whatever it was, it may pass
 
     thread = threading.Thread(target=watch, name="database-watch", daemon=True)
     thread.start()
@@ -340,16 +340,16 @@ def _full(database: Embedded, before: bool) -> bool:
     """Whether the database's disk has too little room to work; told when it changes."""
     now = shutil.disk_usage(database.home).free < LEAST_ROOM
     if now and not before:
-        log.error("the disk of the bundled PostgreSQL is full: make room for %s", database.home)
+        log.error("the bundled PostgreSQL is out of disk space: free up space for %s", database.home)
     elif before and not now:
-        log.warning("the disk of the bundled PostgreSQL has room again")
+        log.warning("the bundled PostgreSQL has disk space again")
     return now
 
 
 def _introduce(settings: Settings, bundled: Path | None, shop: str | None) -> None:
-    say(f"Database: {_shown(settings.database_url) or f'the bundled PostgreSQL, in {bundled}'}")
-    say(f"Speech engine: {_shown(settings.deepgram_url) or 'the built-in one, English'}")
-    say(f"Stripe: {f'the sandbox, at {shop} (no money moves)' if shop else settings.stripe_api_base or 'live'}")
+    say(f"Database: {_shown(settings.database_url) or f'bundled PostgreSQL in {bundled}'}")
+    say(f"Speech engine: {_shown(settings.deepgram_url) or 'built in, English'}")
+    say(f"Stripe: {f'sandbox at {shop} (no real money)' if shop else settings.stripe_api_base or 'live'}")
     say(f"Ready: {settings.public_url}")
 
 

@@ -37,8 +37,8 @@ def choose(url: str, proxies: Mapping[str, str], schemes: Sequence[str] = HTTP) 
     if not _is_usable(proxy, schemes):
         usable = " and ".join(f"{scheme}://" for scheme in schemes)
         raise UnusableProxy(
-            f"{variable.upper()}_PROXY names a proxy that cannot be used for {parts.hostname} "
-            f"(only {usable} proxies can): change it, or add {parts.hostname} to NO_PROXY to connect directly"
+            f"{variable.upper()}_PROXY names a proxy that can't be used for {parts.hostname} "
+            f"(only {usable} proxies can). Change it, or add {parts.hostname} to NO_PROXY to connect directly"
         )
     return proxy
 

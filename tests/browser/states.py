@@ -87,24 +87,24 @@ async def silent(visitor: Visitor) -> None:
 
 async def wait(visitor: Visitor) -> None:
     await visitor.page.clock.run_for(4500)
-    await visitor.says("The service is slow to answer.")
+    await visitor.says("The service is slow to respond.")
 
 
 async def log_in_wrongly(visitor: Visitor) -> None:
     await visitor.log_in("nobody", "")
-    await visitor.wrong("email", "Enter an email address like name@example.com.")
+    await visitor.wrong("email", "Enter an email address like")
 
 
 async def register_wrongly(visitor: Visitor) -> None:
     await visitor.register(LONG.replace("@", ""), "short")
-    await visitor.wrong("email", "Enter an email address like name@example.com.")
+    await visitor.wrong("email", "Enter an email address like")
 
 
 async def ask_for_a_link(visitor: Visitor) -> None:
     await visitor.answer("/auth/forgot", {}, 202)
     await visitor.fill(email=LONG)
-    await visitor.press("Send link")
-    await visitor.says("a link is on its way")
+    await visitor.press("Send reset link")
+    await visitor.says("a reset link is on its way")
 
 
 HOSTILE_ACCOUNT: Final = {

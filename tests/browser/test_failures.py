@@ -41,11 +41,11 @@ async def stall(visitor: Visitor, path: str) -> None:
 
 
 FAILURES: Final[dict[str, Fail]] = {
-    "Something failed on our side.": refusing(500, "internal"),
-    "The service is not available just now.": refusing(503, "service_unavailable"),
+    "Something went wrong on our end.": refusing(500, "internal"),
+    "The service is temporarily unavailable.": refusing(503, "service_unavailable"),
     "Try again in 7 seconds.": refusing(429, "rate_limited", **{"Retry-After": "7"}),
-    "The service cannot be reached.": cut,
-    "The service takes too long to answer.": stall,
+    "Can't reach the service.": cut,
+    "The service is taking too long to respond.": stall,
 }
 ALL: Final = list(FAILURES)
 ONE: Final = ALL[:1]
@@ -63,7 +63,7 @@ class Form:
 FORMS: Final = [
     Form("/", "/auth/login", "Log in", {"email": "a@b.example", "password": PASSWORD}),
     Form("/register", "/auth/register", "Create account", {"email": "a@b.example", "password": PASSWORD}),
-    Form("/forgot", "/auth/forgot", "Send link", {"email": "a@b.example"}),
+    Form("/forgot", "/auth/forgot", "Send reset link", {"email": "a@b.example"}),
     Form("/reset#token=x", "/auth/reset", "Save new password", {"password": PASSWORD}),
     Form(
         "/account",

@@ -10,7 +10,7 @@ from tests.browser.visitor import PASSWORD, Visitor, nobody
 
 async def test_who_registers_is_on_the_dashboard_with_the_trial_minutes(visitor: Visitor) -> None:
     await visitor.goto("/")
-    await visitor.says("The first 10 minutes are on us.")
+    await visitor.says("Your first 10 minutes are free.")
     await visitor.page.get_by_role("link", name="Create an account").first.click()
     await visitor.register(nobody())
     await visitor.is_at("/dashboard")
@@ -26,21 +26,21 @@ async def test_logging_out_ends_the_login_and_logging_in_begins_another(visitor:
     old = await visitor.page.evaluate("JSON.parse(localStorage.getItem('session')).refresh_token")
     await visitor.press("Log out")
     await visitor.is_at("/")
-    await visitor.says("You've been logged out.")
+    await visitor.says("You're logged out.")
     assert await visitor.page.evaluate("localStorage.getItem('session')") is None
     used = await visitor.service.http.post("/auth/refresh", json={"refresh_token": old})
     assert used.status_code == 401
     await visitor.log_in(email)
     await visitor.is_at("/dashboard")
     await visitor.goto("/")
-    await visitor.says(f"You are logged in as {email}.")
+    await visitor.says(f"You're logged in as {email}.")
 
 
 @pytest.mark.parametrize(
     ("email", "password", "field", "sentence"),
     [
         ("", PASSWORD, "email", "Enter your email."),
-        ("somebody", PASSWORD, "email", "Enter an email address"),
+        ("somebody", PASSWORD, "email", "Enter an email address like"),
         ("a@b.example", "short", "password", "Use at least 8 characters."),
         ("a@b.example", "e\u0301" * 7, "password", "Use at least 8 characters."),
         ("a@b.example", "ä" * 37, "password", "Use at most 72 characters."),
@@ -63,7 +63,9 @@ async def test_an_address_that_is_taken_and_a_wrong_password_are_said_too(visito
     await visitor.service.http.post("/auth/register", json={"email": email, "password": PASSWORD})
     await visitor.goto("/register")
     await visitor.register(email)
-    await visitor.wrong("email", "account")
+    await visitor.wrong("email", "You already have an account. Log in instead.")
+    link = visitor.page.get_by_role("link", name="Log in instead.")
+    await expect(link).to_have_attribute("href", "/#log-in")
     await visitor.goto("/")
     await visitor.log_in(email, "not " + PASSWORD)
     await visitor.wrong("password", "Wrong email or password.")
@@ -74,8 +76,8 @@ async def test_an_address_that_is_taken_and_a_wrong_password_are_said_too(visito
     ("status", "code", "headers", "sentence"),
     [
         (429, "rate_limited", {"Retry-After": "41"}, "Too many attempts. Try again in 41 seconds."),
-        (500, "internal", {}, "Something failed on our side."),
-        (503, "service_unavailable", {}, "The service is not available just now."),
+        (500, "internal", {}, "Something went wrong on our end."),
+        (503, "service_unavailable", {}, "The service is temporarily unavailable."),
     ],
 )
 async def test_a_service_that_fails_says_so_above_the_button(
@@ -91,7 +93,7 @@ async def test_a_service_that_cannot_be_reached_says_so(visitor: Visitor) -> Non
     await visitor.answer("/auth/login")
     await visitor.goto("/")
     await visitor.log_in("a@b.example")
-    await visitor.says("The service cannot be reached. Check your connection, then try again.")
+    await visitor.says("Can't reach the service. Check your connection and try again.")
 
 
 async def test_a_form_is_sent_once_however_often_it_is_pressed(visitor: Visitor) -> None:
@@ -126,9 +128,9 @@ async def test_a_password_can_be_changed_and_all_other_logins_end(visitor: Visit
 async def test_a_password_can_be_seen_while_it_is_typed(visitor: Visitor) -> None:
     await visitor.goto("/register")
     password = visitor.page.locator("#password")
-    await visitor.page.get_by_role("button", name="Show what is typed").click()
+    await visitor.page.get_by_role("button", name="Show password").click()
     await expect(password).to_have_attribute("type", "text")
-    await visitor.page.get_by_role("button", name="Show what is typed").click()
+    await visitor.page.get_by_role("button", name="Show password").click()
     await expect(password).to_have_attribute("type", "password")
 
 
@@ -144,7 +146,7 @@ async def test_the_links_of_this_installation_are_at_the_foot_of_each_page(visit
         ("Status", "/status"),
     ]:
         await expect(foot.get_by_role("link", name=name)).to_have_attribute("href", target)
-    await visitor.says("By creating an account you accept our terms and privacy policy.")
+    await visitor.says("By creating an account, you agree to our terms and privacy policy.")
 
 
 async def test_whoever_follows_the_link_to_the_login_can_type_at_once(visitor: Visitor) -> None:

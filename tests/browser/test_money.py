@@ -29,8 +29,8 @@ async def test_buying_leads_to_the_checkout(visitor: Visitor, service: Service) 
     await visitor.is_at("/billing/cancel")
     (asked,) = [request for request in visitor.requests if request.method == "POST"]
     assert asked.post_data_json == {"package_id": "pack_1200"}
-    await visitor.says("Nothing was charged")
-    await visitor.page.get_by_role("link", name="Choose again").click()
+    await visitor.says("You weren't charged")
+    await visitor.page.get_by_role("link", name="Back to packages").click()
     await visitor.is_at("/dashboard")
 
 
@@ -42,7 +42,7 @@ async def test_a_checkout_that_is_no_address_of_the_web_is_not_opened(
     await visitor.answer("/billing/checkout", {"checkout_url": url, "session_id": "cs_1"})
     await visitor.goto("/dashboard")
     await visitor.press("Buy 500 minutes")
-    await visitor.says("The checkout could not be opened.")
+    await visitor.says("Couldn't open the checkout. Try again.")
     await visitor.is_at("/dashboard")
 
 
@@ -51,7 +51,7 @@ async def test_a_checkout_that_fails_is_said_below_the_packages(visitor: Visitor
     await visitor.refuse("/billing/checkout", 503, "payments_unavailable")
     await visitor.goto("/dashboard")
     await visitor.press("Buy 500 minutes")
-    await expect(visitor.page.locator("#buy").get_by_role("alert")).to_contain_text("not available just now")
+    await expect(visitor.page.locator("#buy").get_by_role("alert")).to_contain_text("temporarily unavailable")
     await expect(visitor.page.get_by_role("button", name="Buy 500 minutes")).not_to_have_attribute(
         "aria-disabled", "true"
     )
@@ -60,9 +60,9 @@ async def test_a_checkout_that_fails_is_said_below_the_packages(visitor: Visitor
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        ("pending", "Your minutes arrive when the bank has paid"),
-        ("failed", "Nothing was charged."),
-        ("expired", "It was not paid in time, and nothing was charged."),
+        ("pending", "Your minutes arrive once it clears"),
+        ("failed", "You weren't charged."),
+        ("expired", "The payment wasn't completed in time. You weren't charged."),
     ],
 )
 async def test_what_came_of_a_payment_is_said(visitor: Visitor, service: Service, status: str, sentence: str) -> None:
@@ -78,11 +78,11 @@ async def test_the_page_waits_for_the_minutes_and_shows_the_new_balance(visitor:
     await visitor.answer("/billing/balance", balance(30600))
     await visitor.page.clock.install()
     await visitor.goto(BACK)
-    await visitor.says("Waiting for the payment to arrive.")
+    await visitor.says("Waiting for your payment to arrive...")
     for _ in range(16):
         async with visitor.page.expect_response("**/billing/checkout/cs_1"):
             await visitor.page.clock.run_for(2500)
-    await visitor.says("It takes longer than usual.")
+    await visitor.says("This is taking longer than usual.")
     await visitor.answer("/billing/checkout/cs_1", {"status": "paid", "seconds": 30000})
     async with visitor.page.expect_response("**/billing/balance"):
         await visitor.page.clock.run_for(2500)
@@ -95,9 +95,9 @@ async def test_a_purchase_that_is_not_ones_own_is_unknown(visitor: Visitor, serv
     await visitor.become(await service.user())
     await visitor.goto(path)
     await expect(visitor.page.get_by_role("heading", name="purchase")).to_have_text(
-        ["No purchase"] if "?" not in path else ["Unknown purchase"]
+        ["No purchase"] if "?" not in path else ["Purchase not found"]
     )
-    await visitor.page.get_by_role("link", name="To the dashboard").click()
+    await visitor.page.get_by_role("link", name="Go to dashboard").click()
     await visitor.is_at("/dashboard")
 
 
@@ -120,7 +120,7 @@ async def test_purchases_are_listed_with_their_state_and_receipt(visitor: Visito
     await expect(rows).to_have_count(4)
     await expect(rows.nth(1)).to_contain_text("$3.00")
     await expect(rows.nth(1)).to_contain_text("Paid")
-    await expect(rows.nth(2)).to_contain_text("Your bank takes a while")
+    await expect(rows.nth(2)).to_contain_text("Payment pending")
     link = visitor.page.get_by_role("link", name="Receipt")
     await expect(link).to_have_count(1)
     await expect(link).to_have_attribute("href", "https://pay.example/r")

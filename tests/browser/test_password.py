@@ -31,8 +31,8 @@ async def test_the_link_of_the_mail_sets_a_password_once(visitor: Visitor, servi
     await service.http.post("/auth/register", json={"email": email, "password": "forgotten since"})
     await visitor.goto("/forgot")
     await visitor.fill(email=email)
-    await visitor.press("Send link")
-    await visitor.says("a link is on its way")
+    await visitor.press("Send reset link")
+    await visitor.says("a reset link is on its way")
     link = await mailed(service, email)
     for sentence in ("Password changed.", "This link has expired or has already been used."):
         await visitor.goto(link)
@@ -49,9 +49,9 @@ async def test_the_answer_is_the_same_for_every_address(visitor: Visitor) -> Non
     await visitor.goto("/")
     await visitor.page.get_by_role("link", name="Forgot your password?").click()
     await visitor.fill(email="<i>a</i>@b.example")
-    await visitor.press("Send link")
-    await visitor.says("If <i>a</i>@b.example has an account, a link is on its way.")
-    await visitor.press("try another address")
+    await visitor.press("Send reset link")
+    await visitor.says("If <i>a</i>@b.example has an account, a reset link is on its way.")
+    await visitor.press("try another email")
     await expect(visitor.page.locator("#email")).to_be_focused()
 
 

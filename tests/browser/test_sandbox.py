@@ -43,7 +43,7 @@ async def test_from_a_dashboard_to_the_minutes(visitor: Visitor, service: Servic
     await visitor.page.wait_for_url("**/c/pay/**")
     stripe = visitor.page.url.partition("/c/pay/")[0]
     await visitor.press("Decline")
-    await visitor.says("Your card was declined. Nothing was charged")
+    await visitor.says("Your card was declined. You weren't charged")
     await visitor.fill(code="half50")
     await visitor.press("Apply")
     await visitor.press("Pay")

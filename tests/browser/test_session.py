@@ -86,7 +86,7 @@ async def test_while_the_service_cannot_renew_a_login_it_is_not_lost(visitor: Vi
     await expect(visitor.page.locator("#minutes")).to_have_text("10min")
     await age(visitor, renew_at=0, expires_at=0)
     await visitor.page.reload()
-    await visitor.says("The service is not available just now.")
+    await visitor.says("The service is temporarily unavailable.")
     await visitor.is_at("/dashboard")
 
 

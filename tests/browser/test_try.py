@@ -67,23 +67,24 @@ async def test_real_speech_is_understood_and_paid_for_while_it_lasts(scratch: Pa
         assert word_errors([await said(visitor)], [READ]) < 0.15
         (session,) = await service.sessions(user)
         cost = session["seconds_used"]
-        await visitor.says(f"Done. {session['audio_seconds']:.1f} s captioned, {cost} s billed")
+        await visitor.says(f"Done. {session['audio_seconds']:g} s captioned, {cost} s billed")
         await expect(minutes).to_have_attribute("data-seconds", str(3600 - cost), timeout=10_000)
 
 
 async def test_minutes_that_run_out_end_it_with_the_reason_and_the_way_to_more(ears: Browser, service: Service) -> None:
     async with speaking(ears, service, await service.user(4)) as visitor:
         await visitor.press("Start")
-        await visitor.says("Only 4 s left: captions end when they are used up.")
+        await visitor.says("4 s left. Captions stop at zero.")
         await state(visitor, "Not listening")
         alerts = visitor.page.locator("#alerts")
         await expect(alerts).to_have_text(
-            "Your minutes are used up, so captions have ended. 4.0 s captioned, 4 s billed. 0 s left. Buy minutes"
+            "You ran out of minutes, so captions stopped. Buy more to continue. "
+            "4 s captioned, 4 s billed. 0 s left. Buy minutes"
         )
         await expect(alerts.get_by_role("link")).to_have_attribute("href", "/dashboard#buy")
         await expect(visitor.page.locator("#finals")).to_contain_text(words(8))
         await visitor.press("Start")
-        await visitor.says("You have no minutes left, so captions cannot start.")
+        await visitor.says("You have no minutes left, so captions can't start.")
         assert await said(visitor) == words(8)
 
 
@@ -114,11 +115,11 @@ async def test_a_lost_connection_is_dialled_again_and_no_word_is_lost(
         await stop(visitor)
         assert await states(visitor) == [
             "Waiting for the microphone",
-            "Connecting",
+            "Connecting...",
             "Live",
-            "Reconnecting, what you say is kept",
+            "Reconnecting. Nothing you say is lost.",
             "Live",
-            "Waiting for the last words",
+            "Finishing up...",
             "Not listening",
         ]
         heard = numbers(await said(visitor))
@@ -138,14 +139,18 @@ async def test_an_engine_that_is_taken_up_again_is_said(ears: Browser, service: 
         await expect(visitor.page.locator("#finals")).to_contain_text(f"{WORD}3 {WORD}0", timeout=20_000)
         await stop(visitor)
         await visitor.says("Done.")
-        assert (await states(visitor))[2:5] == ["Live", "Reconnecting the engine, nothing is lost", "Live"]
+        assert (await states(visitor))[2:5] == [
+            "Live",
+            "Reconnecting the speech engine. Nothing you say is lost.",
+            "Live",
+        ]
 
 
 async def test_a_service_that_cannot_be_reached_is_said(ears: Browser, service: Service) -> None:
     async with proxied(service) as (proxy, there), speaking(ears, there, await service.user()) as visitor:
         proxy.refusing = True
         await visitor.press("Start")
-        await visitor.says("The service cannot be reached. Check your connection, then start again.")
+        await visitor.says("Can't reach the service. Check your connection, then start again.")
         await state(visitor, "Not listening")
         visitor.complaints.clear()  # the browser's own, of a WebSocket that failed
         proxy.refusing = False
@@ -178,7 +183,7 @@ async def test_a_session_that_is_ended_elsewhere_says_so(ears: Browser, service:
         account = await visitor.context.new_page()
         await account.goto("/account")
         await account.get_by_role("button", name="End the session").click()
-        await visitor.says("You ended this session from your account.")
+        await visitor.says("You ended this session from the website.")
         await state(visitor, "Not listening")
 
 
@@ -191,7 +196,7 @@ async def test_every_error_that_can_end_it_has_a_sentence(visitor: Visitor) -> N
     ours = {ErrorCode.AUTH_TIMEOUT, ErrorCode.BAD_MESSAGE, ErrorCode.MESSAGE_TOO_BIG, ErrorCode.INTERNAL}
     shared = sentences[ErrorCode.INTERNAL]["text"]
     assert {code for code, each in sentences.items() if each["text"] == shared} == ours
-    assert sentences[ErrorCode.INVALID_CONFIG]["text"] == "The service does not take these settings: no."
+    assert sentences[ErrorCode.INVALID_CONFIG]["text"] == "These settings aren't supported. no"
 
 
 async def test_a_microphone_that_is_refused_is_said_beside_it(ears: Browser, service: Service) -> None:
@@ -211,8 +216,8 @@ async def test_a_microphone_that_is_refused_is_said_beside_it(ears: Browser, ser
     [
         ("NotFoundError", "No microphone found."),
         ("OverconstrainedError", "That microphone is no longer connected."),
-        ("NotReadableError", "Close other programs that may be using it"),
-        ("StrangeError", "The microphone couldn't be opened: odd."),
+        ("NotReadableError", "Another app may be using it"),
+        ("StrangeError", "Couldn't open the microphone: odd."),
     ],
 )
 async def test_a_microphone_that_does_not_open_is_said_beside_it(
@@ -267,13 +272,13 @@ async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(
 ) -> None:
     async with speaking(ears, service, await service.user()) as visitor:
         price, page = visitor.page.locator("#price"), visitor.page
-        await expect(price).to_have_text("A second of sound takes a second of your minutes.")
+        await expect(price).to_have_text("1 second of audio = 1 second of your balance.")
         await visitor.fill(terms="Zoë\n\n  Kubernetes ")
-        await expect(price).to_have_text("A second of sound takes a second of your minutes.")
+        await expect(price).to_have_text("1 second of audio = 1 second of your balance.")
         await page.locator("#model").select_option("nova-3")
         await page.locator("#language").select_option("multi")
-        await page.get_by_label("Tell speakers apart").check()
-        await expect(price).to_have_text("A second of sound takes 1.76 seconds of your minutes.")
+        await page.get_by_label("Label speakers").check()
+        await expect(price).to_have_text("1 second of audio = 1.76 seconds of your balance.")
         dialled = upstream.dialled
         await visitor.press("Start")
         await expect(page.locator("#model")).to_be_disabled()
@@ -293,7 +298,7 @@ async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(
         await expect(page.locator("#terms")).to_have_value("Zoë\n\n  Kubernetes ")
         await visitor.fill(terms="x" * 201)
         await visitor.press("Start")
-        await visitor.wrong("terms", "At most 200 letters a line.")
+        await visitor.wrong("terms", "At most 200 characters per line.")
 
 
 async def test_what_has_no_price_is_not_offered(visitor: Visitor, service: Service) -> None:
@@ -302,7 +307,7 @@ async def test_what_has_no_price_is_not_offered(visitor: Visitor, service: Servi
     await visitor.answer("/captions/options", {**options, "addons": []})
     await visitor.goto("/try")
     await visitor.page.locator("#model").select_option("nova-3")
-    await expect(visitor.page.get_by_label("Tell speakers apart")).to_be_hidden()
+    await expect(visitor.page.get_by_label("Label speakers")).to_be_hidden()
     await expect(visitor.page.get_by_label("Names and words to get right")).to_be_hidden()
 
 
@@ -311,8 +316,8 @@ async def test_options_that_could_not_be_loaded_are_asked_for_again(visitor: Vis
     await visitor.refuse("/captions/options", 500, "internal")
     await visitor.answer("/billing/balance", balance(0))
     await visitor.goto("/try")
-    await visitor.says("The models could not be loaded.")
-    await visitor.says("You have no minutes to use, so captions cannot start.")
+    await visitor.says("Couldn't load the models.")
+    await visitor.says("You have no minutes to use, so captions can't start.")
     await visitor.context.unroute_all()
     await visitor.press("Try again")
     await expect(visitor.page.locator("#model")).to_have_value("nova-2")
@@ -403,7 +408,7 @@ async def test_it_works_by_keyboard_alone_as_large_as_one_likes(ears: Browser, s
             await keyboard.press("+")
         assert await size() == 12 * 16
         await keyboard.press("f")
-        await expect(page.locator("#full")).to_have_text("Leave full screen")
+        await expect(page.locator("#full")).to_have_text("Exit full screen")
         assert await page.evaluate("document.fullscreenElement.id") == "stage"
         await expect(page.locator("#finals")).to_contain_text(words(4))
         follows = "element => element.scrollHeight - element.scrollTop - element.clientHeight < 2"

@@ -75,17 +75,17 @@ async def test_withdrawn_words_go_and_late_ones_are_said(ears: Browser, service:
         scripted.words("", 1, final=True)
         await expect(interim).to_be_empty()
         scripted.says("warning", code="behind", message="Late.", seconds=6.4)
-        await state(visitor, "Words are running 6 s late")
+        await state(visitor, "Captions are 6 s behind")
         scripted.words("three", 0, final=False)
-        await expect(visitor.page.locator("#state")).to_have_text(re.compile("Words are running [1-5] s late"))
+        await expect(visitor.page.locator("#state")).to_have_text(re.compile("Captions are [1-5] s behind"))
         scripted.words("", 0, final=True)
         scripted.says("warning", code="behind", message="On time.", seconds=0)
         await state(visitor, "Live")
         scripted.says("warning", code="not_raw_audio", message="This looks like WebM.")
         await visitor.says("This looks like WebM.")
         scripted.answers = False
-        await state(visitor, "Words are running 4 s late", within=6)
-        await state(visitor, "Words are running 6 s late")
+        await state(visitor, "Captions are 4 s behind", within=6)
+        await state(visitor, "Captions are 6 s behind")
         scripted.answers = True
         scripted.says("alive")
         await state(visitor, "Live")
@@ -176,10 +176,10 @@ LOST: Final = """
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (HANGS, "The browser's audio didn't start. Reload this page, then try again."),
-        (NOT_LOADED, "Part of this page couldn't be loaded. Check your connection, then try again."),
-        (NO_NODE, "The microphone couldn't be opened: odd."),
-        (LOST, "The microphone was disconnected. Plug it in and start again."),
+        (HANGS, "Your browser's audio didn't start. Reload this page and try again."),
+        (NOT_LOADED, "Part of this page didn't load. Check your connection and try again."),
+        (NO_NODE, "Couldn't open the microphone: odd."),
+        (LOST, "The microphone was disconnected. Plug it back in, then start again."),
     ],
     ids=["audio that does not start", "code that is not loaded", "a node that fails", "a device that is lost"],
 )

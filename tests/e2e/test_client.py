@@ -46,7 +46,7 @@ async def remaining(desktop: Desktop) -> int:
 
 async def test_registering_logs_in_with_what_a_new_account_is_given(desktop: Desktop) -> None:
     out, err = await desktop.run("login", "--register", "--email", "New@Example.com", env=PASSWORD)
-    assert out == f"Logged in as new@example.com at {desktop.service.url}: 10 min 0 s left.\n"
+    assert out == f"Logged in as new@example.com at {desktop.service.url}: 10 min left.\n"
     assert err == ""
     assert desktop.login_file.stat().st_mode & 0o777 == 0o600
     assert desktop.folder.stat().st_mode & 0o777 == 0o700
@@ -75,7 +75,7 @@ def asks(question: str, out: str) -> bool:
 async def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(desktop: Desktop) -> None:
     async with desktop.on_a_terminal("login", "--register") as running:
         for question, answer in (
-            ("E-mail", "typed@example.com"),
+            ("Email", "typed@example.com"),
             ("Password", "long enough"),
             ("Repeat", "long enough"),
         ):
@@ -88,14 +88,14 @@ async def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(deskt
 
 async def test_a_weak_password_is_refused(desktop: Desktop) -> None:
     weak = await desktop.refused("login", "--register", "--email", "w@example.com", "--password-stdin", stdin=b"short")
-    assert weak == "Use at least 8 characters, and at most 72 bytes."
+    assert weak == "Use at least 8 characters and at most 72 bytes."
 
 
 async def test_logging_out_ends_the_login_here_and_there(desktop: Desktop) -> None:
     await desktop.run("login", "--register", "--email", "out@example.com", env=PASSWORD)
     refresh_token = desktop.login()["refresh_token"]
     assert await desktop.run("logout") == ("Logged out.\n", "")
-    assert await desktop.refused("balance") == "Nobody is logged in: run transcription-client login."
+    assert await desktop.refused("balance") == "You're not logged in. Run transcription-client login."
     answer = await desktop.service.http.post("/auth/refresh", json={"refresh_token": refresh_token})
     assert answer.status_code == 401
 
@@ -106,7 +106,7 @@ async def test_the_balance_is_what_the_service_says(desktop: Desktop) -> None:
     out, err = await desktop.run("balance", "--json")
     assert json.loads(out) == await desktop.service.balance(user)
     assert err == ""
-    assert await desktop.run("balance") == (f"{user.email}: 1 h 0 min left.\n", "")
+    assert await desktop.run("balance") == (f"{user.email}: 1 h left.\n", "")
 
 
 async def test_a_token_that_has_expired_is_renewed_once_by_programs_that_run_at_once(desktop: Desktop) -> None:
@@ -125,7 +125,7 @@ async def test_a_login_that_cannot_be_renewed_says_how_to_go_on(desktop: Desktop
     login = desktop.login()
     await desktop.run("logout")
     desktop.keep(**expired(login))
-    assert (await desktop.refused("balance")).endswith("log in again: transcription-client login.")
+    assert (await desktop.refused("balance")).endswith("If this keeps happening, run transcription-client login.")
 
 
 async def test_a_file_as_json_is_the_services_messages(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ async def test_a_file_as_text_is_one_line_for_each_final(known: Desktop, upstrea
     path = wav(tmp_path / "talk.wav", sound(20))
     out, err = await known.run("transcribe", str(path), "--fast", *arguments)
     assert out.splitlines() == [words(20), words(20, first=20)]
-    assert err == "20.0 s of audio, 20 s used, 59 min 40 s left: finished.\n"
+    assert err == "Done: 20 s of audio, 20 s billed, 59 min 40 s left.\n"
 
 
 async def test_a_long_file_does_not_run_away_from_its_words(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ async def test_raw_sound_comes_by_a_pipe(known: Desktop, upstream: Upstream) -> 
     audio = sound(3.2)
     out, err = await known.run("transcribe", "-", *arguments, stdin=audio)
     assert out.split() == words(7).split()
-    assert err == "3.2 s of audio, 4 s used, 59 min 56 s left: finished.\n"
+    assert err == "Done: 3.2 s of audio, 4 s billed, 59 min 56 s left.\n"
     (heard,) = upstream.met(config)
     assert bytes(heard.audio) == audio
 
@@ -224,10 +224,10 @@ async def test_a_signal_ends_with_the_last_words_and_the_receipt(
         assert await running.ended() == 0
     (heard,) = upstream.met(config)
     assert heard.types() == ["CloseStream"]
-    assert running.err.endswith(": finished.\n")
+    assert running.err.endswith(" left.\n")
     assert running.out.split() == words(-(-heard.audio_bytes * 2 // SECOND)).split()
     used = -(-heard.audio_bytes // SECOND)
-    assert f"{used} s used" in running.err
+    assert f"{used} s billed" in running.err
     assert await remaining(known) == 3600 - used
 
 
@@ -256,10 +256,10 @@ async def test_on_a_terminal_words_are_redrawn_and_finals_stay(
     async with known.on_a_terminal("transcribe", str(path), "--fast", *arguments) as running:
         assert await running.ended() == 0
     finals = [words(4, first=first) for first in (0, 4, 8)]
-    receipt = "6.0 s of audio, 6 s used, 59 min 54 s left: finished."
+    receipt = "Done: 6 s of audio, 6 s billed, 59 min 54 s left."
     assert screen(running.out) == [*finals, receipt]
     seen = screens(running.out)
-    status = "0 s used, 1 h 0 min left"
+    status = "0 s billed, 1 h left"
     assert [words(1), status] in seen
     assert [words(2), status] in seen
     assert [finals[0], words(1, first=4), status] in seen
@@ -273,7 +273,7 @@ async def test_ctrl_c_on_a_terminal_brings_the_receipt(known: Desktop, upstream:
         running.type("\x03")
         assert await running.ended() == 0
     lines = screen(running.out.replace("^C", ""))
-    assert lines[-1].endswith("left: finished.")
+    assert lines[-1].endswith("left.")
     assert lines[0] == words(4)
 
 
@@ -286,14 +286,14 @@ async def test_credit_that_runs_out_ends_it_with_the_reason(
     out, err = await desktop.run("transcribe", str(path), "--fast", *arguments, status=1)
     assert out.split() == words(10).split()
     error, receipt = err.splitlines()
-    assert error == "No minutes are left: buy more to go on."
-    assert receipt == "5.0 s of audio, 5 s used, 0 s left: no minutes are left."
+    assert error == "You ran out of minutes, so captions stopped. Buy more to continue."
+    assert receipt == "Ended: 5 s of audio, 5 s billed, 0 s left."
 
 
 async def test_without_credit_nothing_begins(desktop: Desktop, tmp_path: Path) -> None:
     desktop.log_in_as(await desktop.service.user(0))
     path = wav(tmp_path / "talk.wav", sound(1))
-    assert (await desktop.refused("transcribe", str(path))).startswith("No minutes are available")
+    assert (await desktop.refused("transcribe", str(path))).startswith("You're out of minutes.")
 
 
 async def test_what_the_service_refuses_is_one_sentence(known: Desktop, tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ async def test_where_there_is_no_service_it_says_so(known: Desktop, tmp_path: Pa
     path = str(wav(tmp_path / "talk.wav", sound(1)))
     for command in (["balance"], ["transcribe", path], ["login", "--server", server, "--email", "a@example.com"]):
         sentence = await known.refused(*command, env=PASSWORD)
-        assert sentence.startswith(f"{server} cannot be reached")
+        assert sentence.startswith(f"Can't reach {server}")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]])

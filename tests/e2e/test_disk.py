@@ -88,7 +88,7 @@ async def test_a_full_disk_ends_sessions_with_their_hold_and_loses_nothing(disk:
         await again.send(sound(3))
         assert (await again.stop())["seconds_used"] == 3
         await service.command("ledger", "audit")
-        for told in ("the disk of the bundled PostgreSQL is full", "has room again"):
+        for told in ("the bundled PostgreSQL is out of disk space", "has disk space again"):
             assert service.log().count(told) == 1
         await asyncio.to_thread(exhaust, disk)
         service.send_signal(signal.SIGTERM)

@@ -158,7 +158,7 @@ async def test_what_names_nobody_is_kept_and_listed(shop: Service, stripe: Sandb
     nobody = completed(stripe, order, id="cs_of_nobody", metadata=names, payment_status="paid", status="complete")
     assert [await post(shop, nobody), await post(shop, nobody)] == [200, 200]
     [kept] = json.loads(await shop.command("payments", "unmatched", "--json"))
-    assert (kept["id"], kept["object_id"], kept["why"]) == (nobody["id"], "cs_of_nobody", "it names no user of ours")
+    assert (kept["id"], kept["object_id"], kept["why"]) == (nobody["id"], "cs_of_nobody", "it names no known user")
     text = await shop.command("payments", "unmatched")
     assert "cs_of_nobody" in text
     assert await post(shop, nobody, "whsec_of_another") == 400

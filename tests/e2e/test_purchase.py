@@ -176,4 +176,4 @@ async def test_the_operator_sees_what_was_sold(service: Service) -> None:
     assert order.session not in unmatched
     assert json.loads(reconciled) == []
     assert [check["ok"] for check in json.loads(doctor) if check["name"] == "payments"] == [True]
-    assert await service.command("payments", "reconcile", "--fix") == "Stripe and we agree.\n"
+    assert await service.command("payments", "reconcile", "--fix") == "No differences with Stripe.\n"

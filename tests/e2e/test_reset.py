@@ -123,7 +123,7 @@ async def test_the_operator_prints_a_link_that_works(service: Service) -> None:
 async def test_the_operator_prints_none_for_nobody_or_a_blocked_account(service: Service) -> None:
     owner = await Owner.of(service)
     await service.command("user", "block", owner.email)
-    for email, said in ((NOBODY, "no account"), (owner.email, "blocked"), ("nobody", "email address")):
+    for email, said in ((NOBODY, "No account"), (owner.email, "blocked"), ("nobody", "email address")):
         status, out, err = await service.run("user", "reset-link", email)
         assert (status, out, err.count("\n")) == (1, "", 1)
         assert said in err

@@ -33,7 +33,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize(
     ("path", "obstacle"),
-    [("", None), ("/health", "the database cannot be used"), ("/ready", "the database is still being prepared")],
+    [("", None), ("/health", "can't use the database"), ("/ready", "the database is still being prepared")],
 )
 def test_a_503_of_either_is_an_obstacle(address: tuple[str, int], path: str, obstacle: str | None) -> None:
     Answers.statuses[path] = 503
@@ -52,6 +52,6 @@ def test_a_start_that_takes_long_is_explained_and_waited_for(
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
     Answers.statuses["/health"] = 503
     readiness.watch(address, lambda: said.put("ready"), said.put)
-    assert said.get(timeout=10) == "not ready after 0 s: the database cannot be used; the log says why"
+    assert said.get(timeout=10) == "not ready after 0 s: can't use the database. See the log"
     Answers.statuses["/health"] = 200
     assert said.get(timeout=10) == "ready"  # and no second reminder within a minute

@@ -203,10 +203,10 @@ BAD: list[tuple[str, list[str], str]] = [
     (
         "MAIL_FROM",
         ["captions", "a@b, c@d", "a b@c", "<a@b", "a@b>", "A <a@b> B", "A\nBcc: x <a@b>", "A\x01 <a@b>"],
-        "an e-mail address",
+        "an email address",
     ),
-    ("MAIL_FROM", ["a@bücher.example", "ä@b.example", "A <a..b@c>", "(a)@b", "a@[::1]", "A <>"], "an e-mail address"),
-    ("SUPPORT_EMAIL", ["help", "@example.org", "help@", "Help <help@example.org>"], "an e-mail address"),
+    ("MAIL_FROM", ["a@bücher.example", "ä@b.example", "A <a..b@c>", "(a)@b", "a@[::1]", "A <>"], "an email address"),
+    ("SUPPORT_EMAIL", ["help", "@example.org", "help@", "Help <help@example.org>"], "an email address"),
     ("TRUSTED_PROXIES", ["proxy.example.org", "10.0.0.0/33", "10.0.0.1/8", "1.2.3.4;5.6.7.8"], "addresses or networks"),
     ("WORKERS", ["0", "65", "auto"], "a whole number from 1 to 64"),
     ("KEEP_ALIVE_SECONDS", ["0", "3601", "75s"], "a number from 1 to 3600"),

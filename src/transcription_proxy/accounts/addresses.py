@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 
 LONGEST: Final = 254
@@ -17,5 +18,5 @@ def normal(email: str) -> str:
     stripped = email.strip()
     address = stripped.lower()
     if not stripped.isascii() or len(address) > LONGEST or not _ADDRESS.fullmatch(address):
-        raise Refusal("invalid_email", "Enter an email address like name@example.com.")
+        raise Refusal("invalid_email", sentences.INVALID_EMAIL)
     return address

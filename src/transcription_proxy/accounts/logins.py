@@ -11,11 +11,13 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from transcription_proxy import sentences
 from transcription_proxy.accounts import store, tokens
 from transcription_proxy.accounts.store import Connection, User
 from transcription_proxy.accounts.tokens import Identity, unauthorized
 from transcription_proxy.errors import Refusal
 from transcription_wire.codes import ErrorCode
+from transcription_wire.sentences import BLOCKED
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +57,7 @@ class Logins:
         if found.is_reused(now):
             await store.end_login(connection, found.login, now)
             log.warning("refresh_reused", user=str(user.id))
-            return Refusal("refresh_reused", "This refresh token has already been used. Log in again.")
+            return Refusal("refresh_reused", sentences.REFRESH_REUSED)
         refuse_blocked(user)
         await store.use_refresh(connection, token_hash, now)
         await store.prune_refresh(connection, found.login, now)
@@ -85,4 +87,4 @@ class Logins:
 
 def refuse_blocked(user: User) -> None:
     if user.blocked_at is not None:
-        raise Refusal(ErrorCode.UNAUTHORIZED, "This account is blocked. Contact support.")
+        raise Refusal(ErrorCode.UNAUTHORIZED, BLOCKED)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
+from transcription_proxy import sentences
 from transcription_proxy.accounts import addresses, reset, store, tokens
 from transcription_proxy.accounts.hasher import Hasher
 from transcription_proxy.accounts.service import utc_now
@@ -35,7 +36,7 @@ class Operator:
         async with self._database.transaction() as connection:
             found = await store.by_email(connection, addresses.normal(email))
         if found is None:
-            raise Refusal("unknown_user", f"There is no account with the address {email}: see user list.")
+            raise Refusal("unknown_user", sentences.no_account(email))
         return found
 
     async def block(self, email: str) -> int:
@@ -57,7 +58,7 @@ class Operator:
         async with self._database.transaction() as connection:
             locked = await store.lock(connection, user.id)
             if locked is None or locked.blocked_at is not None:
-                raise Refusal("blocked", f"{user.email} is blocked: see user unblock.")
+                raise Refusal("blocked", sentences.account_blocked(user.email))
             return reset.link(site, await reset.make(connection, user.id, utc_now()))
 
     async def create_many(
@@ -81,8 +82,8 @@ class Operator:
 async def _throw_away(connection: Connection, password_hash: str, seconds: int, actor: str) -> User:
     user = await store.register(connection, f"load-{uuid4().hex}@example.org", password_hash)
     if user is None:
-        raise Refusal("email_taken", "A random address was taken: try again.")
+        raise Refusal("email_taken", sentences.RANDOM_EMAIL_TAKEN)
     await ledger.credit(
-        connection, user.id, seconds, Description.MANUAL_ADJUSTMENT, reason="throw-away account", actor=actor
+        connection, user.id, seconds, Description.MANUAL_ADJUSTMENT, reason="throwaway account", actor=actor
     )
     return user

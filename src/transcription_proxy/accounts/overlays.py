@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from uuid import UUID
 
+from transcription_proxy import sentences
 from transcription_proxy.accounts import store
 from transcription_proxy.accounts.store import Overlay
 from transcription_proxy.db.notify import notify
@@ -65,4 +66,4 @@ class Overlays:
 
 
 def gone() -> Refusal:
-    return Refusal("overlay_gone", "This address is no longer valid: its owner has a new one on the account page.")
+    return Refusal("overlay_gone", sentences.OVERLAY_GONE)

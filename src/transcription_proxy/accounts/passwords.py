@@ -9,6 +9,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Final
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 
 SHORTEST: Final = 8
@@ -25,9 +26,9 @@ def accept(password: str, email: str = "") -> bytes:
     prepared = _prepare(password)
     encoded = _encode(prepared)
     if encoded is None or len(prepared) < SHORTEST:
-        raise Refusal("weak_password", f"Use at least {SHORTEST} characters, and at most {LONGEST} bytes.")
+        raise Refusal("weak_password", sentences.weak_password(SHORTEST, LONGEST))
     if _is_guessable(prepared.casefold(), email.casefold()):
-        raise Refusal("weak_password", "This password is too common. A few random words work well.")
+        raise Refusal("weak_password", sentences.COMMON_PASSWORD)
     return encoded
 
 

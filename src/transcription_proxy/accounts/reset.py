@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
+from transcription_proxy import sentences
 from transcription_proxy.accounts import store, tokens
 from transcription_proxy.accounts.store import Connection
 from transcription_proxy.errors import Refusal
@@ -28,7 +29,7 @@ def nobody(address: str) -> UUID:
 
 
 def invalid() -> Refusal:
-    return Refusal("invalid_reset_token", "This link has expired or has already been used. Ask for a new one.")
+    return Refusal("invalid_reset_token", sentences.LINK_EXPIRED)
 
 
 async def make(connection: Connection, user_id: UUID, now: datetime, mailed: bool = False) -> str:

@@ -5,6 +5,7 @@ Every call raises Unavailable when the database is away, and Refusal with a code
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from transcription_proxy import sentences
 from transcription_proxy.accounts import addresses, passwords, reset, store, tokens
 from transcription_proxy.accounts.hasher import Hasher, Match
 from transcription_proxy.accounts.logins import Admission, Logins, refuse_blocked
@@ -51,7 +52,7 @@ class Accounts:
         async with self._database.transaction() as connection:
             user = await store.register(connection, address, hashed)
             if user is None:
-                raise Refusal("email_taken", "You already have an account. Log in instead.")
+                raise Refusal("email_taken", sentences.EMAIL_TAKEN)
             await ledger.credit(connection, user.id, self._trial_seconds, Description.TRIAL)
             await jobs.enqueue(connection, "customer", str(user.id))
             return await self._logins.begin(connection, user)
@@ -62,12 +63,12 @@ class Accounts:
         user, hashed = await self._credentials(email)
         match = await self._hasher.match(password, hashed, asker)
         if user is None or match is Match.NO:
-            raise _wrong_credentials("Wrong email or password.")
+            raise _wrong_credentials(sentences.WRONG_LOGIN)
         renewed = await self._hasher.hash(passwords.forms(password)[0], asker) if match is Match.OUTDATED else None
         async with self._database.transaction() as connection:
             locked = await store.lock(connection, user.id)
             if locked is None or locked.token_version != user.token_version:
-                raise _wrong_credentials("The password was just changed. Log in with the new one.")
+                raise _wrong_credentials(sentences.PASSWORD_JUST_CHANGED)
             refuse_blocked(locked)
             if renewed is not None:
                 await store.rehash(connection, user.id, renewed)
@@ -93,7 +94,7 @@ class Accounts:
         async with self._database.transaction() as connection:
             hashed = await store.password_hash(connection, user.id)
         if await self._hasher.match(current, hashed, asker) is Match.NO:
-            raise _wrong_credentials("The current password is wrong.")
+            raise _wrong_credentials(sentences.WRONG_PASSWORD)
         new_hash = await self._hasher.hash(accepted, asker)
         async with self._database.transaction() as connection:
             await ledger.mark_user_ending(connection, user.id, Reason.SIGNED_OUT)

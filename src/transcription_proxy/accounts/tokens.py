@@ -10,6 +10,7 @@ from uuid import UUID
 
 import jwt
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_wire.codes import ErrorCode
 
@@ -84,7 +85,7 @@ def verify(token: str, secret: str, now: datetime) -> Identity:
 
 
 def unauthorized() -> Refusal:
-    return Refusal(ErrorCode.UNAUTHORIZED, "Log in: the token is missing, wrong or has expired.")
+    return Refusal(ErrorCode.UNAUTHORIZED, sentences.NOT_LOGGED_IN)
 
 
 def digest(refresh_token: str) -> bytes:

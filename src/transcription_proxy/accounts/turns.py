@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_wire.codes import ErrorCode
 
@@ -99,7 +100,7 @@ class Turns:
 
 
 def busy() -> Refusal:
-    return Refusal(ErrorCode.SERVICE_UNAVAILABLE, "Too many logins at once. Try again in a moment.", 5)
+    return Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.TOO_MANY_LOGINS, 5)
 
 
 def _refuse(turn: asyncio.Future[None]) -> None:

@@ -30,13 +30,15 @@ async def migrated(settings: Settings, url: str) -> int:
     try:
         return await migrations.migrate(url, settings.database_schema)
     except Unavailable as error:
-        raise Unavailable(f"{error} - check DATABASE_URL, and that its server runs.") from error
+        raise Unavailable(f"{error}. Check DATABASE_URL, and that its server is running.") from error
 
 
 def migrate() -> None:
-    """Bring the database to this program's version. `serve` does the same when it starts.
+    """Update the database to this version.
 
-    Example: DATABASE_URL=postgresql://captions@db/captions transcription-proxy migrate
+    `serve` does the same when it starts.
+
+    Example: DATABASE_URL=postgresql:///captions transcription-proxy migrate
     """
     settings = load()
     with database_url(settings) as url:

@@ -22,6 +22,7 @@ import typer
 from transcription_proxy.cli.purchase import buy
 from transcription_proxy.config import Settings
 from transcription_proxy.errors import Unavailable
+from transcription_wire.lengths import in_minutes, length
 
 EMAIL: Final = "streamer@example.org"
 PACKAGE: Final = "pack_500"
@@ -33,7 +34,7 @@ OTHER_SETTINGS: Final = ("APP_ENV", "STRIPE_WEBHOOK_SECRET", "TRANSCRIPTION_SERV
 
 
 def demo() -> None:
-    """Start the service with throw-away data, caption a recording of real speech, and show the receipt.
+    """Caption a recording from start to receipt, with throwaway data.
 
     Example: transcription-proxy demo
     """
@@ -46,7 +47,7 @@ def demo() -> None:
             programs = Programs(env | {"TRANSCRIPTION_PASSWORD": password})
             programs.client("login", "--register", "--email", EMAIL, "--server", address)
             seconds = buy(address, EMAIL, password, PACKAGE)
-            typer.echo(f"Bought {PACKAGE} in the sandbox: {seconds} s.")
+            typer.echo(f"Bought {in_minutes(seconds)} in the sandbox.")
             _show(programs)
 
 
@@ -84,21 +85,26 @@ class Programs:
         command = [str(PROGRAMS / program), *arguments]
         done = subprocess.run(command, env=self._env, stdout=out, text=True, check=False)  # noqa: S603 - our own
         if done.returncode:
-            raise Unavailable(f"{program} {arguments[0]} failed: see what it said above.")
+            raise Unavailable(f"{program} {arguments[0]} failed. See the error above.")
         return done.stdout or ""
 
 
 def _show(programs: Programs) -> None:
     before = programs.balance()
-    typer.secho(f"\nBalance: {before} s. Now playing {RECORDING}, as live:\n", bold=True)
+    typer.secho(f"\nBalance: {length(before)}. Captioning {RECORDING} live:\n", bold=True)
     with as_file(files("moonshine_voice").joinpath("assets", RECORDING)) as recording:
         programs.client("transcribe", str(recording))
     after, session = programs.balance(), programs.session()
     typer.secho(
         f"\nReceipt: {session['audio_seconds']:.1f} s of audio, {session['seconds_used']} s billed; "
-        f"balance before {before} s, after {after} s. Billed time is rounded up to the next second.",
+        f"balance before {_exact(before)}, after {_exact(after)}. Billed time is rounded up to the next second.",
         bold=True,
     )
+
+
+def _exact(seconds: int) -> str:
+    """A length to the second, so that the receipt can be checked."""
+    return f"{seconds} s ({length(seconds)})"
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -134,7 +140,7 @@ def _await_ready(port: int, process: subprocess.Popen[bytes]) -> None:
             if connection.getresponse().status == http.HTTPStatus.OK:
                 return
         time.sleep(0.1)
-    raise Unavailable("The service did not start: see what it said above.")
+    raise Unavailable("The service didn't start. See the error above.")
 
 
 def _free_port() -> int:

@@ -21,7 +21,7 @@ from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
 
 REACH_SECONDS: Final = 5.0
-SPACE_MIB: Final = 500
+SPACE_GIB: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ class Check:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Check settings, prices, database, books, payments, engine, mail and disk. Status 1 where something is wrong.
+    """Check that everything the service needs is working.
+
+    Covers settings, prices, database, ledger, payments, engine, mail and disk. Exit status 1 if there is a problem.
 
     Example: transcription-proxy doctor
     """
@@ -68,7 +70,7 @@ def _prices(settings: Settings) -> str:
     if problems := offer.problems(settings):
         raise ConfigError(problems)
     losses = offer.warnings(settings)
-    return "; ".join(losses) if losses else "understood, and nothing sells below its cost unless that is allowed"
+    return "; ".join(losses) if losses else "valid, and nothing sells at a loss unless allowed"
 
 
 def _tried(name: str, look: Callable[[], str]) -> Check:
@@ -84,20 +86,20 @@ async def _books(books: Books) -> str:
     findings = await books.ledger.audit()
     wrong = [finding for finding in findings if finding.severity == "error"]
     if wrong:
-        raise Unavailable(f"the books are wrong in {len(wrong)} places: run transcription-proxy ledger audit")
+        raise Unavailable(f"the ledger has {len(wrong)} errors. Run transcription-proxy ledger audit")
     if lack := await shortage(books.database, books.settings.workers):
         raise Unavailable(lack)
-    return f"reached and migrated, {await books.ledger.live_count()} live sessions, the books are right"
+    return f"connected and up to date, {await books.ledger.live_count()} live sessions, ledger correct"
 
 
 def _payments(settings: Settings) -> str:
     if settings.sandbox:
-        return "the sandbox Stripe: no money moves"
+        return "Stripe sandbox, no real money"
     endpoint = f"{site(settings)[0]}/webhooks/stripe"
     lacking = asyncio.run(_lacking(settings, endpoint))
     if lacking:
-        raise Unavailable(f"Stripe does not send {', '.join(lacking)} to {endpoint}: add it in Stripe's dashboard")
-    return f"Stripe takes the key, and sends every event that is needed to {endpoint}"
+        raise Unavailable(f"Stripe doesn't send {', '.join(lacking)} to {endpoint}. Add it in the Stripe dashboard")
+    return f"Stripe accepts the key and sends all needed events to {endpoint}"
 
 
 async def _lacking(settings: Settings, endpoint: str) -> list[str]:
@@ -112,7 +114,7 @@ async def _lacking(settings: Settings, endpoint: str) -> list[str]:
         endpoints = await Gateway(address, settings.public_url).webhook_endpoints()
     except StripeAway:
         raise Unavailable(
-            "Stripe did not answer, or refused the key: check STRIPE_SECRET_KEY and the network"
+            "Stripe didn't respond, or rejected the key. Check STRIPE_SECRET_KEY and the network"
         ) from None
     sent = {
         event
@@ -126,8 +128,8 @@ async def _lacking(settings: Settings, endpoint: str) -> list[str]:
 def _speech(settings: Settings) -> str:
     if settings.deepgram_url is None:
         if importlib.util.find_spec("moonshine_voice") is None:
-            raise Unavailable("the built-in engine's package is missing: run make setup")
-        return "the built-in one, English"
+            raise Unavailable("the built-in engine isn't installed. Run make setup")
+        return "built in, English"
     return asyncio.run(_opened(settings, settings.deepgram_url))
 
 
@@ -144,7 +146,7 @@ async def _opened(settings: Settings, url: str) -> str:
         raise Unavailable(_refusal(place, refused.status, refused.detail, key)) from None
     except TimeoutError:
         raise Unavailable(
-            f"{place} did not open and close a stream within {REACH_SECONDS:g} s{key}: check DEEPGRAM_URL"
+            f"{place} didn't open and close a stream within {REACH_SECONDS:g} s{key}. Check DEEPGRAM_URL"
         ) from None
     return f"{place} opened a stream and closed it{key}"
 
@@ -169,10 +171,10 @@ async def _converse(settings: Settings, url: str) -> None:
 
 def _refusal(place: str, status: int | None, detail: str, key: str) -> str:
     if status is None:
-        return f"{place} cannot be reached ({detail}){key}: check DEEPGRAM_URL and the network"
+        return f"can't reach {place} ({detail}){key}. Check DEEPGRAM_URL and the network"
     said = f'{status} "{detail}"' if detail else str(status)
     what = "DEEPGRAM_API_KEY" if status in (401, 402, 403) else "DEEPGRAM_URL"
-    return f"{place} refused a stream with {said}{key}: check {what}"
+    return f"{place} refused a stream with {said}{key}. Check {what}"
 
 
 def _mail(settings: Settings) -> str:
@@ -182,8 +184,8 @@ def _mail(settings: Settings) -> str:
     try:
         place = asyncio.run(Postman(settings.smtp_url, settings.mail_from, settings.public_url, outbox).look())
     except NotSent as error:
-        raise Unavailable(f"the mail server did not let us in ({error}): check SMTP_URL and the network") from None
-    return f"goes to {place}" + ("" if settings.smtp_url else ", as SMTP_URL is not set")
+        raise Unavailable(f"the mail server rejected the login ({error}). Check SMTP_URL and the network") from None
+    return f"sent to {place}" + ("" if settings.smtp_url else " because SMTP_URL isn't set")
 
 
 def _trust(settings: Settings) -> str:
@@ -202,7 +204,6 @@ def _trust(settings: Settings) -> str:
 
 def _disk(data_dir: Path) -> Check:
     place = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
-    free = shutil.disk_usage(place).free >> 20
-    return Check(
-        "disk", free >= SPACE_MIB, f"{free} MiB free in {place}" + ("" if free >= SPACE_MIB else ": make room")
-    )
+    free = shutil.disk_usage(place).free / (1 << 30)
+    enough = free >= SPACE_GIB
+    return Check("disk", enough, f"{free:.1f} GiB free in {place}" + ("" if enough else ". Free up some space"))

@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # they would show the values of variables
     rich_markup_mode=None,
-    help="Live captions with prepaid minutes.",
+    help="Run and manage a live caption service with prepaid minutes.",
 )
 
 
@@ -61,7 +61,7 @@ def main() -> None:
         with _interruptible():
             sys.exit(app(standalone_mode=False))
     except ConfigError as error:
-        sys.exit("\n".join(error.problems))
+        sys.exit("\n".join(f"{problem.rstrip('.')}." for problem in error.problems))
     except (Refusal, Unavailable) as error:
         sys.exit(one_line(error))
     except typer.TyperException as error:
@@ -70,7 +70,7 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except OSError as error:
-        sys.exit(f"{one_line(error)}: check DATA_DIR, whose it is and how much space is left there.")
+        sys.exit(f"{one_line(error)}. Check the owner and free space of DATA_DIR.")
 
 
 @contextmanager
@@ -91,4 +91,4 @@ def _corrected(error: typer.TyperException) -> str:
     said, context = error.format_message(), getattr(error, "ctx", None)
     if said.startswith("Usage:"):
         return said
-    return f"{said.rstrip('.')}: see {context.command_path if context else 'transcription-proxy'} --help."
+    return f"{said.rstrip('.')}. See {context.command_path if context else 'transcription-proxy'} --help."

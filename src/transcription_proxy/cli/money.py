@@ -7,9 +7,10 @@ import typer
 from transcription_proxy.cli.books import Books, Email, Json, actor, with_books
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.errors import Refusal
+from transcription_wire.lengths import length
 
-credits_app = typer.Typer(no_args_is_help=True, help="Change balances.")
-ledger_app = typer.Typer(no_args_is_help=True, help="Prove the books.")
+credits_app = typer.Typer(no_args_is_help=True, help="Adjust balances.")
+ledger_app = typer.Typer(no_args_is_help=True, help="Audit the ledger.")
 
 
 @credits_app.callback()
@@ -21,30 +22,37 @@ def _group() -> None:
 @credits_app.command(context_settings={"ignore_unknown_options": True})
 def grant(
     email: Email,
-    seconds: Annotated[int, typer.Argument(help="Negative ones are taken back, at most what is available.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept with the entry.")],
+    seconds: Annotated[int, typer.Argument(help="Negative to take back, at most what is available.")],
+    reason: Annotated[str, typer.Option(help="Why. Saved with the entry.")],
     as_json: Json = False,
 ) -> None:
-    """Give credit to an account, or take it back, as a manual adjustment.
+    """Add credit to an account, or take it back.
 
-    Example: transcription-proxy credits grant me@example.com 3600 --reason "the outage of Monday"
+    Recorded in the ledger as a manual adjustment.
+
+    \b
+    Example:
+      transcription-proxy credits grant me@example.com 3600 --reason outage
     """
     if not reason.strip() or not reason.isprintable():
-        raise Refusal("no_reason", "Say why in a line of text after --reason: it is kept with the entry.")
+        raise Refusal("no_reason", "Give a reason as one line of text after --reason. It is saved with the entry.")
     if seconds == 0:
         raise Refusal(
-            "no_seconds", "0 seconds change nothing: name how many to give, or a negative number to take back."
+            "no_seconds",
+            "0 seconds change nothing. Use a positive number to add, a negative one to take back.",
         )
     balance = with_books(lambda books: _grant(books, email, seconds, reason))
     if as_json:
         print_json({"email": email, "seconds_remaining": balance})
     else:
-        typer.echo(f"{email} now has {balance} seconds.")
+        typer.echo(f"{email} now has {length(balance)}.")
 
 
 @ledger_app.command()
 def audit(as_json: Json = False) -> None:
-    """Check every balance against its ledger, from one snapshot; status 1 where something is wrong.
+    """Check every balance against its ledger entries.
+
+    Reads one snapshot of the database. Exit status 1 if something is wrong.
 
     Example: transcription-proxy ledger audit
     """

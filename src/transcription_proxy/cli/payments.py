@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from transcription_proxy import offer
+from transcription_proxy import offer, sentences
 from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import Settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transcription_proxy.payments.reconcile import Difference, Reconciler
     from transcription_proxy.payments.service import Payments
 
-app = typer.Typer(no_args_is_help=True, help="Compare payments with Stripe's.")
+app = typer.Typer(no_args_is_help=True, help="Compare payments with Stripe.")
 UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -33,7 +33,7 @@ def since(text: str) -> timedelta:
 
 @app.command()
 def unmatched(as_json: Json = False) -> None:
-    """List events of Stripe's that belong to no purchase of ours, oldest first.
+    """List Stripe events that match no purchase, oldest first.
 
     Example: transcription-proxy payments unmatched
     """
@@ -42,16 +42,18 @@ def unmatched(as_json: Json = False) -> None:
         print_json([{name: value for name, value in asdict(one).items() if name != "body"} for one in events])
     else:
         rows = [(one.received_at, one.type, one.id, one.object_id, one.why) for one in events]
-        print_table(("Received", "Type", "Event", "Of", "Why"), rows, "Every event has found its purchase.")
+        print_table(("Received", "Type", "Event", "Of", "Why"), rows, "All events are matched to a purchase.")
 
 
 @app.command()
 def reconcile(
     look_back: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 12h, 7d, 2w.")] = "7d",
-    fix: Annotated[bool, typer.Option("--fix", help="Book what is missing.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Add what is missing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare Stripe's checkouts, refunds and disputes with ours. Status 1 where a difference is left.
+    """Compare checkouts, refunds and disputes with Stripe.
+
+    Exit status 1 if a difference remains.
 
     Example: transcription-proxy payments reconcile --since 7d --fix
     """
@@ -60,8 +62,8 @@ def reconcile(
     if as_json:
         print_json(found)
     else:
-        rows = [(one.subject, one.detail, "booked" if one.fixed else one.why_not or "not booked") for one in found]
-        print_table(("Of", "Difference", ""), rows, "Stripe and we agree.")
+        rows = [(one.subject, one.detail, "added" if one.fixed else one.why_not or "not added") for one in found]
+        print_table(("Of", "Difference", ""), rows, "No differences with Stripe.")
     if not all(one.fixed for one in found):
         raise typer.Exit(1)
 
@@ -79,8 +81,8 @@ async def _reconciled(books: Books, start: datetime, fix: bool) -> "list[Differe
 
 def _away(settings: Settings, why: Exception) -> str:
     if settings.sandbox:
-        return "The sandbox Stripe does not answer: start transcription-proxy serve."
-    return f"Stripe did not answer, or refused us ({why}): check STRIPE_SECRET_KEY and the network."
+        return sentences.NO_SANDBOX
+    return f"Stripe didn't respond, or rejected the key ({why}). Check STRIPE_SECRET_KEY and the network."
 
 
 def opened(books: Books) -> "tuple[Payments, Reconciler]":

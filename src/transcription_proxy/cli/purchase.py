@@ -23,7 +23,7 @@ def buy(address: str, email: str, password: str, package_id: str) -> int:
     try:
         return _bought(address, email, password, package_id)
     except (OSError, http.client.HTTPException) as error:  # what urllib raises
-        raise Unavailable(f"The purchase failed ({error}): see what the service said above.") from None
+        raise Unavailable(f"The purchase failed ({error}). See the errors above.") from None
 
 
 def _bought(address: str, email: str, password: str, package_id: str) -> int:
@@ -37,7 +37,7 @@ def _bought(address: str, email: str, password: str, package_id: str) -> int:
         if state["status"] == "paid":
             return int(state["seconds"])
         time.sleep(0.1)
-    raise Unavailable("The purchase was not credited: see what the service said above.")
+    raise Unavailable("The purchase wasn't credited. See the errors above.")
 
 
 def _api(url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:

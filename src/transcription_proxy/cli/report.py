@@ -11,19 +11,20 @@ from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.payments import since
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.payments.pricing import dollars
+from transcription_wire.lengths import exactly, length
 
 if TYPE_CHECKING:
     from transcription_proxy.payments.report.figures import Report, Sold, Used
 
-SOLD: Final = ("Sold", "Purchases", "Paid", "Seconds", "Taken back", "Refunded", "Lost", "Disputed")
-USED: Final = ("Used", "Sessions", "Seconds", "Audio", "Engine")
+SOLD: Final = ("Package", "Sold", "Paid", "Length", "Taken back", "Refunded", "Lost", "Disputed")
+USED: Final = ("Model", "Sessions", "Billed", "Audio", "Engine cost")
 
 
 def report(
     look_back: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 12h, 30d, 4w.")] = "30d",
     as_json: Json = False,
 ) -> None:
-    """Show what was sold and used, what the engine and Stripe took of it, and what users still have.
+    """Show sales, usage, costs and outstanding balances.
 
     Example: transcription-proxy report --since 30d
     """
@@ -43,9 +44,9 @@ async def _read(books: Books, start: datetime) -> "Report":
 
 def _print(found: "Report") -> None:
     typer.echo(f"From {found.since:%Y-%m-%d %H:%M} to {found.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC\n")
-    print_table(SOLD, [_sold(one) for one in found.sold], "Nothing was sold.")
+    print_table(SOLD, [_sold(one) for one in found.sold], "Nothing sold.")
     typer.echo()
-    print_table(USED, [_used(one) for one in found.used], "Nothing was used.")
+    print_table(USED, [_used(one) for one in found.used], "Nothing used.")
     typer.echo()
     print_table(("", ""), _sums(found), "")
     for sentence in _remarks(found):
@@ -55,15 +56,17 @@ def _print(found: "Report") -> None:
 def _sold(one: "Sold") -> tuple[object, ...]:
     money = (one.cents, one.refunded_cents, one.lost_cents, one.disputed_cents)
     paid, *rest = (_money(cents, one.currency) for cents in money)
-    return (one.label, one.count, paid, one.seconds, one.seconds_taken, *rest)
+    return (one.label, one.count, paid, length(one.seconds), length(one.seconds_taken), *rest)
 
 
 def _used(one: "Used") -> tuple[object, ...]:
-    return (one.name, one.sessions, one.seconds, f"{one.audio_seconds:.1f}", dollars(one.cost))
+    return (one.name, one.sessions, length(one.seconds), exactly(float(one.audio_seconds)), dollars(one.cost))
 
 
 def _sums(found: "Report") -> list[tuple[str, str]]:
     standing = found.standing
+    reserved = f"{length(standing.held)} reserved, {length(standing.frozen)} frozen"
+    outstanding = f"{length(standing.outstanding)} ({reserved})"
     money: dict[str, int | Decimal] = {
         "paid": found.cents,
         "refunded": -found.refunded,
@@ -74,19 +77,19 @@ def _sums(found: "Report") -> list[tuple[str, str]]:
     }
     return [
         *((name, dollars(Decimal(cents))) for name, cents in money.items()),
-        ("given to try or by hand", f"{found.given} s"),
-        ("outstanding now", f"{standing.outstanding} s, of which {standing.held} held and {standing.frozen} frozen"),
-        ("owed now", f"{standing.owed} s, by {standing.debtors} accounts"),
+        ("trials and manual credits", length(found.given)),
+        ("outstanding now", outstanding),
+        ("owed now", f"{length(standing.owed)} by {standing.debtors} accounts"),
     ]
 
 
 def _remarks(found: "Report") -> list[str]:
     remarks = []
     if len(found.counted) < len(found.sold):
-        remarks.append("What was paid in another currency than US dollars is not in the sums.")
+        remarks.append("Payments in other currencies than US dollars are not included in the totals.")
     if found.unpriced:
         remarks.append(
-            f"{found.unpriced:.1f} s of audio are from before costs were kept: the engine took more than that."
+            f"{exactly(float(found.unpriced))} of audio are older than cost tracking, so the engine cost was higher."
         )
     return remarks
 

@@ -11,7 +11,9 @@ from transcription_proxy.config import load
 
 
 def serve() -> None:
-    """Run the service. Settings come from the environment or from .env in the project's folder.
+    """Run the service.
+
+    Settings come from the environment or from .env in the project folder.
 
     Example: PORT=8080 transcription-proxy serve
     """
@@ -21,8 +23,10 @@ def serve() -> None:
     raise typer.Exit(supervisor.serve(settings))
 
 
-def engine(port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 3100) -> None:
-    """Run the built-in speech engine alone: a server that speaks Deepgram's API.
+def engine(port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 3100) -> None:
+    """Run only the built-in speech engine.
+
+    It is a server with Deepgram's API.
 
     Example: transcription-proxy engine --port 3100
     """

@@ -7,14 +7,14 @@ import typer
 
 from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.tables import print_json, print_table
-from transcription_proxy.metering.lengths import length
 from transcription_wire.codes import Reason
+from transcription_wire.lengths import length
 
 SHORT: Final = 8
 """Characters of an id that a list shows."""
 LEAST: Final = 4
 """Characters of an id that a command takes."""
-app = typer.Typer(no_args_is_help=True, help="See and end sessions.")
+app = typer.Typer(no_args_is_help=True, help="List and end sessions.")
 
 
 def _beginning(text: str) -> str:
@@ -25,8 +25,8 @@ def _beginning(text: str) -> str:
 
 @app.command("list")
 def list_sessions(
-    live: Annotated[bool, typer.Option("--live", help="Only those that run now.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    live: Annotated[bool, typer.Option("--live", help="Only live sessions.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 100,
     as_json: Json = False,
 ) -> None:
     """List sessions, newest first.
@@ -42,7 +42,7 @@ def list_sessions(
             (short, r.email, r.started_at, r.engine, length(r.seconds_used), r.status, r.reason)
             for short, r in zip(ids, rows, strict=True)
         ]
-        columns = ("Id", "User", "Started", "Engine", "Billed", "Status", "Reason")
+        columns = ("ID", "User", "Started", "Engine", "Billed", "Status", "Reason")
         print_table(columns, cells, "No sessions.")
 
 
@@ -52,12 +52,14 @@ def end(
         str, typer.Argument(metavar="ID", parser=_beginning, help="The session's id, or how it begins.")
     ],
 ) -> None:
-    """End a live session properly, with its last words and its bill.
+    """End a live session, with its last words and its receipt.
 
-    Example: transcription-proxy session end 5f0c1b1e
+    \b
+    Example:
+      transcription-proxy session end 5f0c1b1e
     """
     with_books(lambda books: _end(books, session_id))
-    typer.echo("The session was told to end.")
+    typer.echo("The session is ending.")
 
 
 async def _end(books: Books, prefix: str) -> None:

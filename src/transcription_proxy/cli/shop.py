@@ -15,15 +15,18 @@ from transcription_proxy.offer import Offer
 from transcription_proxy.payments import pricing
 from transcription_proxy.payments.packages import Package
 from transcription_proxy.payments.pricing import Sale, dollars
+from transcription_wire.lengths import length
 
 
 def pricing_command(
     suggest: Annotated[
-        str | None, typer.Option(metavar="PERCENT", help="Print a PACKAGES_FILE that leaves this margin.")
+        str | None, typer.Option(metavar="PERCENT", help="Print a PACKAGES_FILE with this margin.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what each package costs and leaves, by the rates file. Needs no database and no running service.
+    """Show the cost and margin of each package.
+
+    Uses the rates file. Needs no database and no running service.
 
     Example: transcription-proxy pricing --suggest 30% > packages.toml
     """
@@ -38,7 +41,7 @@ def pricing_command(
     if as_json:
         _print_json([pricing.sale(package, found.rates) for package in packages], found)
     else:
-        typer.echo(f"# A margin of {percent:f}% or a little more, as transcription-proxy pricing reckons it.")
+        typer.echo(f"# A margin of {percent:f}% or slightly more, calculated by transcription-proxy pricing.")
         typer.echo(pricing.as_toml(packages), nl=False)
 
 
@@ -54,7 +57,7 @@ def _percent(text: str) -> Decimal:
         percent = Decimal("nan")
     if percent.is_finite() and abs(percent) <= 1000 and percent == round(percent, 2):
         return percent
-    raise Refusal("invalid_percent", "--suggest takes a percentage such as 30%.")
+    raise Refusal("invalid_percent", "--suggest needs a percentage such as 30%.")
 
 
 def _suggested(found: Offer, percent: Decimal) -> list[Package]:
@@ -70,9 +73,9 @@ def _print(sales: Sequence[Sale], found: Offer, settings: Settings) -> None:
     typer.echo()
     typer.echo(_topups(found))
     if any(sale.loses for sale in sales):
-        typer.echo("Packages that lose money keep the service from starting in production: see pricing --suggest 30%.")
+        typer.echo("The service won't start in production with packages that lose money. Try pricing --suggest 30%.")
     if settings.builtin_engine:
-        typer.echo("The built-in engine, which is in use here, costs nothing: these are the figures of the rates file.")
+        typer.echo("The built-in engine, used here, costs nothing. These figures are from the rates file.")
 
 
 def _row(sale: Sale) -> tuple[object, ...]:
@@ -93,10 +96,10 @@ def _row(sale: Sale) -> tuple[object, ...]:
 def _topups(found: Offer) -> str:
     """One line: what a dollar buys, what that costs, and how it compares with the packages."""
     sale = pricing.sale(pricing.topup(found.credits_per_dollar), found.rates)
-    state = "sold" if found.topups else "not sold: TOPUPS is not true"
+    state = "enabled" if found.topups else "disabled; set TOPUPS=true"
     loses = ", which LOSES MONEY" if sale.loses else ""
     return (
-        f"Top-ups ({state}): a dollar buys {found.credits_per_dollar} seconds; the engine takes {dollars(sale.engine)} "
+        f"Top-ups ({state}): $1 buys {length(found.credits_per_dollar)}. The engine costs {dollars(sale.engine)} "
         f"of it and Stripe {dollars(sale.fee)}{loses}. {_compared(found)}"
     )
 
@@ -107,7 +110,7 @@ def _compared(found: Offer) -> str:
     if ratio == 1:
         return f"That is the price of {package.id}."
     times = f"{round(max(ratio, 1 / ratio), 1).normalize():f} times"
-    return f"That is {times} {'dearer' if ratio > 1 else 'cheaper'} than {package.id}."
+    return f"That is {times} {'more expensive' if ratio > 1 else 'cheaper'} than {package.id}."
 
 
 def _print_json(sales: Sequence[Sale], found: Offer) -> None:

@@ -1,6 +1,6 @@
 """`user ...`: the operator looks after accounts."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -9,15 +9,15 @@ from transcription_proxy.cli.books import Books, Email, Json, actor, with_books
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import load
 from transcription_proxy.errors import Refusal
-from transcription_proxy.metering.lengths import length
+from transcription_wire.lengths import length
 
-app = typer.Typer(no_args_is_help=True, help="Look after accounts.")
+app = typer.Typer(no_args_is_help=True, help="Manage accounts.")
 LIVE_AT_MOST = 1000
 
 
 @app.command("list")
 def list_users(
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100, as_json: Json = False
+    limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 100, as_json: Json = False
 ) -> None:
     """List accounts, newest first.
 
@@ -31,7 +31,7 @@ def list_users(
             (u.email, u.created_at, length(u.seconds_remaining), u.live_sessions, "blocked" if u.blocked else "active")
             for u in users
         ]
-        print_table(("Email", "Created", "Balance", "Live", "State"), rows, "There are no accounts yet.")
+        print_table(("Email", "Created", "Balance", "Live", "State"), rows, "No accounts yet.")
 
 
 @app.command()
@@ -44,32 +44,34 @@ def show(email: Email, as_json: Json = False) -> None:
     if as_json:
         print_json(shown)
     else:
-        print_table(("", ""), [(key.replace("_", " "), _text(value)) for key, value in shown.items()], "")
+        print_table(("", ""), _rows(shown), "")
 
 
 @app.command()
 def block(email: Email) -> None:
-    """Shut an account out: its tokens stop working and its live sessions end.
+    """Block an account and end its live sessions.
 
     Example: transcription-proxy user block me@example.com
     """
     told = with_books(lambda books: books.operator.block(email))
-    typer.echo(f"{email} is blocked; {told} live sessions were told to end.")
+    typer.echo(f"{email} is blocked. {told} live sessions are ending.")
 
 
 @app.command()
 def unblock(email: Email) -> None:
-    """Let a blocked account in again.
+    """Unblock an account.
 
     Example: transcription-proxy user unblock me@example.com
     """
     with_books(lambda books: books.operator.unblock(email))
-    typer.echo(f"{email} may come in again.")
+    typer.echo(f"{email} is unblocked.")
 
 
 @app.command("reset-link")
 def reset_link(email: Email, as_json: Json = False) -> None:
-    """Print a link to choose a new password, to pass on. It works once, for an hour; links before it are void.
+    """Print a password reset link to pass on.
+
+    It works once and expires in an hour. Earlier links stop working.
 
     Example: transcription-proxy user reset-link me@example.com
     """
@@ -80,29 +82,29 @@ def reset_link(email: Email, as_json: Json = False) -> None:
     else:
         typer.echo(link)
     if guessed:
-        typer.echo(f"{url} is a guess: no service runs with this DATA_DIR, and PUBLIC_URL is not set.", err=True)
+        typer.echo(f"{url} is a guess, because no service runs with this DATA_DIR and PUBLIC_URL isn't set.", err=True)
 
 
 @app.command("create-many")
 def create_many(
     count: Annotated[int, typer.Argument(min=1, max=100_000)],
-    seconds: Annotated[int, typer.Option(min=0, help="Credit of each.")],
+    seconds: Annotated[int, typer.Option(min=0, help="Credit for each account.")],
     as_json: Json = False,
 ) -> None:
-    """Make throw-away accounts for load tests. Refused in production.
+    """Create throwaway accounts for load tests. Not in production.
 
     Example: transcription-proxy user create-many 1000 --seconds 3600 --json
     """
     if load().production:
-        raise Refusal("production", "Throw-away accounts are not made in production: register real ones over HTTP.")
+        raise Refusal("production", "Throwaway accounts can't be created in production. Register real ones over HTTP.")
     made = with_books(lambda books: _create_many(books, count, seconds))
     if as_json:
         print_json([{"email": email, "token": token} for email, token in made])
     else:
-        typer.echo(f"Made {len(made)} accounts; with --json their tokens are printed.")
+        typer.echo(f"Created {len(made)} accounts. Use --json to print their tokens.")
 
 
-async def _shown(books: Books, email: str) -> dict[str, object]:
+async def _shown(books: Books, email: str) -> dict[str, Any]:
     user = await books.operator.user(email)
     balance = await books.ledger.balance(user.id)
     live = await books.ledger.sessions(user.id, live=True, limit=LIVE_AT_MOST)
@@ -125,5 +127,15 @@ async def _create_many(books: Books, count: int, seconds: int) -> list[tuple[str
     )
 
 
-def _text(value: object) -> object:
-    return ", ".join(str(row.id) for row in value) or "none" if isinstance(value, list) else value
+def _rows(shown: dict[str, Any]) -> list[tuple[str, object]]:
+    """The same for people: lengths and words in place of seconds and booleans."""
+    return [
+        ("ID", shown["id"]),
+        ("Email", shown["email"]),
+        ("Created", shown["created_at"]),
+        ("State", "blocked" if shown["blocked"] else "active"),
+        ("Balance", length(shown["seconds_remaining"])),
+        ("Reserved", length(shown["seconds_held"])),
+        ("Frozen", length(shown["seconds_frozen"])),
+        ("Live sessions", ", ".join(str(row.id) for row in shown["live_sessions"]) or "none"),
+    ]

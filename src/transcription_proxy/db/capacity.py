@@ -31,6 +31,6 @@ async def shortage(database: "Database", workers: int) -> str | None:
     if server_pid != own_pid or allowed >= needed(workers):  # other process ids: a pooler shares its connections out
         return None
     return (
-        f"PostgreSQL allows {allowed} connections, and WORKERS={workers} needs {needed(workers)}: raise its "
-        "max_connections (the bundled one: stop all that uses it, then start again), or lower WORKERS"
+        f"PostgreSQL allows {allowed} connections, and WORKERS={workers} needs {needed(workers)}. Raise its "
+        "max_connections (for the bundled one, stop everything that uses it, then start again), or lower WORKERS"
     )

@@ -113,11 +113,11 @@ class Cluster:
         while not self.answers():
             if not self._is_server(pid):
                 if _LEFTOVERS not in self._last_words():
-                    raise Unavailable(f"PostgreSQL did not start: {self._last_words()} {places.ADVICE}")
+                    raise Unavailable(f"PostgreSQL didn't start: {self._last_words()} {places.ADVICE}")
                 time.sleep(0.3)  # what a killed server left behind is about to end
                 pid = self._spawn()
             if given_up() or time.monotonic() > deadline:
-                raise Unavailable(f"PostgreSQL (process {pid}) does not answer: {self._last_words()} {places.ADVICE}")
+                raise Unavailable(f"PostgreSQL (process {pid}) isn't responding: {self._last_words()} {places.ADVICE}")
             time.sleep(0.02)
 
     def stop(self) -> None:

@@ -52,8 +52,8 @@ class Embedded:
             return cls._acquire(data_dir.resolve(), report, workers, settings or {})
         except PermissionError as error:
             raise Unavailable(
-                f"the bundled PostgreSQL belongs to another user ({error}): "
-                "run as the user that started it first, or set DATABASE_URL."
+                f"The bundled PostgreSQL belongs to another user ({error}). "
+                "Run as the user who first started it, or set DATABASE_URL."
             ) from error
 
     @classmethod
@@ -101,8 +101,8 @@ def _claim(data_dir: Path, cluster: Cluster, user: int) -> Note | None:
     noted = ownership.read(data_dir)
     if noted is not None and noted.home != str(cluster.home) and not cluster.exists:
         log.warning(
-            "the database of %s lay in %s, before DATA_DIR was moved or copied. A new one is made in %s. "
-            "To go on with the old one, end this program, move the new one away, and move %s there",
+            "the database of %s was in %s before DATA_DIR was moved or copied. Creating a new one in %s. "
+            "To use the old one, stop this program, move the new one away, and move %s there",
             *(data_dir, noted.home, cluster.server, Path(noted.home) / "server"),
         )
     if cluster.home.is_relative_to(data_dir):
@@ -124,13 +124,13 @@ def _set_aside(data_dir: Path, cluster: Cluster, user: int) -> None:
         fcntl.flock(user, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Unavailable(
-            f"the database in {cluster.home} belongs to a DATA_DIR that was at {data_dir} before, and is in use: "
-            "stop the service that was started there."
+            f"The database in {cluster.home} belongs to a DATA_DIR that used to be {data_dir}, and is in use. "
+            "Stop the service that was started there."
         ) from None
     aside = cluster.set_aside()
     log.warning(
-        "the database in %s belongs to a DATA_DIR that was at %s before: it is kept as %s, and a new one is made. "
-        "To take it back, end this program, move it to %s, and copy %s from there to %s",
+        "the database in %s belongs to a DATA_DIR that used to be %s. It is kept as %s, and a new one is created. "
+        "To use it again, stop this program, move it to %s, and copy %s from there to %s",
         *(cluster.home, data_dir, aside, cluster.server, ownership.NAME, data_dir),
     )
 
@@ -142,11 +142,11 @@ def _bring_up(
     note: Note | None = None,
 ) -> None:
     if cluster.answers():
-        report("PostgreSQL: joined the one that runs")
+        report("PostgreSQL: using the one already running")
         return
     if not cluster.exists:
         cluster.make(note)
-        report(f"PostgreSQL: made a database in {cluster.home}")
+        report(f"PostgreSQL: created a database in {cluster.home}")
     cluster.start(given_up)
     report("PostgreSQL: started")
 

@@ -32,13 +32,13 @@ async def migrate(url: str, schema: str | None = None, *, upto: int | None = Non
                 pass
             return version
     except psycopg.errors.InsufficientPrivilege as error:
-        raise ConfigError([f"the user of DATABASE_URL may not change the database: {error}"]) from error
+        raise ConfigError([f"The user in DATABASE_URL isn't allowed to change the database: {error}"]) from error
     except psycopg.ProgrammingError as error:
         if error.sqlstate is not None:  # a statement of ours
             raise
-        raise ConfigError([f"DATABASE_URL is not understood: {error}"]) from error
+        raise ConfigError([f"DATABASE_URL isn't valid: {error}"]) from error
     except AWAY as error:
-        raise Unavailable(f"the database is away or too slow: {error}") from error
+        raise Unavailable(f"Can't reach the database, or it is too slow: {error}") from error
 
 
 def migrations() -> dict[int, bytes]:
@@ -50,7 +50,7 @@ def migrations() -> dict[int, bytes]:
 def _check_server(connection: AsyncConnection) -> None:
     found = connection.info.server_version // 10000
     if found < OLDEST:
-        raise ConfigError([f"DATABASE_URL names PostgreSQL {found}: use version {OLDEST} or newer"])
+        raise ConfigError([f"DATABASE_URL points to PostgreSQL {found}. Use version {OLDEST} or newer"])
 
 
 async def _step(connection: AsyncConnection, schema: str | None, steps: dict[int, bytes], goal: int) -> int | None:
@@ -66,7 +66,7 @@ async def _step(connection: AsyncConnection, schema: str | None, steps: dict[int
         version = await _version(connection)
         if version > max(steps):
             raise ConfigError(
-                [f"the database is at version {version}, this program knows {max(steps)}: run the newer program"]
+                [f"The database is at version {version}, newer than this program's {max(steps)}. Run a newer program"]
             )
         if version >= goal:
             return version

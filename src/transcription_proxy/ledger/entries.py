@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_wire.codes import Reason, Status
 
@@ -124,10 +125,10 @@ def balance_after(balance: Balance, seconds: int) -> int:
     """The balance once `seconds` are added. Raises Refusal where they are more than there are, or than fit."""
     after = balance.seconds_remaining + seconds
     if abs(seconds) > MAX_CREDITS or after > MAX_CREDITS:
-        raise Refusal("amount_too_large", f"No entry and no balance may exceed {MAX_CREDITS:,} seconds.")
+        raise Refusal("amount_too_large", sentences.too_many_credits(MAX_CREDITS))
     if seconds < -max(balance.available, 0):
         available = max(balance.available, 0)
-        raise Refusal("insufficient_credits", f"At most {available} seconds can be taken: no more are available.")
+        raise Refusal("insufficient_credits", sentences.too_few_credits(available))
     return after
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from transcription_proxy import sentences
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger import store
@@ -27,6 +28,7 @@ from transcription_proxy.ledger.entries import (
 )
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
 from transcription_wire.codes import ErrorCode, Reason
+from transcription_wire.sentences import ERRORS
 
 SETTLE_BATCH: Final = 500
 REAP_BATCH: Final = 100
@@ -64,17 +66,17 @@ class Ledger:
         balance = await store.lock_balance(connection, opening.user_id)
         found = await store.admission(connection, opening)
         if found is None or not found.authorized:
-            return Refusal(ErrorCode.UNAUTHORIZED, "Log in again: this account or token is not valid.")
+            return Refusal(ErrorCode.UNAUTHORIZED, sentences.ACCOUNT_GONE)
         if opening.replaces is not None:
             await store.mark_ending(connection, opening.replaces, Reason.REPLACED, opening.user_id)
         if found.live >= self._max_sessions:
-            return Refusal(ErrorCode.TOO_MANY_CONNECTIONS, f"{found.live} sessions are live already: end one first.")
+            return Refusal(ErrorCode.TOO_MANY_CONNECTIONS, ERRORS[ErrorCode.TOO_MANY_CONNECTIONS].full)
         if balance is None or balance.available <= 0:
-            return Refusal(ErrorCode.INSUFFICIENT_CREDITS, "No minutes are available: buy more, or end a session.")
+            return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.OUT_OF_MINUTES)
         hold = new_hold(balance.available, 0, opening.hold_cap, self._max_sessions)
         session_id = await store.open_session(connection, opening, hold, found.last_seq, self._max_streams)
         if session_id is None:
-            return Refusal(ErrorCode.BUSY, "All streams are taken: try again in a moment.")
+            return Refusal(ErrorCode.BUSY, ERRORS[ErrorCode.BUSY].full)
         return Opened(session_id, hold, balance.seconds_remaining)
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
@@ -171,7 +173,7 @@ class Ledger:
                 if await store.life_is_over(connection, life):
                     return ended
             await asyncio.sleep(BURY_EVERY)
-        raise Unavailable("The sessions of an earlier run are locked by another transaction.")
+        raise Unavailable(sentences.EARLIER_RUN_LOCKED)
 
     async def _end_abandoned(self, reason: Reason, by: float = inf, life: UUID | None = None) -> list[Ended]:
         ended: list[Ended] = []
@@ -192,7 +194,7 @@ class Ledger:
         async with self._database.transaction() as connection:
             self._timezones = self._timezones or await store.timezones(connection)
             if tz not in self._timezones:
-                raise Refusal("invalid_timezone", "Use the name of a time zone, such as Europe/Berlin.")
+                raise Refusal("invalid_timezone", sentences.BAD_TIME_ZONE)
             return await store.usage_days(connection, user_id, tz, days)
 
     async def sessions(

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import args_row, class_row, scalar_row
 
+from transcription_proxy import sentences
 from transcription_proxy.db import queries
 from transcription_proxy.db.pool import AWAY
 from transcription_proxy.errors import Refusal, Unavailable
@@ -188,7 +189,7 @@ async def prove_writable(connection: Connection) -> None:
     except AWAY:
         raise
     except psycopg.Error as error:
-        raise Unavailable(f"the database cannot be written to: {error}") from error
+        raise Unavailable(f"Can't write to the database: {error}") from error
 
 
 async def lock_session(connection: Connection, session_id: UUID) -> Locked | None:
@@ -237,7 +238,7 @@ async def credit(
     await connection.execute(SQL["ensure_balance"], {"user_id": user_id})
     balance = await lock_balance(connection, user_id)
     if balance is None:
-        raise Refusal("unknown_user", "There is no such user.")
+        raise Refusal("unknown_user", sentences.NO_SUCH_USER)
     after = balance_after(balance, seconds)
     await _enter(connection, user_id, seconds, description, after, reason, actor, purchase_id)
     return after
@@ -249,10 +250,10 @@ async def claw_back(
     """Takes what a refund or dispute claims, below 0 too, and freezes; negative numbers give back (money 28, 29)."""
     balance = await lock_balance(connection, user_id)
     if balance is None:
-        raise Refusal("unknown_user", "There is no such user.")
+        raise Refusal("unknown_user", sentences.NO_SUCH_USER)
     after = balance.seconds_remaining - take
     if abs(after) > MAX_CREDITS:
-        raise Refusal("amount_too_large", f"No balance may exceed {MAX_CREDITS:,} seconds.")
+        raise Refusal("amount_too_large", sentences.too_many_credits(MAX_CREDITS))
     await _enter(connection, user_id, -take, description, after, None, None, purchase_id)
     if freeze:
         await connection.execute(SQL["freeze"], {"user_id": user_id, "seconds": freeze})

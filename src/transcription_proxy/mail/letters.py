@@ -11,16 +11,15 @@ class Letter:
 
 def reset_link(site: str, link: str) -> Letter:
     return Letter(
-        "Choose a new password",
+        "Reset your password",
         f"""\
-Somebody asked for a new password for your account at
-{site}
+Someone asked to reset your password for {site}.
 
-To choose one, open this address within an hour. It works once.
+If it was you, use this link within an hour:
 
 {link}
 
-If it was not you, do nothing: your password stays as it is.
+The link can be used once. If it wasn't you, ignore this email. Your password stays the same.
 """,
     )
 
@@ -29,11 +28,9 @@ def password_changed(site: str) -> Letter:
     return Letter(
         "Your password was changed",
         f"""\
-The password of your account at
-{site}
-was changed, and all its other logins have ended.
+The password of your account at {site} was changed. You've been signed out everywhere else.
 
-If it was not you, choose a new one at once:
+If it wasn't you, reset your password now:
 
 {site}/forgot
 """,

@@ -1,7 +1,7 @@
 """What our mails about purchases say: paid, failed, and what was taken back."""
 
 from transcription_proxy.mail.letters import Letter
-from transcription_proxy.metering.lengths import length
+from transcription_wire.lengths import length
 
 
 def paid(site: str, label: str, cents: int, currency: str, seconds: int, balance: int, receipt: str | None) -> Letter:

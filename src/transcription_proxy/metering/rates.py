@@ -63,7 +63,9 @@ class Rates:
         """The rate of a stream. Raises Unpriced."""
         base = self.models.get(self._family(model))
         if base is None:
-            raise Unpriced("model", f"the model {model!r} is not offered; there are {', '.join(sorted(self.models))}")
+            raise Unpriced(
+                "model", f"the model {model!r} is not offered. Choose one of {', '.join(sorted(self.models))}"
+            )
         if self.flat is not None:
             return self.flat
         total = self.languages.get(language.lower(), base)
@@ -92,7 +94,7 @@ def load(text: str | None = None, *, builtin_engine: bool = False) -> Rates:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib lets through what numbers and nesting without end raise
-        raise ConfigError([f"the rates file is not TOML: {error}"]) from error
+        raise ConfigError([f"the rates file isn't valid TOML: {error}"]) from error
     reader = _Reader()
     rates = Rates(
         models=reader.rates(table, "models"),
@@ -105,7 +107,7 @@ def load(text: str | None = None, *, builtin_engine: bool = False) -> Rates:
     )
     unknown = set(table) - {"date", "stripe_fee_percent", "stripe_fee_cents", "models", "languages", "addons"}
     reader.problems += [f"the rates file has an unknown key {key!r}" for key in sorted(unknown)]
-    reader.problems += [f"addons.{name} is not an add-on: there are {', '.join(ADDONS)}" for name in rates.addons if name not in ADDONS]  # fmt: skip  # noqa: E501
+    reader.problems += [f"addons.{name} is not an add-on. Use one of {', '.join(ADDONS)}" for name in rates.addons if name not in ADDONS]  # fmt: skip  # noqa: E501
     if not rates.models:
         reader.problems.append("the rates file offers no model: [models.NAME]")
     if reader.problems:

@@ -58,7 +58,7 @@ class Books:
         status = furthest(purchase.status, fact.status)
         pays = status == "paid" != purchase.status
         if pays and fact.currency != purchase.currency:
-            raise Unmatched(f"it was paid in {fact.currency}, and the purchase is in {purchase.currency}")
+            raise Unmatched(f"it was paid in {fact.currency}, but the purchase is in {purchase.currency}")
         await store.set_status(connection, purchase.id, status, fact)
         if status == "failed" != purchase.status:
             await jobs.enqueue(connection, notices.FAILED, str(purchase.id))
@@ -78,13 +78,13 @@ class Books:
         """A purchase for a session of which we have no row, from its metadata or today's packages (money 27)."""
         buyer = await store.buyer(connection, fact.user_id) if fact.user_id else None
         if buyer is None:
-            raise Unmatched("it names no user of ours")
+            raise Unmatched("it names no known user")
         package = self._packages.get(fact.package_id or "")
         seconds = fact.seconds or (package.seconds if package else None)
         if seconds is None:
-            raise Unmatched("it names no package of ours")
+            raise Unmatched("it names no known package")
         if fact.currency != CURRENCY:
-            raise Unmatched(f"it is in {fact.currency}, and all that is sold here is in {CURRENCY}")
+            raise Unmatched(f"it is in {fact.currency}, but everything here is sold in {CURRENCY}")
         draft = Draft(
             id=uuid4(),
             user_id=buyer.id,
@@ -100,7 +100,7 @@ class Books:
     async def _claim(self, connection: Connection, fact: Claim) -> None:
         purchase = await store.purchase_of_payment(connection, fact)
         if purchase is None:
-            raise Unmatched("it is of no purchase of ours, or of one that is not known yet")
+            raise Unmatched("it belongs to no known purchase")
         await ledger.lock_balance(connection, purchase.user_id)
         await _restate(connection, purchase.id)
 

@@ -38,14 +38,14 @@ def load(text: str | None = None) -> tuple[Package, ...]:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError([f"the packages file is not TOML: {error}"]) from error
+        raise ConfigError([f"the packages file isn't valid TOML: {error}"]) from error
     problems = [f"the packages file has an unknown key {key!r}" for key in sorted(set(table) - {"package"})]
     entries = table.get("package", [])
     if not isinstance(entries, list) or not entries:
         raise ConfigError([*problems, "the packages file has nothing for sale: [[package]]"])
     packages = [_package(entry, f"package {number}", problems) for number, entry in enumerate(entries, 1)]
     ids = [package.id for package in packages]
-    problems += [f"two packages have the id {twice!r}" for twice in sorted({one for one in ids if ids.count(one) > 1})]
+    problems += [f"two packages have the ID {twice!r}" for twice in sorted({one for one in ids if ids.count(one) > 1})]
     if problems:
         raise ConfigError(problems)
     return tuple(packages)
@@ -72,7 +72,7 @@ def _package(entry: Any, where: str, problems: list[str]) -> Package:
         (isinstance(label, str) and 0 < len(label) <= 100 and label.isprintable(), "label must be 1 to 100 characters"),
         (_whole(seconds, 1, MOST_SECONDS), f"seconds must be a whole number, 1 to {MOST_SECONDS}"),
         (_whole(cents, LEAST_CENTS, MOST_CENTS), f"price_cents must be a whole number, {LEAST_CENTS} to {MOST_CENTS}"),
-        (currency == CURRENCY, f'currency must be "{CURRENCY}": what the engine costs is known in US dollars'),
+        (currency == CURRENCY, f'currency must be "{CURRENCY}", because engine costs are in US dollars'),
     ]
     problems += [f"{where}: {meaning}" for fine, meaning in checks if not fine]
     return Package(name, label, seconds, cents, currency)

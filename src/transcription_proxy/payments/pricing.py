@@ -8,6 +8,7 @@ from typing import Final
 from transcription_proxy.metering.meter import MICRO
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.payments.packages import LEAST_CENTS, MOST_CENTS, Package
+from transcription_wire.lengths import length
 
 HUNDRED: Final = Decimal(100)
 TOPUP: Final = "topup"
@@ -60,12 +61,12 @@ def suggest(packages: Iterable[Package], rates: Rates, percent: Decimal) -> list
     share = percent / HUNDRED
     if not 0 <= share < 1 - rates.stripe_fee_percent / HUNDRED:
         most = HUNDRED - rates.stripe_fee_percent
-        raise ValueError(f"A margin is 0% or more and under {most}%, which is what Stripe leaves.")
+        raise ValueError(f"The margin must be at least 0% and under {most}%, which is what Stripe leaves.")
     found = [replace(package, price_cents=_least(package, rates, share)) for package in packages]
     dearest = max(found, key=lambda package: package.price_cents)
     if dearest.price_cents > MOST_CENTS:
         price = dollars(Decimal(dearest.price_cents))
-        raise ValueError(f"The package {dearest.id} would have to cost {price}, more than Stripe charges at once.")
+        raise ValueError(f"The package {dearest.id} would have to cost {price}, over Stripe's limit for one charge.")
     return found
 
 
@@ -96,7 +97,7 @@ def dollars(cents: Decimal) -> str:
 
 
 def _named(package: Package) -> str:
-    return f"a top-up of {package.seconds} seconds" if package.id == TOPUP else f"the package {package.id}"
+    return f"a top-up of {length(package.seconds)}" if package.id == TOPUP else f"the package {package.id}"
 
 
 def _cure(sale: Sale) -> str:

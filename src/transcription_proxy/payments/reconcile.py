@@ -94,7 +94,7 @@ class Reconciler:
         unknown = [found async for thing in self._claimed(since) if (found := await self._unknown(thing))]
         for one in unknown:
             fact = one.fact
-            detail = f"a {fact.kind} of {fact.cents} {fact.currency} cents that is new here"
+            detail = f"a {fact.kind} of {fact.cents} {fact.currency} cents is missing here"
             settled = await self._settled(fact.id, detail, fact, fix)
             if one.differs:
                 yield settled
@@ -146,7 +146,7 @@ class Reconciler:
         """Events that were kept, whose purchase is known now."""
         for event in await self._payments.unmatched():
             if await self._payments.try_again(event):
-                yield Difference(event.id, f"{event.type} was kept unmatched", fixed=True)
+                yield Difference(event.id, f"{event.type} was unmatched", fixed=True)
 
 
 def _fact(thing: translate.Object) -> Claim:

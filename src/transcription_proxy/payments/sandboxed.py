@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Unavailable
 
 FOLDER: Final = "sandbox"
@@ -40,7 +41,7 @@ def address(data_dir: Path, key: str | None, api_base: str | None, proxy: str | 
         return Address(key, api_base, proxy)
     here = load(data_dir)
     if here is None:
-        raise Unavailable("The sandbox Stripe runs beside the service: start transcription-proxy serve.")
+        raise Unavailable(sentences.NO_SANDBOX)
     return Address(here.key, here.api_base)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from transcription_proxy import sentences
 from transcription_proxy.db import jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -24,6 +25,7 @@ from transcription_proxy.payments.packages import MOST_SECONDS, Package
 from transcription_proxy.payments.standing import Claim, Kind
 from transcription_proxy.payments.store import Buyer, Draft, Purchase
 from transcription_proxy.payments.translate import Event, NotUnderstood, is_id
+from transcription_wire.lengths import in_minutes
 
 DOUBLE_CLICK: Final = timedelta(seconds=60)
 """The same thing asked for again within this time is the same purchase."""
@@ -66,17 +68,17 @@ class Payments:
         """A purchase with its checkout URL. Raises Refusal: unknown_package, amount_too_large, payments_unavailable."""
         package = next((one for one in self.packages if one.id == package_id), None)
         if package is None:
-            raise Refusal("unknown_package", f"There is no such package: choose {', '.join(self._ids())}.")
+            raise Refusal("unknown_package", sentences.no_such_package(self._ids()))
         return await self._begin(_draft(user_id, package))
 
     async def top_up(self, user_id: UUID, cents: int) -> Purchase:
         """The same for a free amount. Raises Refusal: invalid_amount, amount_too_large, payments_unavailable."""
         if self._credits_per_dollar is None:
-            raise Refusal("invalid_amount", "Free amounts are not sold here: choose a package.")
+            raise Refusal("invalid_amount", sentences.NO_TOP_UPS)
         seconds = cents * self._credits_per_dollar // 100
         if not (LEAST_CENTS <= cents <= MOST_CENTS and 0 < seconds <= MOST_SECONDS):
-            raise Refusal("invalid_amount", f"amount_cents must be a whole number, {LEAST_CENTS} to {MOST_CENTS}.")
-        return await self._begin(_draft(user_id, Package(TOPUP, f"{seconds // 60} minutes", seconds, cents)))
+            raise Refusal("invalid_amount", sentences.wrong_amount(LEAST_CENTS, MOST_CENTS))
+        return await self._begin(_draft(user_id, Package(TOPUP, in_minutes(seconds), seconds, cents)))
 
     async def _begin(self, draft: Draft) -> Purchase:
         """The row first, under the balance's lock: a double click finds it, and Stripe makes one session of both."""
@@ -132,7 +134,7 @@ class Payments:
         async with self._database.transaction() as connection:
             found = await store.purchase_of_checkout(connection, session_id) if is_id(session_id) else None
             if found is None or found.user_id != user_id:
-                raise Refusal("not_found", "You have no checkout session of this id.")
+                raise Refusal("not_found", sentences.NO_SUCH_CHECKOUT)
             ask = found.status in ("open", "pending") and await store.ask(connection, found.id, ASK_PAUSE)
         if ask:
             try:
@@ -168,11 +170,11 @@ class Payments:
             body = verified(payload, signature, self._secrets)
             event = translate.event(body)
         except BadSignature:
-            raise Refusal("invalid_signature", "The webhook is not signed by Stripe, or is too old.") from None
+            raise Refusal("invalid_signature", sentences.BAD_SIGNATURE) from None
         except NotUnderstood as error:
-            raise Refusal("invalid_event", f"The webhook cannot be used: {error}.") from None
+            raise Refusal("invalid_event", sentences.bad_event(str(error))) from None
         if self._live_only and not event.livemode:
-            raise Refusal("test_mode", "This service takes live payments only.")
+            raise Refusal("test_mode", sentences.LIVE_ONLY)
         async with self._database.transaction() as connection:
             if not await store.take_event(connection, event.id, event.type, event.object_id):
                 return
@@ -248,4 +250,4 @@ def _draft(user_id: UUID, package: Package) -> Draft:
 
 
 def _unavailable() -> Refusal:
-    return Refusal("payments_unavailable", "The payment service does not answer: nothing was charged. Try again soon.")
+    return Refusal("payments_unavailable", sentences.PAYMENTS_AWAY)

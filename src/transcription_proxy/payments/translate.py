@@ -71,12 +71,12 @@ def event(text: str) -> Event:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        raise NotUnderstood("it is not JSON") from None
+        raise NotUnderstood("it isn't JSON") from None
     body = body if isinstance(body, Mapping) else {}
     name, kind, data = body.get("id"), body.get("type"), body.get("data")
     thing = data.get("object") if isinstance(data, Mapping) else None
     if not (is_id(name) and is_id(kind) and isinstance(thing, Mapping)):
-        raise NotUnderstood("it is no event of Stripe's")
+        raise NotUnderstood("it isn't a Stripe event")
     try:
         fact = _fact(kind, thing)
     except NotUnderstood as error:
@@ -99,7 +99,7 @@ def checkout(thing: Object, stage: str | None = None) -> Checkout:
     latest = payment.get("latest_charge") if isinstance(payment, Mapping) else None
     data = thing.get("metadata") or {}
     if not isinstance(data, Mapping):
-        raise NotUnderstood("metadata is no object")
+        raise NotUnderstood("metadata isn't an object")
     return Checkout(
         session_id=_needed(thing, "id"),
         status=_status(stage or thing.get("status"), thing.get("payment_status"), payment),
@@ -212,7 +212,7 @@ def _claim(thing: Object, kind: Kind, standing: int, charge: str | None, cents: 
 def _cents(thing: Object, name: str) -> int:
     value = thing.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_CENTS:
-        raise NotUnderstood(f"{name} is no amount")
+        raise NotUnderstood(f"{name} isn't an amount")
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from picows import WSFrame, WSMsgType, WSTransport
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.relay import Relay
@@ -21,8 +22,7 @@ from transcription_wire.messages import Auth, Error, encode
 
 AUTH_SECONDS: Final = 5.0
 MAX_MESSAGE: Final = 1 << 20
-AUTH_FIRST: Final = "send the auth message first"
-LATE: Final = (ErrorCode.AUTH_TIMEOUT, "The auth message did not come within 5 seconds.")
+LATE: Final = endings.said(ErrorCode.AUTH_TIMEOUT)
 BINARY: Final = WSMsgType.BINARY
 log = structlog.get_logger()
 
@@ -155,7 +155,7 @@ class CaptionSocket(ServerSocket):
             self._bad_message(str(error))
             return
         if not isinstance(auth, Auth):
-            self._bad_message(AUTH_FIRST)
+            self._bad_message(sentences.AUTH_FIRST)
             return
         if self._switchboard.draining:
             self._refuse(endings.DRAINING)

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from picows import WSMsgType, WSTransport
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.server_socket import ServerSocket
@@ -30,8 +31,8 @@ CODES: Final = {str(code): close for code, close in CLOSE_CODES.items()} | {
 }
 """Close code that follows an error."""
 SERVICE_RESTART: Final = 1012
-LATE: Final = (ErrorCode.AUTH_TIMEOUT, "The auth message did not come within 5 seconds.")
-NO_AUTH: Final = (ErrorCode.BAD_MESSAGE, "The first message has the type auth and the overlay's key.")
+LATE: Final = endings.said(ErrorCode.AUTH_TIMEOUT)
+NO_AUTH: Final = (ErrorCode.BAD_MESSAGE, sentences.OVERLAY_AUTH)
 log = structlog.get_logger()
 
 

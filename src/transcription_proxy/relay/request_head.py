@@ -8,6 +8,8 @@ from uuid import uuid4
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from transcription_proxy import sentences
+
 CAPTIONS: Final = b"/ws/transcribe"
 OVERLAY: Final = b"/ws/overlay"
 MAX_HEAD: Final = 16 * 1024
@@ -63,29 +65,25 @@ def _bad(message: str) -> Refused:
     return Refused(400, "Bad Request", "bad_request", message)
 
 
-MALFORMED: Final = _bad("This is not HTTP.")
-NO_HOST: Final = _bad("A request has one Host header: a host name, and a port if you like.")
-NO_TARGET: Final = _bad("The target of a request is a path, or an http URL without a fragment.")
-OLD_CHUNKED: Final = _bad("An HTTP/1.0 request has no Transfer-Encoding.")
-WITH_BODY: Final = _bad("A request to upgrade has no body.")
-NO_HANDSHAKE: Final = _bad("This is not the opening of a WebSocket.")
-NO_SOCKET: Final = Refused(404, "Not Found", "not_found", "There is no WebSocket here: it is at /ws/transcribe.")
-TOO_LATE: Final = Refused(408, "Request Timeout", "request_timeout", "The request did not arrive in time.")
-TOO_LARGE: Final = Refused(413, "Content Too Large", "too_large", "The request is too large.")
+MALFORMED: Final = _bad(sentences.NOT_HTTP)
+NO_HOST: Final = _bad(sentences.BAD_HOST)
+NO_TARGET: Final = _bad(sentences.BAD_TARGET)
+OLD_CHUNKED: Final = _bad(sentences.OLD_CHUNKED)
+WITH_BODY: Final = _bad(sentences.UPGRADE_WITH_BODY)
+NO_HANDSHAKE: Final = _bad(sentences.NO_HANDSHAKE)
+NO_SOCKET: Final = Refused(404, "Not Found", "not_found", sentences.NO_SOCKET)
+TOO_LATE: Final = Refused(408, "Request Timeout", "request_timeout", sentences.REQUEST_TOO_SLOW)
+TOO_LARGE: Final = Refused(413, "Content Too Large", "too_large", sentences.REQUEST_TOO_LARGE)
 NO_VERSION: Final = Refused(
     426,
     "Upgrade Required",
     "upgrade_required",
-    "This service speaks WebSocket 13 only.",
+    sentences.WRONG_VERSION,
     ((b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")),
 )
-LONG_HEAD: Final = Refused(
-    431, "Request Header Fields Too Large", "head_too_large", "The head of the request is larger than 16 KiB."
-)
-NOT_CHUNKED: Final = Refused(
-    501, "Not Implemented", "unknown_encoding", "The only Transfer-Encoding of this service is chunked."
-)
-NOT_HTTP_1: Final = Refused(505, "HTTP Version Not Supported", "unknown_version", "This service speaks HTTP/1.1.")
+LONG_HEAD: Final = Refused(431, "Request Header Fields Too Large", "head_too_large", sentences.HEAD_TOO_LARGE)
+NOT_CHUNKED: Final = Refused(501, "Not Implemented", "unknown_encoding", sentences.NOT_CHUNKED)
+NOT_HTTP_1: Final = Refused(505, "HTTP Version Not Supported", "unknown_version", sentences.NOT_HTTP_1)
 
 
 def origin_form(method: str, target: bytes) -> bytes | None:

@@ -13,7 +13,7 @@ LINGER_SECONDS: Final = 2.0
 """How long the client's own close is awaited, so that it can read our last words."""
 SEND_BUFFER: Final = 64 * 1024
 """The kernel's, for one client: one that does not read is noticed soon, and costs no more."""
-RESERVED: Final = "A frame has a reserved bit set, which is for extensions that this service does not have."
+RESERVED: Final = "A frame has a reserved bit set, and no extension is in use."
 FAULTS: Final = {
     WSCloseCode.PROTOCOL_ERROR: endings.NOT_RFC_6455,
     WSCloseCode.INVALID_TEXT: endings.NOT_RFC_6455,

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.stream import overlay
 from transcription_proxy.stream.overlay import Backlog, Line, Passed, Shown
@@ -133,11 +134,11 @@ class Stages:
         """To be given back to `leave`. Raises Refusal: too_many_watchers, service_unavailable."""
         stage = self.stage(user_id)
         if self._ended:
-            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, "The service is going down: come back in a moment.")
+            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.NOT_READY)
         if self._here >= MOST_HERE:
-            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, "Too many pages are connected: come back in a moment.")
+            raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.TOO_MANY_PAGES)
         if stage.count >= MOST_WATCHERS:
-            raise Refusal("too_many_watchers", f"{MOST_WATCHERS} pages show these captions already: close one.")
+            raise Refusal("too_many_watchers", sentences.too_many_watchers(MOST_WATCHERS))
         watcher = Watcher(version)
         stage.watchers.add(watcher)
         self._here += 1

@@ -20,7 +20,7 @@ def main() -> None:
     arguments = _arguments()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if bool(arguments.webhook_url) != bool(arguments.webhook_secret):
-        sys.exit("An address for webhooks needs a secret to sign them with, and a secret an address: set both.")
+        sys.exit("Webhooks need both an address and a signing secret. Set both.")
     listener = _listener(arguments.port)
     host, port = listener.getsockname()[:2]
     options = Options(
@@ -37,14 +37,14 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     env = os.environ.get
     parser = argparse.ArgumentParser(prog="transcription_proxy.sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=3200, help="on 127.0.0.1, when no socket is inherited")
-    parser.add_argument("--key", default=env("SANDBOX_KEY", "sk_test_sandbox"), help="the API key that it takes")
-    parser.add_argument("--url", default=env("SANDBOX_URL"), help="the base of its pages, as browsers reach them")
-    parser.add_argument("--shop", default=env("SANDBOX_SHOP", "the shop"), help="whom customers pay")
-    parser.add_argument("--webhook-url", default=env("SANDBOX_WEBHOOK_URL"), help="where events go")
-    parser.add_argument("--webhook-secret", default=env("SANDBOX_WEBHOOK_SECRET"), help="what they are signed with")
+    parser.add_argument("--port", type=int, default=3200, help="port on 127.0.0.1, if no socket is inherited")
+    parser.add_argument("--key", default=env("SANDBOX_KEY", "sk_test_sandbox"), help="API key to accept")
+    parser.add_argument("--url", default=env("SANDBOX_URL"), help="base URL of the pages, as browsers reach them")
+    parser.add_argument("--shop", default=env("SANDBOX_SHOP", "the shop"), help="name of the shop that customers pay")
+    parser.add_argument("--webhook-url", default=env("SANDBOX_WEBHOOK_URL"), help="URL to send events to")
+    parser.add_argument("--webhook-secret", default=env("SANDBOX_WEBHOOK_SECRET"), help="secret to sign events with")
     parser.add_argument(
-        "--state", type=Path, default=env("SANDBOX_STATE", "sandbox.sqlite3"), help="the file that it keeps"
+        "--state", type=Path, default=env("SANDBOX_STATE", "sandbox.sqlite3"), help="file to keep state in"
     )
     return parser.parse_args()
 
@@ -56,7 +56,7 @@ def _listener(port: int) -> socket.socket:
     try:
         return socket.create_server(("127.0.0.1", port), backlog=128)
     except OSError as error:
-        sys.exit(f"Port {port} cannot be used ({error.strerror}): choose another with --port.")
+        sys.exit(f"Can't use port {port} ({error.strerror}). Choose another with --port.")
 
 
 if __name__ == "__main__":

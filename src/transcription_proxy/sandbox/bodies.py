@@ -16,7 +16,7 @@ async def body_of(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MOST:
-                raise Refused(f"A request body may have {MOST} bytes.", status=413, final=False)
+                raise Refused(f"A request body can have at most {MOST} bytes.", status=413, final=False)
     except ClientDisconnect:
-        raise Refused("The client left.", status=499, final=False) from None
+        raise Refused("The client disconnected.", status=499, final=False) from None
     return bytes(body)

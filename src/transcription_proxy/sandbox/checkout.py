@@ -242,5 +242,5 @@ def _under_way(records: Records, name: str) -> tuple[Object, Object]:
     """A payment and its session. Raises Refused where it is not under way."""
     intent = records.get("payment_intent", name)
     if intent["status"] != "processing":
-        raise Refused(f"This payment is {intent['status']}: only one that is processing can be settled or fail.")
+        raise Refused(f"This payment is {intent['status']}. Only one that is processing can settle or fail.")
     return intent, records.listed("checkout.session", {"payment_intent": name}, 1)[0]

@@ -60,7 +60,7 @@ def dashboard(
         error=tag('<p class="notice bad" role="alert">{}</p>', error) if error else Html(),
         payments=joined(_payment(root, one) for one in payments) or Html('<p class="empty">No payments yet.</p>'),
         older=tag('<p><a href="{}/?before={}">Older payments</a></p>', root, older) if older else Html(),
-        endpoint=f"Delivered to {endpoint}" if endpoint else "No webhook endpoint is set: they are only kept here.",
+        endpoint=f"Delivered to {endpoint}" if endpoint else "No webhook endpoint is set. Events are only listed here.",
         events=_events(root, events, again=endpoint is not None),
     )
     return page(root, "Payments (sandbox)", body)
@@ -78,7 +78,7 @@ def _payment(root: str, payment: Payment) -> Html:
 </article>""",
         id=session["id"],
         total=money.shown(session["amount_total"], session["currency"]),
-        email=details.get("email") or "No e-mail yet",
+        email=details.get("email") or "No email yet",
         status=_state(payment.status),
         what=payment.what,
         when=when(session["created"]),
@@ -92,7 +92,7 @@ def _payment(root: str, payment: Payment) -> Html:
 def _actions(root: str, payment: Payment) -> Html:
     session, charge, disputes = payment.session, payment.charge, payment.disputes
     if session["status"] == "open":
-        return tag('<p><a class="button quiet" href="{}/c/pay/{}">Open the checkout</a></p>', root, session["id"])
+        return tag('<p><a class="button quiet" href="{}/c/pay/{}">Open checkout</a></p>', root, session["id"])
     if charge is None:
         return Html()
     if charge["status"] == "pending":

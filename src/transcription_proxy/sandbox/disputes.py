@@ -17,7 +17,7 @@ def create(records: Records, charge_id: str, *, inquiry: bool, amount: int | Non
         raise Refused("Only a payment that succeeded can be disputed, and only once.")
     if not 0 < (left if amount is None else amount) <= left:
         shown = money.shown(left, charge["currency"])
-        raise Refused(f"What can be disputed is what was not refunded: {shown}.", param="amount")
+        raise Refused(f"You can dispute at most what wasn't refunded: {shown}.", param="amount")
     made = payment_objects.dispute(records.now, charge, amount or left, reason="fraudulent", inquiry=inquiry)
     dispute = records.add(made if inquiry else _with_movement(records, made, -1))
     records.put(charge | {"disputed": True})
@@ -31,7 +31,7 @@ def escalate(records: Records, name: str) -> Object:
     """An inquiry becomes a dispute: now the money is taken. Raises Refused."""
     before = records.get("dispute", name)
     if before["status"] != "warning_needs_response":
-        raise Refused(f"This dispute is {before['status']}: only an open inquiry can become one.")
+        raise Refused(f"This dispute is {before['status']}. Only an open inquiry can be escalated.")
     after = before | {"status": "needs_response", "is_charge_refundable": False}
     after = records.put(_with_movement(records, after, -1))
     records.tell("charge.dispute.updated", after, before)
@@ -52,7 +52,7 @@ def lose(records: Records, name: str) -> Object:
     """Raises Refused."""
     before = _unfinished(records, name)
     if before["status"].startswith("warning_"):
-        raise Refused("An inquiry cannot be lost: it becomes a dispute first.")
+        raise Refused("An inquiry can't be lost. Escalate it to a dispute first.")
     return _close(records, before, "lost")
 
 
@@ -60,7 +60,7 @@ def reinstate(records: Records, name: str) -> Object:
     """What was taken comes back, however it ended: a bank may change its mind. Raises Refused."""
     before = records.get("dispute", name)
     if sum(movement["amount"] for movement in before["balance_transactions"]) >= 0:
-        raise Refused("No money is gone: there is nothing to reinstate.")
+        raise Refused("No money was withdrawn, so there is nothing to reinstate.")
     after = records.put(_with_movement(records, before, 1))
     records.tell("charge.dispute.funds_reinstated", after)
     return after
@@ -74,7 +74,7 @@ def forbids_refund(records: Records, charge_id: str) -> bool:
 def _unfinished(records: Records, name: str) -> Object:
     dispute = records.get("dispute", name)
     if dispute["status"] in FINISHED:
-        raise Refused(f"This dispute is {dispute['status']}: it is over.")
+        raise Refused(f"This dispute is {dispute['status']} and can't change.")
     return dispute
 
 

@@ -40,13 +40,13 @@ def check(method: str, headers: Mapping[str, str], site: str) -> None:
     """
     host = headers.get("host", "").lower()
     if host != urlsplit(site).netloc.lower() and _name(host) not in LOOPBACK:
-        raise Refused(f"The sandbox is at {site}.", status=421)
+        raise Refused(f"Open the sandbox at {site}.", status=421)
     if method in ("GET", "HEAD"):
         return
     origin = headers.get("origin")
     foreign = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
     if foreign or (origin is not None and urlsplit(origin).netloc.lower() != host):
-        raise Refused("This was not sent from the sandbox's own page.", status=403)
+        raise Refused("This request didn't come from a sandbox page.", status=403)
 
 
 def policy(leads_to: str | None = None) -> str:

@@ -45,8 +45,8 @@ FRAME = """<!doctype html>
 <link rel="stylesheet" href="{root}/static/sandbox.css">
 </head>
 <body>
-<a class="skip" href="#main">Skip to the content</a>
-<p class="banner"><strong>Sandbox</strong> <span>This is not Stripe: no card is asked for and no money moves.</span></p>
+<a class="skip" href="#main">Skip to content</a>
+<p class="banner"><strong>Sandbox</strong> <span>This is not Stripe. No card needed, no money moves.</span></p>
 <main id="main">{body}</main>
 </body>
 </html>

@@ -67,7 +67,7 @@ class Pages:
         self._root = urlsplit(state.site).path
 
     def refused(self, refused: Refused) -> Response:
-        title = "There is nothing here" if refused.status == 404 else "That was not done"
+        title = "Page not found" if refused.status == 404 else "That didn't work"
         return _html(views.message(self._root, title, refused.message), status=refused.status)
 
     async def checkout(self, request: Request) -> Response:
@@ -107,7 +107,7 @@ class Pages:
                 checkout.take_code(records, name, code)
                 return _see(f"{self._root}/c/pay/{name}")
         wrong = f"There is no promotion code {code}." if code else "Enter a promotion code."
-        return self._checkout(name, wrong_code=wrong if allowed else "No promotion codes here.")
+        return self._checkout(name, wrong_code=wrong if allowed else "This checkout takes no promotion codes.")
 
     def _pay(self, name: str, way: Way, email: str) -> Response:
         with self._state.transaction(self._clock()) as records:
@@ -115,7 +115,7 @@ class Pages:
             if known or ("@" in email and len(email) <= 254):
                 session = checkout.pay(records, name, way, email)
                 return _see(_success(session) if session["status"] == "complete" else f"{self._root}/c/pay/{name}")
-        return self._checkout(name, "Please give your e-mail address.")
+        return self._checkout(name, "Enter an email address like name@example.com.")
 
     def _to_shop(self, name: str) -> Response:
         """A second click, or a second tab, ends where the first did."""
@@ -192,7 +192,7 @@ def _act_on_payment(records: Records, session: Object, form: Form) -> None:
     """Raises Refused."""
     action, intent = form.get("action"), session["payment_intent"]
     if intent is None or action not in ("settle", "fail", "refund", "dispute", "inquiry"):
-        raise malformed("That cannot be done to this payment.")
+        raise malformed("This payment doesn't allow that.")
     if action == "settle":
         checkout.settle(records, intent)
     elif action == "fail":
@@ -200,7 +200,7 @@ def _act_on_payment(records: Records, session: Object, form: Form) -> None:
     else:
         charge = records.get("charge", records.get("payment_intent", intent)["latest_charge"])
         if form.get("refunded", str(charge["amount_refunded"])) != str(charge["amount_refunded"]):
-            raise malformed("The payment has changed since this page was loaded: look again.")
+            raise malformed("The payment has changed since you loaded this page. Check it again.")
         amount = _amount(form.get("amount", ""), charge["currency"])
         if action == "refund":
             refunds.create(records, {"charge": charge["id"], **({} if amount is None else {"amount": amount})})
@@ -214,7 +214,7 @@ def _amount(typed: str, currency: str) -> int | None:
         return None
     amount = money.cents(typed, currency)
     if not amount:
-        raise malformed(f"{typed} is no amount.")
+        raise malformed(f"{typed} isn't a valid amount.")
     return amount
 
 
@@ -240,7 +240,7 @@ def _last_error(records: Records, session: Object) -> str | None:
     if session["payment_intent"] is None:
         return None
     error = records.get("payment_intent", session["payment_intent"])["last_payment_error"]
-    return f"{error['message']} Nothing was charged: try again." if error else None
+    return f"{error['message']} You weren't charged. Try again." if error else None
 
 
 def _success(session: Object) -> str:
@@ -253,7 +253,7 @@ async def _form(request: Request) -> Form:
     try:
         return dict(parse_qsl((await body_of(request)).decode("utf-8", "replace"), max_num_fields=100))
     except ValueError:
-        raise malformed("A form has at most 100 fields.") from None
+        raise malformed("A form can have at most 100 fields.") from None
 
 
 def _html(page: Html, status: int = 200) -> HTMLResponse:

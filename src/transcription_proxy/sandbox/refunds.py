@@ -50,7 +50,7 @@ def fail(records: Records, name: str) -> Object:
     """One that was pending or seemed to have succeeded: its bank sent it back. Raises Refused."""
     refund = records.get("refund", name)
     if refund["status"] not in COUNTED:
-        raise Refused(f"This refund is {refund['status']}: it cannot fail any more.")
+        raise Refused(f"This refund is {refund['status']} and can no longer fail.")
     after = _change(records, refund, {"status": "failed", "failure_reason": "expired_or_canceled_card"})
     records.tell("refund.failed", after)
     return after
@@ -79,7 +79,7 @@ def _charge(records: Records, asked: Mapping[str, Any]) -> Object:
 def _pending(records: Records, name: str, what: str) -> Object:
     refund = records.get("refund", name)
     if refund["status"] != "pending":
-        raise Refused(f"This refund is {refund['status']}: only a pending one can {what}.")
+        raise Refused(f"This refund is {refund['status']}. Only a pending one can {what}.")
     return refund
 
 

@@ -8,20 +8,19 @@ from transcription_proxy.sandbox.markup import Html, joined, page, tag, when
 from transcription_proxy.sandbox.state import Object
 
 BUTTONS: Final = """<button class="button" name="action" value="pay">Pay</button>
-<p class="hint">Paid at once, as with a card.</p>
+<p class="hint">Succeeds immediately, like a card.</p>
 <button class="button quiet" name="action" value="later">Pay later</button>
-<p class="hint">Under way for days, as from a bank account. The <a href="{root}/">sandbox's own page</a> settles it
-or makes it fail.</p>
+<p class="hint">Stays pending, like a bank debit. Settle or fail it in the <a href="{root}/">sandbox</a>.</p>
 <button class="button quiet" name="action" value="decline">Decline</button>
-<p class="hint">The bank says no. You can try again.</p>"""
+<p class="hint">Simulates a declined card. You can try again.</p>"""
 NOTHING_DUE: Final = Html(
     '<button class="button" name="action" value="pay">Pay</button><p class="hint">Nothing is due.</p>'
 )
 CLOSED: Final = {
-    "paid": ("Already paid", "This checkout has been completed. Nothing is charged twice."),
-    "no_payment_required": ("Already done", "This checkout has been completed, and nothing was due."),
-    "unpaid": ("The payment is under way", "This checkout has been completed. Nothing is charged twice."),
-    "expired": ("This checkout has expired", "Nothing was charged. Start again at the shop."),
+    "paid": ("Already paid", "This checkout is complete. You won't be charged twice."),
+    "no_payment_required": ("Already complete", "Nothing was due."),
+    "unpaid": ("Payment pending", "This checkout is complete. You won't be charged twice."),
+    "expired": ("Checkout expired", "You weren't charged. Go back to the site to start again."),
 }
 """Title and text, by what was paid, or expired."""
 
@@ -45,7 +44,7 @@ def checkout(
 {code}
 </section>
 <section class="card" aria-labelledby="how">
-<h2 id="how">How shall this payment go?</h2>
+<h2 id="how">How should this test payment go?</h2>
 {error}
 <form method="post" action="{root}/c/pay/{id}" class="stack">
 {email}
@@ -99,7 +98,7 @@ def _code(root: str, session: Object, wrong: str | None) -> Html:
     if session["discounts"]:
         return tag(
             """<form method="post" action="{root}/c/pay/{id}" class="code">
-<button class="link" name="action" value="no-code">Remove the promotion code</button></form>""",
+<button class="link" name="action" value="no-code">Remove promotion code</button></form>""",
             root=root,
             id=session["id"],
         )
@@ -114,7 +113,7 @@ aria-describedby="codes"{invalid}>
         id=session["id"],
         invalid=Html(' aria-invalid="true" autofocus') if wrong else Html(),
         wrong=tag('<p class="wrong" role="alert">{}</p>', wrong) if wrong else Html(),
-        codes=", ".join(f"{code}: {percent} % off" for code, percent in money.CODES.items()),
+        codes=", ".join(f"{code}: {percent}% off" for code, percent in money.CODES.items()),
     )
 
 
@@ -123,7 +122,7 @@ def _email(session: Object) -> Html:
     if details:
         return tag('<p class="who">{}</p>', details["email"])
     return Html(
-        '<div class="field"><label for="email">E-mail</label><input id="email" name="email" type="email" required '
+        '<div class="field"><label for="email">Email</label><input id="email" name="email" type="email" required '
         'maxlength="254" autocomplete="email"></div>'
     )
 
@@ -135,7 +134,7 @@ def _cancel(url: str | None) -> Html:
 def closed(root: str, session: Object, back: str) -> Html:
     """One that is not open any more; `back`: where its shop is."""
     title, text = CLOSED["expired" if session["status"] == "expired" else session["payment_status"]]
-    link = tag('<p><a class="button" href="{}">Back to the shop</a></p>', back) if back else Html()
+    link = tag('<p><a class="button" href="{}">Back to the site</a></p>', back) if back else Html()
     return message(root, title, text, link)
 
 
@@ -148,9 +147,9 @@ def receipt(root: str, charge: Object, what: str) -> Html:
     rows = [
         ("For", what),
         ("Amount", money.shown(charge["amount"], currency)),
-        ("State", charge["status"]),
+        ("Status", charge["status"]),
         ("Date", when(charge["created"])),
-        ("E-mail", charge["billing_details"]["email"] or "not given"),
+        ("Email", charge["billing_details"]["email"] or "not given"),
         ("Number", charge["id"]),
     ]
     if charge["amount_refunded"]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
+from transcription_proxy import sentences
 from transcription_proxy.stream import deepgram
 from transcription_wire import messages as wire
 
@@ -24,7 +25,7 @@ def parse(text: bytes) -> wire.ClientMessage:
     try:
         return wire.decode_client(text)
     except msgspec.DecodeError as error:
-        raise BadMessage("send JSON with a type of auth, keepalive, finalize or stop") from error
+        raise BadMessage(sentences.UNKNOWN_MESSAGE) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,40 +1,45 @@
-"""What the client is told when a session ends or cannot begin: the error that goes before, and its sentence."""
+"""What the client is sent when a session ends or cannot begin: an error code and its sentence."""
 
 from typing import Final
 
+from transcription_proxy import sentences
 from transcription_wire.codes import ErrorCode, Reason
+from transcription_wire.sentences import BLOCKED as BLOCKED_ACCOUNT
+from transcription_wire.sentences import ENDS
+from transcription_wire.sentences import ERRORS as BY_CODE
 
 ErrorSaid = tuple[ErrorCode, str]
 
-ERRORS: Final[dict[Reason, ErrorSaid]] = {
-    Reason.SIGNED_OUT: (ErrorCode.UNAUTHORIZED, "The password was changed: log in again."),
-    Reason.INSUFFICIENT_CREDITS: (ErrorCode.INSUFFICIENT_CREDITS, "No minutes are left: buy more to go on."),
-    Reason.UPSTREAM_CLOSED: (ErrorCode.UPSTREAM_CLOSED, "The speech engine ended the stream: connect again."),
-    Reason.SERVICE_RESTART: (ErrorCode.SERVICE_RESTART, "The service restarts: connect again in a moment."),
-    Reason.DATABASE_AWAY: (
-        ErrorCode.SERVICE_UNAVAILABLE,
-        "The service cannot reach its accounts: connect again in a moment.",
-    ),
-    Reason.LEASE_EXPIRED: (ErrorCode.INTERNAL, "The service lost track of this session: connect again."),
-    Reason.INTERNAL: (ErrorCode.INTERNAL, "Something failed on our side: connect again."),
+
+def said(code: ErrorCode) -> ErrorSaid:
+    """Return the code with the sentence that everybody uses for it."""
+    return code, BY_CODE[code].full
+
+
+_CODES: Final = {
+    Reason.SIGNED_OUT: ErrorCode.UNAUTHORIZED,
+    Reason.INSUFFICIENT_CREDITS: ErrorCode.INSUFFICIENT_CREDITS,
+    Reason.UPSTREAM_CLOSED: ErrorCode.UPSTREAM_CLOSED,
+    Reason.SERVICE_RESTART: ErrorCode.SERVICE_RESTART,
+    Reason.DATABASE_AWAY: ErrorCode.SERVICE_UNAVAILABLE,
+    Reason.LEASE_EXPIRED: ErrorCode.INTERNAL,
+    Reason.INTERNAL: ErrorCode.INTERNAL,
 }
+ERRORS: Final[dict[Reason, ErrorSaid]] = {reason: (code, ENDS[reason].sentence.full) for reason, code in _CODES.items()}
 """Reasons that are not here end without an error."""
 
-DRAINING: Final = (ErrorCode.SERVICE_UNAVAILABLE, "The service restarts: connect again in a moment.")
-UNAVAILABLE: Final = (ErrorCode.SERVICE_UNAVAILABLE, "The service cannot reach its accounts: try again in a moment.")
-CROWDED: Final = (ErrorCode.SERVICE_UNAVAILABLE, "Too many are connecting at once: try again in a moment.")
-FAILED: Final = (ErrorCode.INTERNAL, "Something failed on our side: connect again.")
-BLOCKED: Final = (ErrorCode.UNAUTHORIZED, "This account is blocked: write to the support.")
-TOO_BIG: Final = (ErrorCode.MESSAGE_TOO_BIG, "A message may have 1 MiB at most.")
-NOT_RFC_6455: Final = (ErrorCode.BAD_MESSAGE, "That was a frame that the WebSocket protocol (RFC 6455) forbids.")
-TOO_MANY_BAD: Final = (ErrorCode.BAD_MESSAGE, "That was the hundredth message that is none of the protocol.")
+DRAINING: Final = said(ErrorCode.SERVICE_UNAVAILABLE)
+UNAVAILABLE: Final = said(ErrorCode.SERVICE_UNAVAILABLE)
+CROWDED: Final = (ErrorCode.SERVICE_UNAVAILABLE, sentences.CROWDED)
+FAILED: Final = said(ErrorCode.INTERNAL)
+BLOCKED: Final = (ErrorCode.UNAUTHORIZED, BLOCKED_ACCOUNT)
+TOO_BIG: Final = said(ErrorCode.MESSAGE_TOO_BIG)
+NOT_RFC_6455: Final = (ErrorCode.BAD_MESSAGE, sentences.NOT_RFC_6455)
+TOO_MANY_BAD: Final = (ErrorCode.BAD_MESSAGE, sentences.TOO_MANY_BAD_MESSAGES)
 
 
 def refusal(status: int | None, detail: str) -> ErrorSaid:
-    """The error for an upstream that answered the handshake with a status, or with nothing (None)."""
+    """Return the error for an upstream that answered the handshake with a status, or with nothing (None)."""
     if status == 400:
-        said = "The speech engine refused these settings"
-        return ErrorCode.INVALID_CONFIG, f"{said}: {detail}" if detail else f"{said}."
-    if status == 429:
-        return ErrorCode.BUSY, "The speech engine is busy: try again in a moment."
-    return ErrorCode.UPSTREAM_UNAVAILABLE, "The speech engine cannot be reached: try again in a moment."
+        return ErrorCode.INVALID_CONFIG, sentences.settings_refused(detail)
+    return said(ErrorCode.BUSY if status == 429 else ErrorCode.UPSTREAM_UNAVAILABLE)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from transcription_proxy import sentences
 from transcription_proxy.metering.audio import SAMPLE_BYTES, AudioFormat
 from transcription_proxy.metering.meter import MICRO
 from transcription_proxy.metering.rates import ADDONS, Rate, Rates, Unpriced
@@ -49,10 +50,10 @@ def read(config: Any, rates: Rates) -> Options:
     if config is None:
         config = {}
     if not isinstance(config, dict):
-        raise InvalidConfig("config must be an object")
+        raise InvalidConfig(sentences.CONFIG_NO_OBJECT)
     for key in config:
         if key not in CHECKS:
-            raise InvalidConfig(f"config.{str(key)[:40]} is not an option of this service")
+            raise InvalidConfig(sentences.no_such_option(str(key)[:40]))
     checked = {key: _checked(key, value) for key, value in config.items()}
     values: dict[str, Any] = {**DEFAULTS, **checked}
     audio = AudioFormat(values["encoding"], values["sample_rate"], values["channels"])
@@ -71,7 +72,7 @@ def _rate(values: Mapping[str, Any], rates: Rates) -> Rate:
     try:
         return rates.rate(values["model"], values["language"], addons)
     except Unpriced as error:
-        raise InvalidConfig(f"config.{error.key}: {error}") from error
+        raise InvalidConfig(sentences.invalid_field(f"config.{error.key}", str(error))) from error
 
 
 def _query(values: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -85,7 +86,7 @@ def _query(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _checked(key: str, value: Any) -> Any:
     meaning, check = CHECKS[key]
     if not check(value):
-        raise InvalidConfig(f"config.{key} must be {meaning}")
+        raise InvalidConfig(sentences.wrong_option(key, meaning))
     return [value] if key in TERMS and isinstance(value, str) else value
 
 

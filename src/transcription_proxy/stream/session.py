@@ -7,6 +7,7 @@ that is not admitted comes in as AudioArrived."""
 from collections.abc import Callable
 from typing import Final
 
+from transcription_proxy import sentences
 from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import captions, deepgram, endings
 from transcription_proxy.stream import events as ev
@@ -159,7 +160,7 @@ class Session:
             return
         match message:
             case wire.Auth():
-                self._bad_message("this session is authenticated already", now)
+                self._bad_message(sentences.AUTH_TWICE, now)
             case wire.Keepalive(answer=True):
                 self._client.say(wire.Alive())
             case wire.Finalize() | wire.Stop():

@@ -11,6 +11,7 @@ from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.sound import HEAD_BYTES, QUIET_POWER, container, power
 from transcription_proxy.stream.uplink import Uplink
 from transcription_wire import messages as wire
+from transcription_wire import sentences as said
 from transcription_wire.codes import WarningCode
 
 LATE_MS: Final = 4000
@@ -23,8 +24,6 @@ MUTED_POWER: Final = 1e-7
 AVERAGED_MS: Final = 3000
 """Loudness is the mean of at least so much audio: a click is not speech."""
 LISTEN_SECONDS: Final = 1.0
-MUTED: Final = "We can't hear anything. Is your mic muted, or is the wrong one selected?"
-QUIET: Final = "Your audio is very quiet. Turn your microphone up, or move closer to it."
 
 
 class Warnings:
@@ -57,15 +56,14 @@ class Warnings:
         if len(sound) >= audio.block and self._loudness.is_too_quiet(
             power(sound, audio.encoding), audio.milliseconds(len(sound)), audio.milliseconds(tape.end)
         ):
-            self._warn(WarningCode.TOO_QUIET, QUIET if self._loudness.has_sound else MUTED)
+            self._warn(WarningCode.TOO_QUIET, said.QUIET if self._loudness.has_sound else said.MUTED)
 
     def compare(self, now: float) -> None:
         """See how late the words are."""
         end_ms = self._audio.milliseconds(self._upstream.tape.end)
         late_ms = self._lateness.news(end_ms, self._upstream.hearing.results_ms, now)
         if late_ms is not None:
-            text = f"Words are running {round(late_ms / 1000)} s late." if late_ms else "Words are on time again."
-            self._warn(WarningCode.BEHIND, text, ceil(late_ms / 100) / 10)
+            self._warn(WarningCode.BEHIND, said.behind(round(late_ms / 1000)), ceil(late_ms / 100) / 10)
 
     def check(self, now: float) -> None:
         self.listen(now)
@@ -80,8 +78,7 @@ class Warnings:
         self._knows_format = name is not None or len(head) == HEAD_BYTES or (not head and self._heard_bytes > 0)
         if name is not None:
             wanted = f"{self._audio.encoding} at {self._audio.sample_rate} Hz"
-            text = f"This looks like {name}, not raw audio. Decode it to {wanted} first: you're billed either way."
-            self._warn(WarningCode.NOT_RAW_AUDIO, text)
+            self._warn(WarningCode.NOT_RAW_AUDIO, said.not_raw_audio(name, wanted))
 
     def _warn(self, code: WarningCode, text: str, seconds: float | None = None) -> None:
         self._client.say(wire.Warning(code, text) if seconds is None else wire.Warning(code, text, seconds))

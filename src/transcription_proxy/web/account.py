@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.payments.store import Purchase as PurchaseRow
 from transcription_proxy.web import cursors
@@ -36,7 +37,7 @@ class PasswordChange(BaseModel):
 
 
 class Credits(BaseModel):
-    """`minutes_remaining`: whole ones, never below 0."""
+    """`minutes_remaining`: whole minutes, never below 0."""
 
     seconds_remaining: int
     minutes_remaining: int
@@ -58,9 +59,9 @@ class Day(BaseModel):
 
 
 class Session(BaseModel):
-    """`seconds_used`: what was billed; `audio_seconds`: how long the audio was, once the session has ended.
+    """`seconds_used`: seconds billed; `audio_seconds`: length of the audio, once the session has ended.
 
-    `model`: the one that the client asked for; `engine`: what listened, as people read it.
+    `model`: the model that the client asked for; `engine`: what listened, as people read it.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -100,7 +101,7 @@ class Usage(Sessions):
 
 
 class Purchase(BaseModel):
-    """`status`: pending, failed, paid, disputed, partially_refunded or refunded; `amount_cents`: what was paid."""
+    """`status`: pending, failed, paid, disputed, partially_refunded or refunded; `amount_cents`: the price paid."""
 
     date: Moment
     label: str
@@ -136,16 +137,16 @@ def minutes(seconds: int) -> int:
 
 @router.post(
     "/password",
-    summary="Change the password",
+    summary="Change your password",
     responses=documented("unauthorized", "invalid_credentials", "weak_password", "invalid_request", "rate_limited"),
 )
 async def change_password(body: PasswordChange, user: SignedIn, client: Client, services: Provided) -> Tokens:
-    """Ends every token and live session of the account, and answers with new tokens."""
+    """Revokes every token of the account, ends its live sessions and returns new tokens."""
     services.password_changes.admit(str(user.id))
     return new_tokens(await services.accounts.change_password(user, body.current, body.new, client))
 
 
-@router.get("/me", summary="The account and its balance", responses=documented("unauthorized"))
+@router.get("/me", summary="Get your account and balance", responses=documented("unauthorized"))
 async def me(user: SignedIn, services: Provided) -> Me:
     left = (await services.ledger.balance(user.id)).seconds_remaining
     balance = Credits(seconds_remaining=left, minutes_remaining=minutes(left))
@@ -154,14 +155,14 @@ async def me(user: SignedIn, services: Provided) -> Me:
 
 @router.get(
     "/usage",
-    summary="The last 7, 30 or 90 days, and the last 10 sessions",
+    summary="Get the last 7, 30 or 90 days, and the last 10 sessions",
     responses=documented("unauthorized", "invalid_timezone", "invalid_request"),
 )
 async def usage(
     user: SignedIn,
     services: Provided,
-    tz: Annotated[str, Query(description="The time zone of the days.")] = "UTC",
-    days: Annotated[DayCount, Query(description="How many.")] = DayCount.MONTH,
+    tz: Annotated[str, Query(description="Time zone of the days.")] = "UTC",
+    days: Annotated[DayCount, Query(description="Number of days.")] = DayCount.MONTH,
 ) -> Usage:
     """Days up to today in the time zone, oldest first, those without use included; sessions newest first."""
     found = await services.ledger.usage_days(user.id, tz, days)
@@ -177,11 +178,11 @@ async def usage(
     )
 
 
-@router.get("/sessions", summary="Sessions, newest first", responses=documented("unauthorized", "invalid_request"))
+@router.get("/sessions", summary="List sessions, newest first", responses=documented("unauthorized", "invalid_request"))
 async def sessions(
     user: SignedIn,
     services: Provided,
-    live: Annotated[bool, Query(description="Only those that run now, all of them unless `limit` is given.")] = False,
+    live: Annotated[bool, Query(description="Only live sessions, all of them unless `limit` is given.")] = False,
     before: Before = None,
     limit: Limit = None,
 ) -> SessionPage:
@@ -192,9 +193,11 @@ async def sessions(
     return SessionPage(sessions=[Session.model_validate(row) for row in page], next=following)
 
 
-@router.get("/purchases", summary="Purchases, newest first", responses=documented("unauthorized", "invalid_request"))
+@router.get(
+    "/purchases", summary="List purchases, newest first", responses=documented("unauthorized", "invalid_request")
+)
 async def purchases(user: SignedIn, services: Provided, before: Before = None, limit: Limit = None) -> Purchases:
-    """A page of 100 unless `limit` is given, without checkouts that were never finished."""
+    """A page of 100 unless `limit` is given, without checkouts that were never completed."""
     most = limit or MOST_ROWS
     rows = await services.payments.purchases(user.id, most + 1, cursors.read(before))
     page, following = cursors.cut(rows, most, lambda row: (row.created_at, row.id))
@@ -208,10 +211,10 @@ async def purchases(user: SignedIn, services: Provided, before: Before = None, l
     responses=documented("unauthorized", "not_found"),
 )
 async def end_session(session_id: str, user: SignedIn, services: Provided) -> None:
-    """It ends with reason `ended_by_user` as soon as its last words have arrived."""
+    """The session ends with reason `ended_by_user` once its last words have arrived."""
     wanted = _session_id(session_id)
     if wanted is None or not await services.ledger.mark_ending(wanted, Reason.ENDED_BY_USER, user_id=user.id):
-        raise Refusal("not_found", "No live session of yours has this id.")
+        raise Refusal("not_found", sentences.NO_SUCH_SESSION)
 
 
 def _session_id(text: str) -> UUID | None:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from fastapi import FastAPI
 
+from transcription_proxy import sentences
 from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.ledger.service import Ledger
@@ -35,12 +36,6 @@ from transcription_proxy.web.heads import Heads
 from transcription_proxy.web.rates import AuthRate, RateLimit
 from transcription_proxy.web.services import Services, Site
 
-DESCRIPTION: Final = (
-    "Accounts and balances of the caption service. Errors have the right status and the body "
-    '`{"error": {"code", "message"}}`; every answer carries `X-Request-Id`. Captions run over `/ws/transcribe`, '
-    "a WebSocket, whose messages the README describes."
-)
-
 
 def build(
     accounts: Accounts,
@@ -63,7 +58,7 @@ def build(
     `speech`: whether the speech engine works, for the status page."""
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": site.public_url}] if site.public_url else None
-    app = FastAPI(title=site.name, description=DESCRIPTION, version="0.1.0", servers=servers, **options)
+    app = FastAPI(title=site.name, description=sentences.API, version="0.1.0", servers=servers, **options)
     probes: dict[Part, Probe] = {Part.SPEECH_ENGINE: speech} if speech else {}
     board = Board({**probes, Part.DATABASE: watch.is_writable, Part.PAYMENTS: payments.stripe_answers}, clock)
     app.state.services = Services(

@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from transcription_proxy import sentences
 from transcription_proxy.accounts.logins import Admission
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, Provided
@@ -65,12 +66,12 @@ def _login(admission: Admission) -> Login:
 @router.post(
     "/register",
     status_code=201,
-    summary="Make an account",
+    summary="Create an account",
     responses=documented("invalid_email", "weak_password", "invalid_request", "email_taken", "rate_limited"),
 )
 async def register(body: Credentials, client: Client, services: Provided) -> Login:
-    """The address is stored in lower case. The password has at least 8 characters and at most 72 bytes, and is none of
-    the most common ones."""
+    """The email is stored in lower case. The password has at least 8 characters and at most 72 bytes, and can't be a
+    very common one."""
     return _login(await services.accounts.register(body.email, body.password, client))
 
 
@@ -80,7 +81,7 @@ async def register(body: Credentials, client: Client, services: Provided) -> Log
     responses=documented("invalid_credentials", "unauthorized", "invalid_request", "rate_limited"),
 )
 async def login(body: Credentials, client: Client, services: Provided) -> Login:
-    """`unauthorized` means that the account is blocked."""
+    """`unauthorized` means the account is blocked."""
     return _login(await services.accounts.login(body.email, body.password, client))
 
 
@@ -90,36 +91,36 @@ async def login(body: Credentials, client: Client, services: Provided) -> Login:
     responses=documented("refresh_reused", "unauthorized", "invalid_request", "rate_limited"),
 )
 async def refresh(body: RefreshToken, services: Provided) -> Tokens:
-    """A refresh token lives 30 days and works once; a second use ends all tokens of that login. Within 30 seconds of
-    the first use, and while the refresh token it gave has not been used, it gives another pair, and both pairs work."""
+    """A refresh token is valid for 30 days and works once. Using it again revokes all tokens of that login, unless it
+    is within 30 seconds and its successor is unused: then it returns another pair, and both pairs work."""
     return new_tokens(await services.accounts.refresh(body.refresh_token))
 
 
 @router.post("/logout", status_code=204, summary="Log out", responses=documented("invalid_request", "rate_limited"))
 async def logout(body: RefreshToken, services: Provided) -> None:
-    """Ends all tokens of that login, access tokens too; 204 also where there was none. Live sessions go on."""
+    """Revokes all tokens of that login. Returns 204 even if there were none. Live sessions continue."""
     await services.accounts.logout(body.refresh_token)
 
 
 @router.post(
     "/forgot",
     status_code=202,
-    summary="Ask for a link to choose a new password",
+    summary="Request a password reset link",
     responses=documented("invalid_request", "rate_limited"),
 )
 async def forgot(body: Address, services: Provided) -> Answer:
-    """The answer is the same whether or not there is an account. At most three mails an hour go to one address."""
+    """The response is the same whether or not the account exists. Sends at most three mails an hour per email."""
     await services.accounts.forgot(body.email)
-    return Answer(message="If this address has an account, an email with a link is on its way.")
+    return Answer(message=sentences.RESET_SENT)
 
 
 @router.post(
     "/reset",
-    summary="Choose a new password with the token of a link",
+    summary="Set a new password with the token of a reset link",
     responses=documented("weak_password", "invalid_reset_token", "unauthorized", "invalid_request", "rate_limited"),
 )
 async def reset(body: Reset, client: Client, services: Provided) -> Answer:
-    """The token works once, for an hour. Every token and live session of the account ends; `unauthorized` means that it
-    is blocked."""
+    """The token works once, for an hour. Revokes every token of the account and ends its live sessions.
+    `unauthorized` means the account is blocked."""
     await services.accounts.reset(body.reset_token, body.password, client)
-    return Answer(message="Password changed. Log in with your new password.")
+    return Answer(message=sentences.PASSWORD_SET)

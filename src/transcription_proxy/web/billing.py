@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.payments.packages import best_value
 from transcription_proxy.web.account import Credits, minutes
@@ -32,21 +33,21 @@ class Packages(BaseModel):
 
 
 class Order(BaseModel):
-    """A package, or where free amounts are sold `amount_cents`, 100 to 50000."""
+    """A package, or `amount_cents` from 100 to 50000 where custom amounts are for sale."""
 
     package_id: Annotated[Any, Field(json_schema_extra={"type": "string"})] = None
     amount_cents: Annotated[Any, Field(json_schema_extra={"type": "integer"})] = None
 
 
 class Checkout(BaseModel):
-    """`checkout_url`: Stripe's page, where to pay."""
+    """`checkout_url`: the Stripe page to pay on."""
 
     checkout_url: str
     session_id: str
 
 
 class CheckoutState(BaseModel):
-    """`pending`: the customer is done, the payment is under way. `seconds`: what was bought."""
+    """`pending`: the bank is processing the payment. `seconds`: the length of captions bought."""
 
     status: Literal["open", "paid", "pending", "failed", "expired"]
     seconds: int
@@ -59,7 +60,7 @@ class BalanceBody(Credits):
     seconds_frozen: int
 
 
-@router.get("/packages", summary="What is for sale", response_model_exclude_defaults=True)
+@router.get("/packages", summary="List packages for sale", response_model_exclude_defaults=True)
 async def packages(services: Provided) -> Packages:
     """`best_value` is there where it is true."""
     sold = services.payments.packages
@@ -77,26 +78,26 @@ async def packages(services: Provided) -> Packages:
     ),
 )
 async def checkout(order: Order, user: SignedIn, services: Provided) -> Checkout:
-    """The same order again within a minute, not paid yet, is the same checkout."""
+    """Repeating an unpaid order within a minute returns the same checkout."""
     if order.amount_cents is None:
         purchase = await services.payments.buy(user.id, str(order.package_id))
     elif order.package_id is not None:
-        raise Refusal("invalid_amount", "Send package_id or amount_cents, not both.")
+        raise Refusal("invalid_amount", sentences.ONE_ORDER)
     else:
         purchase = await services.payments.top_up(user.id, _whole(order.amount_cents))
     return Checkout(checkout_url=purchase.checkout_url or "", session_id=purchase.checkout_session or "")
 
 
 @router.get(
-    "/checkout/{session_id}", summary="How far a checkout got", responses=documented("unauthorized", "not_found")
+    "/checkout/{session_id}", summary="Get the status of a checkout", responses=documented("unauthorized", "not_found")
 )
 async def checkout_state(session_id: str, user: SignedIn, services: Provided) -> CheckoutState:
-    """Asks Stripe where no webhook has told us yet, every few seconds at most."""
+    """Asks Stripe if no webhook has arrived yet, every few seconds at most."""
     purchase = await services.payments.purchase(user.id, session_id)
     return CheckoutState.model_validate(purchase, from_attributes=True)
 
 
-@router.get("/balance", summary="The balance", responses=documented("unauthorized"))
+@router.get("/balance", summary="Get the balance", responses=documented("unauthorized"))
 async def balance(user: SignedIn, services: Provided) -> BalanceBody:
     found = await services.ledger.balance(user.id)
     return BalanceBody(

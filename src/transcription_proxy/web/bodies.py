@@ -7,6 +7,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
 
@@ -34,7 +35,7 @@ class BodyLimit:
         body = _Body(receive, send, largest, self._within)
         if _announced(scope) > largest:
             body.too_large = True
-            refusal = Refusal("too_large", f"The body is larger than {largest // 1024} KiB.")
+            refusal = Refusal("too_large", sentences.body_larger_than(largest // 1024))
             await errors.response(refusal, CLOSE)(scope, receive, body.answer)
         else:
             await self._app(scope, body.read, body.answer)

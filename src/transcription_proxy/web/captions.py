@@ -14,12 +14,12 @@ from transcription_proxy.stream.options import DEFAULTS
 from transcription_proxy.web.services import Provided
 
 router = APIRouter(prefix="/captions", tags=["Captions"])
-ADDON_NAMES: Final = {"diarize": "Tell speakers apart", "keyterm": "Listen for certain words"}
+ADDON_NAMES: Final = {"diarize": "Speaker labels", "keyterm": "Custom vocabulary"}
 BUILTIN_ENCODINGS: Final = ["linear16"]
 
 
 class Model(BaseModel):
-    """`credits_per_second`: of one channel. `languages`: their ids; null: any that the engine knows."""
+    """`credits_per_second`: for one channel. `languages`: language IDs; null means any the engine knows."""
 
     id: str
     name: str
@@ -28,7 +28,7 @@ class Model(BaseModel):
 
 
 class Language(BaseModel):
-    """`credits_per_second`: in place of the model's; null: the model's holds."""
+    """`credits_per_second`: replaces the model's; null means the model's applies."""
 
     id: str
     name: str
@@ -36,7 +36,7 @@ class Language(BaseModel):
 
 
 class Addon(BaseModel):
-    """`credits_per_second`: comes on top. `models`: the ids of those that know it."""
+    """`credits_per_second`: added to the model's. `models`: IDs of the models that support it."""
 
     id: str
     name: str
@@ -55,9 +55,9 @@ class Options(BaseModel):
     default: dict[str, str | int | bool]
 
 
-@router.get("/options", summary="Models, languages and add-ons, and the credits a second of each")
+@router.get("/options", summary="List models, languages and add-ons with their credits per second")
 async def captions_options(services: Provided) -> Options:
-    """A second takes the model's credits, or the language's where it has its own, and those of each add-on."""
+    """A second costs the language's credits if it has its own, else the model's, plus those of each add-on."""
     return describe(services.rates)
 
 

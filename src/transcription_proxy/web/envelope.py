@@ -10,6 +10,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
 from transcription_proxy.web.clients import NOWHERE, Address, Network, client_address, is_trusted
@@ -71,7 +72,7 @@ class Envelope:
             log.exception("request_failed", method=scope["method"], path=_path(scope))
             if answer.status:
                 raise  # too late for another answer: the server cuts the connection
-            failed = errors.response(Refusal("internal", "Something failed on our side: try again later."))
+            failed = errors.response(Refusal("internal", sentences.FAILED))
             await failed(scope, receive, answer)
         _log(scope, answer.status, time.perf_counter() - begun)
 

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 
 STATUS: Final = {
@@ -43,19 +44,19 @@ STATUS: Final = {
 }
 HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
 _FRAMEWORK: Final = {
-    400: Refusal("invalid_json", "The body is not valid JSON."),
-    404: Refusal("not_found", "There is nothing here: /docs lists all paths."),
-    405: Refusal("method_not_allowed", "This path does not take that method: see the Allow header."),
-    408: Refusal("request_timeout", "The body did not arrive in time."),
-    413: Refusal("too_large", "The body is too large: see /docs."),
-    499: Refusal("client_left", "The client left in the middle of the body."),
+    400: Refusal("invalid_json", sentences.BAD_JSON),
+    404: Refusal("not_found", sentences.NO_SUCH_PATH),
+    405: Refusal("method_not_allowed", sentences.NO_SUCH_METHOD),
+    408: Refusal("request_timeout", sentences.BODY_TOO_SLOW),
+    413: Refusal("too_large", sentences.BODY_TOO_LARGE),
+    499: Refusal("client_left", sentences.CLIENT_LEFT),
 }
 """What the framework, and bodies.py with its exception, say by status alone."""
 log = structlog.get_logger(__name__)
 
 
 class ErrorDetail(BaseModel):
-    """`code` is stable; `message` is for people."""
+    """`code` never changes; `message` is for people."""
 
     code: str
     message: str
@@ -100,7 +101,7 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
     log.warning("database_away", error=str(error))
-    return response(Refusal("service_unavailable", "The database is away: try again in a moment."))
+    return response(Refusal("service_unavailable", sentences.UNAVAILABLE))
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
@@ -122,5 +123,5 @@ def explain(problems: Any) -> Refusal:
         return _FRAMEWORK[400]
     field = ".".join(str(part) for part in first["loc"][1:])
     if not field:
-        return Refusal("invalid_request", "Send a JSON object with Content-Type: application/json.")
-    return Refusal("invalid_request", f"{field}: {first['msg']}.")
+        return Refusal("invalid_request", sentences.NO_OBJECT)
+    return Refusal("invalid_request", sentences.invalid_field(field, first["msg"]))

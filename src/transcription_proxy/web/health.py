@@ -5,6 +5,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided
@@ -23,8 +24,8 @@ class Ready(BaseModel):
 
 @router.get(
     "/health",
-    summary="Whether the service answers and its database can be written to",
-    responses={503: {"model": Health, "description": "The database is away, or cannot be written to"}},
+    summary="Are the service and its database up?",
+    responses={503: {"model": Health, "description": "The database is unavailable or read-only"}},
 )
 async def health(services: Provided, response: Response) -> Health:
     if await services.watch.is_writable():
@@ -33,9 +34,9 @@ async def health(services: Provided, response: Response) -> Health:
     return Health(status="degraded", db="disconnected")
 
 
-@router.get("/ready", summary="Whether it takes new sessions", responses=documented("service_unavailable"))
+@router.get("/ready", summary="Is it accepting new sessions?", responses=documented("service_unavailable"))
 async def ready(services: Provided) -> Ready:
-    """503 while it starts or drains."""
+    """Returns 503 while the service is starting or shutting down."""
     if not services.ready():
-        raise Refusal("service_unavailable", "The service is starting or draining: try again in a moment.")
+        raise Refusal("service_unavailable", sentences.NOT_READY)
     return Ready(status="ready")

@@ -23,12 +23,12 @@ HEARTBEAT: Final = 15.0
 SEND_WITHIN: Final = 30.0
 """How long a page may not read."""
 _KEY: Final = HTTPBearer(
-    auto_error=False, scheme_name="Overlay", description="The key: what follows `#` in the overlay's address."
+    auto_error=False, scheme_name="Overlay", description="The key: the part of the overlay URL after `#`."
 )
 
 
 class Address(BaseModel):
-    """Of the page, for OBS. Whoever has it sees the captions, and nothing else of the account."""
+    """The URL for OBS. Anyone with it can see the live captions, and nothing else of the account."""
 
     url: str
 
@@ -85,15 +85,15 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-@router.get("/account/overlay", summary="The overlay's address", responses=documented("unauthorized"))
+@router.get("/account/overlay", summary="Get the overlay URL", responses=documented("unauthorized"))
 async def address(user: SignedIn, services: Provided) -> Address:
-    """It stays the same until it is renewed."""
+    """The URL stays the same until you regenerate it."""
     return Address(url=await services.overlays.address(user.id))
 
 
-@router.post("/account/overlay", summary="Renew the overlay's address", responses=documented("unauthorized"))
+@router.post("/account/overlay", summary="Regenerate the overlay URL", responses=documented("unauthorized"))
 async def renew(user: SignedIn, services: Provided) -> Address:
-    """The old one is void at once: pages that show it are told so."""
+    """The old URL stops working immediately."""
     return Address(url=await services.overlays.renew(user.id))
 
 
@@ -105,13 +105,13 @@ async def renew(user: SignedIn, services: Provided) -> Address:
         **documented("overlay_gone", "too_many_watchers", "service_unavailable"),
         200: {
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
-            "description": "Until either side ends it",
+            "description": "A stream of events",
         },
     },
 )
 async def events(key: Annotated[HTTPAuthorizationCredentials | None, Depends(_KEY)], services: Provided) -> Response:
-    """Events: `line` with `session`, `start`, `text`, `is_final` (an interim one is replaced by the next of its
-    session), and `channel` where there are several; `clear` with the `session` that has ended; `heartbeat`; `gone`
-    when the address was renewed. A stream that ends without `gone` is to be opened again. `overlay_gone` is final."""
+    """Events: `line` with `session`, `start`, `text`, `is_final` (the next line of the session replaces an interim
+    one), and `channel` if there are several; `clear` with the `session` that ended; `heartbeat`; `gone` once the URL
+    was regenerated. Reconnect when the stream ends without `gone`. Don't retry after `overlay_gone`."""
     found = await services.overlays.by_key(key.credentials if key else "")
     return Events(found, services.stages)

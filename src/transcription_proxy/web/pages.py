@@ -1,9 +1,10 @@
 """Pages for people: static files that are asked for again only when they changed, and what they need to know of us."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
@@ -11,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from transcription_proxy.web import errors, reference
+from transcription_proxy.web import errors, reference, shared_sentences
 from transcription_proxy.web.frame import HTML, PICTURE, framed
 from transcription_proxy.web.services import Provided, Site
 
@@ -52,16 +53,22 @@ files: Final = Files(directory=STATIC)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of this installation, sent again only when it has changed."""
+    """A text of this installation, such as a page, sent again only when it has changed."""
 
     body: str
+    media_type: str
     headers: dict[str, str]
+
+    @classmethod
+    def of(cls, body: str, media_type: str = "text/html", policy: Mapping[str, str] | None = None) -> Self:
+        tag = f'"{sha256(body.encode()).hexdigest()}"'
+        return cls(body, media_type, {"Cache-Control": "no-cache", "ETag": tag, **(policy or {})})
 
     def answer(self, request: Request) -> Response:
         known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
         if self.headers["ETag"] in known:
             return Response(None, 304, self.headers)
-        return HTMLResponse(self.body, 200, self.headers)
+        return Response(self.body, 200, self.headers, self.media_type)
 
 
 def install(app: FastAPI, site: Site) -> None:
@@ -104,10 +111,15 @@ def _page(path: str, name: str, site: Site) -> Page:
     overlay = path == "/overlay"
     own = (HTML / name).read_text()
     body = own if overlay else framed(own, site, path)
-    headers = {"Cache-Control": "no-cache", "ETag": f'"{sha256(body.encode()).hexdigest()}"'}
-    if overlay:
-        headers["Content-Security-Policy"] = OVERLAY_POLICY
-    return Page(body, headers)
+    return Page.of(body, policy={"Content-Security-Policy": OVERLAY_POLICY} if overlay else {})
+
+
+_SENTENCES: Final = Page.of(shared_sentences.MODULE, "text/javascript")
+
+
+@router.get("/static/shared-sentences.js")
+async def _sentences(request: Request) -> Response:
+    return _SENTENCES.answer(request)
 
 
 for _path in PAGES:

@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
 from transcription_proxy.web.clients import NOWHERE, Address, bucket
@@ -50,7 +51,7 @@ class RateLimit:
         """Raises Refusal rate_limited."""
         wait = math.ceil(self._window.admit(client, self._clock()))
         if wait:
-            raise Refusal("rate_limited", f"Too many attempts. Try again in {wait} seconds.", wait)
+            raise Refusal("rate_limited", sentences.too_many_attempts(wait), wait)
 
 
 class AuthRate:

@@ -18,7 +18,7 @@ _PAGE: Final = """<html lang="en">
 <div class="stack tight">
 <h1>{title}: API</h1>
 {description}
-<p>For programs: <a href="/openapi.json">/openapi.json</a></p>
+<p>OpenAPI document: <a href="/openapi.json">/openapi.json</a></p>
 </div>
 <div class="reference">
 <nav aria-label="Requests">
@@ -58,13 +58,16 @@ def _contents(operations: list[tuple[str, str, str, dict[str, Any]]]) -> str:
     """Links by tag, in the order of the document."""
     by_tag: dict[str, list[str]] = {}
     for place, method, path, operation in operations:
-        (tag, *_) = operation.get("tags") or ["Others"]
+        (tag, *_) = operation.get("tags") or ["Other"]
         by_tag.setdefault(tag, []).append(f'<li><a href="#{place}">{method.upper()} {escape(path)}</a></li>')
     return "\n".join(f"<h2>{escape(tag)}</h2>\n<ul>{''.join(links)}</ul>" for tag, links in by_tag.items())
 
 
 def _operation(place: str, method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
-    parts = [f'<h3 id="{place}"><code>{method.upper()} {escape(path)}</code></h3>', _text(operation["summary"] + ".")]
+    parts = [
+        f'<h3 id="{place}"><code>{method.upper()} {escape(path)}</code></h3>',
+        _text(_sentence(operation["summary"])),
+    ]
     parts.append(_text(operation.get("description", "")))
     parts += [_needs(name, document) for scheme in operation.get("security") or [] for name in scheme]
     parts.append(_table("Parameters", map(_parameter, operation.get("parameters", []))))
@@ -72,6 +75,10 @@ def _operation(place: str, method: str, path: str, operation: dict[str, Any], do
     parts.append(_table("Body (JSON)", _fields(_schema(body, document), document)))
     parts += [_answer(status, answer, document) for status, answer in operation["responses"].items()]
     return '<section class="stack tight">\n' + "\n".join(filter(None, parts)) + "\n</section>"
+
+
+def _sentence(summary: str) -> str:
+    return summary if summary.endswith("?") else f"{summary}."
 
 
 def _needs(scheme: str, document: dict[str, Any]) -> str:
@@ -82,7 +89,7 @@ def _needs(scheme: str, document: dict[str, Any]) -> str:
 def _answer(status: str, answer: dict[str, Any], document: dict[str, Any]) -> str:
     schema = _schema(answer, document)
     if status.startswith("2") and schema.get("properties"):
-        return _table(f"Answer {status}", _fields(schema, document))
+        return _table(f"Response {status}", _fields(schema, document))
     return _text(f"{status}: {answer['description']}")
 
 

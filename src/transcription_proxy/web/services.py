@@ -67,7 +67,7 @@ def _client(request: Request) -> str:
 Client = Annotated[str, Depends(_client)]
 """The address that a request comes from, as it counts against limits."""
 Provided = Annotated[Services, Depends(_services)]
-_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The `token` of a login.")
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The `token` from logging in.")
 
 
 async def _user(

@@ -12,7 +12,7 @@ router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
 
 @router.post(
     "/stripe",
-    summary="An event of Stripe's",
+    summary="Receive a Stripe event",
     responses=documented("invalid_signature", "invalid_event", "test_mode", "too_large", "service_unavailable"),
 )
 async def stripe(

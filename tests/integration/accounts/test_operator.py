@@ -131,7 +131,7 @@ async def test_throw_away_accounts_have_credit_and_a_token_that_works(
         assert user.email == email
         assert await books.ledger.balance(user.id) == Balance(90)
     rows = await books.sql("SELECT DISTINCT seconds, description, reason, actor FROM usage_ledger")
-    assert rows == [(90, "manual_adjustment", "throw-away account", "ann")]
+    assert rows == [(90, "manual_adjustment", "throwaway account", "ann")]
     assert len(await books.sql("SELECT DISTINCT password_hash FROM users")) == 1
 
 

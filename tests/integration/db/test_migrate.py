@@ -105,7 +105,7 @@ async def test_a_schema_of_its_own(empty_database_url: str) -> None:
 async def test_a_newer_database_is_refused(database_url: str) -> None:
     with psycopg.connect(database_url) as newer:
         newer.execute("INSERT INTO schema_migrations (version) VALUES (999)")
-    with pytest.raises(ConfigError, match=f"version 999, this program knows {NEWEST}"):
+    with pytest.raises(ConfigError, match=f"version 999, newer than this program's {NEWEST}"):
         await migrate(database_url)
 
 

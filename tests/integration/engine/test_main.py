@@ -37,7 +37,7 @@ def test_a_taken_port_is_named() -> None:
         with running("--port", port) as process:
             _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert complaint.startswith(f"Port {port} cannot be used")
+    assert complaint.startswith(f"Can't use port {port}")
     assert len(complaint.splitlines()) == 1
 
 

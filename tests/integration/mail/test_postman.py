@@ -19,7 +19,7 @@ from transcription_proxy.mail.postman import InDoubt, NotSent, Postman
 SITE = "https://captions.example"
 TO = "ann+x@example.org"
 LINK = f"{SITE}/reset#token={'aB-_' * 10}"
-LETTER = Letter("Choose a new password", f"Open\n\n{LINK}\n\n.\n.dots stay\n")
+LETTER = Letter("Reset your password", f"Open\n\n{LINK}\n\n.\n.dots stay\n")
 NOWHERE = Path("/nowhere")
 
 

@@ -243,7 +243,7 @@ async def test_a_payment_of_somebody_we_do_not_know_is_told_and_not_booked(shop:
     await shop.sql("DELETE FROM users WHERE id = %s", sale.user)
     [difference] = (await shop.differences(fix=True)).values()
     assert (difference.subject, difference.fixed) == (sale.session, False)
-    assert difference.why_not == "it names no user of ours"
+    assert difference.why_not == "it names no known user"
 
 
 async def test_payments_of_another_product_are_none_of_our_business(shop: Shop) -> None:

@@ -25,13 +25,13 @@ def test_a_taken_port_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         said = refused("--port", str(port))
-    assert f"Port {port} cannot be used" in said
+    assert f"Can't use port {port}" in said
     assert "--port" in said
 
 
 @pytest.mark.parametrize("options", [("--webhook-url", "http://127.0.0.1:1"), ("--webhook-secret", "whsec_x")])
 def test_webhooks_need_an_address_and_a_secret(options: tuple[str, str]) -> None:
-    assert refused("--port", "0", *options).endswith("set both.")
+    assert refused("--port", "0", *options).endswith("Set both.")
 
 
 def test_a_signal_ends_it_properly(tmp_path: Path) -> None:

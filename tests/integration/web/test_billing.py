@@ -209,7 +209,7 @@ async def refused(buyer: Buyer) -> None:
     assert code(answer) == (503, "payments_unavailable")
     assert int(answer.headers["retry-after"]) > 0
     message = answer.json()["error"]["message"]
-    assert message == "The payment service does not answer: nothing was charged. Try again soon."
+    assert message == "The payment service isn't responding. You weren't charged. Try again in a moment."
 
 
 async def test_a_double_click_is_one_checkout_however_fast(site: Site, ann: Buyer, stripe: Sandbox) -> None:

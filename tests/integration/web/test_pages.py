@@ -20,7 +20,17 @@ from transcription_proxy.web.places import GUESSED
 
 PAGES = [*PLACES, "/docs", "/status"]
 METHODS = {"get", "post", "put", "patch", "delete"}
-FOR_PEOPLE = {*PLACES, *GUESSED, "/docs", "/favicon.ico", "/robots.txt", "/site", "/site.webmanifest", "/status"}
+FOR_PEOPLE = {
+    *PLACES,
+    *GUESSED,
+    "/docs",
+    "/favicon.ico",
+    "/robots.txt",
+    "/site",
+    "/site.webmanifest",
+    "/static/shared-sentences.js",
+    "/status",
+}
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 ELSEWHERE = re.compile(
     r"https?://(?!www\.w3\.org/)|url\(|@import|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\("
@@ -165,7 +175,7 @@ async def test_people_who_are_lost_get_a_page_and_programs_get_json(http: httpx.
     page = await http.get(path, headers=HTML)
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert page.headers["cache-control"] == "no-store"
-    assert "There is nothing here" in page.text
+    assert "Page not found" in page.text
     for answer in (await http.get(path), await http.head(path), await http.post(path, headers=HTML)):
         assert answer.headers["content-type"] != page.headers["content-type"]
 

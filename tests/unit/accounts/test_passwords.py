@@ -31,7 +31,7 @@ def test_eight_characters_to_72_bytes_are_accepted(password: str) -> None:
 
 @pytest.mark.parametrize("password", ["", "r2-d2 c", "é" * 7, *NOBODYS])
 def test_what_is_short_or_more_than_bcrypt_looks_at_is_refused(password: str) -> None:
-    assert refused(password) == "Use at least 8 characters, and at most 72 bytes."
+    assert refused(password) == "Use at least 8 characters and at most 72 bytes."
 
 
 @pytest.mark.parametrize("password", NOBODYS)

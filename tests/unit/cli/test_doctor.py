@@ -56,7 +56,7 @@ def test_it_looks_at_everything_although_the_first_is_wrong(capsys: pytest.Captu
     }
     assert "DATABASE_URL" in found["database"]["detail"]
     assert "hunter2" not in found["database"]["detail"]
-    assert "built-in" in found["speech engine"]["detail"]
+    assert "built in" in found["speech engine"]["detail"]
 
 
 def test_each_mistake_in_the_settings_is_a_problem(
@@ -132,7 +132,7 @@ def test_a_stream_is_opened_with_the_key_and_closed(
     assert standin.last.texts[0].type == "CloseStream"
     assert len(standin.last.audio) == 0
     gone = engine(monkeypatch, capsys, standin.url)
-    assert gone == (False, f"{place} cannot be reached (ConnectionRefusedError): check DEEPGRAM_URL and the network")
+    assert gone == (False, f"can't reach {place} (ConnectionRefusedError). Check DEEPGRAM_URL and the network")
 
 
 @pytest.mark.parametrize(("status", "setting"), [(401, "DEEPGRAM_API_KEY"), (400, "DEEPGRAM_URL")])
@@ -144,7 +144,7 @@ def test_a_refusal_is_told_with_the_upstreams_own_sentence(
         ok, detail = engine(monkeypatch, capsys, standin.url)
     assert not ok
     assert f'{status} "' in detail
-    assert detail.endswith(f": check {setting}")
+    assert detail.endswith(f". Check {setting}")
     assert "hunter2" not in detail
 
 
@@ -156,7 +156,7 @@ def test_an_engine_that_leaves_us_waiting_is_a_problem(
     with deepgram(script) as standin:
         ok, detail = engine(monkeypatch, capsys, standin.url)
     assert not ok
-    assert "did not open and close a stream within 0.5 s" in detail
+    assert "didn't open and close a stream within 0.5 s" in detail
 
 
 def test_a_port_where_nobody_speaks_tls_is_not_reached(
@@ -174,7 +174,7 @@ def test_a_mail_server_that_is_away_is_a_problem(
     monkeypatch.setenv("SMTP_URL", "smtps://me:hunter2@127.0.0.1:1")
     mail = checks(capsys)["mail"]
     assert not mail["ok"]
-    assert "check SMTP_URL" in mail["detail"]
+    assert "Check SMTP_URL" in mail["detail"]
     assert "hunter2" not in mail["detail"]
 
 
@@ -202,7 +202,7 @@ def test_production_is_told_which_pages_buyers_would_miss(
 def test_a_disk_that_is_almost_full_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("transcription_proxy.cli.doctor.SPACE_MIB", 1 << 40)
+    monkeypatch.setattr("transcription_proxy.cli.doctor.SPACE_GIB", 1 << 40)
     disk = checks(capsys)["disk"]
     assert not disk["ok"]
-    assert disk["detail"].endswith(f"free in {tmp_path}: make room")  # DATA_DIR itself is not there yet
+    assert disk["detail"].endswith(f"free in {tmp_path}. Free up some space")  # DATA_DIR itself is not there yet

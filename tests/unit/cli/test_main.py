@@ -116,7 +116,7 @@ def test_a_wrong_command_is_put_right_in_one_line(
     status, out, err = run(monkeypatch, capsys, *arguments)
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
-    assert [word for word in (*said, ": see transcription-proxy") if word not in err] == []
+    assert [word for word in (*said, ". See transcription-proxy") if word not in err] == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["user"], ["ledger"]])
@@ -134,7 +134,7 @@ def test_a_grant_needs_a_reason_that_can_be_kept(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], reason: str
 ) -> None:
     status, out, _ = run(monkeypatch, capsys, "credits", "grant", "a@example.org", "5", "--reason", reason)
-    assert str(status).startswith("Say why")
+    assert str(status).startswith("Give a reason")
     assert out == ""
 
 
@@ -159,7 +159,7 @@ def test_a_database_that_is_away_is_one_sentence_without_its_password(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:hunter2@127.0.0.1:1/none")
     status, out, _ = run(monkeypatch, capsys, *arguments)
-    assert "check DATABASE_URL" in str(status)
+    assert "Check DATABASE_URL" in str(status)
     assert "hunter2" not in str(status)
     assert "\n" not in str(status)
     assert out == ""
@@ -172,5 +172,5 @@ def test_a_data_folder_that_cannot_be_is_one_sentence(
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "file" / "data"))
     monkeypatch.setenv("DATABASE_URL", "")
     status, _, _ = run(monkeypatch, capsys, "user", "list")
-    assert "check DATA_DIR" in str(status)
+    assert "free space of DATA_DIR" in str(status)
     assert "\n" not in str(status)

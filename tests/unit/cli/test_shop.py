@@ -76,8 +76,8 @@ def test_scripts_get_the_same_figures_in_cents(capsys: Out) -> None:
 def test_at_1000_a_top_up_is_said_to_be_ten_times_dearer_than_a_pack(capsys: Out) -> None:
     (line,) = [line for line in text(capsys).splitlines() if line.startswith("Top-ups")]
     assert line == (
-        "Top-ups (not sold: TOPUPS is not true): a dollar buys 1000 seconds; the engine takes $0.10 of it and Stripe "
-        "$0.33. That is 10 times dearer than pack_500."
+        "Top-ups (disabled; set TOPUPS=true): $1 buys 16 min 40 s. The engine costs $0.10 of it and Stripe "
+        "$0.33. That is 10 times more expensive than pack_500."
     )
 
 
@@ -86,7 +86,7 @@ def test_at_1000_a_top_up_is_said_to_be_ten_times_dearer_than_a_pack(capsys: Out
     [
         ("10000", "That is the price of pack_500."),
         ("25000", "LOSES MONEY. That is 2.5 times cheaper than pack_500."),
-        ("3000", "That is 3.3 times dearer than pack_500."),
+        ("3000", "That is 3.3 times more expensive than pack_500."),
     ],
 )
 def test_other_top_ups_are_compared_too(
@@ -94,7 +94,7 @@ def test_other_top_ups_are_compared_too(
 ) -> None:
     monkeypatch.setenv("CREDITS_PER_DOLLAR", per_dollar)
     monkeypatch.setenv("TOPUPS", "true")
-    (line,) = [line for line in text(capsys).splitlines() if line.startswith("Top-ups (sold)")]
+    (line,) = [line for line in text(capsys).splitlines() if line.startswith("Top-ups (enabled)")]
     assert line.endswith(said)
 
 

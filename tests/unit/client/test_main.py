@@ -54,15 +54,15 @@ def test_help_has_an_example(run: Run, command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["captions"], "No such command 'captions': see transcription-client --help."),
+        (["captions"], "No such command 'captions'. See transcription-client --help."),
         (
             ["balance", "--jason"],
-            "No such option: --jason (Possible options: --json): see transcription-client balance",
+            "No such option: --jason (Possible options: --json). See transcription-client balance",
         ),
-        (["transcribe"], "Missing argument 'FILE|-', or --mic: see transcription-client transcribe --help."),
-        (["transcribe", "--device", "2"], "Missing argument 'FILE|-', or --mic: see transcription-client transcribe"),
-        (["transcribe", "a.wav", "--mic"], "a.wav and --mic do not go together: see transcription-client transcribe"),
-        (["transcribe", "-", "--device", "2"], "- and --device do not go together: see transcription-client transcr"),
+        (["transcribe"], "Give a FILE, - or --mic. See transcription-client transcribe --help."),
+        (["transcribe", "--device", "2"], "Give a FILE, - or --mic. See transcription-client transcribe"),
+        (["transcribe", "a.wav", "--mic"], "a.wav and --mic can't be combined. See transcription-client transcribe"),
+        (["transcribe", "-", "--device", "2"], "- and --device can't be combined. See transcription-client transcr"),
         (["transcribe", "-", "--rate", "0"], "Invalid value for '--rate': Input should be greater than or equal to 1"),
         (
             ["transcribe", "-", "--channels", "0"],
@@ -87,15 +87,15 @@ def test_no_command_shows_the_help(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["balance"], "Nobody is logged in: run transcription-client login."),
-        (["transcribe", "missing.wav"], "There is no file missing.wav: check the name."),
-        (["transcribe", "a.wav", "--set", "diarize"], "--set diarize: write KEY=VALUE, such as diarize=true."),
-        (["transcribe", "a.wav", "--set", "model=nova-3"], "--set model=nova-3: use --model."),
-        (["transcribe", "a.wav", "--set", "sample_rate=8000"], "--set sample_rate=8000: use --rate."),
-        (["login"], "E-mail is missing, and there is no terminal to ask on: use --email, and TRANSCRIPTION_PASSWORD"),
-        (["login", "--email", "me@example.com"], "Password is missing, and there is no terminal to ask on: use"),
-        (["login", "--email", "a", "--password-stdin"], "No password came on standard input: pipe it in, as one line."),
-        (["login", "--server", "here"], "'here' is no address of a service: write one such as https://"),
+        (["balance"], "You're not logged in. Run transcription-client login."),
+        (["transcribe", "missing.wav"], "No such file: missing.wav. Check the name."),
+        (["transcribe", "a.wav", "--set", "diarize"], "--set diarize: use KEY=VALUE, such as diarize=true."),
+        (["transcribe", "a.wav", "--set", "model=nova-3"], "--set model=nova-3: use --model instead."),
+        (["transcribe", "a.wav", "--set", "sample_rate=8000"], "--set sample_rate=8000: use --rate instead."),
+        (["login"], "Email is missing, and there's no terminal to ask on. Use --email, and TRANSCRIPTION_PASSWORD"),
+        (["login", "--email", "me@example.com"], "Password is missing, and there's no terminal to ask on. Use"),
+        (["login", "--email", "a", "--password-stdin"], "No password on standard input. Pipe it in as one line."),
+        (["login", "--server", "here"], "'here' isn't a valid address. Use one like https://"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(run: Run, arguments: list[str], sentence: str) -> None:
@@ -107,7 +107,7 @@ def test_what_is_wrong_is_one_sentence(run: Run, arguments: list[str], sentence:
 
 def test_a_file_needs_a_login_too(run: Run, home: Path) -> None:
     path = record(home / "a.wav", 0.1)
-    assert run("transcribe", str(path)) == (1, "", "Nobody is logged in: run transcription-client login.\n")
+    assert run("transcribe", str(path)) == (1, "", "You're not logged in. Run transcription-client login.\n")
 
 
 ENTERED = {"token": "t", "refresh_token": "r", "expires_in": 3600, "user": {"email": "me@example.com"}}
@@ -137,14 +137,14 @@ def test_the_next_login_is_at_the_same_service(run: Run, http: Http) -> None:
 def test_what_live_sessions_hold_is_said(run: Run, http: Http) -> None:
     http.answers = {"GET /billing/balance": (200, {**BALANCE, "seconds_held": 45})}
     Store().save(Login(http.url, "me@example.com", "t", "r", 2e10))
-    assert run("balance") == (0, "me@example.com: 2 min 5 s left (45 s held by live sessions).\n", "")
+    assert run("balance") == (0, "me@example.com: 2 min 5 s left (45 s reserved for live sessions).\n", "")
 
 
 def test_a_logout_that_the_service_does_not_hear_of_is_no_success(run: Run, nobody: str) -> None:
     Store().save(Login(nobody, "me@example.com", "t", "r", 0.0))
     status, out, err = run("logout")
     assert (status, out) == (1, "")
-    assert err.startswith(f"Logged out here, but the service does not know: {nobody} cannot be reached")
+    assert err.startswith(f"Logged out on this machine, but the service doesn't know yet. Can't reach {nobody}")
     assert Store().load() is None
 
 
@@ -155,12 +155,12 @@ def test_a_logout_of_nobody_is_one(run: Run) -> None:
 def test_the_help_says_what_a_lost_connection_costs(run: Run) -> None:
     _, out, _ = run("transcribe", "--help")
     text = " ".join(out.split())
-    assert "Up to 60 s of sound are kept meanwhile and sent first" in text
-    assert "those seconds may be paid a second time" in text
+    assert "the client retries for a minute and resends up to 60 s of audio" in text
+    assert "You may be billed twice for those seconds" in text
 
 
 def test_a_microphone_that_cannot_be_had_is_one_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     status, out, err = run("transcribe", "--mic")
     assert (status, out) == (1, "")
-    assert err == "--mic needs sounddevice: install it, with pip install sounddevice.\n"
+    assert err == "--mic needs sounddevice. Run pip install sounddevice.\n"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcription_client.errors import ClientError
-from transcription_client.redial import LAST_CHANCE, PASSING, PAUSES, WITHIN, Ended, Redial, Step, next_step, owes_words
+from transcription_client.redial import LAST_CHANCE, PAUSES, WITHIN, Ended, Redial, Step, next_step, owes_words
 from transcription_wire.codes import ErrorCode, Reason
 
 AGAIN_AFTER = {
@@ -98,12 +98,15 @@ def test_an_account_that_is_blocked_or_signed_out_in_mid_session_is_final(ended:
 @pytest.mark.parametrize(
     ("ended", "why"),
     [
-        (LOST, "the connection was lost"),
-        (UNREACHED, "the service cannot be reached"),
-        (UNANSWERED, "the service does not answer"),
-        (Ended(error="busy"), "the service is busy"),
-        (Ended(ready=True, error="service_unavailable", reason="database_away"), PASSING["database_away"]),
-        (Ended(error="a_code_of_tomorrow"), "a_code_of_tomorrow"),
+        (LOST, "The connection was lost."),
+        (UNREACHED, "Can't reach the service."),
+        (UNANSWERED, "The service isn't responding."),
+        (Ended(error="busy"), "All caption slots are busy right now."),
+        (
+            Ended(ready=True, error="service_unavailable", reason="database_away"),
+            "The service is temporarily unavailable.",
+        ),
+        (Ended(error="a_code_of_tomorrow"), "Ended: a_code_of_tomorrow."),
     ],
 )
 def test_why_it_is_sought_is_said_in_words(ended: Ended, why: str) -> None:

@@ -102,7 +102,7 @@ def test_a_reader_sees_the_old_login_or_the_new_one(place: Path) -> None:
 
 def test_a_login_that_cannot_be_saved_leaves_nothing_behind(place: Path) -> None:
     (place / "login.json").mkdir(parents=True)
-    with pytest.raises(ClientError, match="cannot be written"):
+    with pytest.raises(ClientError, match="Can't write to"):
         Store(place).save(LOGIN)
     assert [path.name for path in place.iterdir()] == ["login.json"]
 
@@ -118,7 +118,7 @@ def test_a_forgotten_login_is_gone(place: Path) -> None:
 def test_a_second_program_waits_and_gives_up_with_advice(place: Path) -> None:
     with (
         Store(place).locked(),
-        pytest.raises(ClientError, match=r"Another program holds .*login\.lock: end it"),
+        pytest.raises(ClientError, match=r"Another program is using .*login\.lock"),
         Store(place, lock_wait=0).locked(),
     ):
         pass
@@ -144,7 +144,7 @@ def test_a_lock_file_left_lying_about_holds_nobody_up(place: Path) -> None:
 def test_a_place_that_cannot_be_is_named(tmp_path: Path, operation: str) -> None:
     (tmp_path / "file").touch()
     store = Store(tmp_path / "file" / "client")
-    with pytest.raises(ClientError, match="client cannot be written"):
+    with pytest.raises(ClientError, match=r"Can't write to .*client"):
         match operation:
             case "save":
                 store.save(LOGIN)

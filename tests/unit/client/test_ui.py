@@ -14,7 +14,7 @@ from transcription_wire import messages as wire
 EVIL = "\x1b[31mred\x1b]0;title\x07\x9b2J\r\n\x1b[1A"
 SEEN = " [31mred ]0;title  2J   [1A"
 END = wire.SessionEnd(3, 2.5, "client_stop")
-RECEIPT = "2.5 s of audio, 3 s used, 9 min 57 s left: finished."
+RECEIPT = "Done: 2.5 s of audio, 3 s billed, 9 min 57 s left."
 
 
 def words(text: str, *, final: bool = False) -> wire.Transcript:
@@ -54,8 +54,8 @@ def test_finals_and_the_receipt_stay_and_nothing_else() -> None:
 
 def test_words_that_may_change_are_redrawn_in_place_above_the_status() -> None:
     seen = screens(shown(*STORY))
-    status = "0 s used, 10 min 0 s left"
-    assert ["0 s used"] in seen
+    status = "0 s billed, 10 min left"
+    assert ["0 s billed"] in seen
     assert ["it", status] in seen
     assert ["it was a worst", status] in seen
     assert ["It was the best.", status] in seen
@@ -70,8 +70,8 @@ def test_words_are_never_seen_twice() -> None:
 
 def test_the_status_says_what_goes_on() -> None:
     seen = screens(shown(wire.Ready("id", 70), wire.CreditsLow(60), wire.UpstreamStatus("reconnecting")))
-    assert ["0 s used, 1 min 0 s left - minutes run low"] in seen
-    assert seen.count(["0 s used, 1 min 0 s left - reconnecting ..."]) > 0
+    assert ["0 s billed, 1 min left - low on minutes"] in seen
+    assert seen.count(["0 s billed, 1 min left - reconnecting..."]) > 0
 
 
 def test_a_long_line_is_wrapped_at_words() -> None:
@@ -92,7 +92,7 @@ def test_markup_in_words_is_only_words() -> None:
 def test_an_error_comes_below_the_words_and_before_the_receipt(capsys: pytest.CaptureFixture[str]) -> None:
     failed = wire.Error("insufficient_credits", "No minutes are left: buy more\x1b[2J.")
     seen = screen(shown(words("Last words.", final=True), failed, wire.SessionEnd(9, 9.0, "insufficient_credits")))
-    assert seen == ["Last words.", "9.0 s of audio, 9 s used: no minutes are left."]
+    assert seen == ["Last words.", "Ended: 9 s of audio, 9 s billed."]
     assert capsys.readouterr().err == "No minutes are left: buy more [2J.\n"
 
 
@@ -154,15 +154,15 @@ def test_warnings_are_seen_in_a_pipe_on_standard_error(capsys: pytest.CaptureFix
 
 def test_warnings_are_seen_on_a_terminal_and_late_words_in_the_line_below() -> None:
     written = shown(words("One.", final=True), words("two"), *WARNINGS, words("Two.", final=True))
-    assert ["One.", "two", "0 s used - words are running 6 s late"] in screens(written)
-    assert ["One.", "Quiet [2J.", "two", "0 s used - words are running 6 s late"] in screens(written)
+    assert ["One.", "two", "0 s billed - captions are 6 s behind"] in screens(written)
+    assert ["One.", "Quiet [2J.", "two", "0 s billed - captions are 6 s behind"] in screens(written)
     assert screen(written) == ["One.", "Quiet [2J.", "Two."]
 
 
 def test_words_that_are_withdrawn_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     withdrawn = (words("One.", final=True), words("hm"), words("", final=True))
     seen = screens(shown(*withdrawn))
-    assert (seen[-2], seen[-1]) == (["One.", "0 s used"], ["One."])
+    assert (seen[-2], seen[-1]) == (["One.", "0 s billed"], ["One."])
     piped(*withdrawn)
     assert capsys.readouterr().out == "One.\n"
 
@@ -172,13 +172,13 @@ def test_a_slow_connection_is_said_when_it_begins_and_when_it_is_over(capsys: py
         for seconds in (4.2, 5.2, 0.0):
             view.late(seconds)
     assert capsys.readouterr().err.splitlines() == [
-        "The connection is slow: words are running 4 s late.",
+        "The connection is slow. Captions are 4 s behind.",
         "The connection is back to normal.",
     ]
     file = io.StringIO()
     with Screen(console=Console(file=file, force_terminal=True, width=60)) as view:
         view.late(5.2)
-    assert ["0 s used - words are running 5 s late"] in screens(file.getvalue().replace("\n", "\r\n"))
+    assert ["0 s billed - captions are 5 s behind"] in screens(file.getvalue().replace("\n", "\r\n"))
     assert capsys.readouterr().err == ""
 
 
@@ -194,7 +194,7 @@ def lost_and_found(view: Screen) -> None:
         view.show(message, wire.encode(message).decode())
     view.show(wire.Error("service_restart", "Connect again."), "{}")
     view.overcome()
-    view.away("the connection was lost", 1)
+    view.away("The connection was lost.", 1)
     view.away("the service\x1b[2J is busy", 2)
     after: list[wire.ServerMessage] = [
         wire.Ready("b", 597),
@@ -207,7 +207,7 @@ def lost_and_found(view: Screen) -> None:
     view.left(593)
 
 
-SUM = "5.7 s of audio, 7 s used in 2 sessions, 9 min 53 s left: finished."
+SUM = "Done: 5.7 s of audio, 7 s billed in 2 sessions, 9 min 53 s left."
 
 
 def test_on_a_terminal_the_line_below_says_that_it_reconnects_and_why_and_for_the_how_manieth_time(
@@ -219,10 +219,10 @@ def test_on_a_terminal_the_line_below_says_that_it_reconnects_and_why_and_for_th
         lost_and_found(view)
     written = file.getvalue().replace("\n", "\r\n")
     seen = screens(written)
-    status = "0 s used, 10 min 0 s left - reconnecting ... "
-    assert ["One.", "two", f"{status}(the connection was lost, try 1)"] in seen
-    assert ["One.", "two", f"{status}(the service [2J is busy, try 2)"] in seen
-    assert ["One.", "two", "0 s used, 9 min 57 s left"] in seen
+    status = "0 s billed, 10 min left - reconnecting... "
+    assert ["One.", "two", f"{status}(try 1: The connection was lost)"] in seen
+    assert ["One.", "two", f"{status}(try 2: the service [2J is busy)"] in seen
+    assert ["One.", "two", "0 s billed, 9 min 57 s left"] in seen
     assert screen(written) == ["One.", "two", SUM]
     assert capsys.readouterr().err == ""
 
@@ -233,9 +233,9 @@ def test_in_a_pipe_standard_error_says_so(capsys: pytest.CaptureFixture[str]) ->
     out, err = capsys.readouterr()
     assert out == "One.\ntwo\n"
     assert err.splitlines() == [
-        "Reconnecting ... (the connection was lost, try 1)",
-        "Reconnecting ... (the service [2J is busy, try 2)",
-        "Connected again.",
+        "Reconnecting... (try 1: The connection was lost)",
+        "Reconnecting... (try 2: the service [2J is busy)",
+        "Reconnected.",
         SUM,
     ]
 
@@ -254,7 +254,7 @@ def test_json_has_each_sessions_receipt_and_nothing_of_ours(capsys: pytest.Captu
         ("ready", None),
         ("session_end", "client_stop"),
     ]
-    assert "Reconnecting ... (the service restarts, try 1)\nConnected again.\n" in err
+    assert "Reconnecting... (try 1: the service restarts)\nReconnected.\n" in err
 
 
 def test_repeated_words_are_not_shown_again_but_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -274,22 +274,22 @@ def test_sound_that_is_lost_is_told_once_in_each_outage_and_added_up(capsys: pyt
     with Screen() as view:
         view.show(wire.Ready("a", 600), "{}")
         for _ in range(2):
-            view.away("the connection was lost", 1)
+            view.away("The connection was lost.", 1)
             for _ in range(15):
                 view.gap(0.1)
             view.show(wire.Ready("b", 600), "{}")
-    told = "More sound waits than can be kept: the oldest is lost."
+    told = "Offline for too long. The oldest audio is being dropped."
     lines = capsys.readouterr().err.splitlines()
     assert lines.count(told) == 2
-    assert "3.0 s of sound were lost: they have no captions." in lines
+    assert "3 s of audio were lost and have no captions." in lines
 
 
 def test_sound_that_is_lost_is_seen_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     file = io.StringIO()
     with Screen(console=Console(file=file, force_terminal=True, width=100, highlight=False)) as view:
         view.gap(1.5)
-    assert ["0 s used - 1.5 s of sound lost"] in screens(file.getvalue().replace("\n", "\r\n"))
-    assert capsys.readouterr().err == "1.5 s of sound were lost: they have no captions.\n"
+    assert ["0 s billed - 1.5 s of audio lost"] in screens(file.getvalue().replace("\n", "\r\n"))
+    assert capsys.readouterr().err == "1.5 s of audio were lost and have no captions.\n"
 
 
 @pytest.mark.parametrize(("name", "value"), [("FORCE_COLOR", "1"), ("TTY_COMPATIBLE", "1"), ("CLICOLOR_FORCE", "1")])

@@ -174,7 +174,7 @@ def test_a_file_without_a_model_offers_nothing(text: str) -> None:
 )
 def test_what_is_no_toml_is_said_to_be_none(text: str) -> None:
     (problem,) = problems(text)
-    assert problem.startswith("the rates file is not TOML")
+    assert problem.startswith("the rates file isn't valid TOML")
 
 
 MISTAKES = {

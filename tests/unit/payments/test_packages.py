@@ -46,7 +46,7 @@ def test_a_file_without_packages_sells_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["[[", "a = ", "package = " + "[" * 5000])
 def test_what_is_no_toml_is_said_so(text: str) -> None:
-    assert "not TOML" in problems(text)[0]
+    assert "valid TOML" in problems(text)[0]
 
 
 def test_an_entry_that_is_no_table_is_one_of_the_mistakes() -> None:

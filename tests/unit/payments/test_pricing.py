@@ -10,6 +10,7 @@ from transcription_proxy.metering import rates
 from transcription_proxy.metering.rates import Rate, Rates
 from transcription_proxy.payments import packages, pricing
 from transcription_proxy.payments.packages import Package
+from transcription_wire.lengths import length
 
 BUILT_IN = rates.load()
 
@@ -64,7 +65,7 @@ def test_a_top_up_is_judged_at_a_dollar_where_the_fee_weighs_most(per_dollar: in
     said = pricing.losses([pricing.topup(per_dollar)], BUILT_IN)
     assert bool(said) == loses
     for sentence in said:
-        assert sentence.startswith(f"a top-up of {per_dollar} seconds sells for $1.00 and costs $")
+        assert sentence.startswith(f"a top-up of {length(per_dollar)} sells for $1.00 and costs $")
         assert sentence.endswith("lower CREDITS_PER_DOLLAR")
 
 

@@ -29,7 +29,7 @@ def test_without_a_key_it_is_the_sandbox_where_it_listens_now(tmp_path: Path) ->
 
 def test_a_sandbox_that_never_ran_is_said_so(tmp_path: Path) -> None:
     assert sandboxed.load(tmp_path) is None
-    with pytest.raises(Unavailable, match="start transcription-proxy serve"):
+    with pytest.raises(Unavailable, match="Start transcription-proxy serve"):
         sandboxed.address(tmp_path, None, None, None)
 
 

@@ -187,7 +187,7 @@ NO_AMOUNTS: list[Any] = [None, -1, True, False, 1.5, 300.0, "300", [], {}, float
     ],
 )
 def test_what_is_no_amount_is_said_so(kind: str, thing: Any, name: str, amount: Any) -> None:
-    assert why(kind, thing(**{name: amount})) == f"{name} is no amount"
+    assert why(kind, thing(**{name: amount})) == f"{name} isn't an amount"
 
 
 @pytest.mark.parametrize("amount", [0, 1, HUGE - 1])
@@ -215,7 +215,7 @@ def test_what_has_no_id_is_not_understood(name: Any) -> None:
 
 
 def test_metadata_must_be_an_object() -> None:
-    assert why("checkout.session.completed", session(metadata=["purchase_id"])) == "metadata is no object"
+    assert why("checkout.session.completed", session(metadata=["purchase_id"])) == "metadata isn't an object"
 
 
 def test_a_charge_that_was_refunded() -> None:
@@ -332,7 +332,7 @@ def test_the_further_of_two_statuses(one: str, other: str, further: str) -> None
     "text", ["", "{", "nonsense", "\ufeff{}", "[" * 100_000, '{"id":' * 100_000, "9" * 5000, '{"id": "\n"}']
 )
 def test_what_is_no_json_is_said_so(text: str) -> None:
-    with pytest.raises(NotUnderstood, match="it is not JSON"):
+    with pytest.raises(NotUnderstood, match="it isn't JSON"):
         translate.event(text)
 
 
@@ -352,7 +352,7 @@ BAD_PARTS: list[Body] = [
     ],
 )
 def test_json_that_is_no_event_is_said_so(text: str) -> None:
-    with pytest.raises(NotUnderstood, match="it is no event of Stripe's"):
+    with pytest.raises(NotUnderstood, match="it isn't a Stripe event"):
         translate.event(text)
 
 

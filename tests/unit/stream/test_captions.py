@@ -50,7 +50,7 @@ def test_the_four_messages_are_understood(text: bytes, message: wire.ClientMessa
 def test_anything_else_is_a_bad_message_whose_content_is_not_repeated(text: bytes) -> None:
     with pytest.raises(captions.BadMessage) as error:
         captions.parse(text)
-    assert str(error.value) == "send JSON with a type of auth, keepalive, finalize or stop"
+    assert str(error.value) == "Send JSON whose type is auth, keepalive, finalize or stop."
 
 
 # Words

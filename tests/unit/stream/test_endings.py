@@ -72,7 +72,9 @@ def test_a_refusal_is_told_by_what_can_be_done_about_it(status: int | None, code
 
 
 def test_the_upstreams_own_sentence_is_passed_on_only_where_it_is_about_the_config() -> None:
-    assert endings.refusal(400, "No such model.")[1] == "The speech engine refused these settings: No such model."
-    assert endings.refusal(400, "")[1] == "The speech engine refused these settings."
+    assert (
+        endings.refusal(400, "No such model.")[1] == "The speech engine doesn't support these settings: No such model."
+    )
+    assert endings.refusal(400, "")[1] == "The speech engine doesn't support these settings."
     for status in (401, 402, 403, 429, 500, None):
         assert "secret" not in endings.refusal(status, "secret key")[1]

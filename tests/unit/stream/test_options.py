@@ -129,7 +129,7 @@ def test_a_hold_is_at_most_45_s_of_audio_and_at_least_one_credit(credits_per_sec
 
 @pytest.mark.parametrize("config", [[], "nova-2", 1, True, 0, ""])
 def test_a_config_that_is_no_object_is_refused(config: Any) -> None:
-    with pytest.raises(InvalidConfig, match="config must be an object"):
+    with pytest.raises(InvalidConfig, match=r"config must be an object\."):
         options.read(config, RATES)
 
 

@@ -10,7 +10,8 @@ import pytest
 from tests.unit.stream.stage import SECOND, Stage, live, noise, results
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.phase import Phase
-from transcription_proxy.stream.warnings import MUTED, QUIET, Lateness, Loudness
+from transcription_proxy.stream.warnings import Lateness, Loudness
+from transcription_wire.sentences import MUTED, QUIET
 
 FULL = 1.0
 HUM = 10 ** (-60 / 10)
@@ -50,9 +51,9 @@ def test_late_words_are_told_again_when_it_has_doubled_and_when_it_is_over() -> 
     speak(stage, 1, late=1)
     assert warned(stage)[2:] == [("behind", 0)]
     assert [each["message"] for each in stage.told("warning")] == [
-        "Words are running 4 s late.",
-        "Words are running 8 s late.",
-        "Words are on time again.",
+        "Captions are 4 s behind.",
+        "Captions are 8 s behind.",
+        "Captions are on time again.",
     ]
     speak(stage, 20, late=1)
     assert len(warned(stage)) == 3

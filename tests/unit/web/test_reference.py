@@ -131,7 +131,7 @@ def test_a_body_is_a_table_of_its_fields_with_those_inside() -> None:
 def test_an_answer_with_fields_is_a_table_and_an_error_a_line() -> None:
     answers = {"200": {"description": "x", **ref("Days")}, "401": {"description": "`unauthorized`", **ref("Login")}}
     html = page(document(responses=answers))
-    assert Rows(html).tables["Answer 200"] == [
+    assert Rows(html).tables["Response 200"] == [
         ["days", "list of User", ""],
         ["days[].id", "uuid", ""],
         ["days[].name", "string", "optional"],

@@ -6,40 +6,33 @@ import { form, passwordProblem } from "./form.js";
 import { date, duration, money, when } from "./format.js";
 import { outside } from "./frame.js";
 import { poll } from "./poll.js";
+import { ACCOUNT, COMMON, FORMS, PURCHASE_STATES } from "./sentences.js";
 import { keep, session } from "./session.js";
 import { LiveList, liveSessions } from "./sessions.js";
 import { table } from "./table.js";
 
 const EVERY = 4000;
 const COLUMNS = [
-  { name: "Date" },
-  { name: "What" },
-  { name: "Bought", figure: true },
-  { name: "Paid", figure: true },
-  { name: "State" },
-  { name: "Receipt" },
+  { name: ACCOUNT.columns.date },
+  { name: ACCOUNT.columns.what },
+  { name: ACCOUNT.columns.bought, figure: true },
+  { name: ACCOUNT.columns.paid, figure: true },
+  { name: ACCOUNT.columns.state },
+  { name: ACCOUNT.columns.receipt },
 ];
-const STATES = {
-  paid: ["good", "Paid"],
-  pending: ["warn", "Your bank takes a while"],
-  failed: ["bad", "Failed, nothing was charged"],
-  refunded: ["", "Refunded"],
-  partially_refunded: ["", "Refunded in part"],
-  disputed: ["warn", "Disputed: its minutes are frozen"],
-};
+const KINDS = { paid: "good", pending: "warn", failed: "bad", disputed: "warn" };
 
 const live = new LiveList(byId("live-list"), byId("live-alert"), () => look());
 const element = form("change", {
   check: ({ current, new: chosen }) => ({
-    current: current ? "" : "Enter your current password.",
+    current: current ? "" : FORMS.currentMissing,
     new: passwordProblem(chosen),
   }),
   async send({ current, new: chosen }) {
     const tokens = await api("POST", "/account/password", { body: { current, new: chosen } });
     keep(tokens, session()?.email ?? "");
     element.reset();
-    const done = notice("info", "Password changed. You've been signed out on other devices.");
-    replace(element.querySelector(".alert"), done);
+    replace(element.querySelector(".alert"), notice("info", ACCOUNT.passwordChanged));
   },
   fields: { invalid_credentials: "current", weak_password: "new" },
 });
@@ -64,7 +57,7 @@ async function you() {
     replace(byId("since"), date(me.created_at));
     replace(byId("minutes"), duration(Math.max(0, me.credits.seconds_remaining)));
   } catch (failure) {
-    for (const id of ["email", "since", "minutes"]) replace(byId(id), "not known");
+    for (const id of ["email", "since", "minutes"]) replace(byId(id), ACCOUNT.unknown);
     replace(byId("you-alert"), failed(failure.message, you));
   }
 }
@@ -72,13 +65,13 @@ async function you() {
 async function turn() {
   try {
     const sessions = await liveSessions();
-    live.show(sessions, h("p", { class: "muted" }, "Nothing live right now."));
+    live.show(sessions, h("p", { class: "muted" }, ACCOUNT.nothingLive));
     isLive = sessions.length > 0;
     warn();
     replace(byId("live-alert"));
   } catch (failure) {
     if (byId("live-list").querySelector(".bone")) live.show([]);
-    replace(byId("live-alert"), failed(`This list is not up to date. ${failure.message}`, look));
+    replace(byId("live-alert"), failed(COMMON.outOfDate(failure.message), look));
     throw failure;
   }
 }
@@ -87,21 +80,20 @@ async function purchases() {
   const place = byId("purchases");
   try {
     const found = (await api("GET", "/account/purchases")).purchases;
-    replace(place, found.length ? table("Purchases, newest first", COLUMNS, found.map(purchase)) : none());
+    replace(place, found.length ? table(ACCOUNT.caption, COLUMNS, found.map(purchase)) : none());
   } catch (failure) {
     replace(place, failed(failure.message, purchases));
   }
 }
 
 function purchase({ date: bought, label, amount_cents, currency, seconds, status, receipt_url }) {
-  const [kind, words] = STATES[status] ?? ["", status];
   return [
     when(bought),
     h("span", { class: "break" }, label),
     duration(seconds),
     money(amount_cents, currency),
-    h("span", { class: `tag wraps ${kind}` }, words),
-    outside(receipt_url, "Receipt") ?? h("span", { class: "muted" }, "none"),
+    h("span", { class: `tag wraps ${KINDS[status] ?? ""}` }, PURCHASE_STATES[status] ?? status),
+    outside(receipt_url, ACCOUNT.receipt) ?? h("span", { class: "muted" }, ACCOUNT.noReceipt),
   ];
 }
 
@@ -109,8 +101,8 @@ function none() {
   return h(
     "div",
     { class: "empty" },
-    h("p", {}, "No purchases yet."),
-    h("a", { class: "button", href: "/dashboard#buy" }, "Buy minutes"),
+    h("p", {}, ACCOUNT.nothingBought),
+    h("a", { class: "button", href: "/dashboard#buy" }, COMMON.buyMinutes),
   );
 }
 

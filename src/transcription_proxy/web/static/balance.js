@@ -1,7 +1,8 @@
 /** The balance in words: what is left, how long it lasts, and what stands in its way. */
 
 import { bar, h, replace } from "./dom.js";
-import { duration, grouped, roughly } from "./format.js";
+import { duration, grouped } from "./format.js";
+import { BALANCE, COMMON } from "./sentences.js";
 
 /**
  * @typedef {{seconds_remaining: number, minutes_remaining: number, seconds_held: number, seconds_frozen: number}} Balance
@@ -52,17 +53,17 @@ export function showBalance(place, balance, live, rate, days) {
       "p",
       { class: `meter ${grade(balance)}`, id: "minutes", "data-seconds": left },
       grouped(minutes),
-      h("small", {}, rest ? `min ${rest} s` : "min"),
+      h("small", {}, BALANCE.unit(rest)),
     ),
     h("p", { class: "lasting", id: "lasts" }, lasting(left - frozen, live, rate, days)),
     h(
       "dl",
       { class: "facts" },
-      fact("Used today", duration(days.at(-1)?.seconds_used ?? 0), "today"),
-      fact("Used in 30 days", duration(used(days)), "month"),
-      fact("Held by live sessions", duration(held), "held"),
-      frozen > 0 && fact("Frozen, payment disputed", duration(frozen), "frozen"),
-      left < 0 && fact("Owed", duration(-left), "owed"),
+      fact(BALANCE.usedToday, duration(days.at(-1)?.seconds_used ?? 0), "today"),
+      fact(BALANCE.usedMonth, duration(used(days)), "month"),
+      fact(BALANCE.reserved, duration(held), "held", BALANCE.reservedWhy),
+      frozen > 0 && fact(BALANCE.frozen, duration(frozen), "frozen"),
+      left < 0 && fact(BALANCE.owed, duration(-left), "owed"),
     ),
   );
 }
@@ -72,36 +73,26 @@ export function warnings({ seconds_remaining: left, seconds_frozen: frozen }) {
   const usable = left - frozen;
   const found = [];
   if (left < 0) {
-    const debt = `You owe ${duration(-left)}.`;
-    found.push(
-      say("bad", debt, "A payment was taken back. Your next purchase pays this off first.", true),
-    );
+    found.push(say("bad", BALANCE.debt(-left), BALANCE.debtWhy, true));
   }
   if (frozen > 0) {
-    const text = `A payment is disputed: until it is settled, ${usableNow(usable)}`;
-    found.push(say("warn", `${duration(frozen)} are frozen.`, text, usable < LOW));
+    found.push(say("warn", BALANCE.frozenNow(frozen), BALANCE.frozenWhy(usable), usable < LOW));
   } else if (left >= 0 && left < LOW) {
-    const text = left ? "Buy more before your captions end." : "Captions do not start until you buy some.";
-    found.push(say(left ? "warn" : "bad", left ? `Only ${duration(left)} left.` : "No minutes left.", text, true));
+    const [kind, strong, text] = left
+      ? ["warn", BALANCE.low(left), BALANCE.lowWhy]
+      : ["bad", BALANCE.none, BALANCE.noneWhy];
+    found.push(say(kind, strong, text, true));
   }
   return found;
 }
 
 /** What a purchase leaves while something is owed; empty otherwise. @param {number} left @param {number} bought */
 export function afterDebt(left, bought) {
-  if (left >= 0) return "";
-  const rest = left + bought;
-  return rest > 0
-    ? `Pays off ${duration(-left)} first and leaves you ${duration(rest)}.`
-    : `Pays off ${duration(bought)}; ${duration(-rest)} stay owed.`;
-}
-
-function usableNow(usable) {
-  return usable > 0 ? `you can use ${duration(usable)}.` : "captions do not start.";
+  return left < 0 ? BALANCE.afterDebt(-left, left + bought) : "";
 }
 
 function say(kind, strong, text, buy = false) {
-  const action = buy && h("a", { class: "button", href: "#buy" }, "Buy minutes");
+  const action = buy && h("a", { class: "button", href: "#buy" }, COMMON.buyMinutes);
   return bar(kind, h("p", {}, h("strong", {}, strong), " ", text), action);
 }
 
@@ -111,15 +102,12 @@ function grade({ seconds_remaining: left, seconds_frozen: frozen }) {
 }
 
 function lasting(usable, live, rate, days) {
-  if (usable <= 0) return "Nothing to use at the moment.";
-  if (live) {
-    const sessions = live === 1 ? "1 live session" : `${live} live sessions`;
-    return `Lasts ${roughly(usable / (rate ?? live))} at the present rate, with ${sessions}.`;
-  }
+  if (usable <= 0) return BALANCE.nothingToUse;
+  if (live) return BALANCE.lastsLive(usable / (rate ?? live));
   const week = used(days.slice(-WEEK));
   const lasts = (usable / week) * WEEK * DAY;
-  if (!week || lasts < 2 * DAY) return `Enough for ${roughly(usable)} of one stream.`;
-  return `Lasts ${roughly(lasts)} at last week's rate of ${duration(week / WEEK)} a day.`;
+  if (!week || lasts < 2 * DAY) return BALANCE.lasts(usable);
+  return BALANCE.lastsAtRate(lasts, week / WEEK);
 }
 
 /** @param {Day[]} days */
@@ -127,6 +115,6 @@ function used(days) {
   return days.reduce((sum, day) => sum + day.seconds_used, 0);
 }
 
-function fact(name, value, id) {
-  return h("div", {}, h("dt", { class: "muted" }, name), h("dd", { id }, value));
+function fact(name, value, id, title) {
+  return h("div", { title }, h("dt", { class: "muted" }, name), h("dd", { id }, value));
 }

@@ -1,6 +1,7 @@
 /** What was said, as subtitles and as text. SubRip and WebVTT follow the conventions of deepgram-captions: eight words a
  * cue at most, a new one where the speaker changes. */
 
+import { CAPTIONS } from "./sentences.js";
 import { join } from "./spacing.js";
 
 /**
@@ -38,7 +39,7 @@ export function vtt(lines) {
 /** A line as its speakers said it; without any, one turn without a label. @param {Line} line */
 export function turns(line) {
   if (line.words[0]?.speaker === undefined) return [{ label: "", text: line.text }];
-  return runs(line.words, Infinity).map((words) => ({ label: `Speaker ${words[0].speaker}: `, text: joined(words) }));
+  return runs(line.words, Infinity).map((words) => ({ label: CAPTIONS.speaker(words[0].speaker), text: joined(words) }));
 }
 
 function cues(lines) {

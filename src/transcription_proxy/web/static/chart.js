@@ -1,7 +1,8 @@
 /** Bars of the last 30 days: axes, a tip on hover and focus, and the same in a table for who cannot see them. */
 
 import { h, replace, s } from "./dom.js";
-import { dayName, duration } from "./format.js";
+import { dayName, dayTick, duration } from "./format.js";
+import { CHART } from "./sentences.js";
 
 /** @typedef {import("./balance.js").Day} Day */
 
@@ -9,7 +10,6 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [56, 8, 20, 28];
 const MOST_TICKS = 4;
 /** What one step of the axis may be, in minutes. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360];
-const SHORT = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 
 /** Draws in `place`, and again whenever its width changes. */
 export class Chart {
@@ -42,7 +42,7 @@ export class Chart {
     this.scale = new Scale(this.#days, width, height);
     const svg = s(
       "svg",
-      { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": LABEL },
+      { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": CHART.label },
       ...this.#axes(),
       ...this.#bars(),
     );
@@ -63,7 +63,7 @@ export class Chart {
     const names = this.#days.map((day, index) => {
       const fromEnd = this.#days.length - 1 - index;
       if (fromEnd % every) return null;
-      const name = fromEnd ? SHORT.format(new Date(`${day.date}T00:00:00Z`)) : "today";
+      const name = fromEnd ? dayTick(day.date) : CHART.today;
       const anchor = fromEnd ? "middle" : "end";
       return s(
         "text",
@@ -142,8 +142,6 @@ export class Chart {
   }
 }
 
-const LABEL = "Seconds used and bought on each of the last 30 days. Left and right arrows go from day to day.";
-
 /** From days and seconds to pixels. */
 class Scale {
   constructor(days, width, height) {
@@ -166,23 +164,19 @@ export function tickStep(most) {
 }
 
 function facts(day) {
-  const found = [day.seconds_used ? `${duration(day.seconds_used)} used` : "nothing used"];
-  if (day.seconds_purchased) found.push(`${duration(day.seconds_purchased)} bought`);
-  if (day.seconds_adjusted) found.push(adjusted(day.seconds_adjusted));
+  const found = [CHART.used(day.seconds_used)];
+  if (day.seconds_purchased) found.push(CHART.bought(day.seconds_purchased));
+  if (day.seconds_adjusted) found.push(CHART.adjusted(day.seconds_adjusted));
   return found;
 }
 
-function adjusted(seconds) {
-  return seconds > 0 ? `${duration(seconds)} given` : `${duration(-seconds)} taken back`;
-}
-
 function nothing() {
-  return h("div", { class: "empty" }, h("p", {}, "Nothing used yet. Each day you stream becomes a bar here."));
+  return h("div", { class: "empty" }, h("p", {}, CHART.empty));
 }
 
 /** In a box of its own, as a table itself is never narrower than its words. */
 function table(days) {
-  const cell = (seconds) => h("td", {}, seconds ? duration(seconds) : "none");
+  const cell = (seconds) => h("td", {}, seconds ? duration(seconds) : CHART.none);
   const rows = days.map((day) =>
     h(
       "tr",
@@ -190,14 +184,14 @@ function table(days) {
       h("th", { scope: "row" }, dayName(day.date)),
       cell(day.seconds_used),
       cell(day.seconds_purchased),
-      h("td", {}, day.seconds_adjusted ? adjusted(day.seconds_adjusted) : "none"),
+      h("td", {}, day.seconds_adjusted ? CHART.adjusted(day.seconds_adjusted) : CHART.none),
     ),
   );
-  const heads = ["Day", "Used", "Bought", "Other"].map((name) => h("th", { scope: "col" }, name));
+  const heads = CHART.columns.map((name) => h("th", { scope: "col" }, name));
   const head = h("thead", {}, h("tr", {}, ...heads));
   return h(
     "div",
     { class: "unseen" },
-    h("table", {}, h("caption", {}, "The last 30 days"), head, h("tbody", {}, ...rows)),
+    h("table", {}, h("caption", {}, CHART.caption), head, h("tbody", {}, ...rows)),
   );
 }

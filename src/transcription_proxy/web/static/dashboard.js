@@ -4,15 +4,16 @@ import { api } from "./api.js";
 import { afterDebt, Pace, showBalance, warnings } from "./balance.js";
 import { Chart } from "./chart.js";
 import { bar, byId, h, notice, replace } from "./dom.js";
+import { ZONE } from "./format.js";
 import { site } from "./frame.js";
 import { noPackages, packages, showPackages } from "./packages.js";
 import { poll } from "./poll.js";
+import { COMMON, DASHBOARD } from "./sentences.js";
 import { LiveList, liveSessions, sessionTable } from "./sessions.js";
 
 const EVERY = 4000;
 /** How long the days and sessions below may be old while nothing happens. */
 const USAGE_EVERY = 60_000;
-const WAITING = "The service is slow to answer. This page fills as soon as it does.";
 
 const chart = new Chart(byId("chart"));
 const live = new LiveList(byId("live-list"), byId("live").querySelector(".alert"), () => look());
@@ -36,7 +37,7 @@ async function turn() {
     seen = changed ? { ids, at: performance.now() } : seen;
     showNow(left, sessions);
   } catch (failure) {
-    say([behind(`This page is not up to date. ${failure.message}`)], failure.message);
+    say([behind(COMMON.outOfDate(failure.message))], failure.message);
     if (!balance) unknown();
     throw failure;
   }
@@ -65,7 +66,7 @@ function say(boxes, text) {
 
 function behind(sentence) {
   idle(false);
-  const again = h("button", { type: "button", class: "button quiet", onclick: look }, "Try again");
+  const again = h("button", { type: "button", class: "button quiet", onclick: look }, COMMON.tryAgain);
   return bar("bad", h("p", {}, sentence), again);
 }
 
@@ -76,7 +77,7 @@ function idle(shown) {
 }
 
 async function usage() {
-  const found = await inTimeZone(Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const found = await inTimeZone(ZONE);
   days = found.days;
   chart.show(days);
   replace(byId("sessions"), found.sessions.length ? sessionTable(found.sessions) : first());
@@ -84,7 +85,7 @@ async function usage() {
 
 /** Nothing could be loaded so far: says so in the places of all. */
 function unknown() {
-  for (const id of ["balance", "chart", "sessions"]) replace(byId(id), h("p", { class: "muted" }, "Not known at the moment."));
+  for (const id of ["balance", "chart", "sessions"]) replace(byId(id), h("p", { class: "muted" }, DASHBOARD.unknown));
 }
 
 async function inTimeZone(zone) {
@@ -98,10 +99,8 @@ async function inTimeZone(zone) {
 
 /** What to do first. */
 function first() {
-  const tryIt = h("a", { class: "button quiet", href: "/try" }, "Try captions in the browser");
-  const text =
-    "No sessions yet. Allow your microphone, speak, and see the words: then put the overlay on your stream, or connect your caption app.";
-  return h("div", { class: "empty" }, h("p", {}, text), tryIt);
+  const tryIt = h("a", { class: "button quiet", href: "/try" }, COMMON.tryInBrowser);
+  return h("div", { class: "empty" }, h("p", {}, DASHBOARD.noSessions), tryIt);
 }
 
 async function shop() {
@@ -123,8 +122,8 @@ function showShop() {
 function buyButton(item) {
   const button = h(
     "button",
-    { type: "button", class: "button soft wide", "aria-label": `Buy ${item.label}`, onclick: () => buy(item, button) },
-    "Buy",
+    { type: "button", class: "button soft wide", "aria-label": DASHBOARD.buyThis(item.label), onclick: () => buy(item, button) },
+    DASHBOARD.buy,
   );
   return button;
 }
@@ -139,7 +138,7 @@ async function buy(item, button) {
     if (!/^https?:\/\//.test(checkout_url)) throw new Error("The checkout is no address of the web");
     location.assign(checkout_url);
   } catch (failure) {
-    replace(alert, notice("bad", failure.status === undefined ? "The checkout could not be opened." : failure.message));
+    replace(alert, notice("bad", failure.status === undefined ? DASHBOARD.noCheckout : failure.message));
   } finally {
     button.removeAttribute("aria-disabled");
   }
@@ -148,7 +147,7 @@ async function buy(item, button) {
 setTimeout(() => {
   if (balance || said) return;
   idle(false);
-  say([bar("", h("p", {}, WAITING))], WAITING);
+  say([bar("", h("p", {}, DASHBOARD.waiting))], DASHBOARD.waiting);
 }, EVERY);
 const look = poll(turn, EVERY);
 look();

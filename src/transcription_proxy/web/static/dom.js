@@ -5,6 +5,8 @@
  * @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Attributes
  */
 
+import { COMMON } from "./sentences.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -46,7 +48,7 @@ export function bar(kind, text, action) {
 
 /** What failed, and a button that tries again. @param {string} sentence @param {() => void} again */
 export function failed(sentence, again) {
-  const button = h("button", { type: "button", class: "link", onclick: again }, "Try again");
+  const button = h("button", { type: "button", class: "link", onclick: again }, COMMON.tryAgain);
   return notice("bad", h("p", {}, sentence), h("p", {}, button));
 }
 

@@ -6,8 +6,7 @@
   root.dataset.session = signedIn ? "in" : "out";
   if (root.dataset.for === "members" && !signedIn) {
     sessionStorage.setItem("return_to", location.pathname + location.search + location.hash);
-    const asked = root.dataset.notice ?? "Log in first: you then go on to the page that you wanted.";
-    sessionStorage.setItem("notice", sessionStorage.getItem("notice") ?? asked);
+    sessionStorage.setItem("notice", sessionStorage.getItem("notice") ?? root.dataset.notice ?? "");
     location.replace("/");
   }
   // A form that is sent before its module is there waits for it: no browser sends one by itself.

@@ -2,6 +2,7 @@
 
 import { byId, notice, replace } from "./dom.js";
 import { Failure } from "./http.js";
+import { COMMON, FORMS } from "./sentences.js";
 
 /** Bytes of a password, in UTF-8, that bcrypt looks at. */
 const LONGEST = 72;
@@ -9,11 +10,13 @@ const LONGEST = 72;
 /** @typedef {Record<string, string>} Values */
 
 /**
- * `check` names what is wrong by field before anything is sent; `fields` says at which field each error code is shown.
+ * `check` names what is wrong by field before anything is sent; `fields` says at which field each error code is shown,
+ * `replies` what is shown there in place of the service's own sentence.
  * @param {string} id
- * @param {{check: (values: Values) => Values, send: (values: Values) => Promise<void>, fields: Record<string, string>}} what
+ * @param {{check: (values: Values) => Values, send: (values: Values) => Promise<void>, fields: Record<string, string>,
+ *   replies?: Record<string, (string | Node)[]>}} what
  */
-export function form(id, { check, send, fields }) {
+export function form(id, { check, send, fields, replies = {} }) {
   const element = /** @type {HTMLFormElement} */ (byId(id));
   const button = element.querySelector("button:not([type])");
   const alert = element.querySelector(".alert");
@@ -33,7 +36,7 @@ export function form(id, { check, send, fields }) {
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
       const field = fields[failure.code];
-      if (field) show(element, { [field]: failure.message });
+      if (field) show(element, { [field]: replies[failure.code] ?? failure.message });
       else replace(alert, notice("bad", failure.message));
     } finally {
       busy = false;
@@ -46,15 +49,15 @@ export function form(id, { check, send, fields }) {
 
 /** What is wrong with an address, as far as one can see. @param {string} email */
 export function emailProblem(email) {
-  if (!email.trim()) return "Enter your email.";
-  return /^\S+@\S+\.\S+$/.test(email.trim()) ? "" : "Enter an email address like name@example.com.";
+  if (!email.trim()) return FORMS.emailMissing;
+  return /^\S+@\S+\.\S+$/.test(email.trim()) ? "" : FORMS.emailWrong;
 }
 
 /** What is wrong with a new password, as far as one can see. @param {string} password */
 export function passwordProblem(password) {
   const normal = password.normalize("NFC"); // the form that the service counts
-  if ([...normal].length < 8) return "Use at least 8 characters.";
-  return new TextEncoder().encode(normal).length > LONGEST ? "Use at most 72 characters." : "";
+  if ([...normal].length < 8) return FORMS.passwordShort;
+  return new TextEncoder().encode(normal).length > LONGEST ? FORMS.passwordLong : "";
 }
 
 /** Marks the fields that are wrong, and goes to the first. Whether there was one. */
@@ -69,7 +72,7 @@ function show(element, problems) {
 function mark(input, problem) {
   const place = document.getElementById(`${input.id}-wrong`);
   if (!place) return;
-  place.textContent = problem;
+  place.replaceChildren(...[problem].flat());
   if (problem) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
 }
@@ -79,6 +82,6 @@ function reveal(event) {
   const input = button.parentElement.querySelector("input");
   const shown = input.type === "password";
   input.type = shown ? "text" : "password";
-  button.textContent = shown ? "Hide" : "Show";
+  button.textContent = shown ? COMMON.hide : COMMON.show;
   button.setAttribute("aria-pressed", String(shown));
 }

@@ -1,5 +1,7 @@
 /** One request to the service: JSON in and out, a time limit, and failures that people can read. */
 
+import { REQUESTS } from "./sentences.js";
+
 const PATIENCE = 15_000;
 
 /** A request that did not succeed. `status` is 0 where there was no answer at all. */
@@ -35,26 +37,16 @@ export async function request(method, path, { body, token, patience = PATIENCE }
 }
 
 function unanswered(error) {
-  if (error.name === "TimeoutError") return new Failure(0, "slow", "The service takes too long to answer.");
-  const sentence = navigator.onLine ? "The service cannot be reached." : "You are offline.";
-  return new Failure(0, "offline", `${sentence} Check your connection, then try again.`);
+  if (error.name === "TimeoutError") return new Failure(0, "slow", REQUESTS.slow);
+  return new Failure(0, "offline", navigator.onLine ? REQUESTS.unreached : REQUESTS.offline);
 }
 
 function refused(answer, content) {
   const { code = "", message = "" } = content?.error ?? {};
-  if (answer.status === 429) return new Failure(429, code, `Too many attempts. Try again in ${wait(answer)}.`);
-  if (answer.status === 503)
-    return new Failure(503, code, "The service is not available just now. Try again in a moment.");
-  if (answer.status >= 500 || !message) {
-    return new Failure(answer.status, code, "Something failed on our side. Try again in a moment.");
-  }
+  if (answer.status === 429) return new Failure(429, code, REQUESTS.tooMany(Number(answer.headers.get("Retry-After"))));
+  if (answer.status === 503) return new Failure(503, code, REQUESTS.unavailable);
+  if (answer.status >= 500 || !message) return new Failure(answer.status, code, REQUESTS.failed);
   return new Failure(answer.status, code, message);
-}
-
-function wait(answer) {
-  const seconds = Number(answer.headers.get("Retry-After"));
-  if (!seconds) return "a minute";
-  return seconds === 1 ? "a second" : `${seconds} seconds`;
 }
 
 function parsed(text) {

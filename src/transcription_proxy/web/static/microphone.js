@@ -1,25 +1,25 @@
 /** The microphone: frames of 16 kHz PCM while it is open, and in words why it is not. */
 
+import { MICROPHONE } from "./sentences.js";
+
 /** How long each step of opening may take; the user has to answer the browser's question in the first. In ms. */
 const [ASKING, STARTING, LOADING] = [60_000, 5000, 10_000];
 /** How long the last frame is waited for, in ms. */
 const LAST_FRAME = 500;
 /** Sound as it is: what browsers do to it for calls costs words. */
 const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
-export const UNPLUGGED = "The microphone was disconnected. Plug it in and start again.";
-const BLOCKED = "Microphone blocked. Click the icon next to the address bar, allow the microphone, and try again.";
 const PROBLEMS = {
-  NotAllowedError: BLOCKED,
-  SecurityError: BLOCKED,
-  InsecureError: "Browsers only share a microphone with secure pages. Open this page by its https address.",
-  NotFoundError: "No microphone found. Plug one in and try again.",
-  OverconstrainedError: "That microphone is no longer connected. Choose another one.",
-  NotReadableError: "The microphone isn't responding. Close other programs that may be using it, then try again.",
-  AbortError: "The microphone isn't responding. Unplug it, plug it in again, then try again.",
-  UnansweredError: "The browser didn't open the microphone. Check whether it is asking for your permission, then try again.",
-  SilentError: "The browser's audio didn't start. Reload this page, then try again.",
-  UnloadedError: "Part of this page couldn't be loaded. Check your connection, then try again.",
-  LostError: UNPLUGGED,
+  NotAllowedError: MICROPHONE.blocked,
+  SecurityError: MICROPHONE.blocked,
+  InsecureError: MICROPHONE.insecure,
+  NotFoundError: MICROPHONE.none,
+  OverconstrainedError: MICROPHONE.gone,
+  NotReadableError: MICROPHONE.busy,
+  AbortError: MICROPHONE.stuck,
+  UnansweredError: MICROPHONE.unanswered,
+  SilentError: MICROPHONE.noAudio,
+  UnloadedError: MICROPHONE.unloaded,
+  LostError: MICROPHONE.unplugged,
   CancelledError: "",
 };
 
@@ -128,5 +128,5 @@ export async function microphones() {
 
 /** Why a microphone did not open, in words; none where the user did not want it. @param {any} error */
 export function problem(error) {
-  return PROBLEMS[error.name] ?? `The microphone couldn't be opened: ${error.message}.`;
+  return PROBLEMS[error.name] ?? MICROPHONE.failed(error.message);
 }

@@ -4,24 +4,21 @@ import { api } from "./api.js";
 import { byId, failed, replace } from "./dom.js";
 import { OPTIONS, read, write } from "./overlay-style.js";
 import { Overlay } from "./overlay-words.js";
+import { COMMON, OVERLAY } from "./sentences.js";
 
 const KEY = "overlay-style";
 const HIDDEN = "••••••••••••";
 /** Pixels of the page in OBS, as its preview is drawn. */
 const WIDE = 1920;
-const SAMPLE =
-  "Welcome back, everybody! Let us look at it once more, from the start and in slow motion: that was a damn close game.";
-const percent = (number) => `${number} %`;
-const pixels = (number) => `${number} px`;
 /** How numbers are shown beside their sliders. A slider may end before the address does, where more is of little use. */
 const FIGURES = {
-  size: pixels,
-  opacity: percent,
-  background_opacity: percent,
-  width: percent,
+  size: OVERLAY.pixels,
+  opacity: OVERLAY.percent,
+  background_opacity: OVERLAY.percent,
+  width: OVERLAY.percent,
   lines: String,
-  outline: (number) => (number ? pixels(number) : "none"),
-  fade: (number) => (number ? `${number} s` : "never"),
+  outline: (number) => (number ? OVERLAY.pixels(number) : OVERLAY.noOutline),
+  fade: OVERLAY.fade,
 };
 
 const address = /** @type {HTMLInputElement} */ (byId("overlay-url"));
@@ -69,7 +66,7 @@ function set(chosen) {
   }
   replace(byId("overlay-preview"));
   const preview = new Overlay(byId("overlay-preview"), { ...style, fade: 0 });
-  preview.line({ session: "sample", text: SAMPLE, is_final: true });
+  preview.line({ session: "sample", text: OVERLAY.sample, is_final: true });
   showAddress();
 }
 
@@ -107,7 +104,7 @@ function showAddress() {
 
 function toggle() {
   shown = !shown;
-  reveal.textContent = shown ? "Hide" : "Show";
+  reveal.textContent = shown ? COMMON.hide : COMMON.show;
   reveal.setAttribute("aria-pressed", String(shown));
   showAddress();
 }
@@ -115,11 +112,11 @@ function toggle() {
 async function copy() {
   try {
     await navigator.clipboard.writeText(full());
-    say("Copied. Paste it into a browser source of OBS.");
+    say(OVERLAY.copied);
   } catch {
     if (!shown) toggle();
     address.select();
-    say("The browser does not let this page copy: it is selected, copy it by hand.");
+    say(OVERLAY.noCopy);
   }
 }
 
@@ -131,7 +128,7 @@ function ask(asking) {
 
 async function renew() {
   ask(false);
-  if (await load("POST")) say("The address is new: paste it into OBS.");
+  if (await load("POST")) say(OVERLAY.regenerated);
 }
 
 function say(text) {

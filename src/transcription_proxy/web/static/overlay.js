@@ -4,8 +4,8 @@ import { byId } from "./dom.js";
 import { follow } from "./overlay-feed.js";
 import { read } from "./overlay-style.js";
 import { Overlay } from "./overlay-words.js";
+import { OVERLAY } from "./sentences.js";
 
-const INCOMPLETE = "This address is not complete. Copy it again from the account page.";
 const overlay = new Overlay(byId("overlay"), read(new URLSearchParams(location.search)));
 const key = location.hash.slice(1);
 
@@ -24,5 +24,5 @@ if (/^[\w.~-]{1,200}$/.test(key)) {
     says,
   });
 } else {
-  says(INCOMPLETE);
+  says(OVERLAY.incomplete);
 }

@@ -1,8 +1,9 @@
 /** The packages for sale, as cards. */
 
 import { failed, h, replace } from "./dom.js";
-import { duration, money } from "./format.js";
+import { money } from "./format.js";
 import { request } from "./http.js";
+import { PACKAGES } from "./sentences.js";
 
 /** @typedef {{id: string, label: string, seconds: number, price_cents: number, currency: string}} Package */
 
@@ -17,13 +18,13 @@ export async function packages() {
  * @param {(item: Package) => Node} action @param {(item: Package) => string} [remark]
  */
 export function showPackages(list, offered, action, remark = () => "") {
-  if (!offered.length) replace(list, h("li", { class: "empty" }, "Nothing is for sale at the moment."));
+  if (!offered.length) replace(list, h("li", { class: "empty" }, PACKAGES.none));
   else replace(list, ...offered.map((item) => card(item, action(item), remark(item))));
 }
 
 /** @param {Element} list @param {string} sentence @param {() => void} again */
 export function noPackages(list, sentence, again) {
-  replace(list, h("li", {}, failed(`The prices could not be loaded. ${sentence}`, again)));
+  replace(list, h("li", {}, failed(PACKAGES.failed(sentence), again)));
 }
 
 function card(item, action, remark) {
@@ -35,7 +36,7 @@ function card(item, action, remark) {
       { class: "stack tight" },
       h("h3", { class: "break" }, item.label),
       h("p", { class: "price" }, money(item.price_cents, item.currency)),
-      h("p", { class: "muted small" }, `${duration(item.seconds)} of captions, ${hourly(item)} an hour`),
+      h("p", { class: "muted small" }, PACKAGES.worth(item.seconds, hourly(item))),
       remark && h("p", { class: "small" }, remark),
     ),
     action,

@@ -1,9 +1,10 @@
 /** A new account; it is logged in at once. */
 
-import { byId, replace } from "./dom.js";
+import { byId, h, replace } from "./dom.js";
 import { emailProblem, form, passwordProblem } from "./form.js";
 import { outside, site } from "./frame.js";
 import { request } from "./http.js";
+import { REGISTER } from "./sentences.js";
 import { enter, keep } from "./session.js";
 import { sayTrial } from "./trial.js";
 
@@ -15,13 +16,14 @@ form("register", {
     enter();
   },
   fields: { invalid_email: "email", email_taken: "email", weak_password: "password" },
+  replies: { email_taken: [REGISTER.taken, h("a", { href: "/#log-in" }, REGISTER.logIn)] },
 });
 
 site.then(({ terms_url, privacy_url }) => {
-  const links = [outside(terms_url, "terms"), outside(privacy_url, "privacy policy")].filter(Boolean);
+  const links = [outside(terms_url, REGISTER.terms), outside(privacy_url, REGISTER.privacy)].filter(Boolean);
   if (!links.length) return;
   const [first, second] = links;
-  replace(byId("agreement"), "By creating an account you accept our ", first, second && " and ", second, ".");
+  replace(byId("agreement"), REGISTER.agreement, first, second && REGISTER.and, second, ".");
   byId("agreement").hidden = false;
 });
-sayTrial(byId("trial"), "All you need is an email and a password.");
+sayTrial(byId("trial"), REGISTER.without);

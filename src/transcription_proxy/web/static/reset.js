@@ -7,6 +7,7 @@ import { byId } from "./dom.js";
 import { form, passwordProblem } from "./form.js";
 import "./frame.js";
 import { request } from "./http.js";
+import { LOGIN } from "./sentences.js";
 import { startAgain } from "./session.js";
 
 const element = form("reset", {
@@ -19,7 +20,7 @@ const element = form("reset", {
       show(null);
       return;
     }
-    startAgain("Password changed. Log in with your new password.");
+    startAgain(LOGIN.passwordChanged);
   },
   fields: { weak_password: "password" },
 });

@@ -1,6 +1,7 @@
 /** Who is logged in: the tokens in localStorage, renewed once whatever the number of tabs, and the way out. */
 
 import { Failure, request } from "./http.js";
+import { LOGIN } from "./sentences.js";
 
 /**
  * @typedef {{token: string, refresh_token: string, expires_in: number}} Tokens
@@ -12,7 +13,6 @@ const RETURN_TO = "return_to";
 const NOTICE = "notice";
 /** Renewed this long before the end, in seconds, or in the last quarter of a short life. */
 const EARLY = 10 * 60;
-const ENDED = "You've been signed out. Log in to pick up where you left off.";
 
 /** @returns {Session | null} */
 export function session() {
@@ -60,7 +60,7 @@ export function renew(stale) {
 }
 
 /** Forgets the tokens and goes to the login, which leads back here. @param {string} [sentence] */
-export function leave(sentence = ENDED) {
+export function leave(sentence = LOGIN.expired) {
   sessionStorage.setItem(RETURN_TO, location.pathname + location.search + location.hash);
   startAgain(sentence);
   return new Promise(() => {}); // nobody shows an error on a page that is being left
@@ -82,7 +82,7 @@ export async function logOut() {
     await request("POST", "/auth/logout", { body, patience: 3000 }).catch(() => {});
   }
   sessionStorage.removeItem(RETURN_TO);
-  startAgain("You've been logged out.");
+  startAgain(LOGIN.loggedOut);
 }
 
 /** After a login: to the page that asked for it, or to the dashboard. */
@@ -93,11 +93,11 @@ export function enter() {
   location.replace(path);
 }
 
-/** The sentence that a page before this one left, once. */
+/** The sentence that a page before this one left, once. early.js, which has no sentences, leaves an empty one. */
 export function takeNotice() {
   const sentence = sessionStorage.getItem(NOTICE);
   sessionStorage.removeItem(NOTICE);
-  return sentence;
+  return sentence === "" ? LOGIN.first : sentence;
 }
 
 /** Follows what other tabs do: logs out with them, and never shows one account's page with another's tokens. */
@@ -106,7 +106,7 @@ export function followTabs() {
     if (event.key !== KEY && event.key !== null) return;
     const [before, after] = [emailOf(event.oldValue), session()?.email];
     if (before === after) return;
-    if (!after && document.documentElement.dataset.for === "members") leave("You were logged out in another tab.");
+    if (!after && document.documentElement.dataset.for === "members") leave(LOGIN.elsewhere);
     else location.reload();
   });
 }

@@ -2,7 +2,8 @@
 
 import { api } from "./api.js";
 import { h, notice, replace } from "./dom.js";
-import { clock, duration, ending, exactly, when } from "./format.js";
+import { duration, exactly, when } from "./format.js";
+import { COMMON, ending, SESSIONS } from "./sentences.js";
 import { table } from "./table.js";
 
 /**
@@ -11,11 +12,11 @@ import { table } from "./table.js";
  */
 
 const COLUMNS = [
-  { name: "Date" },
-  { name: "Model" },
-  { name: "Length", figure: true, label: true },
-  { name: "Billed", figure: true, label: true },
-  { name: "How it ended", whole: true },
+  { name: SESSIONS.columns.date },
+  { name: SESSIONS.columns.model },
+  { name: SESSIONS.columns.length, figure: true, label: true },
+  { name: SESSIONS.columns.billed, figure: true, label: true },
+  { name: SESSIONS.columns.end, whole: true },
 ];
 
 /** @returns {Promise<Session[]>} */
@@ -27,13 +28,13 @@ export async function liveSessions() {
 export function sessionTable(sessions) {
   const rows = sessions.map((session) => [
     when(session.started_at),
-    h("span", { class: "break" }, session.model ?? "unknown"),
+    h("span", { class: "break" }, session.model ?? COMMON.unknown),
     session.status === "active" ? duration(age(session)) : exactly(session.audio_seconds ?? 0),
     exactly(session.seconds_used, 0),
     state(session),
   ]);
-  const note = h("p", { class: "muted small" }, "Billed time is rounded up to the next second, once per session.");
-  return h("div", { class: "stack tight" }, table("Recent sessions, newest first", COLUMNS, rows), note);
+  const note = h("p", { class: "muted small" }, SESSIONS.rounding);
+  return h("div", { class: "stack tight" }, table(SESSIONS.caption, COLUMNS, rows), note);
 }
 
 /** Live sessions in a list that keeps its buttons, and with them the focus, from one look to the next. */
@@ -65,13 +66,13 @@ export class LiveList {
     const known = this.#shown.get(session.id);
     if (known) return known;
     const text = h("p", { class: "muted small numbers" });
-    const label = `End the session that began at ${clock(session.started_at)}`;
+    const label = SESSIONS.endThis(session.started_at);
     const end = h(
       "button",
       { type: "button", class: "button danger", "aria-label": label, onclick: () => this.#end(session, end) },
-      "End",
+      SESSIONS.end,
     );
-    const since = h("p", {}, h("span", { class: "tag live" }, `Live since ${clock(session.started_at)}`));
+    const since = h("p", {}, h("span", { class: "tag live" }, SESSIONS.liveSince(session.started_at)));
     const item = h("li", { class: this.list.classList.contains("bars") && "bar" }, h("div", {}, since, text), end);
     this.list.append(item);
     this.#shown.set(session.id, { item, text });
@@ -81,14 +82,14 @@ export class LiveList {
   async #end(session, button) {
     if (button.getAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
-    button.textContent = "Ending";
+    button.textContent = SESSIONS.ending;
     replace(this.alert);
     try {
       await api("DELETE", `/account/sessions/${encodeURIComponent(session.id)}`);
     } catch (failure) {
       if (failure.status !== 404) {
         button.removeAttribute("aria-disabled");
-        button.textContent = "End";
+        button.textContent = SESSIONS.end;
         replace(this.alert, notice("bad", failure.message));
         return;
       }
@@ -98,7 +99,7 @@ export class LiveList {
 }
 
 function line(session) {
-  return `${session.model ?? "unknown model"}, ${duration(age(session))}, ${duration(session.seconds_used)} billed so far`;
+  return SESSIONS.soFar(age(session), session.seconds_used);
 }
 
 function age(session) {
@@ -106,7 +107,7 @@ function age(session) {
 }
 
 function state({ status, reason }) {
-  if (status === "active") return h("span", { class: "tag live" }, "Live");
+  if (status === "active") return h("span", { class: "tag live" }, SESSIONS.live);
   const kind = status === "completed" && reason !== "insufficient_credits" ? "good" : "warn";
   return h("span", { class: `tag wraps ${kind}` }, ending(reason));
 }

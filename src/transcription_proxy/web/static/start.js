@@ -5,14 +5,14 @@ import { emailProblem, form } from "./form.js";
 import { outside, site } from "./frame.js";
 import { request } from "./http.js";
 import { noPackages, packages, showPackages } from "./packages.js";
+import { FORMS, START } from "./sentences.js";
 import { enter, keep, session, takeNotice } from "./session.js";
 import { sayTrial } from "./trial.js";
 
 const WORD_EVERY = 330;
-const SPOKEN = ["wait, somebody is there already", "do you hear that guitar?"];
 
 form("login", {
-  check: ({ email, password }) => ({ email: emailProblem(email), password: password ? "" : "Enter your password." }),
+  check: ({ email, password }) => ({ email: emailProblem(email), password: password ? "" : FORMS.passwordMissing }),
   async send({ email, password }) {
     const login = await request("POST", "/auth/login", { body: { email: email.trim(), password } });
     keep(login, login.user.email);
@@ -32,15 +32,15 @@ async function prices() {
 
 /** The way to buy it. @param {import("./packages.js").Package} item */
 function next({ label }) {
-  const [href, text] = session() ? ["/dashboard#buy", "Buy"] : ["/register", "Create account"];
-  return h("a", { class: "button soft", href, "aria-label": `${text}: ${label}` }, text);
+  const [href, text] = session() ? ["/dashboard#buy", START.buy] : ["/register", START.createAccount];
+  return h("a", { class: "button soft", href, "aria-label": START.about(text, label) }, text);
 }
 
 /** Two lines more, word by word, once: nothing on the page moves for long. */
 async function speak() {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const [above, below] = byId("words").children;
-  for (const line of SPOKEN) {
+  for (const line of START.spoken) {
     await new Promise((resolve) => setTimeout(resolve, 2 * WORD_EVERY));
     replace(above, below.textContent);
     replace(below);
@@ -67,7 +67,7 @@ if (sentence) {
 byId("who").textContent = session()?.email ?? "";
 sayTrial(byId("trial"), "");
 site.then(({ source_url }) => {
-  const link = outside(source_url, "Read the source");
+  const link = outside(source_url, START.readSource);
   if (link) byId("source").append(link);
 });
 addEventListener("hashchange", toLogin);

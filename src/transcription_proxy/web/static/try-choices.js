@@ -3,6 +3,7 @@
 import { byId, failed, h, replace } from "./dom.js";
 import { request } from "./http.js";
 import { microphones } from "./microphone.js";
+import { MICROPHONE, SETTINGS } from "./sentences.js";
 
 /**
  * @typedef {{id: string, name: string, credits_per_second: number, languages: string[] | null}} Model
@@ -73,9 +74,9 @@ export class Choices {
   wrong() {
     const terms = this.#offersTerms ? this.#termList : [];
     let problem = "";
-    if (terms.length > MOST_TERMS) problem = `At most ${MOST_TERMS} names and words.`;
-    else if (terms.some((term) => term.length > LONGEST_TERM)) problem = `At most ${LONGEST_TERM} letters a line.`;
-    else if (terms.join("").length > LONGEST_TERMS) problem = `At most ${LONGEST_TERMS} letters in all.`;
+    if (terms.length > MOST_TERMS) problem = SETTINGS.manyTerms(MOST_TERMS);
+    else if (terms.some((term) => term.length > LONGEST_TERM)) problem = SETTINGS.longTerm(LONGEST_TERM);
+    else if (terms.join("").length > LONGEST_TERMS) problem = SETTINGS.longTerms(LONGEST_TERMS);
     byId("terms-wrong").textContent = problem;
     if (problem) this.#terms.setAttribute("aria-invalid", "true");
     else this.#terms.removeAttribute("aria-invalid");
@@ -100,8 +101,8 @@ export class Choices {
   async listDevices() {
     const found = await microphones().catch(() => []);
     const wanted = this.#device.value || this.#kept.device;
-    const entries = found.map(({ deviceId, label }, index) => option(deviceId, label || `Microphone ${index + 1}`));
-    replace(this.#device, option("", "The system's choice"), ...entries);
+    const entries = found.map(({ deviceId, label }, index) => option(deviceId, label || MICROPHONE.numbered(index + 1)));
+    replace(this.#device, option("", MICROPHONE.system), ...entries);
     if (found.some(({ deviceId }) => deviceId === wanted)) this.#device.value = wanted;
   }
 
@@ -110,7 +111,7 @@ export class Choices {
     try {
       this.#options = await request("GET", "/captions/options");
     } catch (failure) {
-      replace(byId("options-alert"), failed(`The models could not be loaded. ${failure.message}`, () => this.load()));
+      replace(byId("options-alert"), failed(SETTINGS.failed(failure.message), () => this.load()));
       return;
     }
     const { models, default: usual } = this.#options;
@@ -145,8 +146,7 @@ export class Choices {
 
   #showPrice() {
     if (!this.#options) return;
-    const rate = Number(this.rate.toFixed(6));
-    byId("price").textContent = `A second of sound takes ${rate === 1 ? "a second" : `${rate} seconds`} of your minutes.`;
+    byId("price").textContent = SETTINGS.price(Number(this.rate.toFixed(6)));
   }
 
   get #chosen() {

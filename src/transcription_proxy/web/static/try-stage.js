@@ -2,6 +2,7 @@
 
 import { turns } from "./captions.js";
 import { byId, h, replace } from "./dom.js";
+import { CAPTIONS } from "./sentences.js";
 import { gap } from "./spacing.js";
 
 const KEY = "try-size";
@@ -87,7 +88,7 @@ export class Stage {
   }
 
   #filled() {
-    byId("full").textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+    byId("full").textContent = document.fullscreenElement ? CAPTIONS.leaveFullScreen : CAPTIONS.fullScreen;
     this.#captions.scrollTop = this.#captions.scrollHeight;
     if (document.fullscreenElement) this.#captions.focus({ preventScroll: true });
   }

@@ -5,31 +5,23 @@ import { stayAwake } from "./awake.js";
 import { plainText, srt, vtt } from "./captions.js";
 import { byId, h, notice, replace } from "./dom.js";
 import { sentence } from "./ends.js";
-import { duration, exactly } from "./format.js";
 import "./frame.js";
-import { Microphone, problem, UNPLUGGED } from "./microphone.js";
+import { Microphone, problem } from "./microphone.js";
 import { findReceipts } from "./receipts.js";
+import { CAPTIONS, COMMON, MICROPHONE } from "./sentences.js";
 import { Choices } from "./try-choices.js";
 import { Stage } from "./try-stage.js";
 import { Transcription } from "./transcription.js";
 
-const STATES = {
-  idle: ["", "Not listening"],
-  asking: ["warn", "Waiting for the microphone"],
-  opening: ["warn", "Connecting"],
-  live: ["live", "Live"],
-  engine: ["warn", "Reconnecting the engine, nothing is lost"],
-  away: ["warn", "Reconnecting, what you say is kept"],
-  ending: ["warn", "Waiting for the last words"],
-};
+/** Of a state's tag; all others warn. */
+const KINDS = { idle: "", live: "live" };
 /** Peaks: of what is no silence, of a voice that is loud enough, of one that is too loud. */
 const [SOUND, VOICE, LOUD] = [0.001, 0.05, 0.99];
 /** Milliseconds of silence after which it is said. */
 const QUIET = 5000;
 const FLOOR_DB = 60;
 const TIMES = new Set(["begin", "end", "start"]);
-const BUY = { href: "/dashboard#buy", text: "Buy minutes" };
-const SILENT = "We can't hear anything. Is your mic muted, or is the wrong one selected?";
+const BUY = { href: "/dashboard#buy", text: COMMON.buyMinutes };
 
 const choices = new Choices();
 const stage = new Stage();
@@ -82,7 +74,7 @@ async function begin() {
   late = 0;
   stage.speaks(choices.config.language);
   transcription = new Transcription(choices.config, choices.rate, audience);
-  microphone.listen(heard, () => stop(UNPLUGGED));
+  microphone.listen(heard, () => stop(MICROPHONE.unplugged));
   transcription.begin();
   stayAwake(true);
 }
@@ -122,7 +114,7 @@ function mindSilence() {
   if (performance.now() - heardAt < QUIET || said("silent")) return;
   level(0);
   unsay("too_quiet");
-  say("silent", "warn", SILENT);
+  say("silent", "warn", MICROPHONE.silent);
 }
 
 /** @type {import("./transcription.js").Audience} */
@@ -136,15 +128,14 @@ const audience = {
     offerKeeping();
   },
   usage() {
-    byId("used").textContent = `${duration(transcription.used)} used`;
+    byId("used").textContent = CAPTIONS.used(transcription.used);
     if (transcription.left !== null) showLeft(transcription.left);
   },
   low(left) {
-    const text = left > 0 ? `Only ${duration(left)} left: captions end when they are used up.` : "No minutes left.";
-    say("low", "warn", text, BUY);
+    say("low", "warn", CAPTIONS.low(left), BUY);
   },
   gap(seconds) {
-    say("gap", "warn", `The connection was away for too long: ${seconds.toFixed(1)} s of what you said are lost.`);
+    say("gap", "warn", CAPTIONS.gap(seconds));
   },
   late(seconds) {
     late = seconds;
@@ -178,11 +169,11 @@ async function ended(end) {
 /** What it came to. */
 function receipt({ parts, left, used }) {
   const audio = parts.reduce((sum, part) => sum + part.audio, 0);
-  const sessions = parts.length > 1 ? ` in ${parts.length} sessions` : "";
-  const rest = left === null ? "" : ` ${duration(left)} left.`;
-  if (!parts.every(({ settled }) => settled)) return `About ${duration(used)} billed${sessions}.${rest}`;
-  const rounded = used - audio > 0 && used - audio < parts.length ? " (rounded up to the next second)" : "";
-  return `${exactly(audio)} captioned, ${duration(used)} billed${sessions}${rounded}.${rest}`;
+  const sessions = parts.length > 1 ? CAPTIONS.inSessions(parts.length) : "";
+  const rest = left === null ? "" : ` ${COMMON.left(left)}.`;
+  if (!parts.every(({ settled }) => settled)) return `${CAPTIONS.roughReceipt(used)}${sessions}.${rest}`;
+  const rounded = used - audio > 0 && used - audio < parts.length ? CAPTIONS.rounded : "";
+  return `${CAPTIONS.receipt(audio, used)}${sessions}${rounded}.${rest}`;
 }
 
 /** The same in the time of all transcriptions whose words are there; what was said before they were cleared is at 0. */
@@ -193,12 +184,13 @@ function later(times) {
 
 function show(state) {
   shown = state;
-  const [kind, text] = state === "live" && late ? ["warn", `Words are running ${late} s late`] : STATES[state];
+  const isLate = state === "live" && late > 0;
+  const text = isLate ? CAPTIONS.late(late) : CAPTIONS.states[state];
   const place = byId("state");
   if (place.textContent !== text) place.textContent = text;
-  place.className = `tag wraps ${kind}`;
+  place.className = `tag wraps ${isLate ? "warn" : (KINDS[state] ?? "warn")}`;
   const idle = state === "idle";
-  start.textContent = { idle: "Start", asking: "Cancel", ending: "Stopping" }[state] ?? "Stop";
+  start.textContent = CAPTIONS.buttons[state] ?? CAPTIONS.stop;
   start.classList.toggle("stop", !["idle", "asking", "ending"].includes(state));
   if (state === "ending") start.setAttribute("aria-disabled", "true");
   else start.removeAttribute("aria-disabled");
@@ -217,14 +209,14 @@ async function balance() {
   try {
     const { seconds_remaining: left, seconds_frozen: frozen } = await api("GET", "/billing/balance");
     showLeft(left);
-    if (left - frozen <= 0) say("end", "bad", "You have no minutes to use, so captions cannot start.", BUY);
+    if (left - frozen <= 0) say("end", "bad", CAPTIONS.noMinutes, BUY);
   } catch {
-    byId("left").textContent = "minutes left: not known";
+    byId("left").textContent = CAPTIONS.leftUnknown;
   }
 }
 
 function showLeft(seconds) {
-  byId("left").textContent = `${duration(Math.max(0, seconds))} left`;
+  byId("left").textContent = COMMON.left(seconds);
 }
 
 /** Says it below the words; what was said about the same before is gone. */
@@ -253,9 +245,9 @@ function offerKeeping() {
 async function copy() {
   try {
     await navigator.clipboard.writeText(plainText(lines));
-    kept("Copied.");
+    kept(CAPTIONS.copied);
   } catch {
-    kept("The browser does not let this page copy. Download the text instead.");
+    kept(CAPTIONS.noCopy);
   }
 }
 
@@ -263,7 +255,7 @@ function save(name, type, content) {
   const url = URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
   h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  kept(`Saved as ${name}.`);
+  kept(CAPTIONS.saved(name));
 }
 
 function clear() {

@@ -1,0 +1,257 @@
+/** What the pages say, by page. Fixed text of a page stands in its HTML; what server, client and pages have in common is
+ * in shared-sentences.js, which the server makes. Everything else that people read is here and nowhere else. */
+
+import { clock, duration, exactly, grouped, inMinutes, roughly } from "./format.js";
+import { END_LABELS, ERROR_SENTENCES, MUTED } from "./shared-sentences.js";
+
+export { END_SENTENCES, ERROR_SENTENCES, PURCHASE_STATES } from "./shared-sentences.js";
+
+export const COMMON = {
+  tryAgain: "Try again",
+  buyMinutes: "Buy minutes",
+  startCaptions: "Start captions",
+  tryInBrowser: "Try captions in the browser",
+  outOfDate: (why) => `What you see may be out of date. ${why}`,
+  left: (seconds) => `${duration(Math.max(0, seconds))} left`,
+  show: "Show",
+  hide: "Hide",
+  unknown: "Unknown",
+};
+
+/** Requests that got no usable answer. */
+export const REQUESTS = {
+  slow: "The service is taking too long to respond. Try again in a moment.",
+  offline: "You're offline. Check your connection and try again.",
+  unreached: "Can't reach the service. Check your connection and try again.",
+  tooMany: (seconds) => `Too many attempts. Try again in ${wait(seconds)}.`,
+  unavailable: ERROR_SENTENCES.service_unavailable,
+  failed: ERROR_SENTENCES.internal,
+};
+
+export const FRAME = { source: "Source", support: "Support", terms: "Terms", privacy: "Privacy" };
+
+export const FORMS = {
+  emailMissing: "Enter your email.",
+  emailWrong: "Enter an email address like name@example.com.",
+  passwordMissing: "Enter your password.",
+  currentMissing: "Enter your current password.",
+  passwordShort: "Use at least 8 characters.",
+  passwordLong: "Use at most 72 characters.",
+};
+
+export const LOGIN = {
+  expired: "You've been signed out. Log in to pick up where you left off.",
+  first: "Log in to continue.",
+  loggedOut: "You're logged out.",
+  elsewhere: "You were logged out in another tab.",
+  passwordChanged: "Password changed. Log in with your new password.",
+};
+
+export const START = {
+  spoken: ["wait, somebody is there already", "do you hear that guitar?"],
+  buy: "Buy",
+  createAccount: "Create account",
+  about: (action, label) => `${action}: ${label}`,
+  readSource: "Read the source",
+  trial: (seconds) => `Your first ${inMinutes(seconds)} are free.`,
+};
+
+export const REGISTER = {
+  taken: "You already have an account. ",
+  logIn: "Log in instead.",
+  without: "All you need is an email and a password.",
+  agreement: "By creating an account, you agree to our ",
+  terms: "terms",
+  and: " and ",
+  privacy: "privacy policy",
+};
+
+export const PACKAGES = {
+  none: "Nothing is for sale right now.",
+  failed: (why) => `Couldn't load prices. ${why}`,
+  worth: (seconds, hourly) => `${duration(seconds)} of captions, ${hourly} per hour`,
+};
+
+export const BALANCE = {
+  unit: (rest) => (rest ? `min ${rest} s` : "min"),
+  nothingToUse: "No minutes to use right now.",
+  lastsLive: (seconds) => `${sentence(roughly(seconds))} left at the current rate.`,
+  lasts: (seconds) => `${sentence(roughly(seconds))} of captions.`,
+  lastsAtRate: (seconds, daily) => `Lasts ${roughly(seconds)} at last week's ${duration(daily)} a day.`,
+  usedToday: "Used today",
+  usedMonth: "Used in 30 days",
+  reserved: "Reserved for live sessions",
+  reservedWhy: "Set aside while you're live. What you don't use comes back when captions stop.",
+  frozen: "Frozen, payment disputed",
+  owed: "Owed",
+  debt: (seconds) => `You owe ${duration(seconds)}.`,
+  debtWhy: "A payment was reversed. Your next purchase covers this first.",
+  frozenNow: (seconds) => `${duration(seconds)} frozen.`,
+  frozenWhy: (usable) =>
+    usable > 0
+      ? `A payment is disputed. You can use ${duration(usable)} until it's settled.`
+      : "A payment is disputed. Captions won't start until it's settled.",
+  low: (seconds) => `${duration(seconds)} left.`,
+  lowWhy: "Captions stop at zero. Buy more to keep going.",
+  none: "No minutes left.",
+  noneWhy: "Buy minutes to start captions.",
+  afterDebt: (owed, rest) =>
+    rest > 0
+      ? `Covers the ${duration(owed)} you owe and leaves ${duration(rest)}.`
+      : `Covers part of what you owe. You'll still owe ${duration(-rest)}.`,
+};
+
+export const CHART = {
+  label: "Seconds used and bought on each of the last 30 days. Use the left and right arrow keys to move between days.",
+  caption: "Last 30 days",
+  columns: ["Day", "Used", "Bought", "Other"],
+  today: "today",
+  used: (seconds) => (seconds ? `${duration(seconds)} used` : "nothing used"),
+  bought: (seconds) => `${duration(seconds)} bought`,
+  adjusted: (seconds) => (seconds > 0 ? `${duration(seconds)} added` : `${duration(-seconds)} taken back`),
+  none: "none",
+  empty: "No usage yet. Your daily usage will show up here.",
+};
+
+export const DASHBOARD = {
+  waiting: "The service is slow to respond. This page will load as soon as it does.",
+  unknown: "Not available right now.",
+  noSessions: "No sessions yet. Try captions in the browser, then add the overlay to OBS.",
+  buy: "Buy",
+  buyThis: (label) => `Buy ${label}`,
+  noCheckout: "Couldn't open the checkout. Try again.",
+};
+
+export const SESSIONS = {
+  columns: { date: "Date", model: "Model", length: "Length", billed: "Billed", end: "How it ended" },
+  caption: "Recent sessions, newest first",
+  rounding: "Billed time is rounded up to the next second, once per session.",
+  live: "Live",
+  liveSince: (iso) => `Live since ${clock(iso)}`,
+  soFar: (seconds, billed) => `${duration(seconds)} live, ${duration(billed)} billed`,
+  end: "End",
+  ending: "Ending...",
+  endThis: (iso) => `End the session that started at ${clock(iso)}`,
+};
+
+export const ACCOUNT = {
+  columns: { date: "Date", what: "Item", bought: "Amount", paid: "Price", state: "Status", receipt: "Receipt" },
+  caption: "Purchases, newest first",
+  receipt: "Receipt",
+  noReceipt: "none",
+  unknown: "not available",
+  passwordChanged: "Password changed. You've been signed out on other devices.",
+  nothingLive: "Nothing live right now.",
+  nothingBought: "No purchases yet.",
+};
+
+export const SUCCESS = {
+  late: ["Still waiting", "This is taking longer than usual. Your minutes will arrive on their own."],
+  pending: [
+    "Payment pending",
+    "Your bank is processing the payment. Your minutes arrive once it clears, which can take days. You can close this page.",
+  ],
+  failed: ["Payment failed", "You weren't charged."],
+  expired: ["Checkout expired", "The payment wasn't completed in time. You weren't charged."],
+  unknown: ["Purchase not found", "You have no purchase with this number."],
+  none: ["No purchase", "This link is missing the purchase number."],
+  safe: (why) => `${why} Your payment is safe. Your minutes will arrive on their own.`,
+  added: (seconds) => `${inMinutes(seconds)} added`,
+  thanks: "Thanks! They're in your balance now.",
+  stillOwed: (seconds) => `Thanks! They went toward what you owe. You still owe ${duration(seconds)}.`,
+  minutesLeft: "minutes left",
+  toDashboard: "Go to dashboard",
+  toPackages: "Back to packages",
+};
+
+export const MICROPHONE = {
+  blocked: "Microphone blocked. Click the icon next to the address bar, allow the microphone, and try again.",
+  insecure: "Browsers allow the microphone on secure pages only. Open this page with https.",
+  none: "No microphone found. Plug one in and try again.",
+  gone: "That microphone is no longer connected. Choose another one.",
+  busy: "The microphone isn't responding. Another app may be using it. Close that app and try again.",
+  stuck: "The microphone isn't responding. Unplug it, plug it back in, and try again.",
+  failed: (why) => `Couldn't open the microphone: ${why}.`,
+  system: "System default",
+  unanswered: "Your browser didn't open the microphone. See if it is asking for permission, then try again.",
+  noAudio: "Your browser's audio didn't start. Reload this page and try again.",
+  unloaded: "Part of this page didn't load. Check your connection and try again.",
+  numbered: (number) => `Microphone ${number}`,
+  silent: MUTED,
+  unplugged: "The microphone was disconnected. Plug it back in, then start again.",
+};
+
+export const SETTINGS = {
+  failed: (why) => `Couldn't load the models. ${why}`,
+  price: (rate) => `1 second of audio = ${rate === 1 ? "1 second" : `${grouped(rate)} seconds`} of your balance.`,
+  manyTerms: (most) => `At most ${most} names and words.`,
+  longTerm: (most) => `At most ${most} characters per line.`,
+  longTerms: (most) => `At most ${most} characters in total.`,
+};
+
+export const CAPTIONS = {
+  states: {
+    idle: "Not listening",
+    asking: "Waiting for the microphone",
+    opening: "Connecting...",
+    live: "Live",
+    engine: "Reconnecting the speech engine. Nothing you say is lost.",
+    away: "Reconnecting. Nothing you say is lost.",
+    ending: "Finishing up...",
+  },
+  late: (seconds) => `Captions are ${seconds} s behind`,
+  buttons: { idle: "Start", asking: "Cancel", ending: "Stopping..." },
+  stop: "Stop",
+  used: (seconds) => `${duration(seconds)} used`,
+  leftUnknown: "balance not available",
+  low: (seconds) => (seconds > 0 ? `${duration(seconds)} left. Captions stop at zero.` : "No minutes left."),
+  gap: (seconds) => `The connection was down for too long. ${exactly(seconds)} of audio were lost.`,
+  noMinutes: "You have no minutes to use, so captions can't start.",
+  receipt: (audio, used) => `${exactly(audio)} captioned, ${exactly(used, 0)} billed`,
+  roughReceipt: (used) => `About ${duration(used)} billed`,
+  rounded: " (rounded up to the next second)",
+  inSessions: (count) => ` in ${count} sessions`,
+  copied: "Copied.",
+  noCopy: "Your browser blocked copying. Download the text instead.",
+  saved: (name) => `Saved as ${name}.`,
+  fullScreen: "Full screen",
+  leaveFullScreen: "Exit full screen",
+  speaker: (number) => `Speaker ${number}: `,
+};
+
+/** Why captions ended, where the page knows more than the service says. */
+export const ENDED = {
+  cannotStart: "You have no minutes left, so captions can't start.",
+  settings: (why) => `These settings aren't supported. ${why}`,
+  slowBrowser: "Your browser couldn't keep up with the captions. Close other tabs, then start again.",
+  unreached: "Can't reach the service. Check your connection, then start again.",
+  broken: "The connection was lost and couldn't be restored. Check it, then start again.",
+  seeLive: "See live sessions",
+  logIn: "Log in",
+};
+
+export const OVERLAY = {
+  sample: "Welcome back, everybody! Let's watch that again in slow motion, because that was a damn close game.",
+  percent: (number) => `${number}%`,
+  pixels: (number) => `${number} px`,
+  noOutline: "none",
+  fade: (seconds) => (seconds ? duration(seconds) : "never"),
+  copied: "Copied. Paste it into an OBS browser source.",
+  noCopy: "Your browser blocked copying. The URL is selected, so copy it yourself.",
+  regenerated: "This is your new URL. Paste it into OBS.",
+  incomplete: "This overlay URL is incomplete. Copy it again from your account page.",
+};
+
+/** Why a session ended, in a few words. @param {string | null} reason */
+export function ending(reason) {
+  return END_LABELS[reason ?? ""] ?? reason ?? COMMON.unknown;
+}
+
+function sentence(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+function wait(seconds) {
+  if (!seconds) return "a minute";
+  return seconds === 1 ? "1 second" : `${grouped(seconds)} seconds`;
+}
