@@ -40,6 +40,7 @@ PAYMENTS_AWAY: Final = "The payment service isn't responding. You weren't charge
 # Sessions
 OUT_OF_MINUTES: Final = "You're out of minutes. Buy more, or end another session."
 NO_SUCH_SESSION: Final = "You have no live session with this ID."
+NO_LIVE_SESSION: Final = "No live session has this ID. Run session list --live to see them."
 BAD_TIME_ZONE: Final = "Use a time zone name such as Europe/Berlin."
 
 # The caption socket and the overlay
@@ -59,6 +60,7 @@ API: Final = (
     '`{"error": {"code", "message"}}`; every response includes `X-Request-Id`. Captions use the WebSocket '
     "`/ws/transcribe`, described in the README."
 )
+BAD_CURSOR: Final = "before: send the `next` of an earlier page."
 BAD_JSON: Final = "The body isn't valid JSON."
 NO_OBJECT: Final = "Send a JSON object with Content-Type: application/json."
 NO_SUCH_PATH: Final = "Not found. See /docs for all paths."
@@ -69,6 +71,13 @@ BODY_TOO_LARGE: Final = "The body is too large. See /docs."
 FAILED: Final = ERRORS[ErrorCode.INTERNAL].full
 UNAVAILABLE: Final = ERRORS[ErrorCode.SERVICE_UNAVAILABLE].full
 NOT_READY: Final = "The service is starting or shutting down. Try again in a moment."
+
+# The status page, and links to pages that are shared elsewhere
+ALL_WORKING: Final = "Everything is working."
+SOME_WORKING: Final = "Some things aren't working right now."
+NONE_WORKING: Final = "The service is down right now."
+ABOUT: Final = "Live captions for your stream, in OBS, your caption app or your own code."
+"""For pages without a description of their own."""
 
 # The door, before a request becomes one of the application
 BAD_HOST: Final = "Send exactly one Host header with a host name, and a port if needed."
@@ -88,6 +97,14 @@ HEAD_TOO_LARGE: Final = "The request headers are larger than 16 KiB."
 
 def weak_password(shortest: int, longest: int) -> str:
     return f"Use at least {shortest} characters and at most {longest} bytes."
+
+
+def checked_at(time: str) -> str:
+    return f"Checked at {time}."
+
+
+def ambiguous_session(prefix: str) -> str:
+    return f"Several live sessions have an ID that starts with {prefix}. Give more of it."
 
 
 def no_account(email: str) -> str:

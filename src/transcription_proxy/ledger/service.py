@@ -216,9 +216,9 @@ class Ledger:
         async with self._database.transaction() as connection:
             found = await store.live_ids(connection, prefix)
         if len(found) > 1:
-            raise Refusal("ambiguous", f"Several live sessions have an id that starts with {prefix}: give more of it.")
+            raise Refusal("ambiguous", sentences.ambiguous_session(prefix))
         if not found:
-            raise Refusal("not_found", "No live session has this id: see session list --live.")
+            raise Refusal("not_found", sentences.NO_LIVE_SESSION)
         return found[0]
 
     async def live_count(self) -> int:

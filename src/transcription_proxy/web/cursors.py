@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Query
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 
 Cursor = tuple[datetime, UUID]
@@ -32,7 +33,7 @@ def read(text: str | None) -> Cursor | None:
     try:
         return _EPOCH + int(microseconds) * _MICROSECOND, UUID(row_id)
     except (ValueError, OverflowError):
-        raise Refusal("invalid_request", "before: send the `next` of an earlier page.") from None
+        raise Refusal("invalid_request", sentences.BAD_CURSOR) from None
 
 
 def cut(rows: Sequence[T], limit: int, place: Callable[[T], Cursor]) -> tuple[Sequence[T], str | None]:

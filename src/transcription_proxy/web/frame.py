@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from transcription_proxy import sentences
 from transcription_proxy.web.services import Site
 
 HTML: Final = Path(__file__).parent / "html"
@@ -13,8 +14,6 @@ _PAGE: Final = re.compile(r"(<html[^>]*>)\s*<head>\s*(.*?)\s*</head>\s*(<main.*<
 _HOLE: Final = re.compile(r"{{(\w+)}}")
 _TITLE: Final = re.compile(r"<title>(.*?)</title>")
 _ABOUT: Final = re.compile(r'<meta name="description" content="([^"]*)">')
-ABOUT: Final = "Live captions for your stream, in OBS, your caption app or your own code."
-"""What a link to a page without a description of its own says where it is shared."""
 PICTURE: Final = "/static/preview.png"
 PICTURE_SIZE: Final = (1200, 630)
 PICTURE_TEXT: Final = "A game on a live stream, with the streamer's words below it as captions."
@@ -64,7 +63,7 @@ def _preview(head: str, site: Site, path: str) -> str:
         "og:type": "website",
         "og:site_name": escape(site.name),
         "og:title": (title[1] if title else "{{site}}").replace("{{site}}", escape(site.name)),
-        "og:description": about[1] if about else ABOUT,
+        "og:description": about[1] if about else sentences.ABOUT,
         "og:url": escape(site.public_url + path),
         "og:image": escape(site.public_url + PICTURE),
         "og:image:width": width,

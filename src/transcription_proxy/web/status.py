@@ -6,6 +6,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
+from transcription_proxy import sentences
 from transcription_proxy.web.board import Part, Report, State
 from transcription_proxy.web.frame import HTML, framed
 from transcription_proxy.web.services import Provided
@@ -18,9 +19,9 @@ NAMES: Final = {
     Part.PAYMENTS: "Payments",
 }
 SUMMARIES: Final = {
-    State.OPERATIONAL: "Everything is working.",
-    State.DEGRADED: "Some things are not working right now.",
-    State.DOWN: "The service is down right now.",
+    State.OPERATIONAL: sentences.ALL_WORKING,
+    State.DEGRADED: sentences.SOME_WORKING,
+    State.DOWN: sentences.NONE_WORKING,
 }
 
 
@@ -33,7 +34,8 @@ async def status(request: Request, services: Provided) -> Response:
         return JSONResponse(as_json(report))
     page = framed(_PAGE, services.site, "/status")
     at = report.checked_at
-    checked = f'Checked at <time datetime="{at.isoformat(timespec="seconds")}">{at:%H:%M:%S} UTC</time>.'
+    time = f'<time datetime="{at.isoformat(timespec="seconds")}">{at:%H:%M:%S} UTC</time>'
+    checked = sentences.checked_at(time)
     return HTMLResponse(page.replace("{{report}}", as_html(report)).replace("{{checked}}", checked))
 
 

@@ -104,7 +104,7 @@ def test_a_promotion_code_makes_it_cheaper_or_free(sandbox: Sandbox) -> None:
     name = sandbox.session(allow_promotion_codes=True).id
     assert "There is no promotion code NONE." in sandbox.buttons.checkout(name, "code", code=" none ").text
     assert sandbox.buttons.checkout(name, "code", code="half50").status_code == 303
-    assert "Pay the shop $1.50" in Seen(sandbox.buttons.page(name).text).text
+    assert "Pay Example Store $1.50" in Seen(sandbox.buttons.page(name).text).text
     assert sandbox.buttons.checkout(name, "no-code").status_code == 303
     sandbox.buttons.checkout(name, "code", code="FREE100")
     page = Seen(sandbox.buttons.page(name).text)

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from transcription_proxy.web.frame import ABOUT, framed
+from transcription_proxy.sentences import ABOUT
+from transcription_proxy.web.frame import framed
 from transcription_proxy.web.services import Site
 
 OWN = """<html lang="en">
