@@ -73,6 +73,7 @@ async def test_every_button_works_without_javascript(browser: Browser, service: 
         await payment.get_by_label("Amount").fill("1.00")
         await payment.get_by_role("button", name="Refund").click()
         await expect(payment).to_contain_text("Partly refunded")
+        await payment.get_by_role("button", name="Succeed").click()
         await payment.get_by_role("button", name="Dispute").click()
         await expect(payment).to_contain_text("needs response")
     await order.balance_is(30600 - 10000, frozen=20000)

@@ -111,7 +111,7 @@ async def test_the_loss_keeps_only_serve_from_its_work(service: Service, scratch
     assert [pack for pack in PACKS if pack not in checks["packages and rates"]["detail"]] == []
     status, _, err = await production.run("user", "list")
     assert status == 1
-    assert "check DATABASE_URL" in err
+    assert "Check DATABASE_URL" in err
 
 
 async def test_development_warns_once_of_each_and_starts(service: Service) -> None:

@@ -33,7 +33,8 @@ class Watch:
 
     async def is_writable(self) -> bool:
         now = asyncio.get_running_loop().time()
-        if self._probe is None or (self._probe.done() and now - self._probed_at >= FRESH_SECONDS):
+        is_stale = self._was_writable is None or now - self._probed_at >= FRESH_SECONDS
+        if self._probe is None or (self._probe.done() and is_stale):
             self._probe, self._probed_at = asyncio.create_task(self._prove()), now
         proven = await asyncio.shield(self._probe)
         return proven and not self._is_failing()

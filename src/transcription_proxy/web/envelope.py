@@ -95,8 +95,8 @@ class _Answer:
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    """Without query string and body: they may hold secrets. Probes are many and say nothing while they succeed."""
-    say = log.debug if scope["path"] in _PROBES and status < 400 else log.info
+    """Log a request without its query string and body, which may hold secrets. Probes are many: for debugging."""
+    say = log.debug if scope["path"] in _PROBES else log.info
     client = scope["state"].get("client", NOWHERE)
     say(
         "request",

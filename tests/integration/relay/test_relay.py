@@ -88,7 +88,8 @@ async def test_the_built_in_engine_is_waited_for_while_it_drops_connections() ->
         assert await session.end() == ([], 1000)
 
 
-async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other() -> None:
+async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "HANDSHAKE_SECONDS", 10.0)
     async with call(Script(answers_handshake=False)) as dialling, call(Script()) as live:
         await live.until(lambda: live.client.told("ready"))
         switchboard = Switchboard(
