@@ -40,9 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=3200, help="port on 127.0.0.1, if no socket is inherited")
     parser.add_argument("--key", default=env("SANDBOX_KEY", "sk_test_sandbox"), help="API key to accept")
     parser.add_argument("--url", default=env("SANDBOX_URL"), help="base URL of the pages, as browsers reach them")
-    parser.add_argument(
-        "--shop", default=env("SANDBOX_SHOP", "Example Store"), help="name that customers see"
-    )
+    parser.add_argument("--shop", default=env("SANDBOX_SHOP", "Example Store"), help="name that customers see")
     parser.add_argument("--webhook-url", default=env("SANDBOX_WEBHOOK_URL"), help="URL to send events to")
     parser.add_argument("--webhook-secret", default=env("SANDBOX_WEBHOOK_SECRET"), help="secret to sign events with")
     parser.add_argument(

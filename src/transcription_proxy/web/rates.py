@@ -13,6 +13,7 @@ from transcription_proxy.web import errors
 from transcription_proxy.web.clients import NOWHERE, Address, bucket
 
 PATHS: Final = ("/auth/", "/account/password")
+"""Where passwords are tried. Each has its own window, so changing a password never keeps a neighbor from logging in."""
 WINDOW: Final = 60.0
 """Seconds."""
 MOST_CLIENTS: Final = 20_000
@@ -55,17 +56,18 @@ class RateLimit:
 
 
 class AuthRate:
-    """ASGI middleware: 429 for a client that calls /auth/* or /account/password too often, whatever it sends there."""
+    """ASGI middleware: answer 429 to an address that calls one of PATHS too often, whatever it sends there."""
 
     def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float]) -> None:
         self._app = app
-        self._limit = RateLimit(limit, clock)
+        self._limits = {path: RateLimit(limit, clock) for path in PATHS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(PATHS):
+        path = next((path for path in PATHS if scope["type"] == "http" and scope["path"].startswith(path)), None)
+        if path is not None:
             client: Address = scope["state"].get("client", NOWHERE)
             try:
-                self._limit.admit(bucket(client))
+                self._limits[path].admit(bucket(client))
             except Refusal as refusal:
                 await errors.response(refusal)(scope, receive, send)
                 return
