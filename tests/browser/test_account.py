@@ -44,7 +44,7 @@ async def test_a_new_password_ends_live_captions_and_the_page_warns_first(visito
     assert (captions.errors(), captions.close_code) == (["unauthorized"], 4401)
     await expect(warning).to_be_hidden()
     await visitor.goto("/dashboard")
-    await visitor.says("Your password was changed")
+    await visitor.says("Password changed")
 
 
 async def test_a_session_that_could_not_be_ended_says_so(visitor: Visitor, service: Service) -> None:

@@ -64,7 +64,7 @@ def money(cents: int, currency: str) -> str:
 
 
 def _taken(site: str, seconds: int, balance: int) -> str:
-    debt = " Your next purchase pays this off first." if balance < 0 else ""
+    debt = " Your next purchase covers this first." if balance < 0 else ""
     return f"""\
 We took {length(seconds)} back from your balance, which is now {length(balance)}.{debt}
 

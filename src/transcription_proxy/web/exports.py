@@ -39,7 +39,7 @@ class Csv(StreamingResponse):
 ANSWERS: Final = {**documented("unauthorized"), 200: {"content": {"text/csv": {}}, "description": "A CSV file"}}
 
 
-@router.get("/sessions.csv", summary="All sessions, as CSV", response_class=Response, responses=ANSWERS)
+@router.get("/sessions.csv", summary="Download all sessions as CSV", response_class=Response, responses=ANSWERS)
 async def sessions(user: SignedIn, services: Provided) -> Csv:
     """Newest first. Times are UTC, lengths are seconds, `seconds_used` is what was billed."""
     return await _download(
@@ -51,7 +51,7 @@ async def sessions(user: SignedIn, services: Provided) -> Csv:
     )
 
 
-@router.get("/purchases.csv", summary="All purchases, as CSV", response_class=Response, responses=ANSWERS)
+@router.get("/purchases.csv", summary="Download all purchases as CSV", response_class=Response, responses=ANSWERS)
 async def purchases(user: SignedIn, services: Provided) -> Csv:
     """Newest first. Times are UTC, `seconds` is what was bought."""
     return await _download(

@@ -39,7 +39,7 @@ def test_a_refund_says_what_was_taken_back_and_what_is_left() -> None:
 
 def test_a_lost_dispute_that_leaves_a_debt_says_what_pays_it_off() -> None:
     letter = receipts.dispute_lost(SITE, "500 minutes", 300, "usd", 30_000, -3600)
-    assert "which is now -1 h. Your next purchase pays this off first." in letter.text
+    assert "which is now -1 h. Your next purchase covers this first." in letter.text
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import { byId, h } from "./dom.js";
 import { request } from "./http.js";
-import { FRAME } from "./sentences.js";
 import { followTabs, logOut } from "./session.js";
 
 /**

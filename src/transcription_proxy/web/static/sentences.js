@@ -28,8 +28,6 @@ export const REQUESTS = {
   failed: ERROR_SENTENCES.internal,
 };
 
-export const FRAME = { source: "Source", support: "Support", terms: "Terms", privacy: "Privacy" };
-
 export const FORMS = {
   emailMissing: "Enter your email.",
   emailWrong: "Enter an email address like name@example.com.",
