@@ -219,9 +219,9 @@ class Take:
                 told.end = message
             case "transcript":
                 told.results_ms = max(told.results_ms, round(1000 * (message["start"] + message["duration"])))
-                if message["is_final"]:
+                if message["is_final"] and message["text"]:  # without text, it withdraws an interim
                     self._final(message)
-            case "status" | "usage" | "credits_low":
+            case "status" | "usage" | "credits_low" | "warning":
                 pass
             case other:
                 told.protocol.append(f"a message of type {other}")

@@ -127,7 +127,7 @@ class Service:
 
     def kill_database(self) -> None:
         """kill -9 of the bundled PostgreSQL."""
-        (home,) = set(re.findall(r"the bundled PostgreSQL, in (.+)", self.log()))
+        (home,) = set(re.findall(r"bundled PostgreSQL in (.+)", self.log()))
         (file,) = Path(home).rglob("postmaster.pid")
         os.kill(int(file.read_text().split("\n", 1)[0]), signal.SIGKILL)
 

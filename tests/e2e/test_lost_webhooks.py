@@ -171,7 +171,7 @@ async def test_a_stripe_that_refuses_us_is_said_in_one_sentence(shop: Service) -
     for more in ({"STRIPE_SECRET_KEY": "sk_live_of_another"}, {"STRIPE_API_BASE": "http://127.0.0.1:1"}):
         status, out, err = await replace(shop, env=shop.env | more).run("payments", "reconcile", "--json")
         assert (status, out, err.count("\n")) == (1, "", 1)
-        assert "check STRIPE_SECRET_KEY and the network" in err
+        assert "Check STRIPE_SECRET_KEY and the network" in err
         assert "sk_live" not in err
 
 

@@ -126,7 +126,7 @@ async def test_a_renewed_address_makes_the_old_one_void_at_once_everywhere(here:
     assert await address(here, user) == new
     answer = await there.http.get("/overlay/events", headers={"Authorization": f"Bearer {key(url)}"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (410, "overlay_gone")
-    assert "no longer valid" in answer.json()["error"]["message"]
+    assert "no longer works" in answer.json()["error"]["message"]
     async with page(there, new) as shown:
         assert not shown.over
 

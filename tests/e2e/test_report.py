@@ -39,7 +39,7 @@ async def test_people_get_sentences_and_tables(service: Service) -> None:
     await captions.stop()
     await service.session(user, captions.session_id)
     said = await service.command("report", "--since", "12h")
-    for word in ("Used", "Nova-2", "Stripe's fees", "margin", "outstanding now", "owed now"):
+    for word in ("Billed", "Nova-2", "Stripe's fees", "margin", "outstanding now", "owed now"):
         assert word in said
     status, out, err = await service.run("report", "--since", "soon")
     assert (status, out, err.count("\n")) == (2, "", 1)

@@ -210,7 +210,7 @@ def test_a_taken_port_is_named(start: Start) -> None:
         port = other.getsockname()[1]
         service = start(**NO_DATABASE, **NO_ENGINE, port=port)
         assert service.process.wait(20) == 1
-        assert f"port {port} is taken" in service.said()
+        assert f"Port {port} is in use" in service.said()
         assert "Traceback" not in service.said()
 
 

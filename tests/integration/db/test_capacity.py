@@ -43,7 +43,7 @@ async def test_enough_for_one_worker_is_not_enough_for_many(database: Database) 
 async def test_the_limit_of_our_user_counts(limited: Database) -> None:
     said = await shortage(limited, 1)
     assert said is not None
-    assert said.startswith(f"PostgreSQL allows 12 connections, and WORKERS=1 needs {needed(1)}: ")
+    assert said.startswith(f"PostgreSQL allows 12 connections, and WORKERS=1 needs {needed(1)}. ")
 
 
 def test_the_bundled_server_has_enough_for_its_workers(reachable_dir: Path) -> None:

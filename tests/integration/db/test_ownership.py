@@ -73,7 +73,7 @@ def test_a_data_dir_that_was_removed_does_not_come_back(
 def test_one_that_is_still_in_use_is_not_set_aside(data_dir: Path, home: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         shutil.rmtree(data_dir)
-        with pytest.raises(Unavailable, match="stop the service that was started there"):
+        with pytest.raises(Unavailable, match="Stop the service that was started there"):
             Embedded.acquire(data_dir)
         with psycopg.connect(server.url) as connection:
             assert connection.execute("SELECT word FROM words").fetchone() == ("first",)
@@ -118,7 +118,7 @@ def test_a_data_dir_that_was_copied_is_told_where_its_database_is(
     copy = data_dir.with_name("copy")
     shutil.copytree(data_dir, copy)
     assert words(copy) is None
-    assert f"lay in {home}" in caplog.text
+    assert f"was in {home}" in caplog.text
     caplog.clear()
     assert words(copy) is None
     assert caplog.text == ""
