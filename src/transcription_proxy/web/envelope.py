@@ -96,7 +96,7 @@ class _Answer:
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
     """Log a request without its query string and body, which may hold secrets. Probes are many: for debugging."""
-    say = log.debug if scope["path"] in _PROBES else log.info
+    say = log.debug if scope["path"] in _PROBES and status in (200, 503) else log.info
     client = scope["state"].get("client", NOWHERE)
     say(
         "request",
