@@ -46,7 +46,7 @@ class Ended:
 
     @property
     def why(self) -> str:
-        """What happened, as a sentence."""
+        """Return a sentence that says what happened."""
         if self.reason is not None:
             return what_happened(self.reason)
         if self.error is not None:

@@ -35,7 +35,7 @@ def _program(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """What all commands have in common."""
+    """Take the options that all commands share."""
 
 
 app.command()(serve.serve)

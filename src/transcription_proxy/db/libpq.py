@@ -7,7 +7,7 @@ from typing import Final
 NEEDED: Final = {"PGCLIENTENCODING": "UTF8", "PGDATESTYLE": "ISO", "PGTZ": "UTC"}
 """libpq sends these when it connects, so they also win over defaults of the database and of its user."""
 UNWANTED: Final = ("PGOPTIONS", "PGGEQO")
-"""Settings of somebody's psql sessions. Options of ours stand in DATABASE_URL."""
+"""Settings meant for psql sessions. The service takes its own options from DATABASE_URL."""
 
 
 def shield(env: MutableMapping[str, str] = os.environ, *, bundled: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 NAME: Final = "database.json"
 FRESH: Final = frozenset({"jwt_secret", "address"})
-"""What a new DATA_DIR may hold before it has a database."""
+"""Names of files that a new DATA_DIR may hold before it has a database."""
 
 
 @dataclass(frozen=True, slots=True)

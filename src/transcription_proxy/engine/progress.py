@@ -22,11 +22,11 @@ class Pace:
 
 
 class Progress:
-    """Of one stream. `channels`: those that are heard apart."""
+    """Make the progress of one stream. `channels`: the number of channels heard apart."""
 
     def __init__(self, channels: int, now: float) -> None:
         self._latest = [Segment("", 0.0, 0.0, is_final=False)] * channels
-        """What was last said of each channel and is not final."""
+        """The last interim of each channel, until its final."""
         self._clock = 0.0
         self._said_at = now
         self._moved_at = now

@@ -99,7 +99,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit found, and how many ledger entries it checked."""
+    """The findings of an audit, and the number of ledger entries that it checked."""
 
     entries: int
     findings: list[Finding]
