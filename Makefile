@@ -2,6 +2,7 @@
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+TSC := node_modules/.package-lock.json
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -21,8 +22,9 @@ test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-lint: $(STAMP) ## run ruff, mypy and import-linter
+lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint and tsc
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/oxlint && $(BIN)/node node_modules/typescript/bin/tsc
 
 bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m bench
@@ -35,7 +37,7 @@ lock: ## update requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 
 clean: ## remove the environment and caches, but not the data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PY) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed. Try make PY=python3.12 ...")'
@@ -44,3 +46,6 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+$(TSC): package-lock.json package.json | $(STAMP)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --silent --no-audit --no-fund --ignore-scripts
