@@ -12,6 +12,6 @@
   // A form that is sent before its module is there waits for it: no browser sends one by itself.
   addEventListener("submit", (event) => {
     event.preventDefault();
-    event.target.dataset.sent = "";
+    /** @type {HTMLFormElement} */ (event.target).dataset.sent = "";
   });
 })();

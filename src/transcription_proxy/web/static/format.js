@@ -33,6 +33,7 @@ export function duration(seconds) {
 export function exactly(seconds, digits = 1) {
   const whole = Math.round(Math.max(0, seconds) * 10 ** digits);
   const [minutes, rest] = [Math.floor(whole / 10 ** digits / 60), (whole / 10 ** digits) % 60];
+  /** @type {[number, string][]} */
   const parts = [[Math.floor(minutes / 60), "h"], [minutes % 60, "min"], [Number(rest.toFixed(digits)), "s"]];
   return parts.filter(([count]) => count).map(([count, unit]) => `${grouped(count)} ${unit}`).join(" ") || "0 s";
 }

@@ -17,23 +17,24 @@ export class Failure extends Error {
 /**
  * The JSON of the answer, null for an empty one. Throws Failure.
  * @param {string} method @param {string} path
- * @param {{body?: unknown, token?: string, patience?: number}} [options]
+ * @param {{body?: object, token?: string, patience?: number}} [options]
  */
 export async function request(method, path, { body, token, patience = PATIENCE } = {}) {
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (token) headers.set("Authorization", `Bearer ${token}`);
+  const content = body && { body: JSON.stringify(body) };
   let answer, text;
   try {
     const signal = AbortSignal.timeout(patience);
-    answer = await fetch(path, { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+    answer = await fetch(path, { ...content, method, headers, signal, cache: "no-store" });
     text = await answer.text();
   } catch (error) {
     throw unanswered(error);
   }
-  const content = parsed(text);
-  if (answer.ok && content !== undefined) return content;
-  throw refused(answer, content);
+  const reply = parsed(text);
+  if (answer.ok && reply !== undefined) return reply;
+  throw refused(answer, reply);
 }
 
 function unanswered(error) {

@@ -14,7 +14,9 @@ export function mayPass(code) {
 
 /** Tries and clock start anew when a session has proven itself: by words, or by its length. */
 export class Redial {
+  /** @type {number | null} */
   #since = null;
+  /** @type {number | null} */
   #readyAt = null;
   #tries = 0;
 

@@ -15,8 +15,8 @@ const BOUNDARY = new RegExp(`^(?:[${UNSPACED}] [${UNSPACED}]|[${WIDE}] .|. [${WI
 /** What goes between two pieces of text: a space, or nothing. @param {string} before @param {string} after */
 export function gap(before, after) {
   if (!before || !after) return "";
-  const [last] = before.match(/.$/su);
-  const [first] = after.match(/^./su);
+  const last = before.match(/.$/su)?.[0];
+  const first = after.match(/^./su)?.[0];
   return BOUNDARY.test(`${last} ${first}`) ? "" : " ";
 }
 

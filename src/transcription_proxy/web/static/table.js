@@ -22,10 +22,12 @@ export function table(caption, columns, rows) {
   );
 }
 
+/** @param {Column} column */
 function head({ name, figure }) {
   return h("th", { scope: "col", role: "columnheader", class: figure && "figure" }, name);
 }
 
+/** @param {Column} column @param {import("./dom.js").Child} child */
 function cell({ name, figure, label, whole }, child) {
   const classes = [figure && "figure", whole && "whole"].filter(Boolean).join(" ");
   return h("td", { role: "cell", class: classes || null, "data-label": label && name }, child);

@@ -32,7 +32,7 @@ export class Tape {
     const frame = this.#frames[this.#next];
     if (!frame) return undefined;
     const add = frame.at - this.#sent;
-    if (this.#shifts.at(-1).add !== add) this.#shifts.push({ from: this.#sent, add });
+    if (this.#shifts[this.#shifts.length - 1].add !== add) this.#shifts.push({ from: this.#sent, add });
     this.#next += 1;
     this.#sent += frame.samples.length;
     return frame.samples;
@@ -84,13 +84,14 @@ export class Tape {
 
   #place(seconds) {
     const at = Math.min(Math.max(0, Math.round(seconds * RATE)), this.#sent);
-    return at + this.#shifts.findLast(({ from }) => from <= at).add;
+    const shift = /** @type {{add: number}} */ (this.#shifts.findLast(({ from }) => from <= at)); // the first is from 0
+    return at + shift.add;
   }
 
   /** Forgets the oldest frame; how many samples are lost for it. */
   #drop(sent) {
-    const { samples } = this.#frames.shift();
+    const oldest = this.#frames.shift();
     if (sent) this.#next -= 1;
-    return sent ? 0 : samples.length;
+    return sent || !oldest ? 0 : oldest.samples.length;
   }
 }
