@@ -1,53 +1,53 @@
-"""HTML whose holes are filled with escaped text, and the frame of every page. Pure."""
+"""The sandbox's pages as HTML, from the templates beside this module. All values are escaped."""
 
-import html
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from transcription_proxy.sandbox import dashboard, money
+from transcription_proxy.sandbox.state import Object
+
+CLOSED: Final = {
+    "paid": ("Already paid", "This checkout is complete. You won't be charged twice."),
+    "no_payment_required": ("Already complete", "Nothing was due."),
+    "unpaid": ("Payment pending", "This checkout is complete. You won't be charged twice."),
+    "expired": ("Checkout expired", "You weren't charged. Go back to the site to start again."),
+}
+"""Title and text of a checkout that is closed, by its payment status, or expired."""
 
 
-class Html(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
-
-
-def tag(template: str, *values: object, **named: object) -> Html:
-    """str.format, with everything escaped that is not Html."""
-    return Html(template.format(*map(_safe, values), **{name: _safe(value) for name, value in named.items()}))
+def render(template: str, root: str, **values: Any) -> str:
+    """Return a page. `root`: the beginning of all pages' paths; `values`: what the template names."""
+    return _environment.get_template(f"{template}.html").render(root=root, **values)
 
 
-def joined(parts: Iterable[Html]) -> Html:
-    return Html("".join(parts))
+def closed(root: str, session: Object, back: str | None) -> str:
+    """Return the page of a checkout that is no longer open. `back`: the site it belongs to."""
+    title, text = CLOSED["expired" if session["status"] == "expired" else session["payment_status"]]
+    return render("message", root, title=title, text=text, back=back)
 
 
-def when(moment: float) -> Html:
+def when(moment: float) -> Markup:
+    """Return a <time> element of Unix seconds."""
     at = datetime.fromtimestamp(moment, UTC)
-    return tag('<time datetime="{:}">{:}</time>', at.isoformat(), f"{at:%d %b %Y, %H:%M:%S} UTC")
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(), f"{at:%d %b %Y, %H:%M:%S} UTC")
 
 
-def page(root: str, title: str, body: Html) -> Html:
-    """`root`: what the paths of all pages begin with."""
-    return tag(FRAME, root=root, title=title, body=body)
-
-
-def _safe(value: object) -> str:
-    return value if isinstance(value, Html) else html.escape(str(value))
-
-
-FRAME = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{title}</title>
-<link rel="icon" href="{root}/static/favicon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="{root}/static/sandbox.css">
-</head>
-<body>
-<a class="skip" href="#main">Skip to content</a>
-<p class="banner"><strong>Sandbox</strong> <span>This is not Stripe. No card needed, no money moves.</span></p>
-<main id="main">{body}</main>
-</body>
-</html>
-"""
+_environment: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters |= {
+    "money": money.shown,
+    "plain": money.plain,
+    "when": when,
+    "kind": dashboard.kind,
+    "refund_actions": dashboard.refund_actions,
+    "dispute_actions": dashboard.dispute_actions,
+}

@@ -22,6 +22,11 @@ def shown(amount: int, currency: str) -> str:
     return f"{sign}{symbol}{figure}" if symbol else f"{sign}{figure} {currency.upper()}"
 
 
+def plain(amount: int, currency: str) -> str:
+    """3.00; 300: as one types it."""
+    return str(amount) if currency in WITHOUT_CENTS else f"{amount // 100}.{amount % 100:02}"
+
+
 def cents(typed: str, currency: str) -> int | None:
     """The amount that somebody typed; None where it is none."""
     whole, point, part = typed.strip().partition(".")

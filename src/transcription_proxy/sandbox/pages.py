@@ -5,7 +5,7 @@ They change things on a developer's machine, so only their own forms may: browse
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
@@ -13,12 +13,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from transcription_proxy.sandbox import checkout, disputes, money, refunds, views
+from transcription_proxy.sandbox import checkout, disputes, money, refunds
 from transcription_proxy.sandbox.bodies import body_of
 from transcription_proxy.sandbox.checkout import Closed, Way
-from transcription_proxy.sandbox.dashboard import Payment, dashboard
+from transcription_proxy.sandbox.dashboard import Payment
 from transcription_proxy.sandbox.guard import guarded, policy
-from transcription_proxy.sandbox.markup import Html
+from transcription_proxy.sandbox.markup import closed, render
 from transcription_proxy.sandbox.refusals import Refused, malformed
 from transcription_proxy.sandbox.state import Object, Records, State
 
@@ -36,9 +36,9 @@ DISPUTE_ACTIONS: Final = {
 Form = Mapping[str, str]
 
 
-def pages(state: State, shop: str, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
-    """`shop`: whom customers pay."""
-    own = Pages(state, shop, clock)
+def pages(state: State, seller: str, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
+    """Return the routes. `seller`: the name that customers pay."""
+    own = Pages(state, seller, clock)
     site = state.site
 
     def route(path: str, method: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
@@ -60,15 +60,18 @@ def pages(state: State, shop: str, clock: Callable[[], float] = time.time) -> li
 class Pages:
     """`root`: what the paths of the pages begin with."""
 
-    def __init__(self, state: State, shop: str, clock: Callable[[], float]) -> None:
+    def __init__(self, state: State, seller: str, clock: Callable[[], float]) -> None:
         self._state = state
-        self._shop = shop
+        self._seller = seller
         self._clock = clock
         self._root = urlsplit(state.site).path
 
     def refused(self, refused: Refused) -> Response:
         title = "Page not found" if refused.status == 404 else "That didn't work"
-        return _html(views.message(self._root, title, refused.message), status=refused.status)
+        return self._page("message", refused.status, title=title, text=refused.message, back=None)
+
+    def _page(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        return HTMLResponse(render(template, self._root, **values), status)
 
     async def checkout(self, request: Request) -> Response:
         return self._checkout(request.path_params["id"])
@@ -78,12 +81,18 @@ class Pages:
             session = records.get("checkout.session", name)
             if session["status"] != "open":
                 back = session["cancel_url"] if session["status"] == "expired" else _success(session)
-                return _html(views.closed(self._root, session, back))
+                return HTMLResponse(closed(self._root, session, back))
             lines = checkout.items(records, session)
             shown = error or _last_error(records, session)
-        answer = _html(
-            views.checkout(self._root, self._shop, session, lines, shown, wrong_code),
+        answer = self._page(
+            "checkout",
             400 if error or wrong_code else 200,
+            seller=self._seller,
+            session=session,
+            lines=lines,
+            codes=money.CODES,
+            error=shown,
+            wrong_code=wrong_code,
         )
         answer.headers["Content-Security-Policy"] = policy(session["success_url"])
         return answer
@@ -98,7 +107,7 @@ class Pages:
                 raise malformed("This form has no such button.")
             return self._pay(name, WAYS[action], form.get("email", "").strip())
         except Closed:
-            return self._to_shop(name)
+            return self._to_seller(name)
 
     def _take_code(self, name: str, code: str | None) -> Response:
         with self._state.transaction(self._clock()) as records:
@@ -117,7 +126,7 @@ class Pages:
                 return _see(_success(session) if session["status"] == "complete" else f"{self._root}/c/pay/{name}")
         return self._checkout(name, "Enter an email address like name@example.com.")
 
-    def _to_shop(self, name: str) -> Response:
+    def _to_seller(self, name: str) -> Response:
         """A second click, or a second tab, ends where the first did."""
         with self._state.transaction(self._clock()) as records:
             session = records.get("checkout.session", name)
@@ -127,7 +136,7 @@ class Pages:
         with self._state.transaction(self._clock()) as records:
             charge = records.get("charge", request.path_params["id"])
             what = _payment(records, _session_of(records, charge)).what
-        return _html(views.receipt(self._root, charge, what))
+        return self._page("receipt", charge=charge, what=what)
 
     async def overview(self, request: Request) -> Response:
         return self._overview(request.query_params.get("before"))
@@ -139,9 +148,15 @@ class Pages:
             payments = [_payment(records, session) for session in sessions[:PAYMENTS]]
             events = records.deliveries(EVENTS)
         older = sessions[PAYMENTS - 1]["id"] if len(sessions) > PAYMENTS else None
-        endpoint = self._state.endpoint
-        page = dashboard(self._root, payments, events, older=older, endpoint=endpoint, error=error)
-        return _html(page, status=400 if error else 200)
+        return self._page(
+            "dashboard",
+            400 if error else 200,
+            payments=payments,
+            events=events,
+            older=older,
+            endpoint=self._state.endpoint,
+            error=error,
+        )
 
     async def on_payment(self, request: Request) -> Response:
         form = await _form(request)
@@ -254,10 +269,6 @@ async def _form(request: Request) -> Form:
         return dict(parse_qsl((await body_of(request)).decode("utf-8", "replace"), max_num_fields=100))
     except ValueError:
         raise malformed("A form can have at most 100 fields.") from None
-
-
-def _html(page: Html, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(page, status)
 
 
 def _see(url: str) -> Response:

@@ -76,7 +76,7 @@ def test_after_a_decline_the_same_page_takes_the_money(sandbox: Sandbox) -> None
     name = sandbox.session().id
     answer = sandbox.buttons.checkout(name, "decline")
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/c/pay/{name}")
-    assert "Your card was declined. You weren&#x27;t charged" in sandbox.buttons.page(name).text
+    assert "Your card was declined. You weren&#39;t charged" in sandbox.buttons.page(name).text
     assert state(sandbox, name) == ("open", "unpaid")
     assert sandbox.buttons.checkout(name).headers["Location"] == success(name)
     assert state(sandbox, name) == ("complete", "paid")
@@ -215,10 +215,10 @@ def test_what_is_not_there_is_said_on_a_page(sandbox: Sandbox, name: str) -> Non
 @pytest.mark.parametrize(
     ("amount", "said"),
     [
-        ("0", "0 isn&#x27;t a valid amount."),
-        ("-1", "-1 isn&#x27;t a valid amount."),
-        ("1.005", "1.005 isn&#x27;t a valid amount."),
-        ("<b>", "&lt;b&gt; isn&#x27;t a valid amount."),
+        ("0", "0 isn&#39;t a valid amount."),
+        ("-1", "-1 isn&#39;t a valid amount."),
+        ("1.005", "1.005 isn&#39;t a valid amount."),
+        ("<b>", "&lt;b&gt; isn&#39;t a valid amount."),
         ("3.01", "greater than unrefunded amount"),
         ("999999999", "greater than unrefunded amount"),
     ],

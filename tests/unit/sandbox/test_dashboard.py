@@ -5,8 +5,13 @@ import pytest
 from tests.unit.sandbox.till import Till
 from transcription_proxy.sandbox import checkout, disputes, refunds
 from transcription_proxy.sandbox.checkout import Way
-from transcription_proxy.sandbox.dashboard import Payment, dashboard
+from transcription_proxy.sandbox.dashboard import Payment
+from transcription_proxy.sandbox.markup import render
 from transcription_proxy.sandbox.state import Object
+
+
+def dashboard(payments: list[Payment], endpoint: str | None = None) -> str:
+    return render("dashboard", "", payments=payments, events=[], older=None, endpoint=endpoint, error=None)
 
 
 def seen(till: Till, name: str) -> tuple[str, set[str]]:
@@ -17,7 +22,7 @@ def seen(till: Till, name: str) -> tuple[str, set[str]]:
         charge = records.get("charge", intent["latest_charge"]) if intent else None
         of: dict[str, str | int] = {"charge": charge["id"] if charge else ""}
         payment = Payment(session, "x", charge, records.listed("refund", of), records.listed("dispute", of))
-    page = dashboard("", [payment], [])
+    page = dashboard([payment])
     buttons = {part.partition('"')[0] for part in page.split('name="action" value="')[1:]}
     return payment.status, buttons
 
@@ -70,7 +75,7 @@ def till_charge(charges: list[Object]) -> str:
 
 @pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:3000/webhooks/stripe"])
 def test_an_empty_dashboard_says_so(endpoint: str | None) -> None:
-    page = dashboard("", [], [], endpoint=endpoint)
+    page = dashboard([], endpoint)
     assert "No payments yet." in page
     assert "No events yet." in page
     assert (endpoint or "No webhook endpoint is set") in page

@@ -1,27 +1,35 @@
-"""HTML: what is filled in is text."""
+"""HTML: what a template names is text."""
 
-from transcription_proxy.sandbox.markup import Html, joined, page, tag, when
+import pytest
+
+from transcription_proxy.sandbox.markup import CLOSED, closed, render, when
 
 HOSTILE = "<script>alert('1')</script>\"&{0}"
-SAFE = "&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;&quot;&amp;{0}"
+SAFE = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&#34;&amp;{0}"
 
 
-def test_what_is_filled_in_is_text_and_html_stays() -> None:
-    assert tag('<p title="{}">{x}</p>', HOSTILE, x=HOSTILE) == f'<p title="{SAFE}">{SAFE}</p>'
-    assert tag("<p>{}{n}</p>", Html("<b>1</b>"), n=2) == "<p><b>1</b>2</p>"
-    assert tag("<p>{}</p>", joined([Html("<b>"), Html("</b>")])) == "<p><b></b></p>"
+def test_values_are_text() -> None:
+    page = render("message", "/root", title=HOSTILE, text=HOSTILE, back=HOSTILE)
+    assert f"<title>{SAFE}</title>" in page
+    assert f"<p>{SAFE}</p>" in page
+    assert f'href="{SAFE}"' in page
+    assert HOSTILE not in page
+    assert 'href="/root/static/sandbox.css"' in page
 
 
-def test_what_was_filled_in_stays_safe_when_it_is_put_together() -> None:
-    inner = tag("<b>{}</b>", HOSTILE)
-    assert tag("<p>{}</p>", inner) == f"<p><b>{SAFE}</b></p>"
+@pytest.mark.parametrize("paid", sorted(set(CLOSED) - {"expired"}))
+def test_a_closed_checkout_says_why_and_leads_back(paid: str) -> None:
+    page = closed("", {"status": "complete", "payment_status": paid}, "https://shop.example/done")
+    title, text = CLOSED[paid]
+    assert f"<h1>{title}</h1>" in page
+    assert text.replace("'", "&#39;") in page
+    assert 'href="https://shop.example/done"' in page
 
 
-def test_a_page_has_its_title_as_text() -> None:
-    made = page("/root", HOSTILE, Html("<p>1</p>"))
-    assert f"<title>{SAFE}</title>" in made
-    assert '<main id="main"><p>1</p></main>' in made
-    assert 'href="/root/static/sandbox.css"' in made
+def test_an_expired_checkout_without_a_way_back_has_no_link() -> None:
+    page = closed("", {"status": "expired", "payment_status": "unpaid"}, None)
+    assert "<h1>Checkout expired</h1>" in page
+    assert "Back to the site" not in page
 
 
 def test_a_moment_can_be_read_by_people_and_programs() -> None:
