@@ -4,6 +4,7 @@ import { byId } from "./dom.js";
 import { emailProblem, form } from "./form.js";
 import "./frame.js";
 import { request } from "./http.js";
+import { carryEmail } from "./typed-email.js";
 
 const element = form("forgot", {
   check: ({ email }) => ({ email: emailProblem(email) }),
@@ -22,6 +23,7 @@ function turn(sent) {
   element.hidden = sent;
 }
 
+carryEmail(/** @type {HTMLInputElement} */ (byId("email")));
 byId("again").addEventListener("click", () => {
   turn(false);
   byId("email").focus();

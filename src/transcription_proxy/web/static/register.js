@@ -7,6 +7,7 @@ import { request } from "./http.js";
 import { REGISTER } from "./sentences.js";
 import { enter, keep } from "./session.js";
 import { sayTrial } from "./trial.js";
+import { carryEmail } from "./typed-email.js";
 
 form("register", {
   check: ({ email, password }) => ({ email: emailProblem(email), password: passwordProblem(password) }),
@@ -19,6 +20,7 @@ form("register", {
   replies: { email_taken: [REGISTER.taken, h("a", { href: "/#log-in" }, REGISTER.logIn)] },
 });
 
+carryEmail(/** @type {HTMLInputElement} */ (byId("email")));
 site.then(({ terms_url, privacy_url }) => {
   const links = [outside(terms_url, REGISTER.terms), outside(privacy_url, REGISTER.privacy)].filter(Boolean);
   if (!links.length) return;

@@ -2,6 +2,7 @@
 
 import { Failure, request } from "./http.js";
 import { LOGIN } from "./sentences.js";
+import { forgetEmail } from "./typed-email.js";
 
 /**
  * @typedef {{token: string, refresh_token: string, expires_in: number}} Tokens
@@ -90,6 +91,7 @@ export function enter() {
   const path = sessionStorage.getItem(RETURN_TO) ?? "/dashboard";
   sessionStorage.removeItem(RETURN_TO);
   sessionStorage.removeItem(NOTICE);
+  forgetEmail();
   location.replace(path);
 }
 

@@ -8,6 +8,7 @@ import { noPackages, packages, showPackages } from "./packages.js";
 import { FORMS, START } from "./sentences.js";
 import { enter, keep, session, takeNotice } from "./session.js";
 import { sayTrial } from "./trial.js";
+import { carryEmail } from "./typed-email.js";
 
 const WORD_EVERY = 330;
 
@@ -53,16 +54,22 @@ async function speak() {
   }
 }
 
-/** Whoever comes here to log in can type at once. */
+/** Whoever comes here to log in can type at once, what is missing. */
 function toLogin() {
-  if (location.hash === "#log-in") byId("email").focus({ preventScroll: true });
+  if (location.hash === "#log-in") type();
 }
 
+function type() {
+  byId(email.value ? "password" : "email").focus({ preventScroll: true });
+}
+
+const email = /** @type {HTMLInputElement} */ (byId("email"));
+carryEmail(email);
 const sentence = takeNotice();
 if (sentence) {
   replace(byId("notice"), notice("info", sentence));
   byId("log-in").scrollIntoView({ block: "center" });
-  byId("email").focus({ preventScroll: true });
+  type();
 }
 byId("who").textContent = session()?.email ?? "";
 sayTrial(byId("trial"), "");
