@@ -20,7 +20,7 @@ demo: $(STAMP) ## caption a recording from start to receipt
 
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint and tsc
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -145,7 +145,8 @@ class Transcription:
         self._audience.overcome()
         self._audience.away(ended.why, self._redial.tries)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._interrupted.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._interrupted.wait()
         return not self._interrupted.is_set()
 
     def _gave_up(self, ended: Ended) -> ClientError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser import chromium, microphone
 from tests.browser.visitor import SITE, Visitor
@@ -16,6 +16,7 @@ from tests.e2e.upstream import Upstream
 from tests.standin.deepgram import DeepgramStandIn
 
 HERE = Path(__file__).parent
+expect.set_options(timeout=20_000)  # Playwright's 5 s are too short for a page on a machine that is busy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

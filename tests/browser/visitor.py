@@ -49,7 +49,7 @@ class Visitor:
     async def arriving(cls, browser: Browser, service: Service, **options: Any) -> AsyncIterator[Self]:
         """Leaves at the end of the block, and fails if the browser had anything to complain about."""
         context = await browser.new_context(base_url=service.url, **{"reduced_motion": "reduce", **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         self = cls(service, context, await context.new_page())
         self._tab(self.page)
         context.on("page", self._tab)

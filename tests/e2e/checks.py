@@ -1,5 +1,6 @@
 """What must hold at the end of every session, and of the whole run."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,9 @@ import pytest
 from tests.e2e.client import Captions, User
 from tests.e2e.service import KEY, Service
 from tests.e2e.upstream import WORD
+from transcription_proxy.db.embedded import Embedded
+from transcription_proxy.db.pool import Database
+from transcription_proxy.ledger.service import Ledger
 
 
 def assert_no_secrets(service: Service) -> None:
@@ -15,6 +19,19 @@ def assert_no_secrets(service: Service) -> None:
     for secret in (*service.tokens, service.env["JWT_SECRET"], KEY, WORD):
         assert secret not in log, f"the log holds {secret[:12]}..."
     assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
+
+
+async def assert_books_balance(service: Service) -> None:
+    """What `ledger audit` looks for, without a process of its own, as it is asked after each test."""
+    with Embedded.acquire(Path(service.env["DATA_DIR"])) as server:
+        database = Database(server.url, max_size=1, timeout=30)
+        await database.open()
+        try:
+            findings = await Ledger(database, max_sessions=1, max_streams=1).audit()
+        finally:
+            await database.close()
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    assert not wrong, wrong
 
 
 async def check_receipt(service: Service, user: User, captions: Captions, before: int, within: float = 15) -> Any:

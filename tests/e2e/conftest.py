@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.e2e.checks import assert_no_secrets
+from tests.e2e.checks import assert_books_balance, assert_no_secrets
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
 from tests.standin.deepgram import DeepgramStandIn
@@ -47,8 +47,8 @@ async def service(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def books_balance(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """`ledger audit` after each test that used the common service."""
+    """After each test that used the common service."""
     service: Service | None = request.getfixturevalue("service") if "service" in request.fixturenames else None
     yield
     if service is not None:
-        await service.command("ledger", "audit")
+        await assert_books_balance(service)

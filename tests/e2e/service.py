@@ -137,7 +137,10 @@ class Service:
 
 
 def environment(data_dir: Path, deepgram_url: str, **more: str) -> dict[str, str]:
-    """A whole environment: nothing of the tester's own gets in."""
+    """A whole environment: nothing of the tester's own gets in. PostgreSQL's user may enter the folder, so that also
+    when root tests, its files lie in there and go with it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.chmod(0o711)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {
         **kept,

@@ -171,7 +171,9 @@ class Cluster:
         return os.fsencode(self._data) in places.command(pid)
 
     def _last_words(self) -> str:
+        """The end of its log. The kernel leaves no word there when it ends a process, such as for want of memory."""
         try:
-            return " / ".join(self._log.read_text(errors="replace").splitlines()[-4:])
+            lines = self._log.read_text(errors="replace").splitlines()[-4:]
         except FileNotFoundError:
-            return "it left no log."
+            lines = []
+        return " / ".join(lines) or f"nothing in its log, {self._log}. Was it killed, or out of memory?"

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 import subprocess
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -20,6 +21,9 @@ from transcription_proxy.errors import Unavailable
 
 SHARED: Final = Path("/var/lib/transcription-proxy")
 ADVICE: Final = "Fix that, or set DATABASE_URL to your own PostgreSQL."
+EXEC_WITHIN_SECONDS: Final = 2.0
+_KERNEL_THREAD: Final = 0x00200000
+"""PF_KTHREAD among the flags in /proc/PID/stat (proc_pid_stat(5), field 9)."""
 _NAMELESS: Final = range(59_999, 59_000, -1)
 """User ids that Debian gives to nobody, small enough for a container's map."""
 
@@ -132,11 +136,27 @@ def run(command: Sequence[str | Path], uid: int) -> str:
 def command(pid: int) -> Sequence[bytes]:
     """The arguments that a process was started with; nothing for one that is gone or a zombie."""
     if Path("/proc/self/cmdline").exists():
-        try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError):
-            return []
+        return _arguments(Path("/proc") / str(pid))
     return _as(os.geteuid(), ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]).stdout.encode().split()
+
+
+def _arguments(process: Path) -> Sequence[bytes]:
+    """Those of one in /proc. In the middle of an exec they are empty for a moment, which is long on a busy machine."""
+    deadline = time.monotonic() + EXEC_WITHIN_SECONDS
+    try:
+        while not (found := (process / "cmdline").read_bytes()) and _has_program(process):
+            if time.monotonic() > deadline:
+                return []
+            time.sleep(0.005)
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return found.split(b"\0") if found else []
+
+
+def _has_program(process: Path) -> bool:
+    """Zombies and the kernel's own threads have none, and never any arguments."""
+    state, *numbers = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    return state not in "ZX" and not int(numbers[5]) & _KERNEL_THREAD
 
 
 def _can(uid: int, what: str, path: Path) -> bool:

@@ -83,8 +83,11 @@ class Database:
         transaction is cut off. Raises Unavailable; after it a commit may or may not have happened.
         """
         seconds = self._timeout if timeout is None else timeout
+        cancelled = _cancellations()
         try:
             async with self._pool.connection(min(seconds, RETRY) if self._away else seconds) as connection:
+                if _cancellations() > cancelled:  # Python 3.11's wait_for, in the pool, may swallow a cancellation
+                    raise asyncio.CancelledError
                 with _deadline(connection, seconds + 1):
                     async with self._replaced_if_read_only(), connection:
                         await connection.execute(self._begin(seconds))
@@ -128,6 +131,12 @@ class Database:
             log.warning("the database cannot be reached")
         self._away = True
         await pool.check()  # makes it try again, at a steady pace and not at its own doubling one
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to end."""
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
 
 
 @contextmanager

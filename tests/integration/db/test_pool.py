@@ -89,6 +89,26 @@ async def test_a_cancelled_transaction_leaves_a_working_pool(database_url: str) 
     await database.close()
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_cancellation_is_heard_whenever_it_comes(database_url: str, turns: int) -> None:
+    """So many turns of the loop after the pool hands over the connection that the cancelled task waits for."""
+    database = Database(database_url, max_size=1)
+    await database.open()
+    taken = await database._pool.getconn()
+    waiting = asyncio.create_task(one(database, "SELECT pg_sleep(5)"))
+    while not database._pool._waiting:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.01)
+    [client] = database._pool._waiting
+    await client.set(taken)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await database.close()
+
+
 async def test_all_connections_taken(database_url: str) -> None:
     database = Database(database_url, max_size=1)
     await database.open()

@@ -14,6 +14,8 @@ const RETURN_TO = "return_to";
 const NOTICE = "notice";
 /** Renewed this long before the end, in seconds, or in the last quarter of a short life. */
 const EARLY = 10 * 60;
+/** Whether this page is being left: what still runs on it must not change what is said next, or where it leads. */
+let leaving = false;
 
 /** @returns {Session | null} */
 export function session() {
@@ -35,7 +37,7 @@ export function keep({ token, refresh_token, expires_in }, email) {
 /** A token that is good for a while yet. Never returns where nobody is logged in: the page is left. */
 export async function token() {
   const found = session();
-  if (!found) return leave();
+  if (!found) return leave(LOGIN.elsewhere);
   return Date.now() < found.renew_at ? found.token : renew(found.token);
 }
 
@@ -43,11 +45,11 @@ export async function token() {
 export function renew(stale) {
   return alone(async () => {
     const found = session();
-    if (!found) return leave();
+    if (!found) return leave(LOGIN.elsewhere);
     if (found.token !== stale) return found.token; // another tab was here first
     try {
       const tokens = await request("POST", "/auth/refresh", { body: { refresh_token: found.refresh_token } });
-      if (!session()) return leave(); // logged out meanwhile
+      if (!session()) return leave(LOGIN.elsewhere); // logged out meanwhile
       keep(tokens, found.email);
       return tokens.token;
     } catch (failure) {
@@ -62,28 +64,37 @@ export function renew(stale) {
 
 /** Forgets the tokens and goes to the login, which leads back here. @param {string} [sentence] */
 export function leave(sentence = LOGIN.expired) {
-  sessionStorage.setItem(RETURN_TO, location.pathname + location.search + location.hash);
-  startAgain(sentence);
+  if (!leaving) {
+    sessionStorage.setItem(RETURN_TO, location.pathname + location.search + location.hash);
+    startAgain(sentence);
+  }
   return new Promise(() => {}); // nobody shows an error on a page that is being left
 }
 
 /** Forgets the tokens and goes to the login, which then says this. @param {string} sentence */
 export function startAgain(sentence) {
   localStorage.removeItem(KEY);
-  sessionStorage.setItem(NOTICE, sentence);
-  location.replace("/");
+  goToLogin(sentence);
 }
 
 /** Ends the login, here and at the service, as far as it can be reached. */
 export async function logOut() {
   const found = session();
+  if (leaving) return;
+  leaving = true; // a poll that finds no tokens while the service answers must not say that the login expired
   localStorage.removeItem(KEY); // before the service answers, so that no other tab renews it meanwhile
   if (found) {
     const body = { refresh_token: found.refresh_token };
     await request("POST", "/auth/logout", { body, patience: 3000 }).catch(() => {});
   }
   sessionStorage.removeItem(RETURN_TO);
-  startAgain(LOGIN.loggedOut);
+  goToLogin(LOGIN.loggedOut);
+}
+
+function goToLogin(sentence) {
+  leaving = true;
+  sessionStorage.setItem(NOTICE, sentence);
+  location.replace("/");
 }
 
 /** After a login: to the page that asked for it, or to the dashboard. */
@@ -105,7 +116,7 @@ export function takeNotice() {
 /** Follows what other tabs do: logs out with them, and never shows one account's page with another's tokens. */
 export function followTabs() {
   addEventListener("storage", (event) => {
-    if (event.key !== KEY && event.key !== null) return;
+    if (leaving || (event.key !== KEY && event.key !== null)) return;
     const [before, after] = [emailOf(event.oldValue), session()?.email];
     if (before === after) return;
     if (!after && document.documentElement.dataset.for === "members") leave(LOGIN.elsewhere);
