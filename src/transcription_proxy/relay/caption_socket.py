@@ -92,7 +92,7 @@ class CaptionSocket(ServerSocket):
         if self._relay is None and self._opening is None:
             self._greet(message)
         else:
-            self._tell(ev.ClientSpoke(message.data) if message.is_text else ev.AudioArrived(message.data))
+            self._tell(ev.ClientSentText(message.data) if message.is_text else ev.AudioArrived(message.data))
 
     def on_pong(self) -> None:
         self._tell(ev.ClientPonged())
@@ -101,7 +101,7 @@ class CaptionSocket(ServerSocket):
         if self._relay is None and self._opening is None:
             self._refuse(error)
         else:
-            self._tell(ev.ClientViolated(error))
+            self._tell(ev.ClientBrokeProtocol(error))
 
     # What the relay calls
 
@@ -132,7 +132,7 @@ class CaptionSocket(ServerSocket):
         if self._relay is None and self._opening is None:
             self._refuse(endings.DRAINING)
         else:
-            self._tell(ev.Drained())
+            self._tell(ev.DrainEnded())
 
     def _choose_admit(self) -> None:
         if self._relay is not None and self.is_open and not self._fragments.unfinished:

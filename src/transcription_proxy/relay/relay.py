@@ -82,7 +82,7 @@ class Relay:
         while self._events:
             self._perform_all(self._handle(self._events.popleft()))
         self._busy = False
-        if self._timer is None or not isinstance(event, ev.UpstreamSpoke):  # words never bring a deadline nearer
+        if self._timer is None or not isinstance(event, ev.UpstreamSentText):  # words never bring a deadline nearer
             self._arm()
 
     def _handle(self, event: ev.Event) -> list[ev.Action]:
@@ -90,13 +90,13 @@ class Relay:
             return self.session.handle(event, monotonic())
         except Exception:
             log.exception("session_broke", session=str(self.session.id), during=type(event).__name__)
-            if not isinstance(event, ev.Broke):
-                return self._handle(ev.Broke())
+            if not isinstance(event, ev.SessionFailed):
+                return self._handle(ev.SessionFailed())
         return self._abandoned()
 
     def _abandoned(self) -> list[ev.Action]:
         """Actions that end a session whose machine fails over its own end. The reaper books what was settled."""
-        return [ev.HangUp(), ev.CloseClient(CLOSE_CODES[ErrorCode.INTERNAL]), ev.Finish()]
+        return [ev.CloseUpstream(), ev.CloseClient(CLOSE_CODES[ErrorCode.INTERNAL]), ev.Finish()]
 
     def _arm(self) -> None:
         """Set the timer to the session's deadline, unless it rings early enough anyway."""
@@ -133,7 +133,7 @@ class Relay:
                 self._perform(action)
             except Exception:  # the actions after it are due all the same: one of them may be the bill
                 log.exception("session_broke", session=str(self.session.id), during=type(action).__name__)
-                self._events.append(ev.Broke())
+                self._events.append(ev.SessionFailed())
 
     def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - the one ladder of actions
         match action:
@@ -162,7 +162,7 @@ class Relay:
                 if self._dialling is not None:
                     log.info("upstream_redialled", session=str(self.session.id))
                 self._dialling = self._loop.create_task(self._dial())
-            case ev.HangUp():
+            case ev.CloseUpstream():
                 self._hang_up()
             case ev.CloseClient(code):
                 self._client.close(code)

@@ -113,7 +113,7 @@ class Switchboard:
         """A session's row was changed from outside; `session_id` as it was notified."""
         relay = self.relays.get(_session_id(session_id) or self.life)
         if relay is not None:
-            relay.happen(ev.Nudged())
+            relay.happen(ev.RowChanged())
 
     @property
     def full(self) -> bool:

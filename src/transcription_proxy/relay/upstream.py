@@ -97,7 +97,7 @@ class Upstream(WSListener):
         if self._happen is None:
             return
         if frame.msg_type == TEXT and frame.fin and frame.payload_size <= MAX_MESSAGE:
-            self._happen(ev.UpstreamSpoke(frame.get_payload_as_bytes()))
+            self._happen(ev.UpstreamSentText(frame.get_payload_as_bytes()))
             return
         match frame.msg_type:
             case WSMsgType.TEXT | WSMsgType.BINARY | WSMsgType.CONTINUATION:
@@ -114,7 +114,7 @@ class Upstream(WSListener):
         except Oversize:
             return
         if message is not None and message.is_text and self._happen is not None:
-            self._happen(ev.UpstreamSpoke(message.data))
+            self._happen(ev.UpstreamSentText(message.data))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         asyncio.get_running_loop().create_task(_absorb(transport))

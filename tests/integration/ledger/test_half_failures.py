@@ -13,7 +13,7 @@ from tests.integration.ledger.faults import FAULTS, Fault, Hosts
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger import reaper, service, store
 from transcription_proxy.relay import settler
-from transcription_proxy.stream import funding, parting, session
+from transcription_proxy.stream import funding, session, teardown
 
 LEASE_SECONDS: Final = 2.0
 LATE: Final = "closed_after_its_end"
@@ -25,7 +25,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "LEASE", timedelta(seconds=LEASE_SECONDS))
     monkeypatch.setattr(reaper, "LEASE_SECONDS", LEASE_SECONDS)
     monkeypatch.setattr(service, "RENEW_TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr(parting, "COMMIT_SECONDS", 0.3)
+    monkeypatch.setattr(teardown, "COMMIT_SECONDS", 0.3)
     for module in (session, funding):
         monkeypatch.setattr(module, "GRANT_SECONDS", 1.5)
     for name, seconds in {"SETTLE_EVERY": 0.3, "RETRY_AFTER": 0.05, "PATIENCE": 0.3, "GIVE_BACK_AFTER": 0.2}.items():

@@ -98,13 +98,13 @@ class Call:
     @property
     def dials(self) -> int:
         """How many upstreams were opened."""
-        return self.relay.session._upstream.hearing.connections
+        return self.relay.session._upstream.progress.connections
 
     def send(self, audio: bytes = FRAME) -> None:
         self.relay.happen(ev.AudioArrived(audio))
 
     def say(self, kind: str) -> None:
-        self.relay.happen(ev.ClientSpoke(json.dumps({"type": kind}).encode()))
+        self.relay.happen(ev.ClientSentText(json.dumps({"type": kind}).encode()))
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(PATIENCE):

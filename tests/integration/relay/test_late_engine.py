@@ -14,7 +14,7 @@ from tests.unit.engine.voices import Spoken, Voice
 from transcription_proxy.engine import progress, stream
 from transcription_proxy.engine.resample import Samples
 from transcription_proxy.engine.server import Engine
-from transcription_proxy.stream import hearing, parting
+from transcription_proxy.stream import teardown, upstream_progress
 
 SECOND = 32_000
 TURN_SECONDS = 0.4
@@ -24,9 +24,9 @@ TURN_SECONDS = 0.4
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is awaited is awaited for a tenth of its time or so; a turn takes longer than silence is allowed."""
-    monkeypatch.setattr(hearing, "WATCHDOG_SECONDS", 0.3)
-    monkeypatch.setattr(hearing, "LOOK_EVERY", 0.05)
-    monkeypatch.setattr(parting, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(upstream_progress, "WATCHDOG_SECONDS", 0.3)
+    monkeypatch.setattr(upstream_progress, "CHECK_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(teardown, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(stream, "REPORT_EVERY", 0.05)
     monkeypatch.setattr(progress, "REPORT_EVERY", 0.05)
     monkeypatch.setattr(progress, "STUCK_AFTER", 1.0)

@@ -48,9 +48,9 @@ async def until(events: list[ev.Event], count: int) -> None:
 @pytest.mark.parametrize(
     ("frames", "expected"),
     [
-        (HELLO, [ev.UpstreamSpoke(b"hello")]),
-        (HELLO + WORLD, [ev.UpstreamSpoke(b"hello"), ev.UpstreamSpoke(b"world")]),
-        (HELLO + CLOSE, [ev.UpstreamSpoke(b"hello"), ev.UpstreamLost(1011)]),
+        (HELLO, [ev.UpstreamSentText(b"hello")]),
+        (HELLO + WORLD, [ev.UpstreamSentText(b"hello"), ev.UpstreamSentText(b"world")]),
+        (HELLO + CLOSE, [ev.UpstreamSentText(b"hello"), ev.UpstreamLost(1011)]),
         (CLOSE, [ev.UpstreamLost(1011)]),
     ],
     ids=["a word", "two words", "a word and its end", "its end"],
@@ -86,7 +86,7 @@ async def test_what_comes_with_the_answer_in_part_and_then_in_full_is_one_messag
         upstream = await Dialler(None, patience=0).dial(url, events.append)
         upstream.begin()
         await until(events, 2)
-        assert events == [ev.UpstreamSpoke(bytes(20_000)), ev.UpstreamSpoke(b"hello")]
+        assert events == [ev.UpstreamSentText(bytes(20_000)), ev.UpstreamSentText(b"hello")]
         upstream.hang_up()
 
 
@@ -100,7 +100,7 @@ async def test_one_that_is_hung_up_because_of_its_first_word_reports_no_second()
     async with quick(HELLO + WORLD) as url:
         upstream = await Dialler(None, patience=0).dial(url, happen)
         upstream.begin()
-        assert events == [ev.UpstreamSpoke(b"hello")]
+        assert events == [ev.UpstreamSentText(b"hello")]
 
 
 async def test_one_that_is_hung_up_before_it_began_reports_nothing() -> None:
