@@ -1,4 +1,4 @@
-"""One stream's ears: raw bytes in, what was heard on which channel out. Slow, so it runs in a thread."""
+"""Runs the model over one stream's audio: raw bytes in, events of each channel out. Slow, so it runs in a thread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,21 +8,22 @@ import numpy as np
 
 from transcription_proxy.engine.request import Request
 from transcription_proxy.engine.resample import Resampler, Samples
-from transcription_proxy.engine.segments import Ended, Heard, Line, Segment, Segments, Started
+from transcription_proxy.engine.segments import Ended, Line, Segment, Segments, SpeechEvent, Started
 
-FORGET_AFTER: Final = 180.0
-"""Seconds after which the model begins anew between two lines: it remembers all lines it ever heard."""
-OnChannel = tuple[int, Heard]
+RESET_SECONDS: Final = 180.0
+"""Seconds after which the model is reset in the next silence: its memory of old lines grows."""
+ChannelEvent = tuple[int, SpeechEvent]
+"""A channel's number, and an event on it."""
 
 
 class Stream(Protocol):
-    """A model's ear for one voice, 16 kHz."""
+    """The model's stream for one channel of 16 kHz audio."""
 
-    def hear(self, samples: Samples, /) -> Sequence[Line]:
-        """The lines that changed with this audio."""
+    def feed(self, samples: Samples, /) -> Sequence[Line]:
+        """Process audio. Return the lines that changed."""
 
     def finish(self) -> Sequence[Line]:
-        """Completes what is open, and begins again at time 0."""
+        """Complete the open line and start again at time 0. Return the lines that changed."""
 
     def close(self) -> None: ...
 
@@ -30,54 +31,59 @@ class Stream(Protocol):
 OpenStream = Callable[[], Stream]
 
 
-class Hearing:
-    """Hears one request's audio. `open_stream` gives a model's stream."""
+class Recognizer:
+    """Recognizes the audio of one request."""
 
     def __init__(self, request: Request, open_stream: OpenStream) -> None:
+        """`open_stream`: returns a new stream of the model."""
         self._request = request
-        self._rest = b""
+        self._odd_bytes = b""
         self._frames = 0
-        self._ears = [_Ear(open_stream(), request) for _ in range(request.ears)]
+        self._channels = [_Channel(open_stream(), request) for _ in range(request.separate_channels)]
 
-    def hear(self, data: bytes) -> list[OnChannel]:
-        """What this audio brought. An odd end waits for its other half."""
-        data = self._rest + data
+    def feed(self, data: bytes) -> list[ChannelEvent]:
+        """Process audio. Return its events. An incomplete sample at the end is kept for the next call."""
+        data = self._odd_bytes + data
         whole = len(data) // self._request.block * self._request.block
-        self._rest = data[whole:]
+        self._odd_bytes = data[whole:]
         self._frames += whole // self._request.block
         clock = self._frames / self._request.sample_rate
         samples = np.frombuffer(data[:whole], "<i2").reshape(-1, self._request.channels).astype(np.float32) / 32768
         voices = samples.T if self._request.multichannel else [samples.mean(axis=1)]
-        return self._wanted(
-            [ear.hear(np.ascontiguousarray(voice), clock) for ear, voice in zip(self._ears, voices, strict=True)]
+        return self._select_wanted(
+            [
+                channel.feed(np.ascontiguousarray(voice), clock)
+                for channel, voice in zip(self._channels, voices, strict=True)
+            ]
         )
 
-    def finalize(self) -> list[OnChannel]:
-        """Makes all that was heard final; the last message of each channel says so."""
-        return self._wanted([_from_finalize(ear.finish(confirm=True)) for ear in self._ears])
+    def finalize(self) -> list[ChannelEvent]:
+        """Make all words final. Each channel's last message has `from_finalize`."""
+        return self._select_wanted([_from_finalize(channel.finish(confirm=True)) for channel in self._channels])
 
-    def finish(self) -> list[OnChannel]:
-        """The last words, and silence up to the end."""
-        return self._wanted([ear.finish() for ear in self._ears])
+    def finish(self) -> list[ChannelEvent]:
+        """Return the last words, and the silence up to the end."""
+        return self._select_wanted([channel.finish() for channel in self._channels])
 
     def close(self) -> None:
-        for ear in self._ears:
-            ear.close()
+        """Free the model's streams."""
+        for channel in self._channels:
+            channel.close()
 
-    def _wanted(self, said: list[list[Heard]]) -> list[OnChannel]:
-        return [(channel, heard) for channel, ear in enumerate(said) for heard in ear if self._is_wanted(heard)]
+    def _select_wanted(self, channels: list[list[SpeechEvent]]) -> list[ChannelEvent]:
+        return [(number, event) for number, events in enumerate(channels) for event in events if self._is_wanted(event)]
 
-    def _is_wanted(self, heard: Heard) -> bool:
-        match heard:
+    def _is_wanted(self, event: SpeechEvent) -> bool:
+        match event:
             case Segment():
-                return heard.is_final or self._request.interim_results
+                return event.is_final or self._request.interim_results
             case Started():
                 return self._request.vad_events
             case Ended():
-                return True  # there are none unless utterance_end_ms asks for them
+                return True  # none occur unless utterance_end_ms is set
 
 
-class _Ear:
+class _Channel:
     def __init__(self, stream: Stream, request: Request) -> None:
         self._stream = stream
         self._resampler = Resampler(request.sample_rate)
@@ -85,14 +91,14 @@ class _Ear:
             endpointing=_seconds(request.endpointing), utterance_end=_seconds(request.utterance_end_ms)
         )
 
-    def hear(self, samples: Samples, clock: float) -> list[Heard]:
-        said = self._segments.heard(self._stream.hear(self._resampler.feed(samples)), clock)
-        if not self._segments.speaking and clock - self._segments.origin > FORGET_AFTER:
-            said += self.finish()
-        return said
+    def feed(self, samples: Samples, clock: float) -> list[SpeechEvent]:
+        events = self._segments.update(self._stream.feed(self._resampler.feed(samples)), clock)
+        if not self._segments.is_speaking and clock - self._segments.origin > RESET_SECONDS:
+            events += self.finish()
+        return events
 
-    def finish(self, *, confirm: bool = False) -> list[Heard]:
-        return self._segments.finished(self._stream.finish(), confirm=confirm)
+    def finish(self, *, confirm: bool = False) -> list[SpeechEvent]:
+        return self._segments.finish(self._stream.finish(), confirm=confirm)
 
     def close(self) -> None:
         self._stream.close()
@@ -102,6 +108,6 @@ def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _from_finalize(said: list[Heard]) -> list[Heard]:
-    *before, last = said
-    return [*before, replace(last, from_finalize=True)] if isinstance(last, Segment) else said
+def _from_finalize(events: list[SpeechEvent]) -> list[SpeechEvent]:
+    *before, last = events
+    return [*before, replace(last, from_finalize=True)] if isinstance(last, Segment) else events

@@ -27,9 +27,9 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream_progress, "WATCHDOG_SECONDS", 0.3)
     monkeypatch.setattr(upstream_progress, "CHECK_INTERVAL_SECONDS", 0.05)
     monkeypatch.setattr(teardown, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(stream, "REPORT_EVERY", 0.05)
-    monkeypatch.setattr(progress, "REPORT_EVERY", 0.05)
-    monkeypatch.setattr(progress, "STUCK_AFTER", 1.0)
+    monkeypatch.setattr(stream, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "MAX_TURN_SECONDS", 1.0)
 
 
 @asynccontextmanager
@@ -47,9 +47,9 @@ class Slow(Voice):
     def __init__(self) -> None:
         super().__init__(rest=[Spoken(1, "all the words", 0.2, 2.5)])
 
-    def hear(self, samples: Samples) -> Sequence[Spoken]:
+    def feed(self, samples: Samples) -> Sequence[Spoken]:
         time.sleep(TURN_SECONDS)
-        return super().hear(samples)
+        return super().feed(samples)
 
 
 class Hanging(Voice):
@@ -60,11 +60,11 @@ class Hanging(Voice):
         self._let = let
         self._turns = 0
 
-    def hear(self, samples: Samples) -> Sequence[Spoken]:
+    def feed(self, samples: Samples) -> Sequence[Spoken]:
         self._turns += 1
         if self._turns > 1:
             assert self._let.wait(PATIENCE)
-        return super().hear(samples)
+        return super().feed(samples)
 
 
 @pytest.mark.parametrize("stops", [False, True], ids=["live", "after a stop"])
