@@ -35,10 +35,10 @@ from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, R
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.probe import answers
-from transcription_proxy.relay.relay import Lines
+from transcription_proxy.relay.relay import RelayContext
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import NEWS, Stages
-from transcription_proxy.relay.switchboard import Holder, Switchboard
+from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api
 from transcription_proxy.web.services import Site
@@ -80,7 +80,7 @@ class Service:
             verify=self._holder,
             ledger=self._ledger,
             rates=sold.rates,
-            lines=Lines(self._settler, dialler, settings.deepgram_url or ""),
+            context=RelayContext(self._settler, dialler, settings.deepgram_url or ""),
             stages=self._stages,
             overlays=overlays,
             life=life.id,
@@ -186,7 +186,7 @@ class Service:
         is_first = os.environ.get("WORKER_NUMBER", "0") == "0"  # one of the workers says it for all
         if is_first and (lack := await shortage(self._database, self._workers)):
             log.warning("too_few_connections", detail=lack)
-        await self._bury()
+        await self._end_dead_lives()
         self._keep("reaper", self._reap)
         self._keep("jobs", self._jobs.run)
         self._keep("mail", self._mail.run)
@@ -206,7 +206,7 @@ class Service:
 
     async def end(self) -> None:
         """Ends the live sessions too; returns when they are booked, or after END_WITHIN."""
-        self._switchboard.end()
+        self._switchboard.end_sessions()
         relays = [relay.finished for relay in self._switchboard.relays.values()]
         if relays:
             await asyncio.wait(relays, timeout=END_WITHIN)
@@ -215,17 +215,17 @@ class Service:
     async def _listen(self) -> None:
         stages = self._stages
         handlers = {
-            "session_ending": self._switchboard.nudge,
+            "session_ending": self._switchboard.report_row_change,
             NEWS: stages.heard_news,
             stages.channel: stages.heard,
         }
         await listen(self.database_url, handlers, stages.listening)
 
-    def _holder(self, token: str) -> Holder:
+    def _holder(self, token: str) -> TokenHolder:
         identity = self._accounts.verify_token(token)
-        return Holder(identity.user_id, identity.token_version, identity.login)
+        return TokenHolder(identity.user_id, identity.token_version, identity.login)
 
-    async def _bury(self) -> None:
+    async def _end_dead_lives(self) -> None:
         for life in dead_lives(self._data_dir):
             try:
                 ended = await self._ledger.end_life(life.id)
@@ -240,7 +240,7 @@ class Service:
         while True:
             try:
                 ended = await self._reaper.tick()
-                await self._bury()
+                await self._end_dead_lives()
             except Unavailable:
                 log.warning("database_away")
             else:

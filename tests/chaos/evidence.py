@@ -1,4 +1,4 @@
-"""What a run brings before the judge: what clients saw, what the upstream heard, what the ledger holds. Values only.
+"""The evidence of a run: what clients saw, what the upstream received, what the ledger holds. Values only.
 
 Times are seconds of one monotonic clock."""
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.causes import Cause
-from tests.chaos.ears import Heard
+from tests.chaos.recorder import ReceivedAudio
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A final text: words `first` to `last` of the audio, come when the client had sent so much."""
+    """A final text: words `first` to `last` of the audio, received when the client had sent `sent_ms` of it."""
 
     channel: int
     first: int
@@ -21,22 +21,22 @@ class Words:
 
 
 @dataclass(slots=True)
-class Told:
-    """One attempt of a client, as it saw it itself."""
+class Attempt:
+    """One attempt of a client to have a session, as the client saw it."""
 
     user: str
     stream: int
     began: float
     ended: float = 0.0
     silent_since: float = 0.0
-    """When the service last said something."""
+    """When the last message of the service came."""
     session: str | None = None
     replaces: str | None = None
     bytes_per_second: int = 32_000
     sent: int = 0
     stopped: bool = False
-    doings: set[str] = field(default_factory=set)
-    """What the client did that may have ended it, and what was done to it: vanished, gave_up, flooded, deaf, hit."""
+    actions: set[str] = field(default_factory=set)
+    """What the client did, or a fault did to it, that may have ended it: vanished, gave_up, flooded, deaf, hit."""
     finals: list[Words] = field(default_factory=list)
     results_ms: int = 0
     """Where the furthest transcript ended."""
@@ -46,7 +46,7 @@ class Told:
     code: int | None = None
     """Close code; None where the service sent no close."""
     protocol: list[str] = field(default_factory=list)
-    """What the service said that the contract does not allow."""
+    """Messages of the service that docs/protocol.md does not allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    told: Sequence[Told]
-    heard: Mapping[str, Heard]
+    told: Sequence[Attempt]
+    heard: Mapping[str, ReceivedAudio]
     rows: Sequence[Row]
     causes: Sequence[Cause]
     poor: frozenset[str]
@@ -75,7 +75,7 @@ class Evidence:
     quiet_after: float
     """Seconds from the last fault until none was left."""
     log: Sequence[str]
-    """Lines that tell of a broken program."""
+    """Log lines that show a bug."""
 
 
 @dataclass(frozen=True, slots=True)

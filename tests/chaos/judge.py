@@ -1,6 +1,6 @@
-"""The verdict: holds what was billed, heard and said against the rules of docs/protocol.md and docs/money.md. Pure.
+"""Checks what was billed, received and sent against the rules of docs/protocol.md and docs/money.md. Pure.
 
-All tolerances are the rules' own. Times are seconds of one monotonic clock."""
+All tolerances come from the rules. Times are seconds of one monotonic clock."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,26 +9,26 @@ from fractions import Fraction
 from typing import Final
 
 from tests.chaos.causes import NOTICED, explained, without_database
-from tests.chaos.ears import Heard
-from tests.chaos.evidence import Evidence, Row, Told, Violation, Words
+from tests.chaos.evidence import Attempt, Evidence, Row, Violation, Words
+from tests.chaos.recorder import ReceivedAudio
 from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode, Reason
 
 WORD_MS: Final = 500
-"""The stand-in hears a word in each."""
+"""Seconds of audio for which the stand-in sends one word."""
 ROUNDING: Final = Fraction(1)
 """Seconds of audio: "within a second a session"."""
 LOST_UPSTREAM: Final = Fraction(5)
-"""Seconds more where the upstream was lost: what went up is billed, whether or not it arrived (money 4, 7)."""
+"""Seconds more where the upstream was lost: sent audio is billed, whether or not it arrived (money 4, 7)."""
 CRASH: Final = Fraction(10)
 """Seconds of audio that may go unbilled after a crash (money 21)."""
 HOLD: Final = Fraction(45)
-"""Seconds of audio that are held at most: after a crash while the database was away (money 10)."""
+"""Seconds of audio in the largest hold, unbilled after a crash while the database was away (money 10)."""
 REPLAY_MS: Final = 30_000
 """Audio kept for another upstream: what is older than that may be lost with the upstream."""
 PRESUMED_GONE: Final = 1011
-"""Close code for a client that answered no ping; it is told no more."""
+"""Close code for a client that answered no ping. It gets no further message."""
 OUT_OF_REACH: Final = frozenset({"deaf", "hit"})
-"""What is done to a client so that it is not reached: it does not read, or its network was meddled with."""
+"""Actions after which messages may not reach a client: it does not read, or a fault impaired its network."""
 LATE: Final = 30.0
 """Seconds for which such a client may not hear of an end that is on its way: no longer is it out of reach."""
 QUIET_WITHIN: Final = 90.0
@@ -36,7 +36,7 @@ QUIET_WITHIN: Final = 90.0
 
 
 def judge(evidence: Evidence) -> list[Violation]:
-    """All violations."""
+    """Return all violations."""
     return list(_judge(evidence))
 
 
@@ -62,47 +62,49 @@ def _judge(evidence: Evidence) -> Iterator[Violation]:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One session and all that is known of it."""
+    """One session, and everything known of it."""
 
     evidence: Evidence
     session: str
-    told: Told | None
+    attempt: Attempt | None
     row: Row | None
-    heard: Heard | None
+    received: ReceivedAudio | None
 
     def violations(self) -> Iterator[Violation]:
-        if self.heard is not None:
-            for strange in self.heard.strange:
+        if self.received is not None:
+            for strange in self.received.strange:
                 yield self._violation("the client's audio, byte for byte and in order", strange)
-            if self.told is not None and not self.heard.streams <= {self.told.stream}:
-                yield self._violation(f"the audio of client {self.told.stream} only", f"that of {self.heard.streams}")
+            if self.attempt is not None and not self.received.streams <= {self.attempt.stream}:
+                yield self._violation(
+                    f"the audio of client {self.attempt.stream} only", f"that of {self.received.streams}"
+                )
         if self.row is None:
             yield from self._unlisted()
         elif self.row.status != "active":  # one that is active is among what is left
             yield from self._bill(self.row)
             yield from self._cause(self.row)
             yield from self._receipt(self.row)
-        if self.told is not None:
-            yield from _words(self.told)
-            yield from self._whole(self.told)
+        if self.attempt is not None:
+            yield from _words(self.attempt)
+            yield from self._whole(self.attempt)
 
     def _violation(self, expected: str, found: str) -> Violation:
         return Violation(f"session {self.session}", expected, found)
 
     @property
     def _seconds(self) -> Fraction:
-        return self.heard.seconds if self.heard else Fraction(0)
+        return self.received.seconds if self.received else Fraction(0)
 
     @property
     def _cost(self) -> Fraction:
-        return self.heard.cost if self.heard else Fraction(1)
+        return self.received.cost if self.received else Fraction(1)
 
     @property
     def _when(self) -> tuple[float, float]:
         """Between these times it ended: a client that got no close does not know when."""
-        if self.told is None:
+        if self.attempt is None:
             return float("-inf"), float("inf")
-        return self.told.ended, self.told.ended + (NOTICED if self.told.code is None else 0)
+        return self.attempt.ended, self.attempt.ended + (NOTICED if self.attempt.code is None else 0)
 
     @property
     def _crash_costs(self) -> Fraction:
@@ -119,11 +121,11 @@ class _Case:
         if reason == Reason.LEASE_EXPIRED and without_database(causes, *self._when):
             return True  # the next process could not end it at once
         earliest, latest = self._when
-        return explained(reason, causes, _under_way(self.told) if self.told else earliest, latest)
+        return explained(reason, causes, _under_way(self.attempt) if self.attempt else earliest, latest)
 
     def _unlisted(self) -> Iterator[Violation]:
         """It never became ready, or its process died before it could note that it did."""
-        if self.told is not None and not self._died:
+        if self.attempt is not None and not self._died:
             yield self._violation("a row in the ledger: it was ready", "none")
         if self._seconds > self._crash_costs:
             yield self._violation(
@@ -140,18 +142,18 @@ class _Case:
             )
 
     def _most(self) -> Fraction:
-        if self.heard is None:
+        if self.received is None:
             return self._cost * ROUNDING
-        most = self._seconds + self.heard.gaps + ROUNDING
-        if not self.heard.complete:  # else the last one heard all that others did not
+        most = self._seconds + self.received.gaps + ROUNDING
+        if not self.received.complete:  # else the last one heard all that others did not
             most += LOST_UPSTREAM
-            if self.told is not None and explained("undelivered", self.evidence.causes, *self._when):
-                most = max(most, Fraction(self.told.sent, self.told.bytes_per_second) + ROUNDING)
+            if self.attempt is not None and explained("undelivered", self.evidence.causes, *self._when):
+                most = max(most, Fraction(self.attempt.sent, self.attempt.bytes_per_second) + ROUNDING)
         return self._cost * most
 
     def _abandoned(self, row: Row) -> bool:
         """Its process died: it was ended without its relay, by the reaper or by the next process."""
-        told_so = self.told is not None and self.told.end is not None and not self.told.end.get("pending")
+        told_so = self.attempt is not None and self.attempt.end is not None and not self.attempt.end.get("pending")
         return row.reason == Reason.LEASE_EXPIRED or (row.reason == Reason.SERVICE_RESTART and not told_so)
 
     def _least(self, row: Row) -> Fraction:
@@ -159,45 +161,45 @@ class _Case:
         if self._abandoned(row):
             seconds -= self._crash_costs
         else:  # money 7
-            known = Fraction(self.told.results_ms, 1000) if self.told else Fraction(0)
+            known = Fraction(self.attempt.results_ms, 1000) if self.attempt else Fraction(0)
             seconds = min(seconds, known + LOST_UPSTREAM)
         return max(Fraction(0), self._cost * (seconds - ROUNDING))
 
     def _how(self, row: Row) -> str:
-        connections = self.heard.connections if self.heard else 0
-        complete = "closed properly" if self.heard and self.heard.complete else "not closed properly"
+        connections = self.received.connections if self.received else 0
+        complete = "closed properly" if self.received and self.received.complete else "not closed properly"
         return f"{row.reason}, {connections} upstream connections, the last {complete}"
 
     def _cause(self, row: Row) -> Iterator[Violation]:
-        """Every end has a reason, and something that brought it about."""
-        told = self.told
+        """Yield a violation if the end has no reason, or no cause."""
+        told = self.attempt
         known = row.reason in {reason.value for reason in Reason}
         if not known or row.reason is None:
             yield self._violation("a reason", f"{row.reason}")
             return
         by_itself = {
             Reason.CLIENT_STOP: told is None or told.stopped,
-            Reason.CLIENT_GONE: told is None or bool(told.doings & {"vanished", "gave_up", "hit"}),
+            Reason.CLIENT_GONE: told is None or bool(told.actions & {"vanished", "gave_up", "hit"}),
             Reason.REPLACED: any(attempt.replaces == self.session for attempt in self.evidence.told),
             Reason.INSUFFICIENT_CREDITS: row.user in self.evidence.poor,
-            Reason.BAD_MESSAGES: told is None or "flooded" in told.doings,
-            Reason.TOO_SLOW: told is None or bool(told.doings & OUT_OF_REACH),
+            Reason.BAD_MESSAGES: told is None or "flooded" in told.actions,
+            Reason.TOO_SLOW: told is None or bool(told.actions & OUT_OF_REACH),
         }
         if not by_itself.get(Reason(row.reason), False) and not self._explained(row.reason):
             yield self._violation("something that explains its end", f"{row.reason}, at {self._when[0]:.1f} s")
 
     def _receipt(self, row: Row) -> Iterator[Violation]:
-        """What the client was told is what the ledger holds."""
-        end = self.told.end if self.told else None
+        """Yield a violation if `session_end` differs from the ledger."""
+        end = self.attempt.end if self.attempt else None
         if end is None or (end.get("pending") and self._abandoned(row)):
             return
         said, holds = (end["reason"], end["seconds_used"]), (row.reason, row.seconds_used)
         if said != holds or abs(end["audio_seconds"] - (row.audio_seconds or 0)) > 0.051:
             yield self._violation(f"a session_end that says what the ledger holds, {row}", f"{dict(end)}")
 
-    def _whole(self, told: Told) -> Iterator[Violation]:
-        """A client that stopped, and whose upstream was there to the end, was heard and answered to the end."""
-        heard = self.heard
+    def _whole(self, told: Attempt) -> Iterator[Violation]:
+        """Yield a violation if a client that sent `stop` to a healthy upstream did not get all its words."""
+        heard = self.received
         if told.end is None or told.end["reason"] != Reason.CLIENT_STOP or heard is None or not heard.complete:
             return
         if explained("suspension", self.evidence.causes, *self._when):
@@ -211,7 +213,7 @@ class _Case:
                 yield self._violation(f"the last words of channel {channel}, up to word {words - 1}", f"word {last}")
 
 
-def _words(told: Told) -> Iterator[Violation]:
+def _words(told: Attempt) -> Iterator[Violation]:
     """No final text twice; none left out but what was older than the replay when its upstream was lost."""
     channels: dict[int, list[Words]] = defaultdict(list)
     for final in told.finals:
@@ -227,16 +229,16 @@ def _words(told: Told) -> Iterator[Violation]:
             expected = final.last + 1
 
 
-def _answered(evidence: Evidence, told: Told) -> Iterator[Violation]:
-    """Every client had a reason, with the close code that goes with it, or the way to it was broken."""
+def _answered(evidence: Evidence, told: Attempt) -> Iterator[Violation]:
+    """Yield a violation if a client got no reason, or the wrong close code, although its connection was fine."""
     who = f"session {told.session}" if told.session else f"client {told.stream} of {told.user}"
     for strange in told.protocol:
         yield Violation(who, "the contract's messages", strange)
-    if told.doings & {"vanished"}:
+    if told.actions & {"vanished"}:
         return
     if told.code is None or (told.code == PRESUMED_GONE and not told.errors):
         if not _excused(evidence, told):
-            yield Violation(who, "a reason before the connection ended", f"none, at {told.ended:.1f} s; {told.doings}")
+            yield Violation(who, "a reason before the connection ended", f"none, at {told.ended:.1f} s; {told.actions}")
         return
     if told.end is None and not told.errors:
         yield Violation(who, "a reason with the close", f"close {told.code} alone")
@@ -248,31 +250,31 @@ def _answered(evidence: Evidence, told: Told) -> Iterator[Violation]:
         yield from _refused(evidence, told, who)
 
 
-def _under_way(told: Told) -> float:
+def _under_way(told: Attempt) -> float:
     """Since when what a client heard at last may have been on its way to it."""
-    return told.ended - (LATE if told.doings & OUT_OF_REACH else 0)
+    return told.ended - (LATE if told.actions & OUT_OF_REACH else 0)
 
 
-def _excused(evidence: Evidence, told: Told) -> bool:
+def _excused(evidence: Evidence, told: Attempt) -> bool:
     """Whether it is clear why a client was told nothing."""
-    if told.doings & OUT_OF_REACH:
+    if told.actions & OUT_OF_REACH:
         return True
     if told.session is None:
         return explained("unreached", evidence.causes, told.silent_since, told.ended)
-    if "gave_up" in told.doings or told.code is not None:
+    if "gave_up" in told.actions or told.code is not None:
         return explained("silence", evidence.causes, told.silent_since, told.ended)
     return explained("broken", evidence.causes, told.ended, told.ended)
 
 
-def _codes(told: Told) -> Iterator[int]:
+def _codes(told: Attempt) -> Iterator[int]:
     if told.errors:
         yield from (CLOSE_CODES[ErrorCode(error)] for error in told.errors[-1:])
     if told.end is not None and (not told.errors or told.errors[-1] == ErrorCode.BAD_MESSAGE):
         yield REASON_CLOSE_CODES[Reason(told.end["reason"])]
 
 
-def _refused(evidence: Evidence, told: Told, who: str) -> Iterator[Violation]:
-    """No session: there was something in its way."""
+def _refused(evidence: Evidence, told: Attempt, who: str) -> Iterator[Violation]:
+    """Yield a violation if an attempt got no session and no fault explains it."""
     last = told.errors[-1]
     if last == ErrorCode.INSUFFICIENT_CREDITS and told.user in evidence.poor:
         return
@@ -282,7 +284,7 @@ def _refused(evidence: Evidence, told: Told, who: str) -> Iterator[Violation]:
         yield Violation(who, "something that explains the refusal", f"{last}, at {told.ended:.1f} s")
 
 
-def _ghosts(attempts: Iterable[Told], told: Told) -> bool:
+def _ghosts(attempts: Iterable[Attempt], told: Attempt) -> bool:
     """Whether the user had lost a connection whose session it could not name, or that was not yet ended."""
     return any(
         other.user == told.user and other is not told and other.end is None

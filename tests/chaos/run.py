@@ -1,4 +1,4 @@
-"""One run: builds the stage, lets the plan loose on it, waits until all is quiet, and has it judged."""
+"""One run: starts the service, injects the faults of the plan, waits until all is quiet, and checks the evidence."""
 
 import asyncio
 import random
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.audio import locate
-from tests.chaos.ears import Ears
-from tests.chaos.evidence import Evidence, Row, Told, Violation
-from tests.chaos.havoc import Havoc, Stage
+from tests.chaos.evidence import Attempt, Evidence, Row, Violation
+from tests.chaos.injector import Environment, FaultInjector
 from tests.chaos.judge import QUIET_WITHIN, judge
 from tests.chaos.plan import Fault, plan
 from tests.chaos.program import postgres, running
 from tests.chaos.proxy import Proxy
+from tests.chaos.recorder import UpstreamRecorder
 from tests.chaos.streamer import TALKATIVE, Streamer
 from tests.e2e.client import User
 from tests.e2e.service import KEY, environment
@@ -32,8 +32,8 @@ PATIENCE: Final = 25.0
 PROGRESS_EVERY: Final = 10.0
 HOME_WITHIN: Final = 90.0
 """Seconds that the apps may take to stop after the last fault."""
-BROKEN: Final = ("Traceback", "task_died", "session_broke", "settle_broke", "close_broke", "open_failed", WORD, KEY)
-"""What a good program never logs."""
+BROKEN: Final = ("Traceback", "task_died", "session_failed", "settle_failed", "close_failed", "open_failed", WORD, KEY)
+"""Texts that a correct program never logs."""
 MOST_LINES: Final = 20
 Say = Callable[[str], None]
 
@@ -45,13 +45,13 @@ class Verdict:
 
 
 async def chaos(seed: int, seconds: float, home: Path, say: Say) -> Verdict:
-    """Streams for `seconds`, and breaks what the plan of `seed` says."""
+    """Stream for `seconds`, with the faults that the plan of `seed` has. Return the violations."""
     faults = plan(seed, seconds)
     say(f"Seed {seed}: {len(faults)} faults in {seconds:g} s")
     for fault in faults:
         say(f"  {fault}")
-    async with _stage(home, seed, say) as stage:
-        run = Run(stage, say)
+    async with _setup(home, seed, say) as setup:
+        run = Run(setup, say)
         await run.break_things(faults, seconds)
         await run.come_home()
         left, quiet_after = await run.wait_until_quiet()
@@ -64,14 +64,14 @@ async def chaos(seed: int, seconds: float, home: Path, say: Say) -> Verdict:
 class Run:
     """From the first fault to the evidence. `failures` is what a run should be able to do and could not."""
 
-    def __init__(self, stage: Stage, say: Say) -> None:
-        self._stage, self._say = stage, say
+    def __init__(self, setup: Environment, say: Say) -> None:
+        self._setup, self._say = setup, say
         self._begun = time.monotonic()
         self._over = asyncio.Event()
-        self._told: list[Told] = []
-        self._havoc = Havoc(stage, say, self._clock)
+        self._told: list[Attempt] = []
+        self._injector = FaultInjector(setup, say, self._clock)
         self._calm_at = 0.0
-        self._apps = [asyncio.create_task(streamer.run(self._over, self._told)) for streamer in stage.streamers]
+        self._apps = [asyncio.create_task(streamer.run(self._over, self._told)) for streamer in setup.streamers]
         self.failures: list[str] = []
 
     def _clock(self) -> float:
@@ -81,17 +81,17 @@ class Run:
         progress = asyncio.create_task(self._progress())
         for fault in faults:
             await asyncio.sleep(max(0.0, fault.at - self._clock()))
-            self._havoc.begin(fault)
+            self._injector.begin(fault)
         await asyncio.sleep(max(0.0, seconds - self._clock()))
         self._over.set()
-        await self._havoc.calm()
-        self.failures += self._havoc.failures
+        await self._injector.calm()
+        self.failures += self._injector.failures
         self._calm_at = time.monotonic()
         progress.cancel()
         self._say(f"{self._clock():7.1f} s  the last fault is over, all apps stop")
 
     async def come_home(self) -> None:
-        """The apps stop, and get their last words."""
+        """Stop the apps, and wait for their last words."""
         _, late = await asyncio.wait(self._apps, timeout=HOME_WITHIN)
         for app in late:
             app.cancel()
@@ -101,7 +101,7 @@ class Run:
         """The leases and holds that are left after QUIET_WITHIN, and the seconds until there were none."""
         while True:
             asked_at = time.monotonic() - self._calm_at
-            left = await _left(self._stage)
+            left = await _left(self._setup)
             if not left or asked_at > QUIET_WITHIN:
                 break
             await asyncio.sleep(2)
@@ -109,7 +109,7 @@ class Run:
         return left, asked_at
 
     async def gather(self, left: list[str], quiet_after: float) -> Evidence:
-        program = self._stage.program
+        program = self._setup.program
         rows = [_row(row) for row in await program.sessions()]
         audit = await program.audit()
         status = await program.stop()
@@ -118,10 +118,10 @@ class Run:
         log = [line for line in program.service.log().splitlines() if any(word in line for word in BROKEN)]
         return Evidence(
             told=[_since(self._begun, attempt) for attempt in self._told],
-            heard=self._stage.ears.sessions,
+            heard=self._setup.recorder.sessions,
             rows=rows,
-            causes=[cause.since(self._begun) for cause in self._havoc.causes],
-            poor=frozenset(self._stage.poor),
+            causes=[cause.since(self._begun) for cause in self._injector.causes],
+            poor=frozenset(self._setup.poor),
             audit=audit,
             left=left,
             quiet_after=quiet_after,
@@ -131,26 +131,26 @@ class Run:
     async def _progress(self) -> None:
         while True:
             await asyncio.sleep(PROGRESS_EVERY)
-            sessions = self._stage.ears.sessions
-            live = sum(1 for streamer in self._stage.streamers if streamer.take is not None and streamer.take.live)
+            sessions = self._setup.recorder.sessions
+            live = sum(1 for streamer in self._setup.streamers if streamer.take is not None and streamer.take.live)
             heard = sum(float(heard.seconds) for heard in sessions.values())
             so_far = f"{len(sessions)} so far, {heard:.0f} s of audio heard upstream"
             self._say(f"{self._clock():7.1f} s  {live} live sessions, {so_far}")
 
 
 @asynccontextmanager
-async def _stage(home: Path, seed: int, say: Say) -> AsyncIterator[Stage]:
+async def _setup(home: Path, seed: int, say: Say) -> AsyncIterator[Environment]:
     spoiled: set[int] = set()
-    ears = Ears(lambda record: record.port in spoiled)
+    recorder = UpstreamRecorder(lambda record: record.port in spoiled)
 
     def choose(record: Record) -> Script:
-        if stage.script.silent_after is not None:
+        if setup.script.silent_after is not None:
             spoiled.add(record.port)  # it will never say a word
-        return replace(stage.script, interim_ms=20) if record.value("keywords") == TALKATIVE else stage.script
+        return replace(setup.script, interim_ms=20) if record.value("keywords") == TALKATIVE else setup.script
 
     async with (
         postgres(home) as database,
-        DeepgramStandIn(choose, heard=ears.heard, finished=ears.finished) as standin,
+        DeepgramStandIn(choose, heard=recorder.heard, finished=recorder.finished) as standin,
         Proxy(standin.address) as upstream,
         Proxy(database.socket) as to_database,
     ):
@@ -170,11 +170,11 @@ async def _stage(home: Path, seed: int, say: Say) -> AsyncIterator[Stage]:
                 for user in users
                 for _ in range(2)
             ]
-            stage = Stage(
+            setup = Environment(
                 program=program,
                 postgres=database,
                 standin=standin,
-                ears=ears,
+                recorder=recorder,
                 front=front,
                 upstream=upstream,
                 database=to_database,
@@ -183,7 +183,7 @@ async def _stage(home: Path, seed: int, say: Say) -> AsyncIterator[Stage]:
                 script=Script(word=WORD, keeps_audio=False, locate=_origin, patience=PATIENCE),
                 spoiled=spoiled,
             )
-            yield stage
+            yield setup
 
 
 def _origin(head: bytes) -> int | None:
@@ -191,11 +191,11 @@ def _origin(head: bytes) -> int | None:
     return None if place is None else place.origin
 
 
-async def _left(stage: Stage) -> list[str]:
-    """Leases and holds, by user."""
-    emails = sorted({streamer.email for streamer in stage.streamers})
-    held = [await stage.program.held(email) for email in emails]
-    active = [row for row in await stage.program.sessions() if row["status"] == "active"]
+async def _left(setup: Environment) -> list[str]:
+    """Return leases and holds, by user."""
+    emails = sorted({streamer.email for streamer in setup.streamers})
+    held = [await setup.program.held(email) for email in emails]
+    active = [row for row in await setup.program.sessions() if row["status"] == "active"]
     return [email for email, seconds in zip(emails, held, strict=True) if seconds] + [row["id"] for row in active]
 
 
@@ -211,14 +211,14 @@ def _row(row: dict[str, object]) -> Row:
     )
 
 
-def _since(begun: float, told: Told) -> Told:
+def _since(begun: float, told: Attempt) -> Attempt:
     times = told.began, told.ended, told.silent_since
     told.began, told.ended, told.silent_since = (moment - begun for moment in times)
     return told
 
 
 def _known(evidence: Evidence) -> Iterator[str]:
-    """All that was judged, a line each, for whoever looks for the reason of a violation."""
+    """Write everything that was checked, a line each, to help find the reason of a violation."""
     for kind in (evidence.causes, evidence.told, evidence.rows):
         yield from map(repr, kind)
     for heard in evidence.heard.values():

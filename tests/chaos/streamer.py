@@ -1,4 +1,4 @@
-"""A caption app, made from docs/protocol.md alone: it streams in real time, redials, and keeps a record of it all."""
+"""A caption app, made from docs/protocol.md alone: it streams in real time, reconnects, and records it all."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.chaos.audio import audio
-from tests.chaos.evidence import Told, Words
+from tests.chaos.evidence import Attempt, Words
 from tests.e2e.client import User
 
 TALKATIVE: Final = "talkative"
@@ -49,10 +49,10 @@ class Streamer:
     def email(self) -> str:
         return self._user.email
 
-    async def run(self, over: asyncio.Event, told: list[Told]) -> None:
+    async def run(self, over: asyncio.Event, told: list[Attempt]) -> None:
         """Session after session until `over` is set; each attempt is added to `told`."""
         while not over.is_set():
-            attempt = Told(self.email, len(told), time.monotonic(), replaces=self._replaces)
+            attempt = Attempt(self.email, len(told), time.monotonic(), replaces=self._replaces)
             told.append(attempt)
             self.take = Take(attempt, self._luck, over)
             await self.take.run(self._url, self._user.token)
@@ -67,7 +67,7 @@ class Streamer:
 class Take:
     """One session, or the attempt to have one."""
 
-    def __init__(self, told: Told, luck: random.Random, over: asyncio.Event) -> None:
+    def __init__(self, told: Attempt, luck: random.Random, over: asyncio.Event) -> None:
         self.told = told
         self._luck, self._over = luck, over
         config = luck.choice(CONFIGS)
@@ -101,7 +101,7 @@ class Take:
 
     def vanish(self) -> None:
         """The app crashes."""
-        self.told.doings.add("vanished")
+        self.told.actions.add("vanished")
         self._abort()
 
     def mute(self, seconds: float) -> None:
@@ -114,7 +114,7 @@ class Take:
     async def babble(self, messages: int) -> None:
         """Messages that are none of the protocol. A hundred are too many."""
         if messages >= 100:
-            self.told.doings.add("flooded")
+            self.told.actions.add("flooded")
         for number in range(messages):
             await self._say(BABBLE[number % len(BABBLE)])
 
@@ -191,7 +191,7 @@ class Take:
             if now < self._muted_until:
                 self._patient_since = now
             if now - self._patient_since > (LAST_WORDS_WITHIN if self.told.stopped else PATIENCE):
-                self.told.doings.add("gave_up")
+                self.told.actions.add("gave_up")
                 self._abort()
                 return
 

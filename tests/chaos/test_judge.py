@@ -7,25 +7,25 @@ from typing import Any
 import pytest
 
 from tests.chaos.causes import NOTICED, Cause
-from tests.chaos.ears import Heard
-from tests.chaos.evidence import Evidence, Row, Told, Words
+from tests.chaos.evidence import Attempt, Evidence, Row, Words
 from tests.chaos.judge import QUIET_WITHIN, judge
+from tests.chaos.recorder import ReceivedAudio
 
 SECOND = 32_000
 END = {"seconds_used": 20, "audio_seconds": 20.0, "reason": "client_stop"}
 
 
-def told(**changes: Any) -> Told:
+def told(**changes: Any) -> Attempt:
     finals = [Words(0, first, first + 3, 500 * first + 2500) for first in range(0, 40, 4)]
-    said = Told("ann", 1, 10.0, 40.0, 39.0, "s1", stopped=True, sent=20 * SECOND, finals=finals, results_ms=20_000)
+    said = Attempt("ann", 1, 10.0, 40.0, 39.0, "s1", stopped=True, sent=20 * SECOND, finals=finals, results_ms=20_000)
     said.end, said.code = END, 1000
     for name, value in changes.items():
         setattr(said, name, value)
     return said
 
 
-def heard(seconds: float = 20, **changes: Any) -> Heard:
-    ear = Heard("s1", SECOND, Fraction(1), connections=1, streams={1}, complete=True)
+def heard(seconds: float = 20, **changes: Any) -> ReceivedAudio:
+    ear = ReceivedAudio("s1", SECOND, Fraction(1), connections=1, streams={1}, complete=True)
     ear.spans.add(0, round(seconds * SECOND))
     for name, value in changes.items():
         setattr(ear, name, value)
@@ -36,7 +36,9 @@ def row(**changes: Any) -> Row:
     return replace(Row("s1", "ann", "completed", "client_stop", 20, 20.0), **changes)
 
 
-def evidence(said: Told | None = None, ear: Heard | None = None, entry: Row | None = None, **changes: Any) -> Evidence:
+def evidence(
+    said: Attempt | None = None, ear: ReceivedAudio | None = None, entry: Row | None = None, **changes: Any
+) -> Evidence:
     usual: dict[str, Any] = {
         "told": [said or told()],
         "heard": {"s1": ear or heard()},
@@ -55,23 +57,23 @@ def cause(kind: str, begin: float = 35.0, end: float = 36.0) -> tuple[Cause, ...
     return (Cause(kind, begin, end),)
 
 
-def ended(reason: str, code: int | None, *errors: str, used: int = 20, **changes: Any) -> Told:
+def ended(reason: str, code: int | None, *errors: str, used: int = 20, **changes: Any) -> Attempt:
     """A client whose session ended with that reason."""
     end = {"seconds_used": used, "audio_seconds": 20.0, "reason": reason}
     return told(**{"end": end, "code": code, "errors": list(errors), "stopped": False, **changes})
 
 
-def dropped(**changes: Any) -> Told:
+def dropped(**changes: Any) -> Attempt:
     """A client whose connection ended without a word."""
     return told(**{"end": None, "code": None, "stopped": False, **changes})
 
 
-def refused(error: str, code: int, user: str = "ann", **changes: Any) -> Told:
+def refused(error: str, code: int, user: str = "ann", **changes: Any) -> Attempt:
     """A client that got no session."""
-    return Told(user, 2, 60.0, 61.0, 60.0, errors=[error], code=code, **changes)
+    return Attempt(user, 2, 60.0, 61.0, 60.0, errors=[error], code=code, **changes)
 
 
-def also(*others: Told, **changes: Any) -> Evidence:
+def also(*others: Attempt, **changes: Any) -> Evidence:
     """A good session, and others of whom no more is known."""
     return evidence(**{"told": [told(), *others], **changes})
 
@@ -119,23 +121,25 @@ FINE: dict[str, Evidence] = {
         "upstream_closed", 1011, "upstream_closed", used=10, results_ms=6000, causes=STALL
     ),
     "a client that vanished": evidence(
-        dropped(doings={"vanished"}), entry=row(reason="client_gone", status="completed")
+        dropped(actions={"vanished"}), entry=row(reason="client_gone", status="completed")
     ),
     "a client whose connection was cut": evidence(
-        dropped(doings={"hit"}), entry=row(reason="client_gone", status="completed"), causes=cause("net_cut")
+        dropped(actions={"hit"}), entry=row(reason="client_gone", status="completed"), causes=cause("net_cut")
     ),
     "a client that answered no ping": evidence(
-        dropped(code=1011, doings={"hit"}),
+        dropped(code=1011, actions={"hit"}),
         entry=row(reason="client_gone", status="completed"),
         causes=cause("net_frozen", 10.0, 40.0),
     ),
     "a client that was replaced": evidence(
-        told=[dropped(doings={"vanished"}), dropped(session=None, replaces="s1", doings={"vanished"})],
+        told=[dropped(actions={"vanished"}), dropped(session=None, replaces="s1", actions={"vanished"})],
         rows=[row(reason="replaced")],
     ),
-    "a client that could not connect": also(Told("ann", 2, 50.0, 51.0, 50.0), causes=cause("net_refuses", 50.0, 53.0)),
+    "a client that could not connect": also(
+        Attempt("ann", 2, 50.0, 51.0, 50.0), causes=cause("net_refuses", 50.0, 53.0)
+    ),
     "a client that a suspended worker told nothing": evidence(
-        dropped(doings={"gave_up"}, silent_since=10.0),
+        dropped(actions={"gave_up"}, silent_since=10.0),
         entry=row(status="terminated", reason="lease_expired", seconds_used=9),
         causes=cause("worker_paused", 10.0, 80.0),
     ),
@@ -155,15 +159,15 @@ FINE: dict[str, Evidence] = {
     "a session that its client never learned of": evidence(told=[], entry=row(reason="client_gone")),
     "a crash that its client never learned of": abandoned(9, KILLED, told=[]),
     "a bad message before a proper end": evidence(told(errors=["bad_message"])),
-    "a hundred of them": gone_wrong("bad_messages", 1008, "bad_message", doings={"flooded"}),
+    "a hundred of them": gone_wrong("bad_messages", 1008, "bad_message", actions={"flooded"}),
     "refused long before the client, whose network was frozen, could hear of it": also(
-        refused("service_unavailable", 1013, doings={"hit"}), causes=cause("db_cut", 30.0, 30.0)
+        refused("service_unavailable", 1013, actions={"hit"}), causes=cause("db_cut", 30.0, 30.0)
     ),
     "refused, for the database was away": also(
         refused("service_unavailable", 1013), causes=cause("db_cut", 50.0, 50.0)
     ),
     "refused, for its ghost was not known yet": also(
-        dropped(user="ann", session=None, began=30.0, ended=59.0, doings={"vanished"}),
+        dropped(user="ann", session=None, began=30.0, ended=59.0, actions={"vanished"}),
         refused("too_many_connections", 4429),
     ),
     "a bill to come that a crash made less": abandoned(
@@ -234,14 +238,14 @@ WRONG: dict[str, tuple[Evidence, str]] = {
     "the first text left out": (evidence(told(finals=[Words(0, 2, 39, 3000)])), "no gap"),
     "the last words left out": (evidence(told(finals=[Words(0, 0, 35, 20_000)])), "the last words"),
     "audio of a client that stopped left out": (evidence(told(sent=21 * SECOND)), "bytes heard"),
-    "a connection that ended without a word": (evidence(dropped(doings={"gave_up"}), causes=STALL), "a reason before"),
+    "a connection that ended without a word": (evidence(dropped(actions={"gave_up"}), causes=STALL), "a reason before"),
     "a session that fell silent": (
-        evidence(dropped(doings={"gave_up"}), entry=row(reason="client_gone"), causes=cause("net_frozen")),
+        evidence(dropped(actions={"gave_up"}), entry=row(reason="client_gone"), causes=cause("net_frozen")),
         "a reason before",
     ),
     "a connection that broke while others were cut": (evidence(dropped(), causes=cause("net_cut")), "a reason before"),
-    "a close without a word": (also(Told("ann", 2, 50.0, 51.0, 50.0, code=1011), causes=STALL), "a reason before"),
-    "another close without a word": (also(Told("ann", 2, 50.0, 51.0, 50.0, code=1000)), "a reason with the close"),
+    "a close without a word": (also(Attempt("ann", 2, 50.0, 51.0, 50.0, code=1011), causes=STALL), "a reason before"),
+    "another close without a word": (also(Attempt("ann", 2, 50.0, 51.0, 50.0, code=1000)), "a reason with the close"),
     "another close code": (evidence(told(code=1001)), "close {1000}"),
     "another close code after an error": (
         gone_wrong("upstream_closed", 1000, "upstream_closed", causes=STALL),
@@ -286,7 +290,7 @@ def test_a_session_that_is_still_live_is_found_once() -> None:
 
 
 def test_a_violation_says_who_what_was_expected_and_what_was_found() -> None:
-    (violation,) = judge(evidence(entry=row(seconds_used=25), said=dropped(doings={"vanished"}, stopped=True)))
+    (violation,) = judge(evidence(entry=row(seconds_used=25), said=dropped(actions={"vanished"}, stopped=True)))
     assert str(violation) == (
         "session s1: expected 19.00 to 21.00 credits billed for 20.00 s heard x 1 "
         "(client_stop, 1 upstream connections, the last closed properly); found 25"

@@ -135,15 +135,15 @@ def _speech(settings: Settings) -> str:
 
 async def _opened(settings: Settings, url: str) -> str:
     """Open a stream as a session does, and close it before any audio. Raises Unavailable."""
-    from transcription_proxy.relay.upstream import Refused  # noqa: PLC0415 - slow to import
+    from transcription_proxy.relay.upstream import DialFailed  # noqa: PLC0415 - slow to import
 
     place = urlsplit(url).netloc
     key = "" if settings.deepgram_api_key else ", without DEEPGRAM_API_KEY"
     try:
         async with asyncio.timeout(REACH_SECONDS):
             await _converse(settings, url)
-    except Refused as refused:
-        raise Unavailable(_refusal(place, refused.status, refused.detail, key)) from None
+    except DialFailed as failure:
+        raise Unavailable(_refusal(place, failure.status, failure.detail, key)) from None
     except TimeoutError:
         raise Unavailable(
             f"{place} didn't open and close a stream within {REACH_SECONDS:g} s{key}. Check DEEPGRAM_URL"
@@ -152,7 +152,7 @@ async def _opened(settings: Settings, url: str) -> str:
 
 
 async def _converse(settings: Settings, url: str) -> None:
-    """Returns when the upstream has answered CloseStream, by a message or by closing the socket. Raises Refused."""
+    """Returns when the upstream has answered CloseStream, by a message or by closing the socket. Raises DialFailed."""
     from transcription_proxy.relay.upstream import Dialler  # noqa: PLC0415 - slow to import
     from transcription_proxy.stream import deepgram, options  # noqa: PLC0415
 
@@ -162,11 +162,11 @@ async def _converse(settings: Settings, url: str) -> None:
     dialler = Dialler(settings.deepgram_api_key, 0, settings.deepgram_proxy)
     upstream = await dialler.dial(target, lambda event: answered.set())
     try:
-        upstream.begin()
+        upstream.start_reporting()
         upstream.send_text(deepgram.CLOSE_STREAM)
         await answered.wait()
     finally:
-        upstream.hang_up()
+        upstream.close()
 
 
 def _refusal(place: str, status: int | None, detail: str, key: str) -> str:

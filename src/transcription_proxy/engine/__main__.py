@@ -8,13 +8,13 @@ import signal
 import socket
 import sys
 
-from transcription_proxy.engine.hearing import OpenStream
 from transcription_proxy.engine.model import Model
+from transcription_proxy.engine.recognizer import OpenStream
 from transcription_proxy.engine.server import Engine
 
 
 def main() -> None:
-    """Serves until SIGTERM, or until the parent is gone."""
+    """Serve until SIGTERM, or until the parent process ends."""
     parser = argparse.ArgumentParser(prog="transcription_proxy.engine", description=__doc__)
     parser.add_argument("--port", type=int, default=3100, help="port on 127.0.0.1, if no socket is inherited")
     port = parser.parse_args().port

@@ -1,83 +1,90 @@
-"""What a client sent and the model has not heard yet, in order, and by how much it is late.
+"""Audio and Finalize requests of one stream that the model has not processed yet, in order, and how late they are.
 
-Times are monotonic seconds, amounts of audio are bytes unless they say seconds."""
+Times are monotonic seconds; amounts of audio are bytes unless they say seconds."""
 
 from collections import deque
 from typing import Final
 
-MOST: Final = 120.0
-"""Seconds of audio that may wait: a proxy says 30 s again at once after a redial, and live audio comes meanwhile.
+MAX_BACKLOG_SECONDS: Final = 120.0
+"""Seconds of audio that may wait: a proxy sends 30 s again at once after a redial, and live audio comes meanwhile.
 
 Beyond it the client's writes wait, and so do its pings."""
-MOST_BYTES: Final = 16 << 20
-MOST_FINALIZES: Final = 64
-TURN: Final = 0.5
-"""Seconds of audio heard in one go: the model looks no more often."""
-TURNS_AT_ONCE: Final = 12
-"""Of a stream that is late. Measured on 44 s of speech: turns of 0.5, 1, 2 s take 14, 8, 6 s of a core, turns of 4 and
-6 s three quarters and two thirds of the last figure. The words are the same, and no turn takes much longer."""
+MAX_BACKLOG_BYTES: Final = 16 << 20
+MAX_FINALIZES: Final = 64
+TURN_SECONDS: Final = 0.5
+"""Seconds of audio processed in one turn: the model looks at its audio no more often."""
+MAX_TURNS_AT_ONCE: Final = 12
+"""Turns that a late stream may join into one. Measured on 44 s of speech: turns of 0.5, 1 and 2 s take 14, 8 and 6 s of
+a core, turns of 4 and 6 s three quarters and two thirds of the last figure. The words are the same, and no turn takes
+much longer."""
 
 
 class Backlog:
-    """Of one stream. `block`: bytes of a sample of all channels, `rate`: of them a second."""
+    """What waits of one stream, and what is being processed."""
 
     def __init__(self, rate: int, block: int) -> None:
-        self._second = rate * block
-        self._most = min(MOST * self._second, MOST_BYTES)
-        self._turn = int(TURN * rate) * block
+        """`rate`: blocks a second. `block`: bytes of one sample of all channels."""
+        self._bytes_per_second = rate * block
+        self._max_bytes = min(MAX_BACKLOG_SECONDS * self._bytes_per_second, MAX_BACKLOG_BYTES)
+        self._turn_bytes = int(TURN_SECONDS * rate) * block
         self._audio = bytearray()
         self._taken = 0
-        self._in_ear = 0
-        """What was taken last: it is being heard until more is taken."""
+        self._in_progress = 0
+        """Bytes of the last turn. It counts as being processed until the next one is taken."""
         self._finalizes: deque[int] = deque()
-        """How much audio came before each."""
-        self._in_time_until = 0.0
-        """When somebody who hears at the speed of speech would have heard all that came."""
+        """The position of each Finalize: bytes of audio before it."""
+        self._real_time_end = 0.0
+        """When an engine that processes audio in real time would be done with all of it."""
 
     def add(self, audio: bytes, now: float) -> None:
+        """Add audio that arrived."""
         self._audio += audio
-        self._in_time_until = max(self._in_time_until, now) + len(audio) / self._second
+        self._real_time_end = max(self._real_time_end, now) + len(audio) / self._bytes_per_second
 
     def finalize(self) -> None:
-        """A request that takes effect after all audio so far."""
+        """Add a Finalize, which takes effect after all audio so far."""
         self._finalizes.append(self._taken + len(self._audio))
 
     @property
-    def full(self) -> bool:
-        return len(self._audio) >= self._most or len(self._finalizes) >= MOST_FINALIZES
+    def is_full(self) -> bool:
+        """Whether nothing more should be read from the client."""
+        return len(self._audio) >= self._max_bytes or len(self._finalizes) >= MAX_FINALIZES
 
-    def late(self, now: float) -> float:
-        """Seconds that the model is behind somebody who hears at the speed of speech. A client may be ahead of that."""
-        return max(0.0, self.unheard - max(0.0, self._in_time_until - now))
+    def lag(self, now: float) -> float:
+        """Return how many seconds the model is behind an engine that processes audio in real time."""
+        return max(0.0, self.waiting_seconds - max(0.0, self._real_time_end - now))
 
     @property
-    def unheard(self) -> float:
-        """Seconds of audio that wait or are being heard."""
-        return (len(self._audio) + self._in_ear) / self._second
+    def waiting_seconds(self) -> float:
+        """Seconds of audio that wait or are being processed."""
+        return (len(self._audio) + self._in_progress) / self._bytes_per_second
 
-    def due(self) -> bool:
-        """Whether a Finalize is next, once."""
+    def pop_finalize(self) -> bool:
+        """Remove a Finalize that is next. Return whether there was one."""
         if not self._finalizes or self._finalizes[0] > self._taken:
             return False
         self._finalizes.popleft()
         return True
 
     def take(self, now: float, *, rest: bool = False) -> bytes:
-        """The next turn; less than one only before a Finalize or, of the `rest`, at the end. Empty: wait for more."""
-        turns = min(max(1, int(self.late(now) / TURN)), TURNS_AT_ONCE)
+        """Return the audio of the next turn, empty if too little has come.
+
+        A turn is shorter than TURN_SECONDS only before a Finalize, or at the end if `rest` is true.
+        """
+        turns = min(max(1, int(self.lag(now) / TURN_SECONDS)), MAX_TURNS_AT_ONCE)
         until = self._finalizes[0] - self._taken if self._finalizes else len(self._audio)
-        size = min(until, turns * self._turn)
-        if size >= self._turn:
-            size -= size % self._turn
+        size = min(until, turns * self._turn_bytes)
+        if size >= self._turn_bytes:
+            size -= size % self._turn_bytes
         elif not self._finalizes and not rest:
             size = 0
         audio = bytes(self._audio[:size])
         del self._audio[:size]
         self._taken += size
-        self._in_ear = size
+        self._in_progress = size
         return audio
 
     def clear(self) -> None:
-        """Nobody waits for it any more."""
+        """Drop everything that waits: the client is gone."""
         self._audio.clear()
         self._finalizes.clear()

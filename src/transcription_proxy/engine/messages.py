@@ -1,22 +1,22 @@
-"""Deepgram's messages as JSON. What the model cannot tell is not invented: no words, no confidence."""
+"""Encodes Deepgram's messages. The model has no word times and no confidence, so the messages have none either."""
 
 import json
 from datetime import datetime
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from transcription_proxy.engine.segments import Ended, Heard, Segment, Started
+from transcription_proxy.engine.segments import Ended, Segment, SpeechEvent, Started
 
 MODEL: Final = "moonshine-tiny-en"
 MODEL_ID: Final = str(uuid5(NAMESPACE_URL, MODEL))
 
 
-def message(heard: Heard, channel: int, channels: int, request_id: UUID) -> str:
-    """The message for something heard on one of `channels`."""
+def message(event: SpeechEvent, channel: int, channels: int, request_id: UUID) -> str:
+    """Return the message for an event on `channel`, one of `channels`."""
     where = [channel, channels]
-    match heard:
+    match event:
         case Segment():
-            return json.dumps(_results(heard, where, request_id))
+            return json.dumps(_results(event, where, request_id))
         case Started(at):
             return json.dumps({"type": "SpeechStarted", "channel": where, "timestamp": round(at, 3)})
         case Ended(last_word_end):
@@ -43,7 +43,7 @@ def _results(segment: Segment, where: list[int], request_id: UUID) -> dict[str, 
 
 
 def metadata(request_id: UUID, sha256: str, created: datetime, duration: float, channels: int) -> str:
-    """The closing message. `duration`: seconds of audio received."""
+    """Return the closing message. `duration`: seconds of audio received."""
     return json.dumps(
         {
             "type": "Metadata",
@@ -58,6 +58,6 @@ def metadata(request_id: UUID, sha256: str, created: datetime, duration: float, 
 
 
 def schema_error(text: str) -> str:
-    """The answer to a text frame that is not understood."""
+    """Return the answer to a text frame that cannot be parsed."""
     described = "Could not deserialize last text message: unknown or malformed message."
     return json.dumps({"type": "Error", "variant": "SchemaError", "description": described, "message": text[:1000]})

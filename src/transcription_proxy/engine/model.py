@@ -1,4 +1,4 @@
-"""The speech model: Moonshine tiny, English, from the wheel of moonshine-voice. The only import of it."""
+"""The speech model: Moonshine tiny, English, from the wheel of moonshine-voice. No other module imports it."""
 
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from transcription_proxy.engine.resample import RATE
 
-_NEVER: Final = 1e12
-_CUT_AT: Final = 10.0
-"""Seconds after which it ends a line, speech or not: at two thirds of its vad_max_segment_duration."""
+_NEVER_SECONDS: Final = 1e12
+_CUT_SECONDS: Final = 10.0
+"""Seconds after which the model ends a line even during speech: two thirds of its vad_max_segment_duration."""
 _PAUSE: Final = np.zeros(RATE // 2, np.float32)
-"""It looks at its audio every half second, and needs a third of a second of speech to notice any."""
+"""The model looks at its audio every half second, and needs a third of a second of speech to notice any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A stretch of speech, in seconds since the stream began or was last finished."""
+    """A stretch of speech. Times are seconds since the stream began or was last finished."""
 
     id: int
     text: str
@@ -30,40 +30,42 @@ class Line:
 
     @property
     def cut(self) -> bool:
-        """Whether it ended by its length, and not in a pause."""
-        return self.complete and self.duration >= _CUT_AT
+        """Whether the line ended because it was too long, and not in a pause."""
+        return self.complete and self.duration >= _CUT_SECONDS
 
 
 class Model:
-    """Loaded once; streams share it. Calls release the GIL and may come from any thread, one at a time a stream."""
+    """The loaded model, shared by all streams. Calls release the GIL, and may come from any thread, one per stream at a
+    time."""
 
     def __init__(self) -> None:
-        options = {"return_audio_data": "false"}  # else every update copies all audio since the start
+        options = {"return_audio_data": "false"}  # otherwise every update copies all audio since the start
         path = files("moonshine_voice").joinpath("assets", "tiny-en")
         self._transcriber = Transcriber(str(path), ModelArch.TINY, options=options)
 
     def stream(self) -> "Stream":
+        """Return a new stream."""
         return Stream(self._transcriber)
 
 
 class Stream:
-    """One voice. Lines are numbered anew by nobody: an id is never used twice."""
+    """One channel of audio. Ids of lines are never used twice, not even after `finish`."""
 
     def __init__(self, transcriber: Transcriber) -> None:
-        self._stream = transcriber.create_stream(update_interval=_NEVER)
+        self._stream = transcriber.create_stream(update_interval=_NEVER_SECONDS)
         self._stream.start()
 
-    def hear(self, samples: NDArray[np.float32]) -> list[Line]:
-        """The lines that changed with this audio, 16 kHz mono."""
+    def feed(self, samples: NDArray[np.float32]) -> list[Line]:
+        """Process audio, 16 kHz mono. Return the lines that changed."""
         self._stream.add_audio(samples.tolist(), RATE)
         return _lines(self._stream.update_transcription())
 
     def finish(self) -> list[Line]:
-        """Completes what is open, and begins again at time 0 with nothing remembered.
+        """Complete the open line and start again at time 0, without memory. Return the lines that changed.
 
-        A pause is heard before: without it the last half second would be lost. Speech of under 0.3 s still is.
+        A pause is processed first: without it the last half second would be lost. Speech under 0.3 s still is.
         """
-        lines = {line.id: line for line in [*self.hear(_PAUSE), *_lines(self._stream.stop())]}
+        lines = {line.id: line for line in [*self.feed(_PAUSE), *_lines(self._stream.stop())]}
         self._stream.start()
         return list(lines.values())
 

@@ -1,54 +1,55 @@
-"""How far a stream has heard, told while it is late: silence of an engine means that it hangs, not that it is slow.
+"""Reports how far a late stream has got: an engine that sends nothing would seem to hang, although it is only slow.
 
-The message is an interim Results, which any client of Deepgram takes: it repeats the last interim words, or has none,
-and ends where the audio heard so far ends. Times are monotonic seconds, positions are seconds of audio."""
+A report is an interim Results, which every client of Deepgram accepts. It repeats the last interim words, or has none,
+and ends where the processed audio ends. Times are monotonic seconds, positions are seconds of audio."""
 
 from dataclasses import replace
 from typing import Final
 
-from transcription_proxy.engine.segments import Heard, Segment
+from transcription_proxy.engine.segments import Segment, SpeechEvent
 
-REPORT_EVERY: Final = 2.0
-"""Seconds without any Results after which a late stream tells how far it is. A relay waits 5 s for its last words."""
-STUCK_AFTER: Final = 10.0
-"""Seconds that one turn of the model may take. After that nothing is told until it is done: it may hang."""
+REPORT_SECONDS: Final = 2.0
+"""Seconds without Results after which a late stream reports its progress. A relay waits 5 s for its last words."""
+MAX_TURN_SECONDS: Final = 10.0
+"""Seconds that one turn of the model may take. After that it may hang, and nothing is reported until it is done."""
 
 
 class Pace:
-    """Of the engine: when it last finished a turn of any stream. One whose turn has to wait is not stuck until then."""
+    """When the engine last finished a turn of any stream. A stream that waits for its turn is not stuck until then."""
 
     def __init__(self) -> None:
         self.turned_at = 0.0
 
 
 class Progress:
-    """Make the progress of one stream. `channels`: the number of channels heard apart."""
+    """The progress of one stream."""
 
     def __init__(self, channels: int, now: float) -> None:
+        """`channels`: the number of channels that get Results of their own."""
         self._latest = [Segment("", 0.0, 0.0, is_final=False)] * channels
-        """The last interim of each channel, until its final."""
-        self._clock = 0.0
-        self._said_at = now
+        """Each channel's last interim words, empty after a final."""
+        self._position = 0.0
+        self._sent_at = now
         self._moved_at = now
 
-    def said(self, channel: int, heard: Heard, now: float) -> None:
-        """The client is told something."""
-        if isinstance(heard, Segment):
-            self._said_at = now
-            end = heard.start + heard.duration
-            self._latest[channel] = Segment("", end, 0.0, is_final=False) if heard.is_final else heard
+    def record_sent(self, channel: int, event: SpeechEvent, now: float) -> None:
+        """Record that the client was sent an event."""
+        if isinstance(event, Segment):
+            self._sent_at = now
+            end = event.start + event.duration
+            self._latest[channel] = Segment("", end, 0.0, is_final=False) if event.is_final else event
 
-    def moved(self, clock: float, now: float) -> None:
-        """The audio before `clock` has been heard, or all there is."""
-        self._clock, self._moved_at = clock, now
+    def record_position(self, position: float, now: float) -> None:
+        """Record that all audio before `position` was processed."""
+        self._position, self._moved_at = position, now
 
-    def alive(self, since: float) -> None:
-        """The stream's turn began then, or it waits for its turn and the engine finished another one then."""
+    def record_turn(self, since: float) -> None:
+        """Record that the stream's turn began at `since`, or that another stream's turn ended then while it waits."""
         self._moved_at = max(self._moved_at, since)
 
-    def report(self, now: float) -> list[Segment]:
-        """Return what to tell of each channel now; nothing while there are Results, or the model may hang."""
-        if now < self._said_at + REPORT_EVERY or now >= self._moved_at + STUCK_AFTER:
+    def due_reports(self, now: float) -> list[Segment]:
+        """Return the report for each channel; none while Results are sent, or while the model may hang."""
+        if now < self._sent_at + REPORT_SECONDS or now >= self._moved_at + MAX_TURN_SECONDS:
             return []
-        self._said_at = now
-        return [replace(each, duration=max(each.duration, self._clock - each.start)) for each in self._latest]
+        self._sent_at = now
+        return [replace(each, duration=max(each.duration, self._position - each.start)) for each in self._latest]

@@ -1,4 +1,4 @@
-"""What a client may ask of the engine, and how it is refused: Deepgram's query parameters and error bodies.
+"""The request for a stream, with Deepgram's query parameters and error bodies.
 
 `tag`, `extra`, `punctuate`, `smart_format`, `numerals`, `profanity_filter`, `filler_words`, `diarize`, `keyterm`,
 `keywords`, `replace` and unknown parameters are accepted and have no effect; `model` may be any name."""
@@ -16,7 +16,7 @@ PATH: Final = "/v1/listen"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Raw linear16 audio and what is wanted of it. `endpointing`: milliseconds of silence that end a speech."""
+    """The format of raw linear16 audio, and the messages wanted. `endpointing`: milliseconds, None for off."""
 
     sample_rate: int
     channels: int = 1
@@ -27,8 +27,8 @@ class Request:
     utterance_end_ms: int | None = None
 
     @property
-    def ears(self) -> int:
-        """How many channels are heard apart; others are mixed."""
+    def separate_channels(self) -> int:
+        """How many channels are recognized separately. Otherwise all channels are mixed into one."""
         return self.channels if self.multichannel else 1
 
     @property
@@ -37,8 +37,8 @@ class Request:
         return 2 * self.channels
 
 
-class Refused(Exception):
-    """A handshake that is answered with an error. The text is for the person who sent it."""
+class HandshakeRefused(Exception):
+    """A handshake is answered with an error. `message` is for the person who sent it."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -47,14 +47,15 @@ class Refused(Exception):
         self.message = message
 
     def body(self, request_id: UUID) -> str:
+        """Return the body of the answer."""
         return json.dumps({"err_code": self.code, "err_msg": self.message, "request_id": str(request_id)})
 
 
 def read(target: str) -> Request:
-    """The request of a handshake's target. Raises Refused; of a repeated parameter the first counts."""
+    """Return the request in a handshake's target. The first of repeated parameters counts. Raises HandshakeRefused."""
     path, _, parameters = target.partition("?")
     if path != PATH:
-        raise Refused(404, "NOT_FOUND", f"The built-in engine serves {PATH} only.")
+        raise HandshakeRefused(404, "NOT_FOUND", f"The built-in engine serves {PATH} only.")
     query: dict[str, str] = {}
     for key, value in parse_qsl(parameters, keep_blank_values=True):
         query.setdefault(key, value)
@@ -78,13 +79,13 @@ def read(target: str) -> Request:
 
 
 def authorized(header: str | None, key: str | None) -> bool:
-    """Whether `Authorization` carries the key, where one is asked for."""
+    """Return whether `Authorization` carries the key, or no key is required."""
     scheme, _, token = (header or "").partition(" ")
     return key is None or (scheme.lower() in ("token", "bearer") and token.strip() == key)
 
 
-def _invalid(message: str) -> Refused:
-    return Refused(400, "INVALID_QUERY_PARAMETER", message)
+def _invalid(message: str) -> HandshakeRefused:
+    return HandshakeRefused(400, "INVALID_QUERY_PARAMETER", message)
 
 
 def _flag(query: Mapping[str, str], key: str) -> bool:
@@ -95,7 +96,7 @@ def _flag(query: Mapping[str, str], key: str) -> bool:
 
 
 def _milliseconds_or_false(query: Mapping[str, str], key: str, default: int) -> int | None:
-    """None for `false`; `true` is the default."""
+    """Return milliseconds; the default for `true`, None for `false`."""
     match query.get(key, "true").lower():
         case "true":
             return default

@@ -1,4 +1,4 @@
-"""Audio of any rate as 16 kHz, piece by piece: a windowed-sinc low-pass in as many phases as the ratio needs."""
+"""Resamples audio of any rate to 16 kHz, piece by piece, with a polyphase windowed-sinc low-pass filter."""
 
 from functools import lru_cache
 from math import gcd
@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 RATE: Final = 16_000
+"""Hz."""
 ZERO_CROSSINGS: Final = 16
-"""Of the sinc, on each side: more is steeper and slower."""
+"""Zero crossings of the sinc on each side: more makes the filter steeper and slower."""
 Samples = NDArray[np.float32]
 
 
 class Resampler:
-    """One channel. What comes out in pieces is what would come out of the whole."""
+    """Resamples one channel. Feeding pieces gives the same output as feeding all at once."""
 
     def __init__(self, rate: int) -> None:
         divisor = gcd(rate, RATE)
@@ -23,12 +24,13 @@ class Resampler:
         self._half = int(np.ceil(ZERO_CROSSINGS * max(1.0, rate / RATE)))
         self._phases = _phases(self._up, self._down, self._half)
         self._held = np.zeros(self._half, np.float32)
-        """Input still needed; it begins half a filter before the next output's position."""
+        """Input that is still needed. It begins half a filter before the next output sample."""
         self._position = 0
-        """Of the next output, in 1/up of an input sample, from the first held sample that is its centre."""
+        """Position of the next output sample in units of 1/up input samples, from the first held sample that may be its
+        centre."""
 
     def feed(self, samples: Samples) -> Samples:
-        """16 kHz samples for as much as can be told; half a filter stays behind until more comes."""
+        """Return the 16 kHz samples that can be computed so far. The last half filter waits for more input."""
         if self._same:
             return samples
         self._held = np.concatenate([self._held, samples])
@@ -47,7 +49,7 @@ class Resampler:
 
 @lru_cache(maxsize=8)
 def _phases(up: int, down: int, half: int) -> NDArray[np.float32]:
-    """A row of taps for each phase, each of unit gain. An odd rate has 16,000 rows and takes 0.2 s."""
+    """Return a row of taps for each phase, each of unit gain. An odd rate has 16,000 rows, which takes 0.2 s."""
     cutoff = min(1.0, up / down)
     taps = np.arange(2 * half + 1)[None, :] - half - np.arange(up)[:, None] / up
     window = 0.5 + 0.5 * np.cos(np.pi * np.clip(taps / (half + 1), -1, 1))

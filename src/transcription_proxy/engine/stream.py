@@ -1,4 +1,4 @@
-"""One connection: a reader that takes what comes and answers pings at once, and the hearing of it turn by turn."""
+"""One connection: reads at once, so that pings are answered in time, and recognizes the audio turn by turn."""
 
 import asyncio
 import contextlib
@@ -15,103 +15,106 @@ from websockets.exceptions import ConnectionClosed
 
 from transcription_proxy.engine import messages
 from transcription_proxy.engine.backlog import Backlog
-from transcription_proxy.engine.hearing import Hearing, OnChannel
-from transcription_proxy.engine.progress import REPORT_EVERY, Pace, Progress
+from transcription_proxy.engine.progress import REPORT_SECONDS, Pace, Progress
+from transcription_proxy.engine.recognizer import ChannelEvent, Recognizer
 from transcription_proxy.engine.request import Request
-from transcription_proxy.engine.segments import Heard
+from transcription_proxy.engine.segments import SpeechEvent
 
-QUIET_AFTER: Final = 10.0
-"""Seconds without a frame after which a stream is closed (deepgram 1.4); it finds the clients that are gone, too."""
-TAKEN_WITHIN: Final = 20.0
-"""Seconds in which a client takes a message, or it is gone."""
-LATE: Final = 2.0
-"""Seconds of audio that wait to be heard, from which on the client is told how far the stream is."""
+NO_DATA_SECONDS: Final = 10.0
+"""Seconds without a frame after which a stream is closed (deepgram 1.4). Finds vanished clients, too."""
+SEND_TIMEOUT_SECONDS: Final = 20.0
+"""Seconds that a client may take to read a message before it counts as gone."""
+LATE_SECONDS: Final = 2.0
+"""Seconds of waiting audio from which on the stream reports its progress."""
 Result = TypeVar("Result")
-Goodbye = tuple[int, str]
+CloseReason = tuple[int, str]
 """A close code and its reason."""
-ALL_SAID: Final[Goodbye] = (1000, "")
-NET_0001: Final[Goodbye] = (
+NORMAL_CLOSE: Final[CloseReason] = (1000, "")
+NET_0001: Final[CloseReason] = (
     1011,
     "Deepgram did not receive audio data or a text message within the timeout window. See https://dpgr.am/net0001",
 )
 
 
 class Stream:
-    """Has its own ear until it is closed. `threads` hear: a stream has one turn at a time in their queue, so that
-    all have the same share of them, however much of one waits."""
+    """Owns a recognizer until it is closed.
+
+    `threads` run the recognizers. A stream has one turn at a time in their queue, so that all streams get the same
+    share, however much audio of one waits.
+    """
 
     def __init__(
         self,
         connection: ServerConnection,
         request: Request,
         request_id: UUID,
-        hearing: Hearing,
+        recognizer: Recognizer,
         threads: Executor,
         pace: Pace,
     ) -> None:
         self._connection = connection
         self._request = request
         self._id = request_id
-        self._hearing = hearing
+        self._recognizer = recognizer
         self._threads = threads
         self._pace = pace
         self._turn_began_at: float | None = None
-        """While a turn of this stream is under way, and does not only wait for a thread."""
+        """When the turn under way got its thread, None while there is none."""
         self._backlog = Backlog(request.sample_rate, request.block)
-        self._progress = Progress(request.ears, _now())
+        self._progress = Progress(request.separate_channels, _now())
         self._changed = asyncio.Event()
         self._ending = False
-        self._heard = 0
+        self._recognized_bytes = 0
         self._sha256 = hashlib.sha256()
         self._created = datetime.now(UTC)
-        self.voices = request.ears
+        self.channels = request.separate_channels
 
-    def late(self, now: float) -> float:
-        """Seconds that it is behind real time."""
-        return self._backlog.late(now)
+    def lag(self, now: float) -> float:
+        """Return how many seconds the stream is behind real time."""
+        return self._backlog.lag(now)
 
     def end(self) -> None:
-        """The engine ends: after the present turn come the last words, and what waits is not heard."""
+        """Send the last words after the current turn; drop what waits: the engine shuts down."""
         self._ending = True
         self._changed.set()
 
     async def run(self) -> None:
-        """Until the goodbye. Raises ConnectionClosed or TimeoutError when the client is gone."""
+        """Run until the close. Raises ConnectionClosed or TimeoutError when the client is gone."""
         reading = asyncio.create_task(self._read())
         reading.add_done_callback(lambda _: self._changed.set())
-        reporting = asyncio.create_task(self._report(reading))
+        reporting = asyncio.create_task(self._report_progress(reading))
         try:
-            goodbye = await self._hear_all(reading)
-            await self._say(self._hearing.finish)
+            close_reason = await self._recognize_all(reading)
+            await self._send_events(self._recognizer.finish)
             reporting.cancel()
             await self._send(self._metadata())
         finally:
             reading.cancel()
             reporting.cancel()
             await asyncio.gather(reading, reporting, return_exceptions=True)
-            await self._in_thread(self._hearing.close)
-            self.voices = 0
-        await self._leave(*goodbye)
+            await self._in_thread(self._recognizer.close)
+            self.channels = 0
+        await self._close(*close_reason)
 
-    async def _read(self) -> Goodbye:
-        """Takes what the client sends, as long as there is room for it, to the end."""
+    async def _read(self) -> CloseReason:
+        """Read what the client sends, while the backlog has room. Return how to close."""
         try:
             while True:
-                while self._backlog.full:
-                    await self._change()
+                while self._backlog.is_full:
+                    await self._wait_for_change()
                 try:
-                    async with asyncio.timeout(QUIET_AFTER):
+                    async with asyncio.timeout(NO_DATA_SECONDS):
                         message = await self._connection.recv()
                 except TimeoutError:
                     return NET_0001
-                if await self._is_the_end(message):
-                    return ALL_SAID
+                if await self._handle_message(message):
+                    return NORMAL_CLOSE
                 self._changed.set()
         except ConnectionClosed:
             self._backlog.clear()
             raise
 
-    async def _is_the_end(self, message: str | bytes) -> bool:
+    async def _handle_message(self, message: str | bytes) -> bool:
         if isinstance(message, bytes):
             self._backlog.add(message, _now())
             return message == b""
@@ -126,50 +129,50 @@ class Stream:
                 await self._send(messages.schema_error(message))
         return False
 
-    async def _hear_all(self, reading: asyncio.Task[Goodbye]) -> Goodbye:
-        """Hears what comes, until the reader ends or the engine; how to leave. Raises what the reader raised."""
+    async def _recognize_all(self, reading: asyncio.Task[CloseReason]) -> CloseReason:
+        """Recognize the audio until reader or engine end. Return how to close. Raises the reader's exception."""
         while not self._ending:
-            if self._backlog.due():
-                await self._say(self._hearing.finalize)
+            if self._backlog.pop_finalize():
+                await self._send_events(self._recognizer.finalize)
             elif turn := self._backlog.take(_now(), rest=reading.done()):
-                await self._hear(turn)
+                await self._recognize(turn)
             elif reading.done():
                 return reading.result()
             else:
-                await self._change()
-                self._progress.moved(self._seconds, _now())
-            self._changed.set()  # there may be room for the reader
+                await self._wait_for_change()
+                self._progress.record_position(self._recognized_seconds, _now())
+            self._changed.set()  # the backlog may have room again
         if turn := self._backlog.take(_now(), rest=True):
-            await self._hear(turn)
-        return ALL_SAID
+            await self._recognize(turn)
+        return NORMAL_CLOSE
 
-    async def _hear(self, audio: bytes) -> None:
-        await self._say(self._hearing.hear, audio)
-        self._heard += len(audio)
+    async def _recognize(self, audio: bytes) -> None:
+        await self._send_events(self._recognizer.feed, audio)
+        self._recognized_bytes += len(audio)
         self._sha256.update(audio)
-        self._progress.moved(self._seconds, _now())
+        self._progress.record_position(self._recognized_seconds, _now())
 
-    async def _report(self, reading: asyncio.Task[Goodbye]) -> None:
-        """While the stream is late, and when only its end is still to come: tell how far it is."""
+    async def _report_progress(self, reading: asyncio.Task[CloseReason]) -> None:
+        """Report progress while the stream is late, and after its input has ended."""
         while True:
-            await asyncio.sleep(REPORT_EVERY)
-            if reading.done() or self._backlog.unheard >= LATE:
+            await asyncio.sleep(REPORT_SECONDS)
+            if reading.done() or self._backlog.waiting_seconds >= LATE_SECONDS:
                 began_at = self._turn_began_at
-                self._progress.alive(self._pace.turned_at if began_at is None else began_at)
-                for channel, segment in enumerate(self._progress.report(_now())):
-                    await self._tell(channel, segment)
+                self._progress.record_turn(self._pace.turned_at if began_at is None else began_at)
+                for channel, segment in enumerate(self._progress.due_reports(_now())):
+                    await self._send_event(channel, segment)
 
-    async def _change(self) -> None:
+    async def _wait_for_change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
 
-    async def _say(self, hear: Callable[..., list[OnChannel]], *arguments: object) -> None:
-        for channel, what in await self._in_thread(hear, *arguments):
-            self._progress.said(channel, what, _now())
-            await self._tell(channel, what)
+    async def _send_events(self, work: Callable[..., list[ChannelEvent]], *arguments: object) -> None:
+        for channel, what in await self._in_thread(work, *arguments):
+            self._progress.record_sent(channel, what, _now())
+            await self._send_event(channel, what)
 
-    async def _tell(self, channel: int, what: Heard) -> None:
-        await self._send(messages.message(what, channel, self._request.ears, self._id))
+    async def _send_event(self, channel: int, what: SpeechEvent) -> None:
+        await self._send(messages.message(what, channel, self._request.separate_channels, self._id))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         loop = asyncio.get_running_loop()
@@ -187,24 +190,24 @@ class Stream:
             self._pace.turned_at = loop.time()
 
     async def _send(self, text: str) -> None:
-        async with asyncio.timeout(TAKEN_WITHIN):
+        async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
             await self._connection.send(text)
 
-    async def _leave(self, code: int, reason: str) -> None:
+    async def _close(self, code: int, reason: str) -> None:
         closing = asyncio.ensure_future(self._connection.close(code, reason))
         with contextlib.suppress(ConnectionClosed):
             while True:
-                await self._connection.recv()  # the client's answer comes after all that it sent before
+                await self._connection.recv()  # the client's close frame comes after everything it sent
         await closing
 
     def _metadata(self) -> str:
         sha256, channels = self._sha256.hexdigest(), self._request.channels
-        return messages.metadata(self._id, sha256, self._created, self._seconds, channels)
+        return messages.metadata(self._id, sha256, self._created, self._recognized_seconds, channels)
 
     @property
-    def _seconds(self) -> float:
-        """Of audio heard so far."""
-        return self._heard / self._request.block / self._request.sample_rate
+    def _recognized_seconds(self) -> float:
+        """Seconds of audio recognized so far."""
+        return self._recognized_bytes / self._request.block / self._request.sample_rate
 
 
 def _now() -> float:
@@ -212,7 +215,7 @@ def _now() -> float:
 
 
 def _kind(text: str) -> object:
-    """The type of a message, None if it has none."""
+    """Return the type of a message, None if it has none."""
     try:
         return json.loads(text)["type"]
     except (ValueError, TypeError, KeyError, RecursionError):

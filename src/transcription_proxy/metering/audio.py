@@ -1,4 +1,4 @@
-"""Raw audio as bytes: how many of them are a second, and where a frame may be cut."""
+"""Formats of raw audio: bytes a second, and where a frame may be cut."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,26 +17,27 @@ class AudioFormat:
 
     @property
     def block(self) -> int:
-        """Bytes of one sample of all channels: audio is cut at a multiple of it."""
+        """Bytes of one sample of all channels. Audio is only cut at a multiple of it."""
         return SAMPLE_BYTES[self.encoding] * self.channels
 
     @property
     def bytes_per_second(self) -> int:
+        """Bytes of one second of all channels."""
         return self.block * self.sample_rate
 
     def milliseconds(self, nbytes: int) -> int:
-        """Length of `nbytes` of audio, rounded to the nearest millisecond."""
+        """Return the length of `nbytes` of audio in milliseconds, rounded to the nearest."""
         per_second = self.bytes_per_second
         return (nbytes * 2000 + per_second) // (2 * per_second)
 
     def bytes_in(self, milliseconds: int) -> int:
-        """Bytes of that much audio, rounded down to a whole block."""
+        """Return the bytes of so many milliseconds of audio, rounded down to a whole block."""
         return milliseconds * self.sample_rate // 1000 * self.block
 
     def silence(self, milliseconds: int) -> bytes:
-        """That much silence."""
+        """Return so many milliseconds of silence."""
         return _SILENT_BYTE[self.encoding] * self.bytes_in(milliseconds)
 
 
 _SILENT_BYTE: Final = {"linear16": b"\x00", "linear32": b"\x00", "mulaw": b"\xff", "alaw": b"\xd5"}
-"""The byte that, repeated, is silence."""
+"""The byte whose repetition is silence, by encoding."""

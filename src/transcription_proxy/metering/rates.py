@@ -1,4 +1,4 @@
-"""What a second of audio costs and takes from a balance, by model, language and add-ons (money 32)."""
+"""What a second of audio costs us, and how many credits it takes, by model, language and add-ons (money 32)."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,11 +15,11 @@ ADDONS: Final = ("diarize", "keyterm")
 """Options of a stream that have a price of their own."""
 MAX_CREDITS_PER_SECOND: Final = 1000
 MAX_FEE_PERCENT: Final = 50
-"""At 100 no price would ever break even."""
+"""Percent. At 100 no price would ever break even."""
 
 
 class Unpriced(Exception):
-    """A model or add-on without a rate: it is refused, never guessed. `key` names the option at fault."""
+    """A model or add-on has no rate. Rates are never guessed. `key` names the option at fault."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class Rate:
 
     @property
     def cost_micro(self) -> int:
-        """Millionths of a dollar a minute of one channel: exact, for a cost has at most six places."""
+        """Millionths of a dollar a minute of one channel: exact, because a cost has at most six places."""
         return int(self.cost * MICRO)
 
     def __add__(self, other: "Rate") -> "Rate":
@@ -44,7 +44,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A rates file. With `flat`, that rate holds for every model in it, add-ons included."""
+    """The contents of a rates file. If `flat` is set, that rate applies to every model, add-ons included."""
 
     models: Mapping[str, Rate]
     languages: Mapping[str, Rate] = field(default_factory=dict)
@@ -56,11 +56,11 @@ class Rates:
 
     @property
     def engine(self) -> str:
-        """The engine that these rates are of, of metering/engines.py."""
+        """The engine that these rates are for, a name of metering/engines.py."""
         return engines.DEEPGRAM if self.flat is None else engines.BUILTIN
 
     def rate(self, model: str, language: str, addons: Iterable[str] = ()) -> Rate:
-        """The rate of a stream. Raises Unpriced."""
+        """Return the rate of a stream. Raises Unpriced."""
         base = self.models.get(self._family(model))
         if base is None:
             raise Unpriced(
@@ -76,7 +76,7 @@ class Rates:
         return total
 
     def _family(self, model: str) -> str:
-        """The longest name in the table that is the model's, or its beginning up to a hyphen."""
+        """Return the longest name in the table that equals the model's name, or its beginning up to a hyphen."""
         name = model.lower()
         while name not in self.models and "-" in name:
             name = name.rpartition("-")[0]
@@ -88,12 +88,15 @@ BUILTIN_ENGINE: Final = Rate(MICRO, Decimal(0))
 
 
 def load(text: str | None = None, *, builtin_engine: bool = False) -> Rates:
-    """Rates from TOML text, the built-in file when None. Raises ConfigError with every mistake at once."""
+    """Return the rates of TOML text, or of the built-in file. Raises ConfigError with every mistake at once."""
     if text is None:
         text = files(__package__).joinpath("rates.toml").read_text()
     try:
         table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # tomllib lets through what numbers and nesting without end raise
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # of huge numbers and of deep nesting
         raise ConfigError([f"the rates file isn't valid TOML: {error}"]) from error
     reader = _Reader()
     rates = Rates(
@@ -116,13 +119,13 @@ def load(text: str | None = None, *, builtin_engine: bool = False) -> Rates:
 
 
 class _Reader:
-    """Reads a parsed rates file and collects what is wrong with it."""
+    """Reads a parsed rates file and collects its mistakes."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
 
     def rates(self, table: Mapping[str, Any], section: str) -> dict[str, Rate]:
-        """The rates of a section, by name in lower case."""
+        """Return the rates of a section, by name in lower case."""
         entries = table.get(section, {})
         if not isinstance(entries, dict):
             self.problems.append(f"{section} must be a table")
@@ -143,7 +146,7 @@ class _Reader:
         return Rate(int(credits * MICRO), cost)
 
     def number(self, table: Mapping[str, Any], key: str, default: str | None, most: int, where: str) -> Decimal:
-        """A decimal string of at most six places, from 0 to `most`."""
+        """Return the number of a decimal string, 0 to `most`, six places at most. Records a mistake and returns 0."""
         value = table.get(key, default)
         try:
             number = Decimal(value) if isinstance(value, str) else Decimal("nan")
@@ -155,6 +158,7 @@ class _Reader:
         return Decimal(0)
 
     def cents(self, table: Mapping[str, Any], key: str, default: int) -> int:
+        """Return a whole number of cents, from 0 to 10,000. Records a mistake and returns the default."""
         value = table.get(key, default)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10_000:
             return value

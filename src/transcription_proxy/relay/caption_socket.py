@@ -1,4 +1,4 @@
-"""The client's side of `/ws/transcribe`: the first message, then frames for its relay."""
+"""The server side of `/ws/transcribe`: reads the auth message, then passes frames to the session's relay."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,28 +21,29 @@ from transcription_wire.codes import CLOSE_CODES, ErrorCode
 from transcription_wire.messages import Auth, Error, encode
 
 AUTH_SECONDS: Final = 5.0
-MAX_MESSAGE: Final = 1 << 20
+"""Seconds that a client may take to send its auth message."""
+MAX_MESSAGE_BYTES: Final = 1 << 20
 LATE: Final = endings.said(ErrorCode.AUTH_TIMEOUT)
 BINARY: Final = WSMsgType.BINARY
 log = structlog.get_logger()
 
 
 class CaptionSocket(ServerSocket):
-    """One client. Before it is authenticated this answers it; afterwards its relay does."""
+    """One client's socket. It answers the client until the session is open; then the relay does."""
 
     max_frame = 4 << 20
 
     def __init__(self, switchboard: Switchboard) -> None:
-        super().__init__(MAX_MESSAGE)
+        super().__init__(MAX_MESSAGE_BYTES)
         self._switchboard = switchboard
         self._relay: Relay | None = None
         self._admit = _admit_nothing
-        """The meter's, while a frame may be audio that is a message of its own."""
+        """The meter's `admit`, while the next frame may be a whole audio message."""
         self._record: Callable[[memoryview], None]
         self._forward: Callable[[WSMsgType, memoryview], None]
-        """The upstream's `send`, to be used for what was admitted."""
+        """The upstream's `send`, for frames that the meter admitted."""
         self._opening: asyncio.Task[None] | None = None
-        self._early: list[ev.Event] = []
+        self._early_events: list[ev.Event] = []
         self._bad_messages = 0
 
     # What picows calls
@@ -61,7 +62,7 @@ class CaptionSocket(ServerSocket):
         if (
             frame.msg_type == BINARY
             and frame.fin
-            and 0 < size <= MAX_MESSAGE
+            and 0 < size <= MAX_MESSAGE_BYTES
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
             and self._admit(size, monotonic())
         ):
@@ -76,32 +77,32 @@ class CaptionSocket(ServerSocket):
         super().on_ws_disconnected(transport)
         self._switchboard.sockets.discard(self)
         self._switchboard.greetings.discard(self)
-        self._tell(ev.ClientLost())
+        self._report(ev.ClientLost())
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._tell(ev.ClientStalled())
+        self._report(ev.ClientStalled())
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._tell(ev.ClientRecovered())
+        self._report(ev.ClientRecovered())
 
     # What the base class calls
 
     def on_message(self, message: Message) -> None:
         if self._relay is None and self._opening is None:
-            self._greet(message)
+            self._authenticate(message)
         else:
-            self._tell(ev.ClientSpoke(message.data) if message.is_text else ev.AudioArrived(message.data))
+            self._report(ev.ClientSentText(message.data) if message.is_text else ev.AudioArrived(message.data))
 
     def on_pong(self) -> None:
-        self._tell(ev.ClientPonged())
+        self._report(ev.ClientPonged())
 
     def on_broken(self, error: endings.ErrorSaid) -> None:
         if self._relay is None and self._opening is None:
             self._refuse(error)
         else:
-            self._tell(ev.ClientViolated(error))
+            self._report(ev.ClientBrokeProtocol(error))
 
     # What the relay calls
 
@@ -116,7 +117,7 @@ class CaptionSocket(ServerSocket):
     def ping(self) -> None:
         self._transport.send_ping()
 
-    def connect(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
+    def set_forward(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
         self._forward = send
 
     def pause(self) -> None:
@@ -128,11 +129,11 @@ class CaptionSocket(ServerSocket):
     # What the switchboard calls
 
     def shutdown(self) -> None:
-        """The service goes down."""
+        """Refuse a client without a session, or end its session: the service shuts down."""
         if self._relay is None and self._opening is None:
             self._refuse(endings.DRAINING)
         else:
-            self._tell(ev.Drained())
+            self._report(ev.DrainEnded())
 
     def _choose_admit(self) -> None:
         if self._relay is not None and self.is_open and not self._fragments.unfinished:
@@ -140,15 +141,15 @@ class CaptionSocket(ServerSocket):
         else:
             self._admit = _admit_nothing
 
-    def _tell(self, event: ev.Event) -> None:
+    def _report(self, event: ev.Event) -> None:
         if self._relay is not None:
-            self._relay.happen(event)
+            self._relay.handle_event(event)
         elif self._opening is not None:
-            self._early.append(event)
+            self._early_events.append(event)
 
     # Before the session
 
-    def _greet(self, message: Message) -> None:
+    def _authenticate(self, message: Message) -> None:
         try:
             auth = captions.parse(message.data) if message.is_text else None
         except captions.BadMessage as error:
@@ -162,7 +163,7 @@ class CaptionSocket(ServerSocket):
             return
         self._cancel_timer()
         self._switchboard.greetings.discard(self)
-        self.pause()  # what is on its way already is kept for the session
+        self.pause()  # frames that already arrived are kept for the session
         self._opening = self._loop.create_task(self._open(auth))
 
     def _bad_message(self, what: str) -> None:
@@ -175,7 +176,7 @@ class CaptionSocket(ServerSocket):
     async def _open(self, auth: Auth) -> None:
         try:
             opened, wanted, user_id = await self._switchboard.open(auth)
-            relay = self._switchboard.connect(opened, wanted, user_id, self, monotonic())
+            relay = self._switchboard.add_relay(opened, wanted, user_id, self, monotonic())
         except InvalidConfig as error:
             self._refuse((ErrorCode.INVALID_CONFIG, str(error)))
         except Refusal as refusal:
@@ -194,14 +195,14 @@ class CaptionSocket(ServerSocket):
         self._choose_admit()
         self.resume()
         relay.start()
-        early, self._early = self._early, []
+        early, self._early_events = self._early_events, []
         for event in early:
-            relay.happen(event)
+            relay.handle_event(event)
         if self._switchboard.draining:
-            relay.happen(ev.DrainBegan())
+            relay.handle_event(ev.DrainBegan())
 
     def _refuse(self, error: endings.ErrorSaid) -> None:
-        """Says why there is no session, and closes."""
+        """Send the reason why there is no session, and close."""
         if not self._closing:
             self.send(encode(Error(*error)), optional=False)
             self.close(CLOSE_CODES[error[0]])

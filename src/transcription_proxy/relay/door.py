@@ -1,7 +1,7 @@
-"""Where HTTP becomes a WebSocket on uvicorn's own port, and where each phase of a request is bounded in bytes and time.
+"""HTTP on uvicorn's port: bounds each phase of a request in bytes and time, and hands WebSocket upgrades to picows.
 
-Bytes are fed to the parser in slices, and only while no request waits for its turn: what is left over stays unparsed,
-and nothing more is read until the answers are out."""
+Bytes are fed to the parser in slices, and only while no request waits for its answer. Bytes beyond that stay unparsed,
+and nothing more is read until the answers are sent."""
 
 import asyncio
 import logging
@@ -18,35 +18,38 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from transcription_proxy.relay import request_head
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.overlay_socket import OverlaySocket
-from transcription_proxy.relay.request_head import MAX_HEAD, Refused
+from transcription_proxy.relay.request_head import MAX_HEAD_BYTES, HttpRefusal
 from transcription_proxy.relay.server_socket import ServerSocket
 from transcription_proxy.relay.switchboard import Switchboard
 
-MAX_REQUEST: Final = 16 << 20
-"""Bytes of a body with its framing. The application refuses far smaller ones; a client that listens only when it has
-sent everything still gets that answer."""
-SLICE: Final = 512
-"""Bytes that are parsed at once: at most 28 requests."""
+MAX_REQUEST_BYTES: Final = 16 << 20
+"""Bytes of a body with its framing. The application refuses far smaller bodies; up to here a client that reads only
+after it has sent everything gets that answer."""
+SLICE_BYTES: Final = 512
+"""Bytes that are parsed in one go: at most 28 requests."""
 HEAD_SECONDS: Final = 10.0
+"""Seconds that a request's head may take."""
 BODY_SECONDS: Final = 15.0
-"""Longer than web/bodies.py allows: this is for bodies that no route reads."""
+"""Seconds that a body may take: more than web/bodies.py allows, because this is for bodies that no route reads."""
 LINGER_SECONDS: Final = 2.0
-"""How long to keep reading from a refused client. Closing at once makes the kernel send RST, and the client loses our
+"""Seconds to keep reading from a refused client. Closing at once makes the kernel send RST, and the client loses our
 answer."""
-UNHEARD_SECONDS: Final = 60
-"""How long what we send may go unacknowledged. TCP alone takes a quarter of an hour to find that somebody is gone who
-only listens, as an overlay does."""
-READ_BUFFER: Final = 4096
+MAX_UNACKNOWLEDGED_SECONDS: Final = 60
+"""Seconds that sent bytes may go unacknowledged. TCP alone takes a quarter of an hour to find that a peer is gone that
+sends nothing, such as an overlay."""
+READ_BUFFER_BYTES: Final = 4096
 HANDSHAKE: Final = (
     b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n"
 )
-"""A checked request as picows wants it: a `Connection: keep-alive, Upgrade`, as Firefox says, it would refuse."""
+"""A checked request in the form that picows accepts: it refuses Firefox's `Connection: keep-alive, Upgrade`."""
 LISTENERS: Final = {request_head.CAPTIONS: CaptionSocket, request_head.OVERLAY: OverlaySocket}
 
 
 class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
-    """picows' log. (Of a Logger it makes one more for each socket.) What a client does wrong is no error of ours."""
+    """The logger given to picows. It logs a client's mistakes as info, not as errors.
+
+    An adapter, because picows makes a child of a plain Logger for each socket."""
 
     def error(self, msg: object, *args: object, **kwargs: Any) -> None:
         is_clients = str(msg).startswith("WS parser error")
@@ -56,71 +59,71 @@ class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
 _picows_log = _PicowsLog(logging.getLogger("picows"))
 
 
-class Flow(FlowControl):
-    """uvicorn's flow control. While the door holds reading, no request of the connection resumes it."""
+class DoorFlowControl(FlowControl):
+    """uvicorn's flow control. Between `hold` and `release`, no request of the connection resumes reading."""
 
-    _held = False
+    _is_held = False
 
     def hold(self) -> None:
-        self._held = True
+        self._is_held = True
         self.pause_reading()
 
     def release(self) -> None:
-        self._held = False
+        self._is_held = False
         self.resume_reading()
 
     def resume_reading(self) -> None:
-        if not self._held:
+        if not self._is_held:
             super().resume_reading()
 
 
 class DoorProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP, with bounds on each phase of a request, that hands WebSocket upgrades to picows."""
+    """uvicorn's HTTP protocol with bounds on each phase of a request, and with upgrades to picows."""
 
     switchboard: Switchboard
     """Set on a subclass by `door`."""
-    flow: Flow
+    flow: DoorFlowControl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._timer: asyncio.TimerHandle | None = None
-        """Runs while a request is on its way, or a refused client may still send."""
+        """Runs while a request arrives, or while a refused client may still send."""
         self._in_head = True
-        """The parser is before or in a head, not in a body."""
-        self._size = 0
-        """Bytes of the request since its head began, or since it ended."""
-        self._stretch = 0
-        """Bytes that are no body: those of the head, or of one piece of a body's framing."""
+        """The parser is before or inside a head, not in a body."""
+        self._request_bytes = 0
+        """Bytes of the head, or since its end."""
+        self._framing_bytes = 0
+        """Bytes of the head, or of one piece of a body's framing, without the body itself."""
         self._unparsed = b""
-        self._upgrading = False
-        """A request to become a WebSocket waits for the answers to earlier requests; frames are unparsed."""
-        self._ending = False
-        """No further request is parsed."""
-        self._running: RequestResponseCycle | None = None
-        """The request that the application answers; uvicorn's `cycle` is the one that came last."""
-        self._lingering = False
+        self._is_upgrading = False
+        """An upgrade waits for the answers to earlier requests; the frames after it are unparsed."""
+        self._is_last = False
+        """The connection ends with this request: no further one is parsed."""
+        self._running_cycle: RequestResponseCycle | None = None
+        """The request that the application is answering; uvicorn's `cycle` is the latest request."""
+        self._is_lingering = False
 
-    # What the transport calls
+    # Called by the transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = Flow(transport)
+        self.flow = DoorFlowControl(transport)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
             raw = transport.get_extra_info("socket")
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_SECONDS * 1000)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, MAX_UNACKNOWLEDGED_SECONDS * 1000)
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
-        if self._running is not None:
-            _disconnect(self._running)
+        if self._running_cycle is not None:
+            _disconnect(self._running_cycle)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering:
+        if self._is_lingering:
             return
         self._unset_keepalive_if_required()
-        if self._timer is None and self._takes_more:
+        if self._timer is None and self._parses_more:
             self._start_timer()
         self._unparsed += data
         self._parse()
@@ -129,32 +132,32 @@ class DoorProtocol(HttpToolsProtocol):
 
     def _parse(self) -> None:
         data, done = memoryview(self._unparsed), 0
-        while done < len(data) and self._takes_more:
-            done += self._feed(data[done : done + SLICE])
-        self._unparsed = b"" if self._lingering else bytes(data[done:])
-        if self._upgrading:
+        while done < len(data) and self._parses_more:
+            done += self._feed(data[done : done + SLICE_BYTES])
+        self._unparsed = b"" if self._is_lingering else bytes(data[done:])
+        if self._is_upgrading:
             self._upgrade_in_turn()
         if self._unparsed and not self.transport.is_closing():
             self.flow.hold()
 
     @property
-    def _takes_more(self) -> bool:
-        return not (self.pipeline or self._upgrading or self._ending)
+    def _parses_more(self) -> bool:
+        return not (self.pipeline or self._is_upgrading or self._is_last)
 
     def _feed(self, piece: memoryview) -> int:
         """Return how many bytes the parser took."""
-        self._size += len(piece)
-        self._stretch += len(piece)
+        self._request_bytes += len(piece)
+        self._framing_bytes += len(piece)
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
-            self._upgrading = self._should_upgrade()  # to something else: that was an ordinary request
+            self._is_upgrading = self._should_upgrade()  # False for another protocol: an ordinary request
             return int(upgrade.args[0])
         except httptools.HttpParserError:
             self._refuse(request_head.MALFORMED)
-        if self._stretch > MAX_HEAD:
+        if self._framing_bytes > MAX_HEAD_BYTES:
             self._refuse(request_head.LONG_HEAD)
-        elif self._size > MAX_REQUEST:
+        elif self._request_bytes > MAX_REQUEST_BYTES:
             self._refuse(request_head.TOO_LARGE)
         return len(piece)
 
@@ -163,31 +166,31 @@ class DoorProtocol(HttpToolsProtocol):
         self._start_timer()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # trailers are read and left out
+        if self._in_head:  # trailers are dropped
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         refused = self._objection()
         if refused is not None:
             self._refuse(refused)
-            raise ValueError  # it stops the parser
+            raise ValueError  # stops the parser
         super().on_headers_complete()
         self._in_head = False
-        self._stretch = 0
+        self._framing_bytes = 0
         self._start_timer()
 
     def on_body(self, body: bytes) -> None:
-        self._stretch = 0
+        self._framing_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head = True
-        self._size = self._stretch = 0
+        self._request_bytes = self._framing_bytes = 0
         self._stop_timer()
-        self._ending = self.cycle is not None and not self.cycle.keep_alive
+        self._is_last = self.cycle is not None and not self.cycle.keep_alive
 
-    def _objection(self) -> Refused | None:
+    def _objection(self) -> HttpRefusal | None:
         method = self.parser.get_method().decode()
         upgrades = self.parser.should_upgrade()
         refused = request_head.objection(self.url, self.parser.get_http_version(), self.headers, upgrades)
@@ -200,30 +203,30 @@ class DoorProtocol(HttpToolsProtocol):
     # Answers
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._running = cycle
+        self._running_cycle = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
             return
-        if self._timer is not None:  # the next request is on its way, and has a time of its own
+        if self._timer is not None:  # the next request arrives already, with its own timeout
             self._unset_keepalive_if_required()
-        if self._upgrading:
+        if self._is_upgrading:
             self._upgrade_in_turn()
-        elif self._unparsed and self._takes_more:
+        elif self._unparsed and self._parses_more:
             self.flow.release()
             self.data_received(b"")
 
-    def _refuse(self, refused: Refused) -> None:
-        """Answer the request at fault after those before it, and close."""
+    def _refuse(self, refused: HttpRefusal) -> None:
+        """Answer the bad request after the requests before it, and close the connection."""
         self._stop_timer()
-        if self._lingering or self.transport.is_closing():
+        if self._is_lingering or self.transport.is_closing():
             return
-        self._ending = True
+        self._is_last = True
         cycle = self.cycle
         if not self._in_head and self.pipeline:
-            self.pipeline[0] = (cycle, cast(Any, refused))  # Starlette's types, and uvicorn's, of one protocol
+            self.pipeline[0] = (cycle, cast(Any, refused))  # Starlette and uvicorn type ASGI differently
         elif not self._in_head:
             _disconnect(cycle)
             self._linger(b"" if cycle.response_started else refused.answer())
@@ -233,8 +236,8 @@ class DoorProtocol(HttpToolsProtocol):
             self._linger(refused.answer())
 
     def _linger(self, answer: bytes) -> None:
-        """Send the last bytes, and close when the client had time to read them."""
-        self._lingering = True
+        """Send the last bytes, and close after LINGER_SECONDS."""
+        self._is_lingering = True
         self._unset_keepalive_if_required()
         self.flow.release()
         self.transport.write(answer)
@@ -244,11 +247,11 @@ class DoorProtocol(HttpToolsProtocol):
     # Upgrades
 
     def _upgrade_in_turn(self) -> None:
-        """Answer a request to upgrade, if no earlier one is still to be answered."""
+        """Answer an upgrade, unless an earlier request still waits for its answer."""
         if self.cycle is not None and not self.cycle.response_complete:
             return
         self._unset_keepalive_if_required()
-        self._upgrading = False
+        self._is_upgrading = False
         method, version = self.scope["method"], self.scope["http_version"]
         refused = request_head.upgrade_objection(method, self.url, version, self.headers)
         if refused is not None:
@@ -259,7 +262,7 @@ class DoorProtocol(HttpToolsProtocol):
         listener = LISTENERS[self.url.partition(b"?")[0]](self.switchboard)
         protocol = WSProtocol(
             None, None, False, lambda _: _welcome(listener), _picows_log, True,
-            None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, listener.max_frame, None, READ_BUFFER,
+            None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, listener.max_frame, None, READ_BUFFER_BYTES,
         )  # fmt: skip
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
@@ -269,14 +272,14 @@ class DoorProtocol(HttpToolsProtocol):
     def _should_upgrade_to_ws(self) -> bool:
         return True
 
-    # The time of a head or a body
+    # Timeouts
 
     def _start_timer(self) -> None:
         self._stop_timer()
-        self._timer = self.loop.call_later(HEAD_SECONDS if self._in_head else BODY_SECONDS, self._time_out)
+        self._timer = self.loop.call_later(HEAD_SECONDS if self._in_head else BODY_SECONDS, self._handle_timeout)
 
-    def _time_out(self) -> None:
-        if self.flow.read_paused:  # the client cannot send: its time begins again
+    def _handle_timeout(self) -> None:
+        if self.flow.read_paused:  # the client cannot send: restart its timeout
             self._start_timer()
         else:
             self._refuse(request_head.TOO_LATE)
@@ -288,7 +291,7 @@ class DoorProtocol(HttpToolsProtocol):
 
 
 def door(switchboard: Switchboard) -> type[DoorProtocol]:
-    """The class for uvicorn's `http=`."""
+    """Return the protocol class for uvicorn's `http=`."""
     return type("Door", (DoorProtocol,), {"switchboard": switchboard})
 
 
@@ -298,7 +301,7 @@ def _welcome(listener: ServerSocket) -> WSUpgradeResponseWithListener:
 
 
 def _disconnect(cycle: RequestResponseCycle) -> None:
-    """Tell the application that the client is gone. What it still sends goes nowhere."""
+    """Tell the application that the client disconnected. Whatever the application still sends is dropped."""
     cycle.disconnected = True
     cycle.message_event.set()
 

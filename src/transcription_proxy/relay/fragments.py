@@ -1,4 +1,4 @@
-"""Puts the frames of a message together, by the rules of RFC 6455: picows hands out frames, not messages."""
+"""Assembles frames into messages, by the rules of RFC 6455: picows delivers frames."""
 
 from dataclasses import dataclass
 
@@ -6,36 +6,39 @@ from picows import WSCloseCode, WSFrame, WSMsgType, WSProtocolError
 
 
 class Oversize(Exception):
-    """A message over the limit, in one frame or many."""
+    """A message is over the limit, in one frame or many."""
 
 
 class Violation(WSProtocolError):
-    """A frame that RFC 6455 forbids. `code` is what to close with: picows does so if no listener catches it."""
+    """A frame that RFC 6455 forbids. `code`: the close code; picows closes with it if no listener catches this."""
 
     code: WSCloseCode
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """A whole text or binary message."""
+
     is_text: bool
     data: bytes
 
 
 class Fragments:
-    """Frames of one direction of one socket. `limit`: bytes of a whole message."""
+    """The frames of one direction of one socket."""
 
     __slots__ = ("_is_text", "_limit", "_parts", "unfinished")
 
     def __init__(self, limit: int) -> None:
+        """`limit`: bytes of a whole message."""
         self._limit = limit
         self._parts: bytearray | None = None
-        """None: the rest of a message that was too big is left out."""
+        """None while the rest of a message over the limit is dropped."""
         self._is_text = False
         self.unfinished = False
         """Whether the next data frame must continue a message."""
 
     def add(self, frame: WSFrame) -> Message | None:
-        """Return the message that this data frame completes. Raises Oversize, once a message, and Violation."""
+        """Return the message that this data frame completes. Raises Violation, and Oversize once for each message."""
         if (frame.msg_type is WSMsgType.CONTINUATION) is not self.unfinished:
             what = "A message begins within another." if self.unfinished else "A frame continues no message."
             raise Violation(WSCloseCode.PROTOCOL_ERROR, what)

@@ -1,4 +1,4 @@
-"""Whether the speech engine answers and takes our key: one small HTTP request, no stream."""
+"""Checks with one small HTTP request, without a stream, that the speech engine answers and accepts our key."""
 
 import asyncio
 import ssl
@@ -10,33 +10,33 @@ from urllib.parse import urlsplit
 import structlog
 
 REFUSALS: Final = (401, 402, 403)
-"""Statuses that say the key is wrong, has no money left, or may not listen."""
-WITHIN_SECONDS: Final = 4.0
-MAX_LINE: Final = 4096
+"""Statuses that mean: the key is wrong, has no money left, or lacks the permission."""
+TIMEOUT_SECONDS: Final = 4.0
+MAX_LINE_BYTES: Final = 4096
 log = structlog.get_logger(__name__)
 
 
-async def answers(url: str, key: str | None, within_seconds: float = WITHIN_SECONDS) -> bool:
-    """Return whether the engine at `url` would take a stream, as far as can be told without opening one.
+async def answers(url: str, key: str | None, timeout_seconds: float = TIMEOUT_SECONDS) -> bool:
+    """Return whether the engine at `url` would accept a stream, as far as one can know without opening one.
 
-    It asks for the path of a stream without upgrading: a working engine says that an upgrade is needed, or that it
-    is busy. It never raises.
+    Requests the path of a stream without an upgrade: a working engine answers that an upgrade is needed, or that it
+    is busy. Never raises.
     """
     try:
-        async with asyncio.timeout(within_seconds):
+        async with asyncio.timeout(timeout_seconds):
             status = await _status(url, key)
     except (OSError, TimeoutError, ValueError) as error:
-        log.warning("speech_engine_away", error=type(error).__name__)
+        log.warning("speech_engine_unreachable", error=type(error).__name__)
         return False
     if status >= 500 or status in REFUSALS:
-        log.warning("speech_engine_refuses", status=status)
+        log.warning("speech_engine_refused", status=status)
         return False
     return True
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Made once: reading all certificates takes a while."""
+    """Return the TLS context, made once because reading all certificates is slow."""
     return ssl.create_default_context()
 
 
@@ -47,7 +47,7 @@ async def _status(url: str, key: str | None) -> int:
         parts.hostname,
         parts.port or (443 if secure else 80),
         ssl=_tls() if secure else None,
-        limit=MAX_LINE,
+        limit=MAX_LINE_BYTES,
     )
     try:
         authorization = f"Authorization: Token {key}\r\n" if key else ""

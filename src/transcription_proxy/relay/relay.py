@@ -1,6 +1,6 @@
-"""One session's two sockets and its machine: frames become events, actions become sends. Nothing is decided here.
+"""Connects one session to its two sockets: frames become events, actions become sends. Nothing is decided here.
 
-The clock is read each time, and not once a turn of the loop: after a suspension the loop's own time is of before."""
+The clock is read for each event: uvloop caches `loop.time()` per iteration, so it lags after a suspend."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ from picows import WSMsgType
 
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import Stage
-from transcription_proxy.relay.upstream import Dialler, Refused, Upstream
+from transcription_proxy.relay.upstream import DialFailed, Dialler, Upstream
 from transcription_proxy.stream import deepgram, overlay
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.session import Session
@@ -25,14 +25,14 @@ log = structlog.get_logger()
 
 
 class Client(Protocol):
-    """The client's socket, as a relay uses it."""
+    """The client's socket, as the relay uses it."""
 
     def send(self, text: bytes, optional: bool) -> None: ...
 
     def close(self, code: int) -> None: ...
 
-    def connect(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
-        """What the meter admits is to be sent by this from now on."""
+    def set_forward(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
+        """Send frames that the meter admits with this function from now on."""
 
     def ping(self) -> None: ...
 
@@ -42,8 +42,8 @@ class Client(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """What all relays of a process share."""
+class RelayContext:
+    """What all relays of a process share. `upstream_url`: the base URL to dial."""
 
     settler: Settler
     dialler: Dialler
@@ -51,55 +51,57 @@ class Lines:
 
 
 class Relay:
-    """Owns a session from its opening to its booked end."""
+    """Owns a session from its opening to its booked end. `finished` is done after that."""
 
-    def __init__(self, session: Session, client: Client, lines: Lines, stage: Stage) -> None:
+    def __init__(self, session: Session, client: Client, lines: RelayContext, stage: Stage) -> None:
         self.session = session
         self.upstream: Upstream | None = None
         self._client = client
-        self._lines = lines
+        self._context = lines
         self._stage = stage
-        self._cleared = False
+        self._is_overlay_cleared = False
         self._loop = asyncio.get_running_loop()
         self._events: deque[ev.Event] = deque()
-        self._busy = False
+        self._is_handling = False
         self._timer: asyncio.TimerHandle | None = None
         self._dialling: asyncio.Task[None] | None = None
         self.finished = self._loop.create_future()
 
     def start(self) -> None:
-        """Dial the upstream."""
+        """Perform the session's first actions: dial the upstream."""
         self._perform_all(self.session.start())
-        self._arm()
+        self._set_timer()
 
-    def happen(self, event: ev.Event) -> None:
-        """Tell the machine and do what it wants. Events that this brings about wait for their turn. Never raises: a
-        failure of ours ends this session only, and nobody who reports an event has to fear it."""
+    def handle_event(self, event: ev.Event) -> None:
+        """Handle an event and perform the session's actions. Events that the actions cause are queued.
+
+        Never raises: an exception ends this session only, and not the code that reported the event."""
         self._events.append(event)
-        if self._busy:
+        if self._is_handling:
             return
-        self._busy = True
+        self._is_handling = True
         while self._events:
             self._perform_all(self._handle(self._events.popleft()))
-        self._busy = False
-        if self._timer is None or not isinstance(event, ev.UpstreamSpoke):  # words never bring a deadline nearer
-            self._arm()
+        self._is_handling = False
+        if self._timer is None or not isinstance(event, ev.UpstreamSentText):  # words never make a deadline earlier
+            self._set_timer()
 
     def _handle(self, event: ev.Event) -> list[ev.Action]:
         try:
             return self.session.handle(event, monotonic())
         except Exception:
-            log.exception("session_broke", session=str(self.session.id), during=type(event).__name__)
-            if not isinstance(event, ev.Broke):
-                return self._handle(ev.Broke())
+            log.exception("session_failed", session=str(self.session.id), during=type(event).__name__)
+            if not isinstance(event, ev.SessionFailed):
+                return self._handle(ev.SessionFailed())
         return self._abandoned()
 
     def _abandoned(self) -> list[ev.Action]:
-        """Actions that end a session whose machine fails over its own end. The reaper books what was settled."""
-        return [ev.HangUp(), ev.CloseClient(CLOSE_CODES[ErrorCode.INTERNAL]), ev.Finish()]
+        """Return the actions that end a session which could not handle SessionFailed either. The reaper books the
+        settled total."""
+        return [ev.CloseUpstream(), ev.CloseClient(CLOSE_CODES[ErrorCode.INTERNAL]), ev.Finish()]
 
-    def _arm(self) -> None:
-        """Set the timer to the session's deadline, unless it rings early enough anyway."""
+    def _set_timer(self) -> None:
+        """Set the timer to the session's deadline, unless it fires early enough anyway."""
         deadline = self._deadline()
         if self._timer is not None:
             if deadline is not None and self._timer.when() <= deadline:
@@ -107,7 +109,7 @@ class Relay:
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            self._timer = self._loop.call_at(max(deadline, monotonic() + 0.01), self._ring)
+            self._timer = self._loop.call_at(max(deadline, monotonic() + 0.01), self._handle_timer)
 
     def _deadline(self) -> float | None:
         if self.finished.done():
@@ -115,32 +117,32 @@ class Relay:
         try:
             return self.session.deadline
         except Exception:
-            log.exception("session_broke", session=str(self.session.id), during="deadline")
+            log.exception("session_failed", session=str(self.session.id), during="deadline")
             self._perform_all(self._abandoned())
             return None
 
-    def _ring(self) -> None:
+    def _handle_timer(self) -> None:
         self._timer = None
         deadline = self._deadline()
         if deadline is not None and deadline <= monotonic():
-            self.happen(ev.TimePassed())
+            self.handle_event(ev.TimePassed())
         else:
-            self._arm()
+            self._set_timer()
 
     def _perform_all(self, actions: list[ev.Action]) -> None:
         for action in actions:
             try:
                 self._perform(action)
-            except Exception:  # the actions after it are due all the same: one of them may be the bill
-                log.exception("session_broke", session=str(self.session.id), during=type(action).__name__)
-                self._events.append(ev.Broke())
+            except Exception:  # perform the others all the same: one of them may be the bill
+                log.exception("session_failed", session=str(self.session.id), during=type(action).__name__)
+                self._events.append(ev.SessionFailed())
 
     def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - the one ladder of actions
         match action:
             case ev.SendClient(text, optional):
                 self._client.send(text, optional)
                 if self._stage.watched:
-                    self._show(text)
+                    self._show_on_overlay(text)
             case ev.SendAudio(data):
                 if self.upstream is not None:
                     self.upstream.send_audio(data)
@@ -157,12 +159,12 @@ class Relay:
                 if self.upstream is not None:
                     self.upstream.ping()
             case ev.Settle(settlement):
-                self._lines.settler.settle(settlement, self.happen)
+                self._context.settler.settle(settlement, self.handle_event)
             case ev.Dial():
                 if self._dialling is not None:
                     log.info("upstream_redialled", session=str(self.session.id))
                 self._dialling = self._loop.create_task(self._dial())
-            case ev.HangUp():
+            case ev.CloseUpstream():
                 self._hang_up()
             case ev.CloseClient(code):
                 self._client.close(code)
@@ -172,43 +174,43 @@ class Relay:
                 self._finish()
 
     async def _dial(self) -> None:
-        """Dial once. Whatever happens to this task, an event tells the session."""
+        """Dial once, and report UpstreamOpened or UpstreamRefused, whatever goes wrong."""
         session = self.session
-        url = deepgram.request_target(self._lines.upstream_url, session.options.query, str(session.id))
+        url = deepgram.request_target(self._context.upstream_url, session.options.query, str(session.id))
         try:
-            upstream = self.upstream = await self._lines.dialler.dial(url, self.happen)
-            self._client.connect(upstream.send)
-        except Refused as refused:
-            log.warning("upstream_refused", session=str(session.id), status=refused.status, detail=refused.detail)
-            self.happen(ev.UpstreamRefused(refused.status, refused.detail))
+            upstream = self.upstream = await self._context.dialler.dial(url, self.handle_event)
+            self._client.set_forward(upstream.send)
+        except DialFailed as failure:
+            log.warning("upstream_refused", session=str(session.id), status=failure.status, detail=failure.detail)
+            self.handle_event(ev.UpstreamRefused(failure.status, failure.detail))
         except Exception:
-            log.exception("dial_broke", session=str(session.id))
-            self.happen(ev.UpstreamRefused())
+            log.exception("dial_failed", session=str(session.id))
+            self.handle_event(ev.UpstreamRefused())
         else:
-            self.happen(ev.UpstreamOpened(upstream.request_id))
-            upstream.begin()
+            self.handle_event(ev.UpstreamOpened(upstream.request_id))
+            upstream.start_reporting()
 
     def _hang_up(self) -> None:
         if self._dialling is not None and not self._dialling.done():
             self._dialling.cancel()
         if self.upstream is not None:
-            self.upstream.hang_up()
+            self.upstream.close()
             self.upstream = None
 
-    def _show(self, text: bytes) -> None:
-        """On the account's overlay, what the client is told."""
+    def _show_on_overlay(self, text: bytes) -> None:
+        """Show a message to the client on the account's overlay, if it has words."""
         line = overlay.line(str(self.session.id), text)
         if line is not None:
             self._stage.show(line)
 
-    def _clear(self) -> None:
-        """Nothing more comes: the overlay need not wait for the bill."""
-        if not self._cleared:
-            self._cleared = True
+    def _clear_overlay(self) -> None:
+        """Clear the overlay, once: no more words come, and the bill may take a while."""
+        if not self._is_overlay_cleared:
+            self._is_overlay_cleared = True
             self._stage.show(overlay.Clear(str(self.session.id)))
 
     def _book(self, closing: Closing) -> None:
-        self._clear()
+        self._clear_overlay()
         log.info(
             "session_ended",
             session=str(closing.session_id),
@@ -218,10 +220,10 @@ class Relay:
             upstream_ms=closing.upstream_ms,
             upstream_request=closing.request_id,
         )
-        self._lines.settler.close(closing, self.happen)
+        self._context.settler.close(closing, self.handle_event)
 
     def _finish(self) -> None:
-        self._clear()
+        self._clear_overlay()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,4 +1,4 @@
-"""Which request heads the door lets in (RFC 9112, RFC 6455), and its answers to the others. Values only."""
+"""Checks request heads (RFC 9112, RFC 6455), and has the answers to those that door.py refuses. Values only."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from transcription_proxy import sentences
 
 CAPTIONS: Final = b"/ws/transcribe"
 OVERLAY: Final = b"/ws/overlay"
-MAX_HEAD: Final = 16 * 1024
+MAX_HEAD_BYTES: Final = 16 * 1024
 """Bytes of a request's head."""
 Headers = list[tuple[bytes, bytes]]
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
@@ -20,15 +20,16 @@ _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 _AUTHORITY: Final = rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d{0,5})?"
 _HOST: Final = re.compile(_AUTHORITY)
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://" + _AUTHORITY + rb"(?=[/?]|\Z)")
-"""The beginning of the absolute form, which proxies are sent."""
+"""The beginning of the absolute form of a target, which clients send to proxies."""
 _ORIGIN: Final = re.compile(rb'/[!"$-~]*')
-"""A path and a query. A fragment is never sent."""
+"""A path and a query. Clients never send a fragment."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """An answer to what never becomes a request of the application. It is an application itself, for a request that is
-    answered in its turn."""
+class HttpRefusal:
+    """The answer to a request that the application never gets.
+
+    It is an ASGI application itself, for a bad request that must be answered after earlier ones."""
 
     status: int
     phrase: str
@@ -61,8 +62,8 @@ class Refused:
         ]
 
 
-def _bad(message: str) -> Refused:
-    return Refused(400, "Bad Request", "bad_request", message)
+def _bad(message: str) -> HttpRefusal:
+    return HttpRefusal(400, "Bad Request", "bad_request", message)
 
 
 MALFORMED: Final = _bad(sentences.NOT_HTTP)
@@ -71,19 +72,19 @@ NO_TARGET: Final = _bad(sentences.BAD_TARGET)
 OLD_CHUNKED: Final = _bad(sentences.OLD_CHUNKED)
 WITH_BODY: Final = _bad(sentences.UPGRADE_WITH_BODY)
 NO_HANDSHAKE: Final = _bad(sentences.NO_HANDSHAKE)
-NO_SOCKET: Final = Refused(404, "Not Found", "not_found", sentences.NO_SOCKET)
-TOO_LATE: Final = Refused(408, "Request Timeout", "request_timeout", sentences.REQUEST_TOO_SLOW)
-TOO_LARGE: Final = Refused(413, "Content Too Large", "too_large", sentences.REQUEST_TOO_LARGE)
-NO_VERSION: Final = Refused(
+NO_SOCKET: Final = HttpRefusal(404, "Not Found", "not_found", sentences.NO_SOCKET)
+TOO_LATE: Final = HttpRefusal(408, "Request Timeout", "request_timeout", sentences.REQUEST_TOO_SLOW)
+TOO_LARGE: Final = HttpRefusal(413, "Content Too Large", "too_large", sentences.REQUEST_TOO_LARGE)
+NO_VERSION: Final = HttpRefusal(
     426,
     "Upgrade Required",
     "upgrade_required",
     sentences.WRONG_VERSION,
     ((b"upgrade", b"websocket"), (b"sec-websocket-version", b"13")),
 )
-LONG_HEAD: Final = Refused(431, "Request Header Fields Too Large", "head_too_large", sentences.HEAD_TOO_LARGE)
-NOT_CHUNKED: Final = Refused(501, "Not Implemented", "unknown_encoding", sentences.NOT_CHUNKED)
-NOT_HTTP_1: Final = Refused(505, "HTTP Version Not Supported", "unknown_version", sentences.NOT_HTTP_1)
+LONG_HEAD: Final = HttpRefusal(431, "Request Header Fields Too Large", "head_too_large", sentences.HEAD_TOO_LARGE)
+NOT_CHUNKED: Final = HttpRefusal(501, "Not Implemented", "unknown_encoding", sentences.NOT_CHUNKED)
+NOT_HTTP_1: Final = HttpRefusal(505, "HTTP Version Not Supported", "unknown_version", sentences.NOT_HTTP_1)
 
 
 def origin_form(method: str, target: bytes) -> bytes | None:
@@ -97,23 +98,23 @@ def origin_form(method: str, target: bytes) -> bytes | None:
     return target if _ORIGIN.fullmatch(target) else None
 
 
-def objection(target: bytes, version: str, headers: Headers, upgrades: bool) -> Refused | None:
-    """Return why a request is not let in, from what the parser leaves to be checked."""
-    if len(target) + sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD:
+def objection(target: bytes, version: str, headers: Headers, upgrades: bool) -> HttpRefusal | None:
+    """Return why a request is refused, by the rules that the parser does not check; None if it is fine."""
+    if len(target) + sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD_BYTES:
         return LONG_HEAD
     if version not in ("1.0", "1.1"):
         return NOT_HTTP_1
     return _host_objection(version, headers) or _framing_objection(version, headers, upgrades)
 
 
-def _host_objection(version: str, headers: Headers) -> Refused | None:
+def _host_objection(version: str, headers: Headers) -> HttpRefusal | None:
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (not hosts and version == "1.1") or not all(map(_HOST.fullmatch, hosts)):
         return NO_HOST
     return None
 
 
-def _framing_objection(version: str, headers: Headers, upgrades: bool) -> Refused | None:
+def _framing_objection(version: str, headers: Headers, upgrades: bool) -> HttpRefusal | None:
     codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if codings and version == "1.0":
         return OLD_CHUNKED
@@ -121,12 +122,12 @@ def _framing_objection(version: str, headers: Headers, upgrades: bool) -> Refuse
         return NOT_CHUNKED
     lengths = [value for name, value in headers if name == b"content-length"]
     if upgrades and (codings or any(length.strip(b"0") for length in lengths)):
-        return WITH_BODY  # whatever it upgrades to: the parser takes the body for a request
+        return WITH_BODY  # to any protocol: the parser would take the body for another request
     return None
 
 
-def upgrade_objection(method: str, target: bytes, version: str, headers: Headers) -> Refused | None:
-    """Return why a request to upgrade does not become a WebSocket."""
+def upgrade_objection(method: str, target: bytes, version: str, headers: Headers) -> HttpRefusal | None:
+    """Return why an upgrade to a WebSocket is refused, None if it is fine."""
     if target.partition(b"?")[0] not in (CAPTIONS, OVERLAY):
         return NO_SOCKET
     if _only(headers, b"sec-websocket-version") != b"13":
@@ -136,6 +137,6 @@ def upgrade_objection(method: str, target: bytes, version: str, headers: Headers
 
 
 def _only(headers: Headers, name: bytes) -> bytes | None:
-    """Return the value of a header that stands there once."""
+    """Return the value of a header that occurs exactly once, otherwise None."""
     values = [value for each, value in headers if each == name]
     return values[0] if len(values) == 1 else None

@@ -1,4 +1,4 @@
-"""The server's side of a client's WebSocket: what RFC 6455 asks for and picows leaves to its listener."""
+"""The server side of a client's WebSocket: the rules of RFC 6455 that picows leaves to its listener."""
 
 import asyncio
 import socket
@@ -10,23 +10,23 @@ from transcription_proxy.relay.fragments import Fragments, Message, Oversize, Vi
 from transcription_proxy.stream import endings
 
 LINGER_SECONDS: Final = 2.0
-"""How long the client's own close is awaited, so that it can read our last words."""
-SEND_BUFFER: Final = 64 * 1024
-"""The kernel's, for one client: one that does not read is noticed soon, and costs no more."""
+"""Seconds to wait for the client's close frame, so that it can read our last messages."""
+SEND_BUFFER_BYTES: Final = 64 * 1024
+"""The kernel's send buffer for one client. A small one makes a client that does not read noticeable soon."""
 RESERVED: Final = "A frame has a reserved bit set, and no extension is in use."
 FAULTS: Final = {
     WSCloseCode.PROTOCOL_ERROR: endings.NOT_RFC_6455,
     WSCloseCode.INVALID_TEXT: endings.NOT_RFC_6455,
     WSCloseCode.MESSAGE_TOO_BIG: endings.TOO_BIG,
 }
-"""What picows closes with by itself, and the error that it means."""
+"""The error for each code with which picows closes a socket by itself."""
 
 
 class ServerSocket(WSListener):
-    """One client's socket. Frames become whole messages; a client that breaks a rule is not read any more."""
+    """One client's socket. Assembles frames into messages, and stops reading from a client that breaks a rule."""
 
     max_frame: ClassVar[int]
-    """Bytes. Above this picows closes with 1009 by itself, without a word of ours."""
+    """Bytes of a frame. Above this picows closes with 1009 by itself, without an error message."""
 
     def __init__(self, max_message: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -35,20 +35,21 @@ class ServerSocket(WSListener):
         self._closing = False
         """A close was sent or received."""
         self._broken: int | None = None
-        """The close code of the rule that the client broke."""
+        """The close code for the rule that the client broke."""
         self._stalled = False
         self._timer: asyncio.TimerHandle | None = None
 
-    # What a subclass makes of it
+    # For subclasses
 
     def on_message(self, message: Message) -> None:
+        """Handle a whole message."""
         raise NotImplementedError
 
     def on_pong(self) -> None:
-        """The client gave a sign of life."""
+        """Handle a pong."""
 
     def on_broken(self, error: endings.ErrorSaid) -> None:
-        """The client broke a rule: to be told `error` and closed. Its close code is chosen here."""
+        """Send `error` to a client that broke a rule, and call `close`, which picks the close code for the rule."""
         raise NotImplementedError
 
     # What picows calls
@@ -56,7 +57,7 @@ class ServerSocket(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         raw = transport.underlying_transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
@@ -90,7 +91,7 @@ class ServerSocket(WSListener):
         return not self._closing and self._broken is None
 
     def close(self, code: int) -> None:
-        """Send the close, and end the connection when the client answers it or LINGER_SECONDS have passed."""
+        """Send a close frame; disconnect when the client answers it, or after LINGER_SECONDS."""
         if self._closing:
             return
         self._closing = True
@@ -106,7 +107,7 @@ class ServerSocket(WSListener):
             case WSMsgType.PONG:
                 self.on_pong()
             case WSMsgType.PING:
-                if not self._stalled:  # else pongs would pile up; the client may send one for many pings
+                if not self._stalled:  # otherwise pongs pile up; RFC 6455 allows one pong for several pings
                     self._transport.send_pong(frame.get_payload_as_bytes())
             case _:
                 message = self._fragments.add(frame)
@@ -133,7 +134,7 @@ def has_reserved_bits(frame: WSFrame) -> bool:
 
 
 def close_answer(frame: WSFrame) -> int:
-    """Return the code that answers a close: its own, 1000 if it has none, 1002 if none may send it (RFC 6455, 7.4)."""
+    """Return the code to answer a close frame: its own, 1000 without one, 1002 for a forbidden one (RFC 6455, 7.4)."""
     if has_reserved_bits(frame):
         return 1002
     if frame.payload_size == 0:

@@ -1,6 +1,6 @@
-"""Carries settles and closes of all live sessions of a process to the ledger: one statement a tick.
+"""Books the settles and closes of all live sessions of a process in the ledger, in one statement a tick.
 
-Where they fail, it keeps the sessions' leases alive, and counts what failed."""
+While they fail, the settler renews the sessions' leases apart from them, and counts the failures."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,27 +15,29 @@ from transcription_proxy.errors import TooSlow, Unavailable
 from transcription_proxy.stream import events as ev
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
 
-TICK: Final = 0.05
-"""Seconds between batches, in which settles gather."""
-BATCH: Final = 500
-"""Sessions asked for at once (money 19)."""
-LEFT_LOCKED: Final = 5.0
-"""After so long with its row locked a settle counts as failed, seconds."""
+TICK_SECONDS: Final = 0.05
+"""Seconds between batches, in which settles collect."""
+BATCH_SESSIONS: Final = 500
+"""Sessions settled in one statement, at most (money 19)."""
+MAX_LOCKED_SECONDS: Final = 5.0
+"""Seconds after which a settle whose row stays locked counts as failed."""
 ANSWERS_AT_ONCE: Final = 50
-"""Then others get a turn: the loop is never held for long."""
+"""Answers reported before other tasks get a turn of the event loop."""
 CLOSES_AT_ONCE: Final = 4
+"""Closes that use the database at the same time, at most."""
 RENEW_EVERY_SECONDS: Final = 10.0
-"""Between renewals of the leases of sessions whose settle or close has not got through."""
-FAILED_SECONDS: Final = 30.0
-"""How long a failed settle counts: a live relay states the next one long before."""
-RETRY_FIRST: Final = 0.5
-RETRY_MOST: Final = 5.0
+"""Seconds between renewals of the leases of sessions whose settle or close has not succeeded."""
+FAILURE_SECONDS: Final = 30.0
+"""Seconds that a failed settle counts as failing: a live session sends the next one long before."""
+FIRST_RETRY_SECONDS: Final = 0.5
+MAX_RETRY_SECONDS: Final = 5.0
+"""Seconds between tries to commit a close, doubled from the first to the maximum."""
 
-Happen = Callable[[ev.Event], None]
+Report = Callable[[ev.Event], None]
 log = structlog.get_logger()
 
 
-class Books(Protocol):
+class SessionLedger(Protocol):
     """The part of the ledger that a settler needs."""
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]: ...
@@ -47,55 +49,55 @@ class Books(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """When the last settle or close of a session failed. `general`: because of the database, not of its row."""
+    """When a session's last settle or close failed. `general`: because of the database, not of a locked row."""
 
     at: float
     general: bool
 
 
 class Settler:
-    """Owns the way to the ledger. `run` must run for anything to be settled, and `keep_leases` beside it."""
+    """Sends sessions' settles and closes to the ledger. `run` and `keep_leases` must run as background tasks."""
 
-    def __init__(self, books: Books) -> None:
-        self._books = books
-        self._due: dict[UUID, tuple[Settlement, Happen, float]] = {}
+    def __init__(self, ledger: SessionLedger) -> None:
+        self._ledger = ledger
+        self._due: dict[UUID, tuple[Settlement, Report, float]] = {}
         self._wake = asyncio.Event()
         self._closes: dict[UUID, asyncio.Task[None]] = {}
-        self._turn = asyncio.Semaphore(CLOSES_AT_ONCE)
+        self._close_slots = asyncio.Semaphore(CLOSES_AT_ONCE)
         self._failed: dict[UUID, Failure] = {}
         self.failures = 0
-        """Settles and renewals that failed so far; the reaper watches it (money 21)."""
+        """Settles and renewals that failed so far. The reaper compares it (money 21)."""
 
     @property
     def is_failing(self) -> bool:
-        """Whether the database does not take settles or closes now: what begins now could not be booked."""
+        """Whether the database takes no settles or closes now, so that a new session could not be booked."""
         self._forget_old_failures()
         return any(failure.general for failure in self._failed.values())
 
-    def settle(self, settlement: Settlement, happen: Happen) -> None:
-        """Has it settled soon; answered by SettleAnswered or SettleFailed."""
-        self._due[settlement.session_id] = (settlement, happen, asyncio.get_running_loop().time())
+    def settle(self, settlement: Settlement, report: Report) -> None:
+        """Queue a settle. `report` gets SettleAnswered or SettleFailed."""
+        self._due[settlement.session_id] = (settlement, report, asyncio.get_running_loop().time())
         self._wake.set()
 
-    def close(self, closing: Closing, happen: Happen) -> None:
-        """Has the session closed, however long it takes; answered by CloseCommitted."""
-        self._due.pop(closing.session_id, None)  # the close states more
-        self._closes[closing.session_id] = task = asyncio.create_task(self._close(closing, happen))
+    def close(self, closing: Closing, report: Report) -> None:
+        """Close a session, however many tries it takes. `report` gets CloseCommitted."""
+        self._due.pop(closing.session_id, None)  # the close supersedes it
+        self._closes[closing.session_id] = task = asyncio.create_task(self._close(closing, report))
         task.add_done_callback(lambda _: self._closes.pop(closing.session_id))
 
     async def run(self) -> None:
-        """Settles for ever: a lone session at once, many of them a batch a tick."""
+        """Settle for ever: a single settle at once, many in batches, one a tick."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             for batch in self._batches():
                 await self._settle(batch)
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(TICK_SECONDS)
             if self._due:
                 self._wake.set()
 
     async def keep_leases(self) -> None:
-        """Renews, for ever, the leases of sessions that are live and cannot renew them by a settle (money 21)."""
+        """Renew, for ever, the leases of live sessions whose settles do not renew them (money 21)."""
         while True:
             await asyncio.sleep(RENEW_EVERY_SECONDS)
             if unbooked := self._unbooked():
@@ -103,42 +105,42 @@ class Settler:
 
     async def _renew(self, sessions: list[UUID]) -> None:
         try:
-            await self._books.renew_leases(sessions)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the next renewal may succeed
+            await self._ledger.renew_leases(sessions)
+        except Exception as error:  # noqa: BLE001 - the next renewal may succeed
             self.failures += 1
-            log.warning("leases_not_renewed", sessions=len(sessions), error=str(error))
+            log.warning("lease_renewal_failed", sessions=len(sessions), error=str(error))
 
     def _unbooked(self) -> list[UUID]:
-        """Sessions that are closing, whose settle waits for long, or whose last one failed."""
+        """Return the sessions that are closing, whose settle is overdue, or whose last settle failed."""
         self._forget_old_failures()
-        waiting = [session for session in self._due if self._waits_long(session)]
+        waiting = [session for session in self._due if self._is_overdue(session)]
         return list({*self._closes, *waiting, *self._failed})
 
     def _forget_old_failures(self) -> None:
-        old = asyncio.get_running_loop().time() - FAILED_SECONDS
+        old = asyncio.get_running_loop().time() - FAILURE_SECONDS
         for session in [session for session, failure in self._failed.items() if failure.at < old]:
             del self._failed[session]
 
     async def finish(self, within: float) -> int:
-        """Waits for the closes under way, some seconds; how many are left."""
+        """Wait for the closes under way, `within` seconds at most. Return how many are left."""
         if self._closes:
             await asyncio.wait(self._closes.values(), timeout=within)
         return len(self._closes)
 
     def _batches(self) -> list[list[Settlement]]:
         pending = iter([settlement for settlement, _, _ in self._due.values()])
-        return list(iter(lambda: list(islice(pending, BATCH)), []))
+        return list(iter(lambda: list(islice(pending, BATCH_SESSIONS)), []))
 
     async def _settle(self, batch: list[Settlement]) -> None:
         try:
-            answers = await self._books.settle(batch)
-        except Exception as error:  # whatever it was: a session that is never answered would hang for ever
+            answers = await self._ledger.settle(batch)
+        except Exception as error:  # every settle needs an answer, or its session hangs
             if not isinstance(error, Unavailable):
-                log.exception("settle_broke")
+                log.exception("settle_failed")
             elif not self.is_failing:
-                log.warning("settles_fail", error=str(error))
+                log.warning("settles_failing", error=str(error))
             self._fail(batch, general=True)
-            if isinstance(error, TooSlow):  # it locked these rows all the while, and soon the next settle does
+            if isinstance(error, TooSlow):  # it held the rows locked, and the next settle will
                 await self._renew([settlement.session_id for settlement in batch])
             return
         for count, answer in enumerate(answers):
@@ -146,13 +148,13 @@ class Settler:
             self._report(answer.session_id, answer.number, ev.SettleAnswered(answer))
             if count % ANSWERS_AT_ONCE == ANSWERS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-        locked = [settlement for settlement in batch if self._waits_long(settlement.session_id)]
+        locked = [settlement for settlement in batch if self._is_overdue(settlement.session_id)]
         if locked:
             self._fail(locked, general=False)
 
-    def _waits_long(self, session_id: UUID) -> bool:
+    def _is_overdue(self, session_id: UUID) -> bool:
         entry = self._due.get(session_id)
-        return entry is not None and asyncio.get_running_loop().time() - entry[2] > LEFT_LOCKED
+        return entry is not None and asyncio.get_running_loop().time() - entry[2] > MAX_LOCKED_SECONDS
 
     def _fail(self, batch: list[Settlement], *, general: bool) -> None:
         self.failures += 1
@@ -168,22 +170,22 @@ class Settler:
             del self._due[session_id]
             entry[1](event)
 
-    async def _close(self, closing: Closing, happen: Happen) -> None:
-        delay = RETRY_FIRST
+    async def _close(self, closing: Closing, report: Report) -> None:
+        delay = FIRST_RETRY_SECONDS
         while True:
             try:
-                async with self._turn:
-                    closed = await self._books.close(closing)
-            except Exception as error:  # a close is never given up: it is the bill
+                async with self._close_slots:
+                    closed = await self._ledger.close(closing)
+            except Exception as error:  # retried for ever: a close is the bill
                 if not isinstance(error, Unavailable):
-                    log.exception("close_broke", session=str(closing.session_id))
+                    log.exception("close_failed", session=str(closing.session_id))
                 general = isinstance(error, Unavailable) and not isinstance(error, TooSlow)
                 self._failed[closing.session_id] = Failure(asyncio.get_running_loop().time(), general)
                 if isinstance(error, TooSlow):
                     await self._renew([closing.session_id])
                 await asyncio.sleep(delay)
-                delay = min(RETRY_MOST, 2 * delay)
+                delay = min(MAX_RETRY_SECONDS, 2 * delay)
             else:
                 self._failed.pop(closing.session_id, None)
-                happen(ev.CloseCommitted(closed))
+                report(ev.CloseCommitted(closed))
                 return

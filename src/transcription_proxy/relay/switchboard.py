@@ -1,4 +1,4 @@
-"""Opens sessions and knows the live ones of this process."""
+"""Opens sessions, and keeps the relays of this process's live ones."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import structlog
 
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.metering.rates import Rates
-from transcription_proxy.relay.relay import Client, Lines, Relay
+from transcription_proxy.relay.relay import Client, Relay, RelayContext
 from transcription_proxy.relay.stages import Stages
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
@@ -18,18 +18,18 @@ from transcription_proxy.values import Opened, Opening
 from transcription_wire.messages import Auth
 
 MAX_GREETINGS: Final = 1000
-"""Sockets that may be open and not yet authenticated, in one process."""
+"""Sockets of a process that may be open without being authenticated."""
 log = structlog.get_logger()
 
 
 class Opener(Protocol):
-    """The part of the ledger that opens sessions."""
+    """The part of the ledger that opens sessions. Raises Refusal and Unavailable."""
 
     async def open_session(self, opening: Opening) -> Opened: ...
 
 
 class Overlay(Protocol):
-    """Whose captions a key shows, and the key's version."""
+    """The account whose captions a key shows, and the version of the key."""
 
     @property
     def user_id(self) -> UUID: ...
@@ -39,22 +39,22 @@ class Overlay(Protocol):
 
 
 class Overlays(Protocol):
-    """The part of the accounts that knows the keys of overlays."""
+    """The part of the accounts that checks the keys of overlays."""
 
     async def by_key(self, key: str) -> Overlay:
-        """Raises Refusal overlay_gone, and Unavailable."""
+        """Return the overlay of a key. Raises Refusal (overlay_gone) and Unavailable."""
 
 
 class Socket(Protocol):
     """A client's socket, authenticated or not."""
 
     def shutdown(self) -> None:
-        """The service goes down now: there is no session, or it ends."""
+        """End the session, or refuse to open one: the service shuts down."""
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Whom a token belongs to."""
+class TokenHolder:
+    """The user and login that a token was issued to."""
 
     user_id: UUID
     token_version: int
@@ -63,28 +63,34 @@ class Holder:
 
 @dataclass
 class Switchboard:
-    """`verify` tells a token's holder or raises Refusal. `life`: id of this process's life (money 21)."""
+    """Opens sessions for sockets, and passes news to their relays.
 
-    verify: Callable[[str], Holder]
+    `verify`: returns the holder of a token, or raises Refusal. `life`: the id of this process's life (money 21).
+    """
+
+    verify: Callable[[str], TokenHolder]
     ledger: Opener
     rates: Rates
-    lines: Lines
+    context: RelayContext
     stages: Stages
     overlays: Overlays
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)
     greetings: set[Socket] = field(default_factory=set)
-    """Those of the sockets that have not authenticated yet."""
+    """The sockets that have not authenticated yet."""
     relays: dict[UUID, Relay] = field(default_factory=dict)
     draining: bool = False
 
     async def open(self, auth: Auth) -> tuple[Opened, options.Options, UUID]:
-        """A session in the ledger, its options, and whose it is. Raises Refusal, InvalidConfig, Unavailable; the last
-        one also while settles fail, for its end could not be booked."""
+        """Open a session in the ledger. Return it with its options and its user's id.
+
+        Raises Refusal, InvalidConfig and Unavailable. While settles fail it raises Unavailable, because the end of a
+        new session could not be booked either.
+        """
         holder = self.verify(auth.token if isinstance(auth.token, str) else "")
         wanted = options.read(auth.config, self.rates)
-        if self.lines.settler.is_failing:
+        if self.context.settler.is_failing:
             raise Unavailable("settles of live sessions fail")
         opening = Opening(
             user_id=holder.user_id,
@@ -102,32 +108,32 @@ class Switchboard:
         )
         return await self.ledger.open_session(opening), wanted, holder.user_id
 
-    def connect(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
-        """A relay for an opened session, registered until its end is booked."""
-        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.lines, self.stages.stage(user_id))
+    def add_relay(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
+        """Return a relay for an opened session. It is registered until the session's end is booked."""
+        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.context, self.stages.stage(user_id))
         self.relays[opened.session_id] = relay
         relay.finished.add_done_callback(lambda _: self.relays.pop(opened.session_id, None))
         return relay
 
-    def nudge(self, session_id: str) -> None:
-        """A session's row was changed from outside; `session_id` as it was notified."""
+    def report_row_change(self, session_id: str) -> None:
+        """Tell a session's relay that its row was changed from outside. `session_id`: the notification's payload."""
         relay = self.relays.get(_session_id(session_id) or self.life)
         if relay is not None:
-            relay.happen(ev.Nudged())
+            relay.handle_event(ev.RowChanged())
 
     @property
     def full(self) -> bool:
-        """Whether too many sockets are open that are nobody's yet."""
+        """Whether too many sockets are open that have not authenticated."""
         return len(self.greetings) > MAX_GREETINGS
 
     def drain(self) -> None:
-        """Take no more sessions: refuse whoever authenticates from now on, and those whose upstream is not open yet."""
+        """Begin the drain: refuse clients that authenticate from now on, and end sessions that are still dialling."""
         self.draining = True
         for relay in list(self.relays.values()):
-            relay.happen(ev.DrainBegan())
+            relay.handle_event(ev.DrainBegan())
 
-    def end(self) -> None:
-        """Takes no more sessions, and ends those there are."""
+    def end_sessions(self) -> None:
+        """Drain, and end all live sessions."""
         self.drain()
         for socket in list(self.sockets):
             socket.shutdown()

@@ -1,4 +1,4 @@
-"""Our socket to the upstream: dialling it, and what comes of it as events of a session."""
+"""The socket to the upstream: dials it, and reports what it sends as events of a session."""
 
 import asyncio
 import re
@@ -15,16 +15,17 @@ from transcription_proxy.relay.fragments import Fragments, Oversize
 from transcription_proxy.stream import events as ev
 
 HANDSHAKE_SECONDS: Final = 10.0
-RETRY_EVERY: Final = 0.25
-READ_BUFFER: Final = 4096
-MAX_MESSAGE: Final = 1 << 20
-MAX_DETAIL: Final = 300
+RETRY_SECONDS: Final = 0.25
+"""Seconds between tries while nothing answers."""
+READ_BUFFER_BYTES: Final = 4096
+MAX_MESSAGE_BYTES: Final = 1 << 20
+MAX_DETAIL_CHARACTERS: Final = 300
 TEXT: Final = WSMsgType.TEXT
 log = structlog.get_logger()
 
 
-class Refused(Exception):
-    """The upstream could not be opened: no status when it could not be reached. `detail` is its own sentence."""
+class DialFailed(Exception):
+    """The upstream answered the handshake with `status` and a sentence, or was not reached (`status` None)."""
 
     def __init__(self, status: int | None, detail: str) -> None:
         super().__init__(status, detail)
@@ -33,23 +34,23 @@ class Refused(Exception):
 
 
 class Upstream(WSListener):
-    """One upstream socket. Reports to `happen` from `begin` on until it is hung up."""
+    """One upstream socket. It queues its events until `start_reporting`, and reports none after `close`."""
 
-    def __init__(self, happen: Callable[[ev.Event], None]) -> None:
-        self._report = happen
-        self._early: list[ev.Event] = []
-        self._happen: Callable[[ev.Event], None] | None = self._early.append
-        self._fragments = Fragments(MAX_MESSAGE)
+    def __init__(self, report: Callable[[ev.Event], None]) -> None:
+        self._report_to = report
+        self._early_events: list[ev.Event] = []
+        self._report: Callable[[ev.Event], None] | None = self._early_events.append
+        self._fragments = Fragments(MAX_MESSAGE_BYTES)
         self._transport: WSTransport | None = None
 
-    def begin(self) -> None:
-        """Its opening is told: what came with the answer to the handshake is reported now, and the rest as it comes."""
-        if self._happen is not None:
-            self._happen = self._report
-        for event in self._early:
-            if self._happen is not None:
-                self._happen(event)
-        self._early.clear()
+    def start_reporting(self) -> None:
+        """Report the queued events now, and later ones as they come. To be called after UpstreamOpened is handled."""
+        if self._report is not None:
+            self._report = self._report_to
+        for event in self._early_events:
+            if self._report is not None:
+                self._report(event)
+        self._early_events.clear()
 
     @property
     def is_open(self) -> bool:
@@ -58,13 +59,13 @@ class Upstream(WSListener):
 
     @property
     def request_id(self) -> str | None:
-        """The upstream's own name for the request."""
+        """The upstream's id for the request."""
         headers = self._transport.response.headers if self._transport else {}
         return headers.get("dg-request-id")
 
     @property
     def send(self) -> Callable[[WSMsgType, bytes | memoryview], None]:
-        """Of the open socket, for the path that every audio frame takes."""
+        """The open socket's send function, for frames that the meter admits. Raises ConnectionError."""
         if self._transport is None:
             raise ConnectionError("the upstream is not open")
         return self._transport.send
@@ -81,29 +82,29 @@ class Upstream(WSListener):
         if self._transport is not None:
             self._transport.send_ping()
 
-    def hang_up(self) -> None:
-        """Closes it. Nothing is reported any more."""
-        self._happen = None
+    def close(self) -> None:
+        """Close the socket, and report no more events."""
+        self._report = None
         if self._transport is not None:
             self._transport.send_close(WSCloseCode.OK)
             self._transport.disconnect()
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
-        if self._happen is None:  # given up while it was being opened
-            self.hang_up()
+        if self._report is None:  # closed while it was being opened
+            self.close()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if self._happen is None:
+        if self._report is None:
             return
-        if frame.msg_type == TEXT and frame.fin and frame.payload_size <= MAX_MESSAGE:
-            self._happen(ev.UpstreamSpoke(frame.get_payload_as_bytes()))
+        if frame.msg_type == TEXT and frame.fin and frame.payload_size <= MAX_MESSAGE_BYTES:
+            self._report(ev.UpstreamSentText(frame.get_payload_as_bytes()))
             return
         match frame.msg_type:
             case WSMsgType.TEXT | WSMsgType.BINARY | WSMsgType.CONTINUATION:
                 self._message(frame)
             case WSMsgType.PONG:
-                self._happen(ev.UpstreamPonged())
+                self._report(ev.UpstreamPonged())
             case WSMsgType.CLOSE:
                 transport.send_close(WSCloseCode.OK)
                 transport.disconnect()
@@ -113,58 +114,59 @@ class Upstream(WSListener):
             message = self._fragments.add(frame)
         except Oversize:
             return
-        if message is not None and message.is_text and self._happen is not None:
-            self._happen(ev.UpstreamSpoke(message.data))
+        if message is not None and message.is_text and self._report is not None:
+            self._report(ev.UpstreamSentText(message.data))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         asyncio.get_running_loop().create_task(_absorb(transport))
-        if self._happen is not None:
+        if self._report is not None:
             handshake = transport.close_handshake
             received = handshake.recv if handshake else None
-            self._happen(ev.UpstreamLost(received.code.value if received else None))
+            self._report(ev.UpstreamLost(received.code.value if received else None))
 
     def pause_writing(self) -> None:
-        if self._happen is not None:
-            self._happen(ev.UpstreamStalled())
+        if self._report is not None:
+            self._report(ev.UpstreamStalled())
 
     def resume_writing(self) -> None:
-        if self._happen is not None:
-            self._happen(ev.UpstreamRecovered())
+        if self._report is not None:
+            self._report(ev.UpstreamRecovered())
 
 
 async def _absorb(transport: WSTransport) -> None:
-    """Take the exception that picows keeps for whoever waits; otherwise asyncio logs it."""
+    """Retrieve the exception that picows stored in a future; otherwise asyncio logs it."""
     try:
         await transport.wait_disconnected()
     except WSError as error:
-        log.warning("upstream_broke_protocol", error=type(error).__name__)
+        log.warning("upstream_protocol_error", error=type(error).__name__)
     except Exception:
-        log.exception("upstream_broke")
+        log.exception("upstream_failed")
 
 
 class Dialler:
-    """Opens upstream sockets. `patience`: how long to try again while nothing answers, seconds."""
+    """Opens upstream sockets."""
 
     def __init__(self, key: str | None, patience: float, proxy: str | None = None) -> None:
+        """`patience`: seconds to try again while nothing answers. `key`: the API key, None to send none."""
         self._proxy = proxy
         self._headers = {"Authorization": f"Token {key}"} if key else {}
         self._patience = patience
-        self._ssl = ssl.create_default_context()  # one for all: 42 KiB less a stream
+        self._ssl = ssl.create_default_context()  # shared: saves 42 KiB a stream
 
-    async def dial(self, url: str, happen: Callable[[ev.Event], None]) -> Upstream:
-        """An open upstream, to be told to `begin`. Raises Refused."""
+    async def dial(self, url: str, report: Callable[[ev.Event], None]) -> Upstream:
+        """Return an open upstream, on which to call `start_reporting`. Raises DialFailed."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._patience
         while True:
             try:
-                return await self._dial_once(url, happen)
-            except Refused as refused:
-                if refused.status is not None or loop.time() >= give_up_at:
+                return await self._dial_once(url, report)
+            except DialFailed as failure:
+                if failure.status is not None or loop.time() >= give_up_at:
                     raise
-            await asyncio.sleep(RETRY_EVERY)
+            await asyncio.sleep(RETRY_SECONDS)
 
-    async def _dial_once(self, url: str, happen: Callable[[ev.Event], None]) -> Upstream:
-        upstream = Upstream(happen)
+    async def _dial_once(self, url: str, report: Callable[[ev.Event], None]) -> Upstream:
+        upstream = Upstream(report)
         opened = False
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
@@ -174,23 +176,23 @@ class Dialler:
                     ssl_context=self._ssl,
                     websocket_handshake_timeout=HANDSHAKE_SECONDS,
                     max_redirects=0,
-                    max_frame_size=4 * MAX_MESSAGE,
+                    max_frame_size=4 * MAX_MESSAGE_BYTES,
                     extra_headers=self._headers,
                     proxy=self._proxy,
-                    read_buffer_init_size=READ_BUFFER,
+                    read_buffer_init_size=READ_BUFFER_BYTES,
                 )
-            if not upstream.is_open:  # picows returns all the same when the peer closes during the handshake
-                raise Refused(None, "closed during the handshake")
+            if not upstream.is_open:  # picows also returns if the peer closes during the handshake
+                raise DialFailed(None, "closed during the handshake")
             opened = True
         except WSHandshakeError as error:
             raise _refusal(error) from None
-        except (OSError, TimeoutError, WSError, EOFError, ValueError) as error:  # ValueError: nonsense for an answer
-            raise Refused(None, type(error).__name__) from None
+        except (OSError, TimeoutError, WSError, EOFError, ValueError) as error:  # ValueError: an answer that is no HTTP
+            raise DialFailed(None, type(error).__name__) from None
         except ProxyError as error:
-            raise Refused(None, f"the proxy refused: {error}") from None
+            raise DialFailed(None, f"the proxy refused: {error}") from None
         finally:
             if not opened:
-                upstream.hang_up()
+                upstream.close()
         return upstream
 
 
@@ -199,14 +201,14 @@ class _ErrorBody(msgspec.Struct):
     message: str = ""
 
 
-def _refusal(error: WSHandshakeError) -> Refused:
+def _refusal(error: WSHandshakeError) -> DialFailed:
     if error.response is None or int(error.response.status) == 101:
-        return Refused(None, type(error).__name__)
-    said = error.response.headers.get("dg-error") or _said(error.raw_body or b"")
-    return Refused(int(error.response.status), re.sub(r"[^\x20-\x7e]+", " ", said)[:MAX_DETAIL].strip())
+        return DialFailed(None, type(error).__name__)
+    detail = error.response.headers.get("dg-error") or _body_detail(error.raw_body or b"")
+    return DialFailed(int(error.response.status), re.sub(r"[^\x20-\x7e]+", " ", detail)[:MAX_DETAIL_CHARACTERS].strip())
 
 
-def _said(body: bytes) -> str:
+def _body_detail(body: bytes) -> str:
     try:
         answer = msgspec.json.decode(body, type=_ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError):

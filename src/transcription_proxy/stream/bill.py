@@ -1,4 +1,4 @@
-"""The final total of a session: which figure for its audio counts, and what it costs (money 2-7)."""
+"""The final total of a session: which figure for its audio is billed, and what it costs (money 2-7)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,46 +7,51 @@ from transcription_proxy.metering.audio import AudioFormat
 from transcription_proxy.metering.meter import credits, credits_of_ms
 
 SILENT_TAIL_MS = 5000
-"""Billed at most after the end of the last Results, whoever ended the session (money 7). An upstream that answers sends
-Results to the end, for silence too: more is only left over where it hung, was lost, or had no time to catch up."""
+"""Milliseconds billed at most after the end of the last Results, whoever ended the session (money 7).
+
+A healthy upstream sends Results up to the end of the audio, even for silence. Audio after the last Results means that
+the upstream hung, was lost, or had no time to catch up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What is known of a session's audio when it ends.
+class AudioUsage:
+    """What is known of a session's audio when the session ends.
 
-    `forwarded`: bytes sent, each once. `reported_ms`: the closing Metadata's duration, None without one or
-    with several upstream connections. `silence_ms`: our own silence in it. `spoke`: Results carried words.
-    `results_ms`: where the last Results ended, our silence taken off.
+    `forwarded`: bytes of the client sent upstream, each counted once. `reported_ms`: the duration in the closing
+    Metadata; None without one, or with several upstream connections. `silence_ms`: the service's own silence in that
+    duration. `has_words`: some Results carried words. `results_ms`: the end of the last Results, in session time.
     """
 
     forwarded: int
     reported_ms: int | None
     silence_ms: int
-    spoke: bool
+    has_words: bool
     results_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """`total` in credits, `audio_ms` the length of audio it is for."""
+    """`total`: credits. `audio_ms`: the length of audio that they pay for."""
 
     total: int
     audio_ms: int
 
 
-def reckon(heard: Heard, audio: AudioFormat, micro: int) -> Bill:
-    """The bill: what the upstream reported, never more than was sent; failing that, what was sent (money 4)."""
-    limit_ms = min(_limits_ms(heard), default=None)
-    if limit_ms is None or limit_ms * audio.bytes_per_second >= heard.forwarded * 1000:
-        sent = heard.forwarded
+def compute_bill(usage: AudioUsage, audio: AudioFormat, micro: int) -> Bill:
+    """Return the bill: for what the upstream reported, but never for more than was sent to it (money 4).
+
+    `micro`: micro-credits a second for all channels billed.
+    """
+    limit_ms = min(_limits_ms(usage), default=None)
+    if limit_ms is None or limit_ms * audio.bytes_per_second >= usage.forwarded * 1000:
+        sent = usage.forwarded
         return Bill(credits(sent, audio.bytes_per_second, micro), audio.milliseconds(sent))
     return Bill(credits_of_ms(limit_ms, micro), limit_ms)
 
 
-def _limits_ms(heard: Heard) -> Iterator[int]:
-    """Milliseconds beyond which nothing is billed. A figure of 0 is not believed where Results carried words."""
-    if heard.results_ms or not heard.spoke:
-        yield heard.results_ms + SILENT_TAIL_MS
-    if heard.reported_ms is not None and (heard.reported_ms or not heard.spoke):
-        yield max(0, heard.reported_ms - heard.silence_ms)
+def _limits_ms(usage: AudioUsage) -> Iterator[int]:
+    """Yield the lengths beyond which nothing is billed. A length of 0 is ignored where Results carried words."""
+    if usage.results_ms or not usage.has_words:
+        yield usage.results_ms + SILENT_TAIL_MS
+    if usage.reported_ms is not None and (usage.reported_ms or not usage.has_words):
+        yield max(0, usage.reported_ms - usage.silence_ms)

@@ -1,4 +1,4 @@
-"""Our caption protocol: the client's messages in, our JSON out (protocol 2, 3)."""
+"""The caption protocol: parses the client's messages and encodes the ones for it (protocol 2, 3)."""
 
 from dataclasses import dataclass
 from math import inf
@@ -12,16 +12,17 @@ from transcription_proxy.stream import deepgram
 from transcription_wire import messages as wire
 
 LOW_MARKS: Final = (60, 300, 600)
-"""`credits_low` is sent when what is left falls through these, seconds."""
+"""Credits: `credits_low` is sent when the balance falls through one of these."""
 MAX_BAD_MESSAGES: Final = 100
+"""The client's hundredth bad message ends the session."""
 
 
 class BadMessage(Exception):
-    """A text frame that is no message of the protocol. The text says what it is, never what was in it."""
+    """A text frame that is no message of the protocol. The exception's text never quotes the frame."""
 
 
 def parse(text: bytes) -> wire.ClientMessage:
-    """The client's message. Raises BadMessage."""
+    """Return the client's message. Raises BadMessage."""
     try:
         return wire.decode_client(text)
     except msgspec.DecodeError as error:
@@ -30,33 +31,35 @@ def parse(text: bytes) -> wire.ClientMessage:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Turns an upstream's times, which begin anew with each connection, into those of the session."""
+    """Converts the times of an upstream connection, which each start at 0, to session time."""
 
     shift_ms: int = 0
-    """What is added to them."""
+    """Milliseconds to add to the connection's times."""
     begin_ms: int = 0
-    """Where the connection begins: nothing that it says is of before. What it heard earlier is our own silence."""
+    """Session time of the connection's first byte. Earlier times are raised to it: what the connection got before is
+    the service's own silence."""
 
     @property
-    def same(self) -> bool:
-        """Whether the session's times are the connection's."""
+    def is_session_clock(self) -> bool:
+        """Whether the connection's times are session times already."""
         return self.shift_ms == self.begin_ms == 0
 
-    def time(self, seconds: float) -> float:
-        if self.same:
+    def session_time(self, seconds: float) -> float:
+        """Return a time of the connection as session time, in seconds."""
+        if self.is_session_clock:
             return seconds
         return round(max(self.begin_ms / 1000, seconds + self.shift_ms / 1000), 3)
 
 
 def caption(message: deepgram.Message | deepgram.Unknown, clock: Clock) -> bytes | None:
-    """Our form of an upstream's message, None when there is nothing to say."""
+    """Return the client's form of an upstream's message, encoded; None if the client gets nothing."""
     match message:
         case deepgram.Results():
             return _transcript(message, clock)
         case deepgram.SpeechStarted():
-            return wire.encode(wire.SpeechStarted(clock.time(message.timestamp)))
+            return wire.encode(wire.SpeechStarted(clock.session_time(message.timestamp)))
         case deepgram.UtteranceEnd():
-            return wire.encode(wire.UtteranceEnd(clock.time(message.last_word_end)))
+            return wire.encode(wire.UtteranceEnd(clock.session_time(message.last_word_end)))
         case _:
             return None
 
@@ -64,30 +67,32 @@ def caption(message: deepgram.Message | deepgram.Unknown, clock: Clock) -> bytes
 class Interims:
     """Interim words that the client was sent and that no final has replaced, by channel.
 
-    An upstream takes words back with a final without text; so does another upstream that hears their audio again and
-    finds nothing new in it. The client is sent a final without text only where it has words to withdraw."""
+    An upstream withdraws words with a final without text; so does a new upstream that finds nothing new in a replay.
+    The client is sent a final without text only where it has words to withdraw."""
 
     def __init__(self) -> None:
         self._starts: dict[int, float] = {}
-        """Where the words begin, in seconds of the session."""
+        """Where each channel's words begin, in seconds of session time."""
 
     def caption(
         self,
         message: deepgram.Message | deepgram.Unknown,
-        news: deepgram.Message | deepgram.Unknown | None,
+        new: deepgram.Message | deepgram.Unknown | None,
         clock: Clock,
     ) -> bytes | None:
-        """Return our form of `news`, what the client does not know yet of `message`; None for nothing to send."""
-        text = None if news is None else caption(news, clock)
+        """Return the encoded message for the client, None for nothing.
+
+        `new`: the part of `message` that the client was not sent before, None if there is none."""
+        text = None if new is None else caption(new, clock)
         if not isinstance(message, deepgram.Results):
             return text
         channel = message.channel_index[0] if message.channel_index else 0
         if not message.is_final:
-            if text is not None and isinstance(news, deepgram.Results):
-                self._starts[channel] = clock.time(news.start)
+            if text is not None and isinstance(new, deepgram.Results):
+                self._starts[channel] = clock.session_time(new.start)
             return text
         start = self._starts.get(channel, inf)
-        end = clock.time(message.start + message.duration)
+        end = clock.session_time(message.start + message.duration)
         if text is not None or end > start:
             self._starts.pop(channel, None)
         return text or (_withdrawal(message, start, end) if end > start else None)
@@ -111,8 +116,10 @@ def _transcript(results: deepgram.Results, clock: Clock) -> bytes | None:
     if not results.text:
         return None
     best = results.channel.alternatives[0]
-    unknown = best.confidence is None or (best.confidence == 0 and not best.words)  # an engine that has none says 0
-    start = clock.time(results.start)
+    unknown = best.confidence is None or (
+        best.confidence == 0 and not best.words
+    )  # an engine without confidences reports 0
+    start = clock.session_time(results.start)
     return wire.encode(
         wire.Transcript(
             text=best.transcript,
@@ -128,21 +135,22 @@ def _transcript(results: deepgram.Results, clock: Clock) -> bytes | None:
 
 
 def _word(word: dict[str, Any], clock: Clock) -> dict[str, Any]:
-    if clock.same:
+    if clock.is_session_clock:
         return word
-    times = {key: clock.time(word[key]) for key in ("start", "end") if isinstance(word.get(key), int | float)}
+    times = {key: clock.session_time(word[key]) for key in ("start", "end") if isinstance(word.get(key), int | float)}
     return {**word, **times}
 
 
-class LowMark:
-    """Says when what is left has fallen through a mark: each once, of several at once the lowest only."""
+class LowCreditMarks:
+    """Finds when the balance falls through one of LOW_MARKS: each once, of several at once the lowest only."""
 
     def __init__(self) -> None:
-        self._lowest_said = LOW_MARKS[-1] + 1
+        self._lowest_sent = LOW_MARKS[-1] + 1
 
-    def passed(self, seconds_remaining: int) -> bool:
+    def record(self, seconds_remaining: int) -> bool:
+        """Record the balance, in credits. Return whether it fell through a mark."""
         mark = next((mark for mark in LOW_MARKS if seconds_remaining < mark), None)
-        if mark is None or mark >= self._lowest_said:
+        if mark is None or mark >= self._lowest_sent:
             return False
-        self._lowest_said = mark
+        self._lowest_sent = mark
         return True

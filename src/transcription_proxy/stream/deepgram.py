@@ -1,7 +1,7 @@
-"""Deepgram's dialect: the request, the control messages we send, and the messages that we understand of theirs.
+"""Deepgram's API: the request to dial, the control messages we send, and the messages we parse.
 
-Sources: deepgram-api-specs, and the real clients (the message shapes, the close codes). Times become whole
-milliseconds at once; what makes no sense is None, never an exception."""
+Sources: deepgram-api-specs, and the real clients for message shapes and close codes. Times become whole milliseconds
+at once; a time that makes no sense becomes None, never an exception."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from transcription_wire.spacing import join
 KEEP_ALIVE: Final = b'{"type":"KeepAlive"}'
 FINALIZE: Final = b'{"type":"Finalize"}'
 CLOSE_STREAM: Final = b'{"type":"CloseStream"}'
-LONGEST_MS: Final = 10 * 365 * 86_400_000
+MAX_AUDIO_MS: Final = 10 * 365 * 86_400_000
+"""Ten years: a longer duration makes no sense."""
 
 
 class Alternative(Struct):
@@ -30,7 +31,7 @@ class Channel(Struct):
 
 
 class Results(Struct, tag="Results"):
-    """Words, interim or final. `start` and `duration` in seconds of the upstream's own clock."""
+    """Words, interim or final. `start` and `duration`: seconds on the clock of the connection."""
 
     start: float = 0.0
     duration: float = 0.0
@@ -46,10 +47,12 @@ class Results(Struct, tag="Results"):
 
     @property
     def end_ms(self) -> int:
+        """Where the words end, in milliseconds on the clock of the connection."""
         return (milliseconds(self.start) or 0) + (milliseconds(self.duration) or 0)
 
     def since(self, begin_ms: int) -> "Results | None":
-        """Those of the words that lie mostly after that time; None where words, or their times, are not given."""
+        """Return the Results with only the words that lie mostly after `begin_ms`; None where words or their times are
+        missing."""
         words = self.channel.alternatives[0].words if self.channel.alternatives else []
         if not words or not all(_timed(word) for word in words):
             return None
@@ -67,25 +70,29 @@ class Results(Struct, tag="Results"):
 
 
 class Metadata(Struct, tag="Metadata"):
-    """The closing message; `duration` is the audio heard, in seconds."""
+    """The closing message. `duration`: seconds of audio that the upstream got."""
 
     duration: float | None = None
     request_id: str | None = None
 
 
 class SpeechStarted(Struct, tag="SpeechStarted"):
+    """Speech began at `timestamp`, in seconds on the clock of the connection."""
+
     timestamp: float = 0.0
     channel: Any = None
 
 
 class UtteranceEnd(Struct, tag="UtteranceEnd"):
+    """Speech ended at `last_word_end`, in seconds on the clock of the connection."""
+
     last_word_end: float = 0.0
     channel: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A message of another type, or one that is not understood."""
+    """A message of another type, or one that cannot be parsed."""
 
 
 Message = Results | Metadata | SpeechStarted | UtteranceEnd
@@ -93,7 +100,7 @@ _decoder: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
 
 
 def parse(text: bytes | memoryview) -> Message | Unknown:
-    """A message of the upstream. Never raises: nonsense is Unknown."""
+    """Return the upstream's message. Never raises: text that cannot be parsed becomes Unknown."""
     try:
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -101,8 +108,8 @@ def parse(text: bytes | memoryview) -> Message | Unknown:
 
 
 def milliseconds(seconds: float | None) -> int | None:
-    """Whole milliseconds, rounded to the nearest; None for what is no length of audio (money 1)."""
-    if seconds is None or not math.isfinite(seconds) or not 0 <= seconds * 1000 <= LONGEST_MS:
+    """Return whole milliseconds, rounded to the nearest; None for a number that is no length of audio (money 1)."""
+    if seconds is None or not math.isfinite(seconds) or not 0 <= seconds * 1000 <= MAX_AUDIO_MS:
         return None
     return round(seconds * 1000)
 
@@ -112,5 +119,5 @@ def _timed(word: dict[str, Any]) -> bool:
 
 
 def request_target(base: str, query: tuple[tuple[str, str], ...], tag: str) -> str:
-    """The URL to dial. `tag` names the session in the upstream's usage reports."""
+    """Return the URL to dial. `tag` names the session in the upstream's usage reports."""
     return f"{base}/v1/listen?{urlencode([*query, ('tag', tag)], quote_via=quote)}"

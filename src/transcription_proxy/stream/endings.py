@@ -1,4 +1,4 @@
-"""What the client is sent when a session ends or cannot begin: an error code and its sentence."""
+"""The error that a client is sent when a session ends or cannot begin: a code and its sentence."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ ErrorSaid = tuple[ErrorCode, str]
 
 
 def said(code: ErrorCode) -> ErrorSaid:
-    """Return the code with the sentence that everybody uses for it."""
+    """Return the code with its usual sentence."""
     return code, BY_CODE[code].full
 
 
@@ -26,7 +26,7 @@ _CODES: Final = {
     Reason.INTERNAL: ErrorCode.INTERNAL,
 }
 ERRORS: Final[dict[Reason, ErrorSaid]] = {reason: (code, ENDS[reason].sentence.full) for reason, code in _CODES.items()}
-"""Reasons that are not here end without an error."""
+"""The error for each reason. A session that ends for another reason ends without an error."""
 
 DRAINING: Final = said(ErrorCode.SERVICE_UNAVAILABLE)
 UNAVAILABLE: Final = said(ErrorCode.SERVICE_UNAVAILABLE)
@@ -39,7 +39,7 @@ TOO_MANY_BAD: Final = (ErrorCode.BAD_MESSAGE, sentences.TOO_MANY_BAD_MESSAGES)
 
 
 def refusal(status: int | None, detail: str) -> ErrorSaid:
-    """Return the error for an upstream that answered the handshake with a status, or with nothing (None)."""
+    """Return the error for an upstream that answered the handshake with `status`, or was not reached (None)."""
     if status == 400:
         return ErrorCode.INVALID_CONFIG, sentences.settings_refused(detail)
     return said(ErrorCode.BUSY if status == 429 else ErrorCode.UPSTREAM_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""What happens to a session (past tense) and what it wants done (imperative). Values only."""
+"""The events that happen to a session (past tense), and the actions it asks for (imperative). Values only."""
 
 from msgspec import Struct
 
@@ -8,30 +8,30 @@ from transcription_proxy.values import Closed, Closing, Settled, Settlement
 # Events
 
 
-class ClientSpoke(Struct, frozen=True):
-    """A text frame of the client."""
+class ClientSentText(Struct, frozen=True):
+    """The client sent a text frame."""
 
     text: bytes
 
 
 class AudioArrived(Struct, frozen=True):
-    """A binary frame that the meter did not admit as it came."""
+    """The client sent a binary frame that the meter did not admit at once."""
 
     data: bytes
 
 
 class ClientPonged(Struct, frozen=True):
-    """The client gave a sign of life that is no message."""
+    """The client answered a ping."""
 
 
-class ClientViolated(Struct, frozen=True):
-    """The client broke a rule of the socket, and nothing more of it is read. It is told `error`."""
+class ClientBrokeProtocol(Struct, frozen=True):
+    """The client broke a rule of WebSocket, and the relay reads no more of it. `error`: the error to send."""
 
     error: ErrorSaid
 
 
 class ClientStalled(Struct, frozen=True):
-    """The client does not read: what we write to it piles up."""
+    """The client stopped reading: what we write piles up."""
 
 
 class ClientRecovered(Struct, frozen=True):
@@ -43,30 +43,30 @@ class ClientLost(Struct, frozen=True):
 
 
 class UpstreamOpened(Struct, frozen=True):
-    """The upstream answered 101. `request_id` is its own name for the request."""
+    """The upstream answered the handshake with 101. `request_id`: its id for the request."""
 
     request_id: str | None = None
 
 
 class UpstreamRefused(Struct, frozen=True):
-    """The upstream could not be reached (no status), or answered the handshake with a status and a sentence."""
+    """The upstream answered the handshake with another status and a sentence, or was not reached (`status` None)."""
 
     status: int | None = None
     detail: str = ""
 
 
-class UpstreamSpoke(Struct, frozen=True):
-    """A text frame of the upstream."""
+class UpstreamSentText(Struct, frozen=True):
+    """The upstream sent a text frame."""
 
     text: bytes
 
 
 class UpstreamPonged(Struct, frozen=True):
-    """The upstream gave a sign of life that is no message."""
+    """The upstream answered a ping."""
 
 
 class UpstreamStalled(Struct, frozen=True):
-    """The upstream does not read: what we write to it piles up."""
+    """The upstream stopped reading: what we write piles up."""
 
 
 class UpstreamRecovered(Struct, frozen=True):
@@ -74,66 +74,72 @@ class UpstreamRecovered(Struct, frozen=True):
 
 
 class UpstreamLost(Struct, frozen=True):
-    """The upstream's socket is closed."""
+    """The upstream's socket is closed. `code`: the close code, None without one."""
 
     code: int | None = None
 
 
 class SettleAnswered(Struct, frozen=True):
+    """The ledger answered the settle under way."""
+
     answer: Settled
 
 
 class SettleFailed(Struct, frozen=True):
-    """The database did not take the settle: it is away, slow, or the row stayed locked."""
+    """The database did not take the settle: the database is away or slow, or a row stayed locked."""
 
 
 class CloseCommitted(Struct, frozen=True):
+    """The ledger committed the close."""
+
     answer: Closed
 
 
-class Nudged(Struct, frozen=True):
-    """The session's row was changed from outside: ask what it says (money 22)."""
+class RowChanged(Struct, frozen=True):
+    """The session's row was changed from outside, and the next settle's answer says how (money 22)."""
 
 
 class DrainBegan(Struct, frozen=True):
-    """The service takes no more sessions."""
+    """The service takes no new sessions from now on."""
 
 
-class Drained(Struct, frozen=True):
-    """The service goes down."""
+class DrainEnded(Struct, frozen=True):
+    """The service shuts down now."""
 
 
-class Broke(Struct, frozen=True):
-    """Our own code failed over this session."""
+class SessionFailed(Struct, frozen=True):
+    """An exception was raised while this session was handled."""
 
 
 class TimePassed(Struct, frozen=True):
-    """The session's deadline has come."""
+    """The session's deadline has passed."""
 
 
 Event = (
-    ClientSpoke | AudioArrived | ClientPonged | ClientViolated | ClientStalled | ClientRecovered | ClientLost
-    | UpstreamOpened | UpstreamRefused | UpstreamSpoke | UpstreamPonged | UpstreamStalled | UpstreamRecovered
-    | UpstreamLost | SettleAnswered | SettleFailed | CloseCommitted | Nudged | DrainBegan | Drained | Broke
-    | TimePassed
+    ClientSentText | AudioArrived | ClientPonged | ClientBrokeProtocol | ClientStalled | ClientRecovered | ClientLost
+    | UpstreamOpened | UpstreamRefused | UpstreamSentText | UpstreamPonged | UpstreamStalled | UpstreamRecovered
+    | UpstreamLost | SettleAnswered | SettleFailed | CloseCommitted | RowChanged | DrainBegan | DrainEnded
+    | SessionFailed | TimePassed
 )  # fmt: skip
 
 # Actions
 
 
 class SendClient(Struct, frozen=True):
-    """A text frame. One that is `optional` may be left out while the client does not read."""
+    """Send a text frame to the client. An `optional` one may be dropped while the client does not read."""
 
     text: bytes
     optional: bool = False
 
 
 class CloseClient(Struct, frozen=True):
+    """Close the client's socket."""
+
     code: int
 
 
 class PingClient(Struct, frozen=True):
-    pass
+    """Send the client a ping; answered by ClientPonged."""
 
 
 class PauseClient(Struct, frozen=True):
@@ -141,48 +147,50 @@ class PauseClient(Struct, frozen=True):
 
 
 class ResumeClient(Struct, frozen=True):
-    pass
+    """Read from the client again."""
 
 
 class Dial(Struct, frozen=True):
-    """Open the upstream; answered by UpstreamOpened or UpstreamRefused."""
+    """Open an upstream; answered by UpstreamOpened or UpstreamRefused."""
 
 
 class SendAudio(Struct, frozen=True):
+    """Send a binary frame upstream."""
+
     data: bytes
 
 
 class SendUpstream(Struct, frozen=True):
-    """A text frame."""
+    """Send a text frame upstream."""
 
     text: bytes
 
 
 class PingUpstream(Struct, frozen=True):
-    pass
+    """Send the upstream a ping; answered by UpstreamPonged."""
 
 
-class HangUp(Struct, frozen=True):
-    """Close the upstream, or give up dialling it. No event of it comes after this."""
+class CloseUpstream(Struct, frozen=True):
+    """Close the upstream, or give up dialling it. No event of that upstream follows."""
 
 
 class Settle(Struct, frozen=True):
-    """Answered by SettleAnswered or SettleFailed."""
+    """Book the session's total in the ledger; answered by SettleAnswered or SettleFailed."""
 
     settlement: Settlement
 
 
 class Close(Struct, frozen=True):
-    """Close the session in the ledger, again and again until it commits; answered by CloseCommitted."""
+    """Close the session in the ledger, repeated until it commits; answered by CloseCommitted."""
 
     closing: Closing
 
 
 class Finish(Struct, frozen=True):
-    """The session is over and booked: forget it."""
+    """Drop the session: it is over, and its bill is booked."""
 
 
 Action = (
     SendClient | CloseClient | PingClient | PauseClient | ResumeClient | Dial | SendAudio | SendUpstream
-    | PingUpstream | HangUp | Settle | Close | Finish
+    | PingUpstream | CloseUpstream | Settle | Close | Finish
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Languages that may be asked of a model: what Deepgram documents for nova-2 and nova-3, and the built-in engine's one.
+"""Languages of each model: those that Deepgram documents for nova-2 and nova-3, and the one of the built-in engine.
 
-From its models overview and changelog up to 2026-08-05. Second names of the same (da-DK for da) are left out. It is a
-list to choose from: a session may name any other language, and the upstream refuses what it does not know."""
+From Deepgram's models overview and changelog up to 2026-08-05, without second names of one language (da-DK for da).
+The list fills menus: a session may name any other language, and the upstream refuses a language it does not know."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ BUILTIN_ENGINE: Final = ["en-US"]
 
 
 def spoken(model: str) -> list[str] | None:
-    """Ids for a model, in the order of NAMES; None for one that nothing is known of. Special models are English."""
+    """Return a model's language ids, in the order of NAMES; None for an unknown model. Special models are English."""
     family = _family(model)
     if family not in _FAMILIES:
         return None
@@ -17,7 +17,7 @@ def spoken(model: str) -> list[str] | None:
 
 
 def knows_keyterm(model: str) -> bool:
-    """nova-2 does not; of others that nothing is known of it is not ruled out."""
+    """Return whether a model may take `keyterm`: nova-2 does not, and an unknown model might."""
     return _family(model) != "nova-2"
 
 
@@ -91,7 +91,7 @@ NAMES: Final = {
     "ur": "Urdu",
     "vi": "Vietnamese",
 }
-"""What to call a language, by the id that a session names."""
+"""Display names of the languages, by the id that a session names."""
 _ENGLISH: Final = [id for id in NAMES if id.partition("-")[0] == "en"]
 _NOVA_3_ONLY: Final = {
     "be", "bn", "bs", "fa", "he", "hr", "kn", "mk", "mr", "ne", "pa", "sl", "sr", "ta", "te", "tl", "ur",

@@ -1,4 +1,4 @@
-"""The `config` of a caption session: what may be in it, what it costs, and how it is asked of the upstream."""
+"""The `config` of a caption session: its options, what they cost, and the upstream's query parameters for them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,42 +11,44 @@ from transcription_proxy.metering.meter import MICRO
 from transcription_proxy.metering.rates import ADDONS, Rate, Rates, Unpriced
 
 HOLD_SECONDS: Final = 45
-"""A hold is at most this much audio (money 10)."""
+"""Seconds of audio in the largest hold (money 10)."""
 MAX_TERMS: Final = 100
 MAX_TERM_LENGTH: Final = 200
+"""Characters."""
 MAX_TERMS_LENGTH: Final = 4000
 """Characters of all terms of one option, so that the upstream's request head stays under 16 KiB."""
 
 
 class InvalidConfig(Exception):
-    """An option that is unknown, of the wrong type or not on offer. The message names it."""
+    """An option that is unknown, of the wrong type or not on offer. The exception's text names the option."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """A checked config. `micro`: micro-credits a second for all channels billed."""
+    """A checked config."""
 
     model: str
     language: str
     audio: AudioFormat
     channels_billed: int
     rate: Rate
-    """Of one channel."""
+    """The rate of one channel."""
     query: tuple[tuple[str, str], ...]
     """Parameters of the upstream's URL, in order."""
 
     @property
     def micro(self) -> int:
+        """Micro-credits a second for all channels billed."""
         return self.rate.micro * self.channels_billed
 
     @property
     def hold_cap(self) -> int:
-        """Credits of 45 s of audio, at least 1 (money 10)."""
+        """The largest hold: credits of 45 s of audio, at least 1 (money 10)."""
         return max(1, HOLD_SECONDS * self.micro // MICRO)
 
 
 def read(config: Any, rates: Rates) -> Options:
-    """Options from a client's `config`, None for the defaults. Raises InvalidConfig."""
+    """Return the options of a client's `config`, the defaults for None. Raises InvalidConfig."""
     if config is None:
         config = {}
     if not isinstance(config, dict):

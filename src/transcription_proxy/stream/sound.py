@@ -1,4 +1,4 @@
-"""What raw audio looks like from its bytes: how loud it is, and whether it is a file that was not decoded."""
+"""Inspects raw audio: how loud it is, and whether it is in fact a file that was not decoded."""
 
 from math import hypot
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 QUIET_POWER: Final = 10 ** (-50 / 10)
 """Mean square at -50 dBFS, where full scale is 1."""
 HEAD_BYTES: Final = 4096
-"""First bytes that are enough to recognise every format: more than two of the longest MP3 frames."""
+"""Bytes that are enough to recognise every format: more than two of the longest MP3 frames."""
 STRIDE: Final = 251
-"""One sample of so many is looked at, 64 a second at 16 kHz. A prime, so that no channel is left out."""
+"""Every 251st sample is looked at, 64 a second at 16 kHz. A prime, so that no channel is left out."""
 
 
 def power(audio: bytes, encoding: str) -> float:
     """Return the mean square of raw audio, full scale being 1. `audio`: whole samples, at least one.
 
-    Wider samples are read as this machine has them: little-endian, on every platform that we run on."""
+    Samples of several bytes are read in native byte order: little-endian on every platform that we run on."""
     match encoding:
         case "linear16":
             values, full_scale = memoryview(audio).cast("h")[::STRIDE].tolist(), 32768
@@ -40,7 +40,7 @@ _MAGIC: Final = {b"\x1aE\xdf\xa3": "WebM", b"OggS": "Ogg", b"fLaC": "FLAC"}
 
 
 def _is_mp3(head: bytes) -> bool:
-    """Whether three MPEG frames follow each other. One alone is found in raw audio, too."""
+    """Return whether three MPEG frames follow each other. Raw audio contains single ones by chance."""
     at = 0
     for _ in range(3):
         length = _frame_length(head[at : at + 4])
@@ -51,7 +51,7 @@ def _is_mp3(head: bytes) -> bool:
 
 
 def _frame_length(header: bytes) -> int | None:
-    """Bytes of the MPEG layer III frame with this header (ISO 11172-3, 13818-3), None for what is no header."""
+    """Return the bytes of the MPEG layer III frame with this header (ISO 11172-3, 13818-3), None for no header."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return None
     version, bitrate, rate = header[1] >> 3 & 3, header[2] >> 4, header[2] >> 2 & 3

@@ -1,4 +1,5 @@
-"""The upstream of one session, one connection after another: what goes up, what was heard, what is heard again."""
+"""The upstream of one session, one connection after another: what it is sent, what it answers, and what a new one gets
+again."""
 
 from typing import Final
 
@@ -6,146 +7,155 @@ from transcription_proxy.metering.audio import AudioFormat
 from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import captions, deepgram
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream.hearing import Hearing
+from transcription_proxy.stream.audio_buffer import AudioBuffer
 from transcription_proxy.stream.heartbeat import Heartbeat, Verdict
 from transcription_proxy.stream.redial import Redial
-from transcription_proxy.stream.tape import Tape
+from transcription_proxy.stream.upstream_progress import UpstreamProgress
 
 REPLAY_MS: Final = 30_000
-"""Audio kept for another upstream."""
+"""Milliseconds of audio kept for another upstream."""
 SHORTEST_WORD_MS: Final = 100
-"""No words come of less audio: finals rarely end with the very last sample."""
-PIECE: Final = 64 * 1024
-"""Bytes that go up in one frame, of audio that waited."""
-KEEP_ALIVE_AFTER: Final = 4.0
+"""Less audio than this has no words: finals rarely end with the very last sample."""
+PIECE_BYTES: Final = 64 * 1024
+"""Largest frame of buffered audio."""
+KEEP_ALIVE_SECONDS: Final = 4.0
+"""Seconds without audio or text after which a KeepAlive is sent."""
 SILENCE_MS: Final = 100
-"""Our own silence, sent once where no first audio comes for KEEP_ALIVE_AFTER (money 4)."""
+"""Milliseconds of the service's own silence, sent once to a connection that got no audio for KEEP_ALIVE_SECONDS
+(money 4)."""
 
 
 class Uplink:
-    """Adds what is to be done about the upstream to `actions`. What goes up the first time is the meter's to allow."""
+    """Appends upstream actions to the session's list. The meter decides what may be sent the first time."""
 
     def __init__(self, actions: list[ev.Action], audio: AudioFormat, channels: int, meter: Meter, seed: int) -> None:
-        """`channels`: those that have Results of their own; `seed` spreads redials."""
+        """`channels`: the number of channels that get Results of their own. `seed`: for the jitter of redials."""
         self._actions = actions
         self._audio = audio
         self._meter = meter
         self._replay_bytes = audio.bytes_in(REPLAY_MS)
         self._text_sent_at = 0.0
-        self._pulse = Heartbeat(0.0)
-        self.tape = Tape(audio.block)
-        self.hearing = Hearing(channels)
+        self._heartbeat = Heartbeat(0.0)
+        self.buffer = AudioBuffer(audio.block)
+        self.progress = UpstreamProgress(channels)
         self._interims = captions.Interims()
         self.redial = Redial(seed)
-        self.stalled = False
-        """It does not read."""
-        self.wanted = True
-        """It is open, or being dialled."""
+        self.is_stalled = False
+        """The upstream does not read: what we send piles up."""
+        self.is_active = True
+        """An upstream is open or being dialled."""
 
     def dial(self) -> None:
-        """Another one is sought."""
-        self.redial.dialled()
-        self.wanted = True
+        """Dial another upstream."""
+        self.redial.record_dial()
+        self.is_active = True
         self._actions.append(ev.Dial())
 
-    def opened(self, request_id: str | None, now: float) -> None:
-        """It is up, and hears what is on the tape from its position on."""
-        self.stalled = False
+    def begin_connection(self, request_id: str | None, now: float) -> None:
+        """Start using the connection that opened. It gets the buffered audio from its position on."""
+        self.is_stalled = False
         self._text_sent_at = now
-        self._pulse = Heartbeat(now)
-        position = self.tape.position
-        self.hearing.opened(request_id, position, self._audio.milliseconds(position), now)
-        self.redial.opened(self._audio.milliseconds(self._meter.forwarded), now)
+        self._heartbeat = Heartbeat(now)
+        position = self.buffer.position
+        self.progress.begin_connection(request_id, position, self._audio.milliseconds(position), now)
+        self.redial.record_open(self._audio.milliseconds(self._meter.forwarded), now)
 
-    def unreached(self, now: float) -> bool:
-        """It was lost, or could not be opened. Plans another try; False: enough was tried."""
-        return self.redial.lost(now, self._audio.milliseconds(self.tape.end))
+    def plan_redial(self, now: float) -> bool:
+        """Plan another try after a loss or a failed dial. Return False if the retry budget is used up."""
+        return self.redial.plan_try(now, self._audio.milliseconds(self.buffer.end))
 
-    def again(self) -> bool:
-        """It was lost after CloseStream. Whether another one may find the last words."""
-        return self.redial.again(self.hearing.final_ms)
+    def may_retry_last_words(self) -> bool:
+        """Record a loss after CloseStream. Return whether another upstream may find the last words."""
+        return self.redial.may_retry_last_words(self.progress.final_ms)
 
-    def lost(self) -> None:
-        self.wanted = self.stalled = False
+    def record_loss(self) -> None:
+        """Record that there is no upstream any more."""
+        self.is_active = self.is_stalled = False
 
-    def hang_up(self) -> None:
-        if self.wanted:
-            self.lost()
-            self._actions.append(ev.HangUp())
+    def close(self) -> None:
+        """Close the upstream, or give up dialling it."""
+        if self.is_active:
+            self.record_loss()
+            self._actions.append(ev.CloseUpstream())
 
-    def send(self, text: bytes, now: float) -> None:
+    def send_text(self, text: bytes, now: float) -> None:
+        """Send a text frame."""
         self._text_sent_at = now
         self._actions.append(ev.SendUpstream(text))
 
     def forward(self, now: float) -> bool:
-        """Sends a piece of what waits; whether there was one that may go. What went up before costs nothing."""
-        again = self._meter.forwarded - self.tape.position
-        piece = self.tape.piece(min(again, PIECE) if again > 0 else PIECE)
-        taken = piece if again > 0 else self._meter.take(piece, now)
+        """Send a piece of the buffered audio. Return whether one could be sent. Audio of a replay costs nothing."""
+        replayed = self._meter.forwarded - self.buffer.position
+        piece = self.buffer.sendable_bytes(min(replayed, PIECE_BYTES) if replayed > 0 else PIECE_BYTES)
+        taken = piece if replayed > 0 else self._meter.take(piece, now)
         if taken:
-            self._actions.append(ev.SendAudio(self.tape.take(taken)))
+            self._actions.append(ev.SendAudio(self.buffer.take(taken)))
         return taken > 0
 
-    def keep_alive(self, now: float) -> None:
-        """KeepAlive alone does not keep it when it never heard any audio (deepgram 1.4)."""
-        if self.hearing.untouched(self.tape.position):
-            self.hearing.silence_ms = SILENCE_MS
+    def send_keep_alive(self, now: float) -> None:
+        """Send a KeepAlive. A connection that got no audio yet needs some as well (deepgram 1.4)."""
+        if self.progress.is_untouched(self.buffer.position):
+            self.progress.silence_ms = SILENCE_MS
             self._actions.append(ev.SendAudio(self._audio.silence(SILENCE_MS)))
-        self.send(deepgram.KEEP_ALIVE, now)
+        self.send_text(deepgram.KEEP_ALIVE, now)
 
     @property
     def keep_alive_at(self) -> float:
-        return max(self._meter.last_audio, self._text_sent_at) + KEEP_ALIVE_AFTER
+        """When to send the next KeepAlive."""
+        return max(self._meter.last_audio, self._text_sent_at) + KEEP_ALIVE_SECONDS
 
-    def spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> bytes | None:
-        """Takes in a message; what the client is to be told of it. What it knows already is not told again."""
-        self._pulse.heard(now)
-        hearing, tape = self.hearing, self.tape
-        position = tape.position
-        news = hearing.news(message)
-        hearing.said(message, position, self._audio.milliseconds(position), now)
+    def receive(self, message: deepgram.Message | deepgram.Unknown, now: float) -> bytes | None:
+        """Record a message. Return the encoded message for the client, None for nothing new."""
+        self._heartbeat.record_traffic(now)
+        progress, buffer = self.progress, self.buffer
+        position = buffer.position
+        new = progress.select_new(message)
+        progress.record_message(message, position, self._audio.milliseconds(position), now)
         if isinstance(message, deepgram.Results):
-            self.redial.results(hearing.results_ms)
-            tape.forget(self._audio.bytes_in(hearing.final_ms))
-            self.bound()
-        return self._interims.caption(message, news, hearing.clock)
+            self.redial.record_results(progress.results_ms)
+            buffer.discard_before(self._audio.bytes_in(progress.final_ms))
+            self.trim()
+        return self._interims.caption(message, new, progress.clock)
 
-    def bound(self) -> None:
-        """Keeps no more than REPLAY_MS of what went up."""
-        self.tape.bound(self._replay_bytes)
+    def trim(self) -> None:
+        """Keep no more than REPLAY_MS of the audio that was sent."""
+        self.buffer.trim(self._replay_bytes)
 
     @property
     def owes_words(self) -> bool:
-        """Whether there is audio that is not final, or has not gone up."""
-        return len(self.tape) >= self._audio.bytes_in(SHORTEST_WORD_MS)
+        """Whether some audio is not final, or was not sent yet."""
+        return len(self.buffer) >= self._audio.bytes_in(SHORTEST_WORD_MS)
 
     @property
     def behind_ms(self) -> int:
-        """How far the Results are behind the client's audio, in milliseconds of audio."""
-        return max(0, self._audio.milliseconds(self.tape.end) - self.hearing.results_ms)
+        """Milliseconds of the client's audio for which there are no Results yet."""
+        return max(0, self._audio.milliseconds(self.buffer.end) - self.progress.results_ms)
 
     def is_answer(self, message: deepgram.Message | deepgram.Unknown) -> bool:
-        """Whether a message taken in after CloseStream answers it. Metadata of no audio at all, while words are owed,
-        belongs to a close that was on its way (NET-0001)."""
-        return isinstance(message, deepgram.Metadata) and (bool(self.hearing.reported_ms) or not self.owes_words)
+        """Return whether a message received after CloseStream answers it. Metadata of no audio at all, while words are
+        owed, belongs to a close that the upstream had begun by itself (NET-0001)."""
+        return isinstance(message, deepgram.Metadata) and (bool(self.progress.reported_ms) or not self.owes_words)
 
     @property
-    def overfull(self) -> bool:
-        """Whether, without an upstream, no more audio can be kept."""
-        return self.tape.crowded or len(self.tape) >= self._replay_bytes
+    def is_full(self) -> bool:
+        """Whether, without an upstream, no more audio or requests can be buffered."""
+        return self.buffer.has_too_many_requests or len(self.buffer) >= self._replay_bytes
 
-    def ponged(self, now: float) -> None:
-        self._pulse.heard(now)
+    def record_pong(self, now: float) -> None:
+        """Record a sign of life that is no message."""
+        self._heartbeat.record_traffic(now)
 
     @property
     def check_at(self) -> float:
-        return min(self._pulse.deadline, self.hearing.look_at)
+        """When to call `check_connection` next."""
+        return min(self._heartbeat.deadline, self.progress.check_at)
 
-    def check(self, now: float) -> bool:
-        """Pings it when it is quiet. False: it is dead, or hears and says nothing."""
-        if now >= self.hearing.look_at and self.hearing.stalled(self.tape.position, self._audio.bytes_per_second, now):
+    def check_connection(self, now: float) -> bool:
+        """Ping a quiet upstream. Return False for one that is dead, or takes audio and sends nothing."""
+        position, per_second = self.buffer.position, self._audio.bytes_per_second
+        if now >= self.progress.check_at and self.progress.check_stalled(position, per_second, now):
             return False
-        verdict = self._pulse.check(now)
+        verdict = self._heartbeat.check(now)
         if verdict is Verdict.PING:
             self._actions.append(ev.PingUpstream())
         return verdict is not Verdict.DEAD

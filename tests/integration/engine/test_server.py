@@ -14,11 +14,11 @@ from websockets.exceptions import InvalidStatus
 from tests.integration.engine.running import CLOSE, PATIENCE, RAW, SECOND, Talk, end, talking
 from tests.unit.engine.voices import Spoken, Voice
 from transcription_proxy.engine import progress, server, stream
-from transcription_proxy.engine.hearing import OpenStream
+from transcription_proxy.engine.recognizer import OpenStream
 from transcription_proxy.engine.resample import Samples
-from transcription_proxy.engine.server import VOICES_A_CORE, Engine
+from transcription_proxy.engine.server import MAX_CHANNELS_PER_CORE, Engine
 
-TURN = SECOND // 2
+TURN_SECONDS = SECOND // 2
 """What is heard in one go."""
 
 
@@ -100,7 +100,7 @@ async def until_let_in(url: str) -> None:
 async def test_one_voice_too_many_is_told_to_come_later() -> None:
     async with serving(Voice) as url:
         async with crowd(url) as clients:
-            assert [await clients.refusal() for _ in range(VOICES_A_CORE)] == [None] * VOICES_A_CORE
+            assert [await clients.refusal() for _ in range(MAX_CHANNELS_PER_CORE)] == [None] * MAX_CHANNELS_PER_CORE
             refused = await clients.refusal()
             assert refused is not None
             assert refused.response.status_code == 429
@@ -110,8 +110,8 @@ async def test_one_voice_too_many_is_told_to_come_later() -> None:
 
 async def test_of_many_who_come_at_once_no_more_are_let_in() -> None:
     async with serving(Voice) as url, crowd(url) as clients:
-        refusals = await asyncio.gather(*[clients.refusal() for _ in range(3 * VOICES_A_CORE)])
-        assert refusals.count(None) == VOICES_A_CORE
+        refusals = await asyncio.gather(*[clients.refusal() for _ in range(3 * MAX_CHANNELS_PER_CORE)])
+        assert refusals.count(None) == MAX_CHANNELS_PER_CORE
 
 
 async def test_channels_that_are_heard_apart_are_voices_each() -> None:
@@ -135,13 +135,13 @@ class Slow(Voice):
         super().__init__(*answers)
         self.let = threading.Event()
 
-    def hear(self, samples: Samples) -> Sequence[Spoken]:
+    def feed(self, samples: Samples) -> Sequence[Spoken]:
         assert self.let.wait(PATIENCE)
-        return super().hear(samples)
+        return super().feed(samples)
 
 
 async def test_nobody_is_let_in_while_those_who_are_heard_are_heard_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "BEHIND", 0.1)
+    monkeypatch.setattr(server, "MAX_LAG_SECONDS", 0.1)
     voice = Slow()
     voices = iter([voice])
     async with serving(lambda: next(voices, Voice()), cores=2) as url, talking(url) as talk:
@@ -155,7 +155,7 @@ async def test_nobody_is_let_in_while_those_who_are_heard_are_heard_late(monkeyp
 
 
 async def test_a_client_that_is_ahead_of_time_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "BEHIND", 25.0)
+    monkeypatch.setattr(server, "MAX_LAG_SECONDS", 25.0)
     voice = Slow()
     voices = iter([voice, Voice()])
     async with serving(lambda: next(voices), cores=2) as url, talking(url) as talk:
@@ -175,14 +175,14 @@ async def test_who_does_not_show_the_key_once_is_not_let_in(headers: list[str]) 
 
 
 class Deaf(Voice):
-    def hear(self, samples: Samples) -> Sequence[Spoken]:
+    def feed(self, samples: Samples) -> Sequence[Spoken]:
         raise RuntimeError("the model failed")
 
 
 async def test_a_failing_model_ends_the_stream_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     voice = Deaf()
     async with serving(lambda: voice) as url, talking(url) as talk:
-        await talk.send(bytes(TURN))
+        await talk.send(bytes(TURN_SECONDS))
     assert talk.code == 1011
     assert "the model failed" in caplog.text
     assert voice.closes == 1
@@ -203,17 +203,17 @@ async def test_a_model_that_opens_no_stream_ends_the_connection_and_is_logged(
 async def test_a_client_that_vanishes_gives_its_ear_back() -> None:
     voice = Voice()
     async with serving(lambda: voice) as url, talking(url) as talk:
-        await talk.send(bytes(TURN))
+        await talk.send(bytes(TURN_SECONDS))
         talk.socket.transport.abort()
         await until(lambda: voice.closes == 1)
 
 
 async def test_a_client_that_does_not_read_gives_its_ear_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "TAKEN_WITHIN", 0.1)
+    monkeypatch.setattr(stream, "SEND_TIMEOUT_SECONDS", 0.1)
     voice = Voice(*[[Spoken(number, "word " * 200_000, 0, 0.5)] for number in range(50)])
     async with serving(lambda: voice) as url, talking(url) as talk:
         talk.socket.transport.pause_reading()
-        await talk.send(bytes(TURN * 50))
+        await talk.send(bytes(TURN_SECONDS * 50))
         await until(lambda: voice.closes == 1)
         talk.socket.transport.abort()
 
@@ -225,10 +225,10 @@ class Turns(Voice):
         super().__init__()
         self._name, self._let, self._notes = name, let, notes
 
-    def hear(self, samples: Samples) -> Sequence[Spoken]:
+    def feed(self, samples: Samples) -> Sequence[Spoken]:
         assert self._let.acquire(timeout=PATIENCE)
         self._notes.append(self._name)
-        return super().hear(samples)
+        return super().feed(samples)
 
 
 async def test_whoever_has_much_to_hear_holds_up_nobody() -> None:
@@ -243,7 +243,7 @@ async def test_whoever_has_much_to_hear_holds_up_nobody() -> None:
         await behind.send(*[bytes(SECOND)] * 30, CLOSE)
         await pong(behind)
         for _ in range(5):
-            await live.send(bytes(TURN))
+            await live.send(bytes(TURN_SECONDS))
             await pong(live)
             before = len(notes)
             while "live" not in notes[before:]:
@@ -265,9 +265,9 @@ async def turn(let: threading.Semaphore, notes: list[str]) -> None:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lateness is told ten times as often, and a model is thought to hang ten times as soon."""
-    monkeypatch.setattr(stream, "REPORT_EVERY", 0.1)
-    monkeypatch.setattr(progress, "REPORT_EVERY", 0.1)
-    monkeypatch.setattr(progress, "STUCK_AFTER", 1.0)
+    monkeypatch.setattr(stream, "REPORT_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.1)
+    monkeypatch.setattr(progress, "MAX_TURN_SECONDS", 1.0)
 
 
 @pytest.mark.parametrize("query", [RAW, f"{RAW}&interim_results=true"])
@@ -363,10 +363,10 @@ async def test_pings_are_answered_while_audio_waits() -> None:
 
 
 async def test_a_client_that_is_gone_without_a_word_gives_its_ear_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "QUIET_AFTER", 0.1)
+    monkeypatch.setattr(stream, "NO_DATA_SECONDS", 0.1)
     voice = Voice()
     async with serving(lambda: voice) as url, talking(url) as talk:
-        await talk.send(bytes(TURN))
+        await talk.send(bytes(TURN_SECONDS))
         talk.socket.transport.pause_reading()  # nothing comes from it any more, not even an answer to a ping
         await until(lambda: voice.closes == 1)
         talk.socket.transport.abort()
@@ -374,7 +374,7 @@ async def test_a_client_that_is_gone_without_a_word_gives_its_ear_back(monkeypat
 
 async def test_who_sent_all_at_once_is_quiet_only_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The audio of a stream that ends for want of frames is heard all the same."""
-    monkeypatch.setattr(stream, "QUIET_AFTER", 0.1)
+    monkeypatch.setattr(stream, "NO_DATA_SECONDS", 0.1)
     voice = Slow()
     async with serving(lambda: voice) as url, talking(url) as talk:
         await talk.send(*[bytes(SECOND)] * 5)

@@ -123,13 +123,13 @@ class Talker:
         """The upstream has heard all that went up, and found no words in it."""
         heard = {"type": "Results", "start": 0.0, "duration": self.session.meter.forwarded / SECOND, "is_final": True}
         nothing = {"channel_index": [0, 1], "channel": {"alternatives": [{"transcript": "", "confidence": 0.0}]}}
-        self.happen(ev.UpstreamSpoke(json.dumps(heard | nothing).encode()))
+        self.happen(ev.UpstreamSentText(json.dumps(heard | nothing).encode()))
 
     def _answer(self) -> None:
         """The upstream answers CloseStream."""
         self._hear()
         closing = {"type": "Metadata", "duration": self.session.meter.forwarded / SECOND}
-        self.happen(ev.UpstreamSpoke(json.dumps(closing).encode()))
+        self.happen(ev.UpstreamSentText(json.dumps(closing).encode()))
 
 
 @dataclass
@@ -169,7 +169,7 @@ class Hosts:
             await self._sql(admin, fault.breaks)
             await self._cut(admin, fault)
             await asyncio.sleep(seconds / 4)
-            self.talkers["stops"].happen(ev.ClientSpoke(b'{"type":"stop"}'))
+            self.talkers["stops"].happen(ev.ClientSentText(b'{"type":"stop"}'))
             self.talkers["leaves"].happen(ev.ClientLost())
             await asyncio.sleep(seconds * 3 / 4)
             await self._sql(admin, fault.mends)
@@ -179,7 +179,7 @@ class Hosts:
         """Those who are still there stop, and all is booked."""
         await until(lambda: not self.settler.is_failing)
         for name in ("talks", "is mute"):
-            self.talkers[name].happen(ev.ClientSpoke(b'{"type":"stop"}'))
+            self.talkers[name].happen(ev.ClientSentText(b'{"type":"stop"}'))
         async with asyncio.timeout(20):
             for talker in self.talkers.values():
                 await talker.over.wait()

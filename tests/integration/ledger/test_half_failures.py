@@ -13,7 +13,7 @@ from tests.integration.ledger.faults import FAULTS, Fault, Hosts
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger import reaper, service, store
 from transcription_proxy.relay import settler
-from transcription_proxy.stream import funding, parting, session
+from transcription_proxy.stream import funding, session, teardown
 
 LEASE_SECONDS: Final = 2.0
 LATE: Final = "closed_after_its_end"
@@ -25,14 +25,18 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "LEASE", timedelta(seconds=LEASE_SECONDS))
     monkeypatch.setattr(reaper, "LEASE_SECONDS", LEASE_SECONDS)
     monkeypatch.setattr(service, "RENEW_TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr(parting, "COMMIT_SECONDS", 0.3)
+    monkeypatch.setattr(teardown, "COMMIT_SECONDS", 0.3)
     for module in (session, funding):
         monkeypatch.setattr(module, "GRANT_SECONDS", 1.5)
-    for name, seconds in {"SETTLE_EVERY": 0.3, "RETRY_AFTER": 0.05, "PATIENCE": 0.3, "GIVE_BACK_AFTER": 0.2}.items():
-        monkeypatch.setattr(funding, name, seconds)
-    hurry = {"TICK": 0.01, "LEFT_LOCKED": 0.15, "RENEW_EVERY_SECONDS": 0.3, "FAILED_SECONDS": 1.0, "RETRY_MOST": 0.2}
-    for name, seconds in hurry.items():
-        monkeypatch.setattr(settler, name, seconds)
+    monkeypatch.setattr(funding, "SETTLE_INTERVAL_SECONDS", 0.3)
+    monkeypatch.setattr(funding, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(funding, "CREDIT_WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(funding, "MUTED_HOLD_SECONDS", 0.2)
+    monkeypatch.setattr(settler, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(settler, "MAX_LOCKED_SECONDS", 0.15)
+    monkeypatch.setattr(settler, "RENEW_EVERY_SECONDS", 0.3)
+    monkeypatch.setattr(settler, "FAILURE_SECONDS", 1.0)
+    monkeypatch.setattr(settler, "MAX_RETRY_SECONDS", 0.2)
 
 
 async def suffered(url: str, fault: Fault, logs: Sequence[Mapping[str, Any]]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from picows import WSMsgType
 
 from tests.integration.relay.doorway import Nothing
 from transcription_proxy.metering import rates
-from transcription_proxy.relay.relay import Lines, Relay
+from transcription_proxy.relay.relay import Relay, RelayContext
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import Stages
 from transcription_proxy.relay.upstream import Dialler
@@ -59,7 +59,7 @@ class Client:
     def close(self, code: int) -> None:
         self.code = code
 
-    def connect(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
+    def set_forward(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
         self._fail("connect")
         self.forward = send
 
@@ -84,7 +84,7 @@ class Call:
         self.books, self.client = Books(), Client()
         self.settler = Settler(self.books)
         session = Session(Opened(UUID(int=7), 45, 1000), options.read(None, rates.load()), 900, monotonic())
-        self.lines = Lines(self.settler, Dialler(None, patience), url)
+        self.lines = RelayContext(self.settler, Dialler(None, patience), url)
         self.relay = Relay(session, self.client, self.lines, Stages(uuid4(), Nothing(), Nothing()).stage(uuid4()))
 
     @property
@@ -98,13 +98,13 @@ class Call:
     @property
     def dials(self) -> int:
         """How many upstreams were opened."""
-        return self.relay.session._upstream.hearing.connections
+        return self.relay.session._upstream.progress.connections
 
     def send(self, audio: bytes = FRAME) -> None:
-        self.relay.happen(ev.AudioArrived(audio))
+        self.relay.handle_event(ev.AudioArrived(audio))
 
     def say(self, kind: str) -> None:
-        self.relay.happen(ev.ClientSpoke(json.dumps({"type": kind}).encode()))
+        self.relay.handle_event(ev.ClientSentText(json.dumps({"type": kind}).encode()))
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(PATIENCE):

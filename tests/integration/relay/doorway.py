@@ -16,10 +16,10 @@ from starlette.types import Receive, Scope, Send
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
 from transcription_proxy.relay.door import DoorProtocol, door
-from transcription_proxy.relay.relay import Lines
+from transcription_proxy.relay.relay import RelayContext
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.stages import Stages
-from transcription_proxy.relay.switchboard import Holder, Overlay, Switchboard
+from transcription_proxy.relay.switchboard import Overlay, Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
 
@@ -79,7 +79,7 @@ class Keys:
         return self.known[key]
 
 
-def stranger(token: str) -> Holder:
+def stranger(token: str) -> TokenHolder:
     """The fate of every token."""
     raise Refusal("unauthorized", f"I do not know {token}.")
 
@@ -266,7 +266,7 @@ async def running() -> AsyncIterator[Doorway]:
         verify=stranger,
         ledger=Nothing(),
         rates=rates.load(),
-        lines=Lines(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
+        context=RelayContext(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
         stages=Stages(uuid4(), Nothing(), Nothing()),
         overlays=Keys(),
         life=uuid4(),

@@ -22,7 +22,7 @@ from tests.integration.relay.doorway import (
     is_answered,
 )
 from transcription_proxy.relay import door as module
-from transcription_proxy.relay.request_head import MAX_HEAD
+from transcription_proxy.relay.request_head import MAX_HEAD_BYTES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 MOST_UNPARSED = 256 * KIB
@@ -67,7 +67,7 @@ async def test_the_parser_never_gathers_more_than_a_head(doorway: Doorway, wire:
     connection = await doorway.connection(wire)
     wire.say(ENDLESS["a trailer"])
     assert (await wire.answer()).status == 431
-    assert connection._stretch <= MAX_HEAD + module.SLICE
+    assert connection._framing_bytes <= MAX_HEAD_BYTES + module.SLICE_BYTES
 
 
 async def test_trailers_are_left_out(doorway: Doorway, wire: Wire) -> None:
@@ -105,7 +105,7 @@ async def test_one_that_drips_behind_its_answer_is_closed(
 
 
 async def test_a_body_without_end_is_413(doorway: Doorway, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_REQUEST", 100 * KIB)
+    monkeypatch.setattr(module, "MAX_REQUEST_BYTES", 100 * KIB)
     wire.say(POST + CHUNKED + b"1000\r\n" + b"x" * 4 * KIB + b"\r\n")
     await doorway.until(lambda: bool(doorway.asked))
     wire.say((b"1000\r\n" + b"x" * 4 * KIB + b"\r\n") * 50)
@@ -113,7 +113,7 @@ async def test_a_body_without_end_is_413(doorway: Doorway, wire: Wire, monkeypat
 
 
 async def test_one_behind_its_answer_is_closed(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_REQUEST", 100 * KIB)
+    monkeypatch.setattr(module, "MAX_REQUEST_BYTES", 100 * KIB)
     wire.say(EARLY)
     await is_answered(wire, b"/early 0")
     wire.say((b"1000\r\n" + b"x" * 4 * KIB + b"\r\n") * 50)
@@ -167,13 +167,13 @@ async def test_no_more_is_read_while_a_few_requests_wait(doorway: Doorway, wire:
     wire.say(SLOW + SHORTEST * count)
     connection = await doorway.connection(wire)
     await doorway.until(lambda: connection.flow.read_paused and bool(connection._unparsed))
-    assert len(connection.pipeline) <= module.SLICE // len(SHORTEST) + 1
+    assert len(connection.pipeline) <= module.SLICE_BYTES // len(SHORTEST) + 1
     assert len(connection._unparsed) <= MOST_UNPARSED
     assert not connection.transport.is_reading()
     doorway.released.set()
     await is_answered(wire, b"/slow 0")
     for _ in range(count):
-        assert len(connection.pipeline) <= module.SLICE // len(SHORTEST) + 1
+        assert len(connection.pipeline) <= module.SLICE_BYTES // len(SHORTEST) + 1
         assert len(connection._unparsed) <= MOST_UNPARSED
         await is_answered(wire, b"/ 0")
     assert not connection._unparsed

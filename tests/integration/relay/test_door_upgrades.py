@@ -59,7 +59,7 @@ async def test_frames_in_the_packet_of_the_upgrade_are_not_lost(wire: Wire) -> N
     assert [await wire.message(), await wire.message()] == [REFUSED, CLOSED]
 
 
-@pytest.mark.parametrize("size", [1000, module.READ_BUFFER, 20_000, 200_000])
+@pytest.mark.parametrize("size", [1000, module.READ_BUFFER_BYTES, 20_000, 200_000])
 async def test_long_frames_in_the_packet_of_the_upgrade_are_not_lost(wire: Wire, size: int) -> None:
     wire.say(UPGRADE + b"\r\n" + frame(2, bytes(size)) + frame(1, b"x" * size) + AUTH)
     assert (await wire.answer()).status == 101

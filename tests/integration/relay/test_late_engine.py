@@ -14,7 +14,7 @@ from tests.unit.engine.voices import Spoken, Voice
 from transcription_proxy.engine import progress, stream
 from transcription_proxy.engine.resample import Samples
 from transcription_proxy.engine.server import Engine
-from transcription_proxy.stream import hearing, parting
+from transcription_proxy.stream import teardown, upstream_progress
 
 SECOND = 32_000
 TURN_SECONDS = 0.4
@@ -24,12 +24,12 @@ TURN_SECONDS = 0.4
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is awaited is awaited for a tenth of its time or so; a turn takes longer than silence is allowed."""
-    monkeypatch.setattr(hearing, "WATCHDOG_SECONDS", 0.3)
-    monkeypatch.setattr(hearing, "LOOK_EVERY", 0.05)
-    monkeypatch.setattr(parting, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(stream, "REPORT_EVERY", 0.05)
-    monkeypatch.setattr(progress, "REPORT_EVERY", 0.05)
-    monkeypatch.setattr(progress, "STUCK_AFTER", 1.0)
+    monkeypatch.setattr(upstream_progress, "WATCHDOG_SECONDS", 0.3)
+    monkeypatch.setattr(upstream_progress, "CHECK_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(teardown, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(stream, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "MAX_TURN_SECONDS", 1.0)
 
 
 @asynccontextmanager
@@ -47,9 +47,9 @@ class Slow(Voice):
     def __init__(self) -> None:
         super().__init__(rest=[Spoken(1, "all the words", 0.2, 2.5)])
 
-    def hear(self, samples: Samples) -> Sequence[Spoken]:
+    def feed(self, samples: Samples) -> Sequence[Spoken]:
         time.sleep(TURN_SECONDS)
-        return super().hear(samples)
+        return super().feed(samples)
 
 
 class Hanging(Voice):
@@ -60,11 +60,11 @@ class Hanging(Voice):
         self._let = let
         self._turns = 0
 
-    def hear(self, samples: Samples) -> Sequence[Spoken]:
+    def feed(self, samples: Samples) -> Sequence[Spoken]:
         self._turns += 1
         if self._turns > 1:
             assert self._let.wait(PATIENCE)
-        return super().hear(samples)
+        return super().feed(samples)
 
 
 @pytest.mark.parametrize("stops", [False, True], ids=["live", "after a stop"])

@@ -8,7 +8,7 @@ from tests.standin.deepgram import DeepgramStandIn
 from tests.standin.proxy import proxying
 from transcription_proxy.payments.gateway import Gateway, StripeAway
 from transcription_proxy.payments.sandboxed import Address
-from transcription_proxy.relay.upstream import Dialler, Refused
+from transcription_proxy.relay.upstream import DialFailed, Dialler
 
 ELSEWHERE = "ws://upstream.invalid:9/v1/listen?encoding=linear16&sample_rate=16000"
 NOBODY = "socks://127.0.0.1:1"
@@ -27,7 +27,7 @@ async def test_an_upstream_is_dialled_through_it() -> None:
         address = urlsplit(standin.url)
         async with proxying((address.hostname or "", address.port or 0)) as proxy:
             upstream = await Dialler("key", 0, proxy.url).dial(ELSEWHERE, lambda event: None)
-            upstream.hang_up()
+            upstream.close()
             assert proxy.asked == ["CONNECT upstream.invalid:9 HTTP/1.1"]
             assert standin.last.header("host") == "upstream.invalid:9"
             await standin.until(lambda: standin.last.closed)
@@ -35,7 +35,7 @@ async def test_an_upstream_is_dialled_through_it() -> None:
 
 async def test_a_proxy_that_refuses_is_an_upstream_that_cannot_be_reached() -> None:
     async with proxying(("127.0.0.1", 1), refuses=True) as proxy:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(DialFailed) as refused:
             await Dialler("key", 0, proxy.url).dial(ELSEWHERE, lambda event: None)
     assert refused.value.status is None
     assert "407" in refused.value.detail

@@ -31,7 +31,7 @@ async def call(script: Script | Callable[[Record], Script], patience: float = 0.
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream, "HANDSHAKE_SECONDS", 0.3)
-    monkeypatch.setattr(redial, "PAUSES", (0.01,) * 5)
+    monkeypatch.setattr(redial, "BACKOFF_SECONDS", (0.01,) * 5)
 
 
 def then(first: Script, later: Script) -> Callable[[Record], Script]:
@@ -96,7 +96,7 @@ async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other(mon
             verify=stranger,
             ledger=Nothing(),
             rates=rates.load(),
-            lines=live.lines,
+            context=live.lines,
             stages=Stages(uuid4(), Nothing(), Nothing()),
             overlays=Keys(),
             life=uuid4(),
@@ -133,7 +133,7 @@ async def test_what_fails_on_our_side_ends_the_session_with_its_bill() -> None:
         assert [(closing.total, closing.reason) for closing in session.books.closings] == [(1, "internal")]
 
 
-@pytest.mark.parametrize("part", ["_dispatch", "_duties"])
+@pytest.mark.parametrize("part", ["_dispatch", "_timers"])
 async def test_a_machine_that_fails_over_its_own_end_ends_all_the_same(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

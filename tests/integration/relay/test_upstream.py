@@ -11,7 +11,7 @@ import pytest
 from tests.standin.deepgram import DeepgramStandIn
 from tests.standin.script import BROKEN_HANDSHAKES, Script
 from transcription_proxy.relay import upstream as upstreams
-from transcription_proxy.relay.upstream import Dialler, Refused
+from transcription_proxy.relay.upstream import DialFailed, Dialler
 from transcription_proxy.stream import events as ev
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -48,9 +48,9 @@ async def until(events: list[ev.Event], count: int) -> None:
 @pytest.mark.parametrize(
     ("frames", "expected"),
     [
-        (HELLO, [ev.UpstreamSpoke(b"hello")]),
-        (HELLO + WORLD, [ev.UpstreamSpoke(b"hello"), ev.UpstreamSpoke(b"world")]),
-        (HELLO + CLOSE, [ev.UpstreamSpoke(b"hello"), ev.UpstreamLost(1011)]),
+        (HELLO, [ev.UpstreamSentText(b"hello")]),
+        (HELLO + WORLD, [ev.UpstreamSentText(b"hello"), ev.UpstreamSentText(b"world")]),
+        (HELLO + CLOSE, [ev.UpstreamSentText(b"hello"), ev.UpstreamLost(1011)]),
         (CLOSE, [ev.UpstreamLost(1011)]),
     ],
     ids=["a word", "two words", "a word and its end", "its end"],
@@ -62,10 +62,10 @@ async def test_what_comes_with_the_answer_is_reported_once_its_opening_is_told(
     async with quick(frames) as url:
         upstream = await Dialler(None, patience=0).dial(url, events.append)
         assert events == []
-        upstream.begin()
+        upstream.start_reporting()
         await until(events, len(expected))
         assert events == expected
-        upstream.hang_up()
+        upstream.close()
 
 
 @pytest.mark.parametrize("how", sorted(BROKEN_HANDSHAKES))
@@ -73,7 +73,7 @@ async def test_one_that_breaks_off_the_handshake_was_not_reached(how: str, monke
     monkeypatch.setattr(upstreams, "HANDSHAKE_SECONDS", 0.3)
     events: list[ev.Event] = []
     async with DeepgramStandIn(Script(handshake=BROKEN_HANDSHAKES[how])) as standin:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(DialFailed) as refused:
             await Dialler(None, patience=0).dial(f"{standin.url}/v1/listen", events.append)
     assert refused.value.status is None
     assert events == []
@@ -84,10 +84,10 @@ async def test_what_comes_with_the_answer_in_part_and_then_in_full_is_one_messag
     long = b"\x81\x7e\x4e\x20" + bytes(20_000)
     async with quick(long + HELLO) as url:
         upstream = await Dialler(None, patience=0).dial(url, events.append)
-        upstream.begin()
+        upstream.start_reporting()
         await until(events, 2)
-        assert events == [ev.UpstreamSpoke(bytes(20_000)), ev.UpstreamSpoke(b"hello")]
-        upstream.hang_up()
+        assert events == [ev.UpstreamSentText(bytes(20_000)), ev.UpstreamSentText(b"hello")]
+        upstream.close()
 
 
 async def test_one_that_is_hung_up_because_of_its_first_word_reports_no_second() -> None:
@@ -95,18 +95,18 @@ async def test_one_that_is_hung_up_because_of_its_first_word_reports_no_second()
 
     def happen(event: ev.Event) -> None:
         events.append(event)
-        upstream.hang_up()
+        upstream.close()
 
     async with quick(HELLO + WORLD) as url:
         upstream = await Dialler(None, patience=0).dial(url, happen)
-        upstream.begin()
-        assert events == [ev.UpstreamSpoke(b"hello")]
+        upstream.start_reporting()
+        assert events == [ev.UpstreamSentText(b"hello")]
 
 
 async def test_one_that_is_hung_up_before_it_began_reports_nothing() -> None:
     events: list[ev.Event] = []
     async with quick(HELLO) as url:
         upstream = await Dialler(None, patience=0).dial(url, events.append)
-        upstream.hang_up()
-        upstream.begin()
+        upstream.close()
+        upstream.start_reporting()
         assert events == []

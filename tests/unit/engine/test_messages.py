@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcription_proxy.engine import messages
-from transcription_proxy.engine.segments import Ended, Heard, Segment, Started
+from transcription_proxy.engine.segments import Ended, Segment, SpeechEvent, Started
 
 ID = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 
 
-def said(heard: Heard, channel: int = 0, channels: int = 1) -> dict[str, Any]:
+def said(heard: SpeechEvent, channel: int = 0, channels: int = 1) -> dict[str, Any]:
     read: dict[str, Any] = json.loads(messages.message(heard, channel, channels, ID))
     return read
 

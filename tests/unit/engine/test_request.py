@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_proxy.engine.request import Refused, Request, authorized, read
+from transcription_proxy.engine.request import HandshakeRefused, Request, authorized, read
 
 RAW = "/v1/listen?encoding=linear16&sample_rate=16000"
 
 
-def refusal(target: str) -> Refused:
-    with pytest.raises(Refused) as raised:
+def refusal(target: str) -> HandshakeRefused:
+    with pytest.raises(HandshakeRefused) as raised:
         read(target)
     return raised.value
 
@@ -131,7 +131,7 @@ def test_any_other_path_is_not_found(path: str) -> None:
 def test_any_target_is_read_or_refused(target: str) -> None:
     try:
         request = read(target)
-    except Refused as refused:
+    except HandshakeRefused as refused:
         assert refused.status in (400, 404)
     else:
         assert 8000 <= request.sample_rate <= 48_000
@@ -140,7 +140,7 @@ def test_any_target_is_read_or_refused(target: str) -> None:
 
 def test_a_refusal_has_deepgrams_body() -> None:
     request_id = uuid4()
-    body = json.loads(Refused(401, "INVALID_AUTH", 'Not "you".').body(request_id))
+    body = json.loads(HandshakeRefused(401, "INVALID_AUTH", 'Not "you".').body(request_id))
     assert body == {"err_code": "INVALID_AUTH", "err_msg": 'Not "you".', "request_id": str(request_id)}
 
 
@@ -150,7 +150,7 @@ def test_a_refusal_has_deepgrams_body() -> None:
 )
 def test_channels_are_heard_apart_only_when_asked(channels: int, multichannel: bool, ears: int, block: int) -> None:
     request = Request(16_000, channels=channels, multichannel=multichannel)
-    assert (request.ears, request.block) == (ears, block)
+    assert (request.separate_channels, request.block) == (ears, block)
 
 
 @pytest.mark.parametrize("header", ["Token k3y", "token k3y", "Bearer k3y", "bearer  k3y "])

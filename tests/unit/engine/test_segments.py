@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.engine.voices import Spoken
-from transcription_proxy.engine.segments import PATIENCE, Ended, Heard, Segment, Segments, Started
+from transcription_proxy.engine.segments import MAX_FINAL_DELAY_SECONDS, Ended, Segment, Segments, SpeechEvent, Started
 
 
 def interim(text: str, start: float, duration: float) -> Segment:
@@ -25,51 +25,53 @@ def silence(start: float, duration: float) -> Segment:
 
 def test_a_line_grows_and_becomes_final_at_its_own_end() -> None:
     segments = Segments()
-    assert segments.heard([Spoken(1, "It was", 0.25, 0.75, complete=False)], 1.0) == [
+    assert segments.update([Spoken(1, "It was", 0.25, 0.75, complete=False)], 1.0) == [
         Started(0.25),
         interim("It was", 0, 1.0),
     ]
-    assert segments.speaking
-    assert segments.heard([Spoken(1, "It was the", 0.25, 1.25, complete=False)], 1.5) == [interim("It was the", 0, 1.5)]
-    assert segments.heard([Spoken(1, "It was the best.", 0.25, 1.5)], 2.0) == [final("It was the best.", 0, 1.75)]
-    assert not segments.speaking
+    assert segments.is_speaking
+    assert segments.update([Spoken(1, "It was the", 0.25, 1.25, complete=False)], 1.5) == [
+        interim("It was the", 0, 1.5)
+    ]
+    assert segments.update([Spoken(1, "It was the best.", 0.25, 1.5)], 2.0) == [final("It was the best.", 0, 1.75)]
+    assert not segments.is_speaking
 
 
 def test_a_line_that_was_never_open_is_final_at_once() -> None:
-    assert Segments().heard([Spoken(1, "Yes.", 0.25, 0.5)], 1.0) == [Started(0.25), final("Yes.", 0, 0.75)]
+    assert Segments().update([Spoken(1, "Yes.", 0.25, 0.5)], 1.0) == [Started(0.25), final("Yes.", 0, 0.75)]
 
 
 def test_one_line_may_end_and_the_next_begin_in_one_turn() -> None:
     lines = [Spoken(1, "One.", 0.0, 1.0), Spoken(2, "Two", 1.25, 0.25, complete=False)]
-    assert Segments().heard(lines, 1.5) == [Started(0), final("One.", 0, 1), Started(1.25), interim("Two", 1, 0.5)]
+    assert Segments().update(lines, 1.5) == [Started(0), final("One.", 0, 1), Started(1.25), interim("Two", 1, 0.5)]
 
 
 def test_silence_is_an_empty_final_for_each_second() -> None:
     segments = Segments()
-    said = [segments.heard([], clock / 2) for clock in range(1, 7)]
+    said = [segments.update([], clock / 2) for clock in range(1, 7)]
     assert said == [[], [silence(0, 1)], [], [silence(1, 1)], [], [silence(2, 1)]]
 
 
 def test_there_is_no_empty_final_while_somebody_speaks() -> None:
     segments = Segments()
-    segments.heard([Spoken(1, "Well", 0.5, 0.5, complete=False)], 1.0)
-    assert segments.heard([], 5.0) == []
+    segments.update([Spoken(1, "Well", 0.5, 0.5, complete=False)], 1.0)
+    assert segments.update([], 5.0) == []
 
 
 def test_speech_that_the_model_dates_back_begins_after_the_last_final() -> None:
     segments = Segments()
-    assert segments.heard([], 1.0) == [silence(0, 1)]
-    assert segments.heard([Spoken(1, "Well.", 0.75, 0.75)], 1.5) == [Started(1), final("Well.", 1, 0.5)]
+    assert segments.update([], 1.0) == [silence(0, 1)]
+    assert segments.update([Spoken(1, "Well.", 0.75, 0.75)], 1.5) == [Started(1), final("Well.", 1, 0.5)]
 
 
 def test_a_line_that_ends_before_the_last_final_still_has_its_text() -> None:
     segments = Segments()
-    segments.heard([], 2.0)
-    assert segments.heard([Spoken(1, "Oh.", 0.5, 0.5)], 2.5) == [Started(2), final("Oh.", 2, 0)]
+    segments.update([], 2.0)
+    assert segments.update([Spoken(1, "Oh.", 0.5, 0.5)], 2.5) == [Started(2), final("Oh.", 2, 0)]
 
 
 def test_a_line_never_ends_in_the_future() -> None:
-    assert Segments().heard([Spoken(1, "Well.", 1.25, 9.0)], 1.0) == [Started(1), final("Well.", 0, 1)]
+    assert Segments().update([Spoken(1, "Well.", 1.25, 9.0)], 1.0) == [Started(1), final("Well.", 0, 1)]
 
 
 @pytest.mark.parametrize(("endpointing", "clock"), [(0, 1.5), (0.01, 1.5), (0.3, 1.5), (0.75, 1.5), (1, 2.0)])
@@ -79,22 +81,22 @@ def test_a_line_is_final_with_the_end_of_speech_after_as_much_silence_as_endpoin
     """The line's own end holds a quarter second of silence."""
     segments = Segments(endpointing=endpointing)
     line = Spoken(1, "Yes.", 0.25, 0.75)
-    assert segments.heard([line], clock) == [Started(0.25), final("Yes.", 0, 1)] + [silence(1, 1)] * (clock == 2)
+    assert segments.update([line], clock) == [Started(0.25), final("Yes.", 0, 1)] + [silence(1, 1)] * (clock == 2)
 
 
 def test_a_line_is_an_interim_until_it_is_known_whether_speech_has_ended() -> None:
     segments = Segments(endpointing=1)
-    assert segments.heard([Spoken(1, "Yes.", 0.25, 0.75)], 1.0) == [Started(0.25), interim("Yes.", 0, 1)]
-    assert segments.speaking
-    assert segments.heard([], 1.5) == [interim("Yes.", 0, 1.5)]
-    assert segments.heard([], 1.75) == [final("Yes.", 0, 1)]
-    assert not segments.speaking
+    assert segments.update([Spoken(1, "Yes.", 0.25, 0.75)], 1.0) == [Started(0.25), interim("Yes.", 0, 1)]
+    assert segments.is_speaking
+    assert segments.update([], 1.5) == [interim("Yes.", 0, 1.5)]
+    assert segments.update([], 1.75) == [final("Yes.", 0, 1)]
+    assert not segments.is_speaking
 
 
 def test_a_line_is_final_without_the_end_of_speech_when_speech_goes_on_before() -> None:
     segments = Segments(endpointing=1)
-    segments.heard([Spoken(1, "Yes.", 0.25, 0.75)], 1.0)
-    assert segments.heard([Spoken(2, "And", 1.0, 0.5, complete=False)], 1.5) == [
+    segments.update([Spoken(1, "Yes.", 0.25, 0.75)], 1.0)
+    assert segments.update([Spoken(2, "And", 1.0, 0.5, complete=False)], 1.5) == [
         final("Yes.", 0, 1, speech=False),
         Started(1),
         interim("And", 1, 0.5),
@@ -103,30 +105,33 @@ def test_a_line_is_final_without_the_end_of_speech_when_speech_goes_on_before() 
 
 def test_a_pause_between_two_lines_of_one_turn_is_as_long_as_it_was() -> None:
     lines = [Spoken(1, "One.", 0.0, 1.0), Spoken(2, "Two.", 1.25, 0.5)]
-    heard = [Segments(endpointing=endpointing).heard(lines, 4.0)[1] for endpointing in (0.5, 0.75, 1)]
+    heard = [Segments(endpointing=endpointing).update(lines, 4.0)[1] for endpointing in (0.5, 0.75, 1)]
     assert heard == [final("One.", 0, 1, speech=speech) for speech in (True, True, False)]
 
 
 def test_a_very_long_endpointing_holds_no_line_back_for_long() -> None:
     """An empty final tells the end of speech when its time has come, once."""
     segments = Segments(endpointing=3.5)
-    segments.heard([Spoken(1, "Yes.", 0.25, 0.75)], 1.0)
-    assert segments.heard([], 1.0 + PATIENCE) == [final("Yes.", 0, 1, speech=False), silence(1, PATIENCE)]
-    said = [segments.heard([], 3.0 + clock / 2) for clock in range(1, 7)]
+    segments.update([Spoken(1, "Yes.", 0.25, 0.75)], 1.0)
+    assert segments.update([], 1.0 + MAX_FINAL_DELAY_SECONDS) == [
+        final("Yes.", 0, 1, speech=False),
+        silence(1, MAX_FINAL_DELAY_SECONDS),
+    ]
+    said = [segments.update([], 3.0 + clock / 2) for clock in range(1, 7)]
     assert said == [[], [final("", 3, 1, speech=False)], [], [final("", 4, 1)], [], [final("", 5, 1, speech=False)]]
 
 
 def test_without_endpointing_nothing_is_an_end_of_speech_and_lines_are_final_at_once() -> None:
     segments = Segments(endpointing=None)
-    assert segments.heard([Spoken(1, "Yes.", 0.0, 1.0)], 1.0)[1:] == [final("Yes.", 0, 1, speech=False)]
-    assert segments.heard([], 99.0) == [silence(1, 98)]
-    assert segments.finished([Spoken(2, "No.", 1.0, 1.0)])[1:] == [final("No.", 99, 0, speech=False)]
+    assert segments.update([Spoken(1, "Yes.", 0.0, 1.0)], 1.0)[1:] == [final("Yes.", 0, 1, speech=False)]
+    assert segments.update([], 99.0) == [silence(1, 98)]
+    assert segments.finish([Spoken(2, "No.", 1.0, 1.0)])[1:] == [final("No.", 99, 0, speech=False)]
 
 
 def test_a_line_that_was_cut_is_no_end_of_speech_and_what_follows_no_start() -> None:
     segments = Segments()
-    assert segments.heard([Spoken(1, "It was", 0.0, 10.0, cut=True)], 10.0) == [Started(0), interim("It was", 0, 10)]
-    assert segments.heard([Spoken(2, "the best", 9.5, 1.0, complete=False)], 10.5) == [
+    assert segments.update([Spoken(1, "It was", 0.0, 10.0, cut=True)], 10.0) == [Started(0), interim("It was", 0, 10)]
+    assert segments.update([Spoken(2, "the best", 9.5, 1.0, complete=False)], 10.5) == [
         final("It was", 0, 10, speech=False),
         interim("the best", 10, 0.5),
     ]
@@ -134,85 +139,85 @@ def test_a_line_that_was_cut_is_no_end_of_speech_and_what_follows_no_start() -> 
 
 def test_speech_may_end_where_a_line_was_cut() -> None:
     segments = Segments()
-    segments.heard([Spoken(1, "It was.", 0.0, 10.0, cut=True)], 10.0)
-    assert segments.heard([], 10.5) == [final("It was.", 0, 10)]
-    assert segments.heard([Spoken(2, "So", 11.0, 0.5, complete=False)], 11.5)[0] == Started(11)
+    segments.update([Spoken(1, "It was.", 0.0, 10.0, cut=True)], 10.0)
+    assert segments.update([], 10.5) == [final("It was.", 0, 10)]
+    assert segments.update([Spoken(2, "So", 11.0, 0.5, complete=False)], 11.5)[0] == Started(11)
 
 
 def test_what_is_finished_is_final_up_to_now() -> None:
     segments = Segments()
-    segments.heard([Spoken(1, "It", 0.25, 0.75, complete=False)], 1.0)
-    assert segments.finished([Spoken(1, "It was.", 0.25, 0.5)]) == [final("It was.", 0, 1)]
+    segments.update([Spoken(1, "It", 0.25, 0.75, complete=False)], 1.0)
+    assert segments.finish([Spoken(1, "It was.", 0.25, 0.5)]) == [final("It was.", 0, 1)]
 
 
 def test_a_line_that_is_still_open_when_all_is_finished_is_final_all_the_same() -> None:
     segments = Segments()
-    segments.heard([], 1.0)
-    assert segments.finished([Spoken(1, "It was", 0.5, 0.5, complete=False)]) == [Started(1), final("It was", 1, 0)]
-    assert not segments.speaking
+    segments.update([], 1.0)
+    assert segments.finish([Spoken(1, "It was", 0.5, 0.5, complete=False)]) == [Started(1), final("It was", 1, 0)]
+    assert not segments.is_speaking
 
 
 def test_finishing_silence_gives_an_empty_final() -> None:
     segments = Segments()
-    segments.heard([], 0.5)
-    assert segments.finished([]) == [silence(0, 0.5)]
-    assert segments.finished([]) == []
-    assert segments.finished([], confirm=True) == [silence(0.5, 0)]
+    segments.update([], 0.5)
+    assert segments.finish([]) == [silence(0, 0.5)]
+    assert segments.finish([]) == []
+    assert segments.finish([], confirm=True) == [silence(0.5, 0)]
 
 
 def test_a_line_that_waits_is_final_up_to_now_when_all_is_finished() -> None:
     segments = Segments(endpointing=1)
-    segments.heard([Spoken(1, "Yes.", 0.25, 0.75)], 1.5)
-    assert segments.finished([]) == [final("Yes.", 0, 1.5)]
-    assert not segments.speaking
+    segments.update([Spoken(1, "Yes.", 0.25, 0.75)], 1.5)
+    assert segments.finish([]) == [final("Yes.", 0, 1.5)]
+    assert not segments.is_speaking
 
 
 def test_what_was_open_and_came_to_nothing_is_over() -> None:
     segments = Segments()
-    segments.heard([Spoken(1, "Hm", 0.0, 0.5, complete=False)], 0.5)
-    assert segments.finished([]) == [silence(0, 0.5)]
-    assert not segments.speaking
+    segments.update([Spoken(1, "Hm", 0.0, 0.5, complete=False)], 0.5)
+    assert segments.finish([]) == [silence(0, 0.5)]
+    assert not segments.is_speaking
 
 
 def test_the_models_time_begins_anew_when_all_is_finished() -> None:
     segments = Segments()
-    segments.heard([], 3.0)
-    segments.finished([])
+    segments.update([], 3.0)
+    segments.finish([])
     assert segments.origin == 3.0
-    assert segments.heard([Spoken(1, "Go.", 0.25, 0.5)], 4.0) == [Started(3.25), final("Go.", 3, 0.75)]
+    assert segments.update([Spoken(1, "Go.", 0.25, 0.5)], 4.0) == [Started(3.25), final("Go.", 3, 0.75)]
 
 
 def test_an_utterance_ends_once_when_nobody_has_spoken_for_that_long() -> None:
     segments = Segments(utterance_end=1.0)
-    segments.heard([Spoken(1, "Yes.", 0.25, 0.5)], 1.0)
-    assert segments.heard([], 1.5) == []
-    assert segments.heard([], 2.0) == [silence(0.75, 1.25), Ended(0.75)]
-    assert segments.heard([], 2.5) == []
+    segments.update([Spoken(1, "Yes.", 0.25, 0.5)], 1.0)
+    assert segments.update([], 1.5) == []
+    assert segments.update([], 2.0) == [silence(0.75, 1.25), Ended(0.75)]
+    assert segments.update([], 2.5) == []
 
 
 def test_an_utterance_does_not_end_while_somebody_speaks() -> None:
     segments = Segments(utterance_end=1.0)
-    segments.heard([Spoken(1, "Yes.", 0.25, 0.5), Spoken(2, "And", 0.9, 0.1, complete=False)], 1.0)
-    assert segments.heard([], 3.0) == []
+    segments.update([Spoken(1, "Yes.", 0.25, 0.5), Spoken(2, "And", 0.9, 0.1, complete=False)], 1.0)
+    assert segments.update([], 3.0) == []
 
 
 def test_an_utterance_may_end_before_its_line_waited_enough() -> None:
     segments = Segments(endpointing=3, utterance_end=0.5)
-    segments.heard([Spoken(1, "Yes.", 0.25, 0.5)], 1.0)
-    assert segments.heard([], 1.5) == [final("Yes.", 0, 0.75, speech=False), Ended(0.75)]
+    segments.update([Spoken(1, "Yes.", 0.25, 0.5)], 1.0)
+    assert segments.update([], 1.5) == [final("Yes.", 0, 0.75, speech=False), Ended(0.75)]
 
 
 def test_after_a_finalize_the_utterance_still_ends_where_speech_was_last_heard() -> None:
     segments = Segments(utterance_end=1.0)
-    segments.heard([], 0.75)
-    segments.finished([Spoken(1, "Yes.", 0.25, 0.25)])
-    assert segments.heard([], 1.5) == [Ended(0.5)]
+    segments.update([], 0.75)
+    segments.finish([Spoken(1, "Yes.", 0.25, 0.25)])
+    assert segments.update([], 1.5) == [Ended(0.5)]
 
 
 def test_without_utterance_end_none_is_told() -> None:
     segments = Segments()
-    segments.heard([Spoken(1, "Yes.", 0.25, 0.5)], 1.0)
-    assert segments.heard([], 9.0) == [silence(0.75, 8.25)]
+    segments.update([Spoken(1, "Yes.", 0.25, 0.5)], 1.0)
+    assert segments.update([], 9.0) == [silence(0.75, 8.25)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +239,15 @@ stories = st.lists(st.builds(Turn, seconds, st.lists(any_lines, max_size=3), st.
 any_segments = st.builds(Segments, endpointing=st.none() | seconds, utterance_end=st.none() | seconds)
 
 
-def told(segments: Segments, story: list[Turn]) -> Iterator[tuple[float, Turn, list[Heard]]]:
+def told(segments: Segments, story: list[Turn]) -> Iterator[tuple[float, Turn, list[SpeechEvent]]]:
     """What is said in each turn, and when."""
     clock = 0.0
     for turn in story:
         if turn.finish:
-            yield clock, turn, segments.finished(turn.lines, confirm=turn.confirm)
+            yield clock, turn, segments.finish(turn.lines, confirm=turn.confirm)
         else:
             clock += turn.seconds
-            yield clock, turn, segments.heard(turn.lines, clock)
+            yield clock, turn, segments.update(turn.lines, clock)
 
 
 @given(any_segments, stories)
@@ -295,7 +300,7 @@ def test_all_is_final_up_to_now_when_it_is_finished(segments: Segments, story: l
             assert until == clock
             assert said == [] or said[-1] == finals[-1]
             assert finals or not turn.confirm
-            assert not segments.speaking
+            assert not segments.is_speaking
 
 
 @given(any_segments, stories)

@@ -30,7 +30,7 @@ class Voice:
         self.finishes = 0
         self.closes = 0
 
-    def hear(self, samples: Samples) -> Sequence[Spoken]:
+    def feed(self, samples: Samples) -> Sequence[Spoken]:
         self._pieces.append(samples)
         return self._answers.pop(0) if self._answers else ()
 

@@ -86,21 +86,21 @@ def test_the_frame_at_the_end_of_the_grant_is_cut_there() -> None:
     assert not meter.admit(SECOND, 0.0)
     assert meter.take(SECOND, 0.0) == 3
     assert meter.take(SECOND, 0.0) == 0
-    assert (meter.total, meter.exhausted) == (1, True)
+    assert (meter.total, meter.is_exhausted) == (1, True)
 
 
 def test_a_grant_that_ends_within_a_sample_covers_none_of_that_sample() -> None:
     meter = Meter(8 * 8000, 8, 3 * MICRO, 1, 0.0, FOREVER)  # a third of a second of eight channels
     assert meter.take(10**6, 0.0) == 8000 // 3 * 8
-    assert meter.exhausted
+    assert meter.is_exhausted
 
 
 def test_it_is_exhausted_when_the_rest_is_less_than_a_sample() -> None:
     meter = live(1)
     meter.take(SECOND - 2, 0.0)
-    assert not meter.exhausted
+    assert not meter.is_exhausted
     meter.take(1, 0.0)
-    assert meter.exhausted
+    assert meter.is_exhausted
 
 
 def test_nothing_passes_from_the_moment_the_grant_ends() -> None:
@@ -117,7 +117,7 @@ def test_a_grant_lowered_below_what_was_used_lets_nothing_pass_until_it_is_raise
     meter = live(45)
     assert meter.take(5 * SECOND, 0.0) == 5 * SECOND
     meter.regrant(3, FOREVER)
-    assert (meter.allowance, meter.take(2, 0.0), meter.exhausted, meter.total) == (0, 0, True, 5)
+    assert (meter.allowance, meter.take(2, 0.0), meter.is_exhausted, meter.total) == (0, 0, True, 5)
     meter.regrant(6, FOREVER)
     assert meter.take(2 * SECOND, 0.0) == SECOND
 
@@ -125,72 +125,72 @@ def test_a_grant_lowered_below_what_was_used_lets_nothing_pass_until_it_is_raise
 def test_a_settle_is_due_at_eight_seconds() -> None:
     meter = live(45)
     assert meter.admit(8 * SECOND - 2, 0.0)
-    assert not meter.due
+    assert not meter.is_settle_due
     assert not meter.admit(2, 0.0)  # it has to be decided
     assert meter.take(2, 0.0) == 2
-    assert meter.due
+    assert meter.is_settle_due
 
 
 def test_a_settle_is_due_at_half_the_hold_when_that_is_less() -> None:
     meter = live(6)
     meter.take(3 * SECOND - 2, 0.0)
-    assert not meter.due
+    assert not meter.is_settle_due
     meter.take(2, 0.0)
-    assert meter.due
-    meter.ask()
-    meter.answered(8, FOREVER)  # 5 of them are held
+    assert meter.is_settle_due
+    meter.begin_settle()
+    meter.complete_settle(8, FOREVER)  # 5 of them are held
     meter.take(5 * SECOND // 2 - 2, 0.0)
-    assert not meter.due
+    assert not meter.is_settle_due
     meter.take(2, 0.0)
-    assert meter.due
+    assert meter.is_settle_due
 
 
 def test_nothing_unsettled_is_never_due() -> None:
     meter = live(0)
-    assert not meter.due
+    assert not meter.is_settle_due
     meter.regrant(45, FOREVER)
     meter.take(SECOND, 0.0)
-    meter.ask()
-    meter.answered(1, FOREVER)
-    assert (meter.exhausted, meter.due) == (True, False)
+    meter.begin_settle()
+    meter.complete_settle(1, FOREVER)
+    assert (meter.is_exhausted, meter.is_settle_due) == (True, False)
 
 
 def test_no_second_settle_is_due_while_one_is_under_way() -> None:
     meter = live(45)
     meter.take(9 * SECOND, 0.0)
-    assert (meter.ask(), meter.asking, meter.due) == (9, True, False)
+    assert (meter.begin_settle(), meter.is_settling, meter.is_settle_due) == (9, True, False)
     assert meter.admit(SECOND // 10, 0.0)
-    assert not meter.due
-    meter.answered(54, FOREVER)
-    assert (meter.asking, meter.due) == (False, False)
+    assert not meter.is_settle_due
+    meter.complete_settle(54, FOREVER)
+    assert (meter.is_settling, meter.is_settle_due) == (False, False)
 
 
 def test_what_came_after_the_question_is_unsettled_still() -> None:
     meter = live(45)
     meter.take(8 * SECOND, 0.0)
-    meter.ask()
+    meter.begin_settle()
     meter.take(SECOND, 0.0)
-    meter.answered(53, FOREVER)
+    meter.complete_settle(53, FOREVER)
     assert (meter.settled, meter.forwarded) == (8 * SECOND, 9 * SECOND)
 
 
 def test_at_ten_seconds_unsettled_nothing_more_passes_until_the_answer() -> None:
     meter = live(45)
     meter.take(8 * SECOND, 0.0)
-    meter.ask()
+    meter.begin_settle()
     assert meter.admit(2 * SECOND, 0.0)
     assert not meter.admit(2, 0.0)
     assert meter.take(2, 0.0) == 0
-    assert not meter.exhausted
-    meter.answered(53, FOREVER)
+    assert not meter.is_exhausted
+    meter.complete_settle(53, FOREVER)
     assert meter.admit(SECOND, 0.0)
 
 
 def test_the_pause_cuts_at_a_sample_too_when_frames_did_not() -> None:
     meter = live(45)
     meter.take(3, 0.0)
-    meter.ask()
-    meter.answered(45, FOREVER)
+    meter.begin_settle()
+    meter.complete_settle(45, FOREVER)
     meter.take(20 * SECOND, 0.0)
     assert meter.forwarded == 10 * SECOND + 2
 
@@ -198,24 +198,24 @@ def test_the_pause_cuts_at_a_sample_too_when_frames_did_not() -> None:
 def test_while_settles_fail_it_goes_on_to_the_end_of_the_grant() -> None:
     meter = live(45)
     meter.take(10 * SECOND, 0.0)
-    meter.ask()
-    meter.failed()
-    assert not meter.due  # it is asked again by the clock
+    meter.begin_settle()
+    meter.fail_settle()
+    assert not meter.is_settle_due  # it is asked again by the clock
     assert meter.take(30 * SECOND, 0.0) == 30 * SECOND
-    meter.ask()
-    meter.failed()
+    meter.begin_settle()
+    meter.fail_settle()
     assert meter.take(10 * SECOND, 0.0) == 5 * SECOND
-    assert (meter.settled, meter.total, meter.exhausted) == (0, 45, True)
+    assert (meter.settled, meter.total, meter.is_exhausted) == (0, 45, True)
 
 
 def test_while_settles_fail_no_more_than_eight_seconds_pass_unseen() -> None:
     meter = live(45)
-    meter.failed()
+    meter.fail_settle()
     for _ in range(2):
         assert meter.admit(8 * SECOND, 0.0)
         assert not meter.admit(2, 0.0)  # somebody has to look
         assert meter.take(2, 0.0) == 2
-    meter.ask()
+    meter.begin_settle()
     assert meter.admit(8 * SECOND, 0.0)
     assert not meter.admit(2, 0.0)
 
@@ -223,11 +223,11 @@ def test_while_settles_fail_no_more_than_eight_seconds_pass_unseen() -> None:
 def test_the_pause_is_back_with_the_first_settle_that_is_booked() -> None:
     meter = live(100)
     meter.take(10 * SECOND, 0.0)
-    meter.ask()
-    meter.failed()
+    meter.begin_settle()
+    meter.fail_settle()
     meter.take(10 * SECOND, 0.0)
-    assert meter.ask() == 20  # all of it is stated again
-    meter.answered(100, FOREVER)
+    assert meter.begin_settle() == 20  # all of it is stated again
+    meter.complete_settle(100, FOREVER)
     assert meter.take(20 * SECOND, 0.0) == 10 * SECOND
 
 
@@ -249,10 +249,10 @@ def test_the_total_is_rounded_once_however_often_it_is_settled(settles: int) -> 
     for frame in range(500):  # of a tenth of a second
         meter.take(SECOND // 10, 0.0)
         if settles and frame % (500 // settles) == 0:
-            meter.ask()
-            meter.answered(1000, FOREVER)
+            meter.begin_settle()
+            meter.complete_settle(1000, FOREVER)
         elif frame % 50 == 49:
-            meter.failed()  # so that it does not pause
+            meter.fail_settle()  # so that it does not pause
     assert meter.total == 17  # 0.34 times 50 seconds
 
 
@@ -337,7 +337,7 @@ class Metering(RuleBasedStateMachine):
     @precondition(lambda self: self.asked is None)
     @rule()
     def ask(self) -> None:
-        assert self.meter.ask() == ceil(self.cost(self.forwarded))
+        assert self.meter.begin_settle() == ceil(self.cost(self.forwarded))
         self.asked, self.unseen = self.forwarded, 0
 
     @rule(more=SECONDS, lasts=st.floats(-1, 45))
@@ -346,12 +346,12 @@ class Metering(RuleBasedStateMachine):
         self.asked, self.lenient, self.unseen = None, False, 0
         self.grant = ceil(self.cost(self.settled) + more * self.price)
         self.expires = self.now + lasts
-        self.meter.answered(self.grant, self.expires)
+        self.meter.complete_settle(self.grant, self.expires)
 
     @rule()
     def failed(self) -> None:
         self.asked, self.lenient, self.unseen = None, True, 0
-        self.meter.failed()
+        self.meter.fail_settle()
 
     @rule(seconds=st.fractions(0, 200, max_denominator=1000), lasts=st.floats(-1, 45))
     def regrant(self, seconds: Fraction, lasts: float) -> None:
@@ -377,13 +377,13 @@ class Metering(RuleBasedStateMachine):
 
     @invariant()
     def a_settle_is_due_at_eight_seconds_or_half_the_hold(self) -> None:
-        assert self.meter.asking == (self.asked is not None)
-        assert self.meter.due or not self.must_be_due(self.forwarded)
-        assert self.may_be_due(self.forwarded) or not self.meter.due
+        assert self.meter.is_settling == (self.asked is not None)
+        assert self.meter.is_settle_due or not self.must_be_due(self.forwarded)
+        assert self.may_be_due(self.forwarded) or not self.meter.is_settle_due
 
     @invariant()
     def it_is_exhausted_when_not_a_sample_more_is_covered(self) -> None:
-        if self.meter.exhausted:
+        if self.meter.is_exhausted:
             rounded_up = -(-self.forwarded // self.block) * self.block
             assert self.cost(rounded_up + self.block) > self.grant
         else:

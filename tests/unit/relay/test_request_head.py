@@ -9,7 +9,7 @@ from starlette.types import Message
 from transcription_proxy.relay import request_head
 from transcription_proxy.relay.request_head import (
     LONG_HEAD,
-    MAX_HEAD,
+    MAX_HEAD_BYTES,
     NO_HANDSHAKE,
     NO_HOST,
     NO_SOCKET,
@@ -19,7 +19,7 @@ from transcription_proxy.relay.request_head import (
     OLD_CHUNKED,
     WITH_BODY,
     Headers,
-    Refused,
+    HttpRefusal,
     objection,
     origin_form,
     upgrade_objection,
@@ -93,23 +93,23 @@ def test_a_host_is_a_name_and_perhaps_a_port(host: bytes) -> None:
         ([HOST, CHUNKED], "1.0", OLD_CHUNKED),
         ([HOST, (b"transfer-encoding", b"gzip, chunked")], "1.1", NOT_CHUNKED),
         ([HOST, (b"transfer-encoding", b"gzip"), CHUNKED], "1.1", NOT_CHUNKED),
-        ([HOST, (b"x", b"y" * MAX_HEAD)], "1.1", LONG_HEAD),
+        ([HOST, (b"x", b"y" * MAX_HEAD_BYTES)], "1.1", LONG_HEAD),
     ],
 )
-def test_heads_by_rfc_9112(headers: Headers, version: str, refused: Refused | None) -> None:
+def test_heads_by_rfc_9112(headers: Headers, version: str, refused: HttpRefusal | None) -> None:
     assert objection(b"/", version, headers, upgrades=False) is refused
 
 
 def test_a_head_is_measured_with_its_target() -> None:
-    assert objection(b"/" * (MAX_HEAD - 16), "1.1", [HOST], upgrades=False) is None
-    assert objection(b"/" * (MAX_HEAD - 15), "1.1", [HOST], upgrades=False) is LONG_HEAD
+    assert objection(b"/" * (MAX_HEAD_BYTES - 16), "1.1", [HOST], upgrades=False) is None
+    assert objection(b"/" * (MAX_HEAD_BYTES - 15), "1.1", [HOST], upgrades=False) is LONG_HEAD
 
 
 @pytest.mark.parametrize(
     ("more", "refused"),
     [([], None), ([(b"content-length", b"0")], None), ([(b"content-length", b"1")], WITH_BODY), ([CHUNKED], WITH_BODY)],
 )
-def test_an_upgrade_has_no_body(more: Headers, refused: Refused | None) -> None:
+def test_an_upgrade_has_no_body(more: Headers, refused: HttpRefusal | None) -> None:
     assert objection(b"/", "1.1", [HOST, *more], upgrades=True) is refused
     assert objection(b"/", "1.1", [HOST, *more], upgrades=False) is None
 
@@ -126,7 +126,7 @@ def test_an_upgrade_has_no_body(more: Headers, refused: Refused | None) -> None:
         ([VERSION, (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ")], NO_HANDSHAKE),
     ],
 )
-def test_upgrades_by_rfc_6455(headers: Headers, refused: Refused | None) -> None:
+def test_upgrades_by_rfc_6455(headers: Headers, refused: HttpRefusal | None) -> None:
     assert upgrade_objection("GET", b"/ws/transcribe?a=b", "1.1", headers) is refused
     assert upgrade_objection("GET", b"/ws/overlay", "1.1", headers) is refused
     assert upgrade_objection("GET", b"/ws/other", "1.1", headers) is NO_SOCKET
@@ -137,11 +137,11 @@ def test_an_upgrade_is_a_get_of_http_1_1(method: str, version: str) -> None:
     assert upgrade_objection(method, b"/ws/transcribe", version, [VERSION, KEY]) is NO_HANDSHAKE
 
 
-REFUSALS = [each for each in vars(request_head).values() if isinstance(each, Refused)]
+REFUSALS = [each for each in vars(request_head).values() if isinstance(each, HttpRefusal)]
 
 
 @pytest.mark.parametrize("refused", REFUSALS, ids=lambda refused: refused.message)
-def test_a_refusal_says_the_same_as_bytes_and_as_an_application(refused: Refused) -> None:
+def test_a_refusal_says_the_same_as_bytes_and_as_an_application(refused: HttpRefusal) -> None:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.metering import rates
-from transcription_proxy.relay.switchboard import Holder, Switchboard
+from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.values import Opened, Opening
 from transcription_wire.messages import Auth
 
@@ -24,7 +24,7 @@ async def test_no_session_opens_while_settles_fail() -> None:
     settler: Any = SimpleNamespace(is_failing=True)
     lines: Any = SimpleNamespace(settler=settler)
     stages: Any = None
-    holder = Holder(uuid4(), 0)
+    holder = TokenHolder(uuid4(), 0)
     overlays: Any = None
     switchboard = Switchboard(lambda _: holder, Ledger(), rates.load(), lines, stages, overlays, uuid4(), 900)
     with pytest.raises(Unavailable):

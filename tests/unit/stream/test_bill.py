@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcription_proxy.metering.audio import AudioFormat
-from transcription_proxy.stream.bill import Bill, Heard, reckon
+from transcription_proxy.stream.bill import AudioUsage, Bill, compute_bill
 
 AUDIO = AudioFormat()
 SECOND = AUDIO.bytes_per_second
@@ -17,16 +17,16 @@ RATE_1 = 1_000_000
 
 
 def bill(seconds: float, micro: int = RATE_1, audio: AudioFormat = AUDIO, **known: Any) -> Bill:
-    """Of so much audio that was sent, in one connection whose Results go to its end and that reported no figure, unless
-    told otherwise."""
-    heard: dict[str, Any] = {
+    """The bill for `seconds` of audio sent over one connection, whose Results go to the end and whose Metadata is
+    missing; `known` overrides."""
+    usage: dict[str, Any] = {
         "reported_ms": None,
         "silence_ms": 0,
-        "spoke": True,
+        "has_words": True,
         "results_ms": round(seconds * 1000),
         **known,
     }
-    return reckon(Heard(forwarded=round(seconds * audio.bytes_per_second), **heard), audio, micro)
+    return compute_bill(AudioUsage(forwarded=round(seconds * audio.bytes_per_second), **usage), audio, micro)
 
 
 def test_no_audio_costs_nothing() -> None:
@@ -39,7 +39,7 @@ def test_what_was_sent_is_billed_where_nothing_was_reported() -> None:
 
 
 def test_a_single_byte_is_a_credit() -> None:
-    assert reckon(Heard(1, None, 0, False, 0), AUDIO, RATE_1) == Bill(1, 0)
+    assert compute_bill(AudioUsage(1, None, 0, False, 0), AUDIO, RATE_1) == Bill(1, 0)
 
 
 @pytest.mark.parametrize(("reported_ms", "expected"), [(1900, Bill(2, 1900)), (2000, Bill(2, 2000)), (1, Bill(1, 1))])
@@ -58,17 +58,17 @@ def test_own_silence_is_taken_off_what_was_reported() -> None:
 
 
 def test_nothing_reported_although_there_were_words_is_not_believed() -> None:
-    assert bill(2.3, reported_ms=0, spoke=True) == Bill(3, 2300)
-    assert bill(2.3, reported_ms=0, spoke=False) == Bill(0, 0)
+    assert bill(2.3, reported_ms=0, has_words=True) == Bill(3, 2300)
+    assert bill(2.3, reported_ms=0, has_words=False) == Bill(0, 0)
 
 
 @pytest.mark.parametrize(("sent", "results_ms", "seconds"), [(30, 10_000, 15), (12, 10_000, 12), (33, 0, 5), (4, 0, 4)])
 def test_audio_after_the_last_results_is_billed_5_s_at_most(sent: int, results_ms: int, seconds: int) -> None:
-    assert bill(sent, results_ms=results_ms, spoke=results_ms > 0) == Bill(seconds, seconds * 1000)
+    assert bill(sent, results_ms=results_ms, has_words=results_ms > 0) == Bill(seconds, seconds * 1000)
 
 
 def test_words_of_an_upstream_that_tells_no_times_are_billed_as_they_were_sent() -> None:
-    assert bill(30, results_ms=0, spoke=True) == Bill(30, 30_000)
+    assert bill(30, results_ms=0, has_words=True) == Bill(30, 30_000)
 
 
 @pytest.mark.parametrize(("reported_ms", "seconds"), [(12_000, 12), (20_000, 15)])
@@ -94,7 +94,7 @@ def test_it_is_rounded_up_once_and_exactly() -> None:
     ),
     reported_ms=st.none() | st.integers(0, 10**7),
     silence_ms=st.sampled_from([0, 100]),
-    spoke=st.booleans(),
+    has_words=st.booleans(),
     results_ms=st.integers(0, 10**7),
 )
 def test_it_is_the_ceiling_of_rate_times_audio_by_exact_arithmetic(
@@ -103,15 +103,15 @@ def test_it_is_the_ceiling_of_rate_times_audio_by_exact_arithmetic(
     audio: AudioFormat,
     reported_ms: int | None,
     silence_ms: int,
-    spoke: bool,
+    has_words: bool,
     results_ms: int,
 ) -> None:
     seconds = sent = Fraction(forwarded, audio.bytes_per_second)
-    if reported_ms is not None and not (reported_ms == 0 and spoke):
+    if reported_ms is not None and not (reported_ms == 0 and has_words):
         seconds = min(seconds, max(Fraction(0), Fraction(reported_ms - silence_ms, 1000)))
-    if results_ms or not spoke:
+    if results_ms or not has_words:
         seconds = min(seconds, Fraction(results_ms, 1000) + 5)
-    made = reckon(Heard(forwarded, reported_ms, silence_ms, spoke, results_ms), audio, micro)
+    made = compute_bill(AudioUsage(forwarded, reported_ms, silence_ms, has_words, results_ms), audio, micro)
     assert made.total == ceil(Fraction(micro, 1_000_000) * seconds)
     assert abs(Fraction(made.audio_ms, 1000) - seconds) <= Fraction(1, 2000)
     assert made.total <= ceil(Fraction(micro, 1_000_000) * sent)

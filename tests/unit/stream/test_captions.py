@@ -146,8 +146,8 @@ def test_words_without_times_and_what_else_is_in_them_stay_as_they_are() -> None
 
 
 def said(*remaining: int) -> list[int]:
-    mark = captions.LowMark()
-    return [seconds for seconds in remaining if mark.passed(seconds)]
+    mark = captions.LowCreditMarks()
+    return [seconds for seconds in remaining if mark.record(seconds)]
 
 
 def test_falling_through_a_mark_is_told_once_for_each() -> None:

@@ -21,7 +21,7 @@ def test_it_is_pinged_once_for_each_silence_and_then_it_is_dead() -> None:
 def test_a_sign_of_life_starts_it_anew() -> None:
     pulse = Heartbeat(100.0)
     assert pulse.check(110.0) is Verdict.PING
-    pulse.heard(115.0)
+    pulse.record_traffic(115.0)
     assert pulse.deadline == 125.0
     assert pulse.check(124.9) is Verdict.ALIVE
     assert pulse.check(125.0) is Verdict.PING
@@ -30,7 +30,7 @@ def test_a_sign_of_life_starts_it_anew() -> None:
 def test_a_sign_of_life_from_before_changes_nothing() -> None:
     pulse = Heartbeat(100.0)
     pulse.check(110.0)
-    pulse.heard(100.0)
+    pulse.record_traffic(100.0)
     assert pulse.check(120.0) is Verdict.DEAD
 
 

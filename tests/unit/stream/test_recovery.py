@@ -4,15 +4,15 @@ from uuid import UUID
 
 import pytest
 
-from tests.unit.stream.stage import noise
+from tests.unit.stream.driver import noise
 from transcription_proxy.metering import rates
 from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
-from transcription_proxy.stream.audience import Audience
-from transcription_proxy.stream.parting import Parting
+from transcription_proxy.stream.client import SessionClient
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.stream.recovery import Recovery, Step
+from transcription_proxy.stream.teardown import Teardown
 from transcription_proxy.stream.uplink import Uplink
 from transcription_wire.codes import Reason
 from transcription_wire.messages import Stop
@@ -27,30 +27,30 @@ class Outage:
         self.actions: list[ev.Action] = []
         audio = OPTIONS.audio
         meter = Meter(audio.bytes_per_second, audio.block, OPTIONS.micro, 1000, 0.0, 1000.0)
-        self.client = Audience(self.actions, 1000, 0.0)
+        self.client = SessionClient(self.actions, 1000, 0.0)
         self.upstream = Uplink(self.actions, audio, 1, meter, 0)
-        self.upstream.opened(None, 0.0)
-        self.upstream.tape.append(noise(seconds))
+        self.upstream.begin_connection(None, 0.0)
+        self.upstream.buffer.append(noise(seconds))
         while self.upstream.forward(0.0):
             pass
         self.actions.clear()
-        self.parting = Parting(self.actions, UUID(int=7), OPTIONS, self.client)
+        self.teardown = Teardown(self.actions, UUID(int=7), OPTIONS, self.client)
         if reason is not None:
-            self.parting.explain(reason)
-            self.parting.await_answer(95.0)
-        self.recovery = Recovery(self.client, self.upstream, self.parting)
+            self.teardown.set_reason(reason)
+            self.teardown.start_answer_timeout(95.0)
+        self.recovery = Recovery(self.client, self.upstream, self.teardown)
 
     def lost(self, phase: Phase, code: int | None = 1011) -> Step:
-        return self.recovery.lost(phase, code, 100.0)
+        return self.recovery.handle_loss(phase, code, 100.0)
 
 
 @pytest.mark.parametrize("phase", [Phase.LIVE, Phase.REDIALLING])
 @pytest.mark.parametrize("code", [None, 1000, 1006, 1011, 1012])
 def test_a_running_session_seeks_another_one_from_what_is_not_final_on(phase: Phase, code: int | None) -> None:
     outage = Outage()
-    assert outage.lost(phase, code) is Step.SEEK
-    assert outage.upstream.tape.position == 0
-    assert not outage.upstream.wanted
+    assert outage.lost(phase, code) is Step.REDIAL
+    assert outage.upstream.buffer.position == 0
+    assert not outage.upstream.is_active
 
 
 @pytest.mark.parametrize("phase", [Phase.LIVE, Phase.REDIALLING, Phase.DIALLING])
@@ -68,8 +68,8 @@ def test_a_redial_that_may_succeed_later_is_tried_again_while_the_budget_lasts(s
     outage.lost(Phase.LIVE)
     for _ in range(5):
         outage.upstream.dial()
-        steps.append(outage.recovery.refused(Phase.REDIALLING, status, 101.0))
-    assert steps == [Step.SEEK] * 4 + [Step.FAIL]
+        steps.append(outage.recovery.handle_refusal(Phase.REDIALLING, status, 101.0))
+    assert steps == [Step.REDIAL] * 4 + [Step.FAIL]
 
 
 @pytest.mark.parametrize(
@@ -78,60 +78,60 @@ def test_a_redial_that_may_succeed_later_is_tried_again_while_the_budget_lasts(s
     + [(Phase.DIALLING, status) for status in (None, 400, 429, 503)],
 )
 def test_any_other_refusal_ends_it(phase: Phase, status: int | None) -> None:
-    assert Outage().recovery.refused(phase, status, 100.0) is Step.REFUSED
+    assert Outage().recovery.handle_refusal(phase, status, 100.0) is Step.REFUSED
 
 
 def test_after_a_stop_last_words_are_sought_once_unless_some_were_found() -> None:
     outage = Outage(reason=Reason.CLIENT_STOP)
-    assert outage.lost(Phase.FINISHING) is Step.SEEK
-    assert outage.upstream.tape.due() is None
-    outage.upstream.tape.take(len(outage.upstream.tape))
-    assert outage.upstream.tape.due() == Stop()
+    assert outage.lost(Phase.FINISHING) is Step.REDIAL
+    assert outage.upstream.buffer.pop_request() is None
+    outage.upstream.buffer.take(len(outage.upstream.buffer))
+    assert outage.upstream.buffer.pop_request() == Stop()
     assert outage.lost(Phase.FINISHING) is Step.FAIL
 
 
 @pytest.mark.parametrize("code", [1000, 1008])
 def test_after_a_stop_a_proper_close_is_believed(code: int) -> None:
-    assert Outage(reason=Reason.CLIENT_STOP).lost(Phase.FINISHING, code) is Step.BOOK
+    assert Outage(reason=Reason.CLIENT_STOP).lost(Phase.FINISHING, code) is Step.CLOSE
 
 
 @pytest.mark.parametrize("reason", [Reason.CLIENT_GONE, Reason.IDLE, Reason.SERVICE_RESTART, Reason.ENDED_BY_USER])
 def test_only_a_stop_is_worth_another_one(reason: Reason) -> None:
     outage = Outage(reason=reason)
-    assert outage.lost(Phase.FINISHING) is Step.BOOK
-    assert outage.recovery.unanswered(100.0) is Step.BOOK
+    assert outage.lost(Phase.FINISHING) is Step.CLOSE
+    assert outage.recovery.handle_no_answer(100.0) is Step.CLOSE
 
 
 def test_a_client_that_left_after_its_stop_and_one_that_is_owed_nothing_need_no_other() -> None:
     gone, nothing = Outage(reason=Reason.CLIENT_STOP), Outage(0, reason=Reason.CLIENT_STOP)
-    gone.client.gone = True
+    gone.client.is_gone = True
     for outage in (gone, nothing):
-        assert outage.lost(Phase.FINISHING) is Step.BOOK
-        assert outage.recovery.unanswered(100.0) is Step.BOOK
+        assert outage.lost(Phase.FINISHING) is Step.CLOSE
+        assert outage.recovery.handle_no_answer(100.0) is Step.CLOSE
 
 
 def test_an_unanswered_close_is_a_loss_until_all_the_time_there_is_was_given() -> None:
     outage = Outage(reason=Reason.CLIENT_STOP)
-    assert outage.recovery.unanswered(100.0) is Step.SEEK
-    assert outage.actions == [ev.HangUp()]
-    assert Outage(reason=Reason.CLIENT_STOP).recovery.unanswered(125.0) is Step.FAIL
+    assert outage.recovery.handle_no_answer(100.0) is Step.REDIAL
+    assert outage.actions == [ev.CloseUpstream()]
+    assert Outage(reason=Reason.CLIENT_STOP).recovery.handle_no_answer(125.0) is Step.FAIL
 
 
 def test_another_one_is_needless_when_the_client_stopped_and_all_is_final() -> None:
     outage = Outage(0)
-    assert not outage.recovery.is_needless
-    outage.client.stopped = True
-    assert outage.recovery.is_needless
+    assert not outage.recovery.needs_no_upstream
+    outage.client.has_stopped = True
+    assert outage.recovery.needs_no_upstream
     assert outage.lost(Phase.LIVE) is Step.STOP
-    assert not Outage(3).recovery.is_needless
+    assert not Outage(3).recovery.needs_no_upstream
 
 
 def test_the_end_of_a_loss_is_told_only_where_its_beginning_was() -> None:
     outage = Outage()
     outage.lost(Phase.LIVE)
-    outage.recovery.say_connected(101.0)
+    outage.recovery.notify_connected(101.0)
     assert outage.actions == []
-    outage.recovery.say_reconnecting(102.0)
-    outage.recovery.say_connected(103.0)
-    outage.recovery.say_connected(104.0)
+    outage.recovery.notify_reconnecting(102.0)
+    outage.recovery.notify_connected(103.0)
+    outage.recovery.notify_connected(104.0)
     assert [type(action) for action in outage.actions] == [ev.SendClient] * 2

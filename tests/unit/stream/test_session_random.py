@@ -26,7 +26,9 @@ SECONDS = st.one_of(st.floats(0.001, 2), st.sampled_from([0.1, 1.0, 4.0, 5.0, 10
 CHANNELS = st.integers(0, 1)
 SELDOM = st.sampled_from([False] * 5 + [True])
 ENDINGS = st.sampled_from([None, Reason.REPLACED, Reason.ENDED_BY_OPERATOR, Reason.INSUFFICIENT_CREDITS])
-MUTTERS = st.sampled_from([ev.UpstreamSpoke(b"?"), ev.UpstreamSpoke(b'{"type":"UtteranceEnd"}'), ev.UpstreamPonged()])
+MUTTERS = st.sampled_from(
+    [ev.UpstreamSentText(b"?"), ev.UpstreamSentText(b'{"type":"UtteranceEnd"}'), ev.UpstreamPonged()]
+)
 
 BEGINNINGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
@@ -248,9 +250,12 @@ class Sessions(RuleBasedStateMachine):
         """Whether they stop."""
         self.world.client_pongs, self.world.upstream_pongs = not client, not upstream
 
-    @rule(event=st.sampled_from([ev.Drained(), ev.Broke(), ev.ClientViolated(endings.TOO_BIG)]), really=SELDOM)
+    @rule(
+        event=st.sampled_from([ev.DrainEnded(), ev.SessionFailed(), ev.ClientBrokeProtocol(endings.TOO_BIG)]),
+        really=SELDOM,
+    )
     def something_else_happens(self, event: ev.Event, really: bool) -> None:
-        self.world.tell(event if really and self.world.present else ev.Nudged())
+        self.world.tell(event if really and self.world.present else ev.RowChanged())
 
     def has_ended_well(self) -> None:
         world = self.world

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from tests.unit.stream.stage import SECOND, noise
+from tests.unit.stream.driver import SECOND, noise
 from transcription_proxy.metering.audio import AudioFormat
 from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import deepgram
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream.uplink import PIECE, REPLAY_MS, Uplink
+from transcription_proxy.stream.uplink import PIECE_BYTES, REPLAY_MS, Uplink
 from transcription_wire.messages import Finalize
 
 AUDIO = AudioFormat()
 
 
-class Line:
+class UplinkHarness:
     """An uplink with its meter, opened at 100 s; `grant` seconds are paid for."""
 
     def __init__(self, grant: int = 1000, channels: int = 1, audio: AudioFormat = AUDIO) -> None:
@@ -26,21 +26,21 @@ class Line:
         self.open(100.0)
 
     def open(self, now: float) -> None:
-        self.uplink.opened("request", now)
+        self.uplink.begin_connection("request", now)
 
     def hear(self, audio: bytes, now: float = 100.0) -> None:
         """Audio comes, goes up as far as it may, and is settled every second of it."""
         for begin in range(0, len(audio), SECOND):
-            self.uplink.tape.append(audio[begin : begin + SECOND])
+            self.uplink.buffer.append(audio[begin : begin + SECOND])
             self.replay(now)
-            self.meter.ask()
-            self.meter.answered(self.meter.grant, self.meter.expires)
+            self.meter.begin_settle()
+            self.meter.complete_settle(self.meter.grant, self.meter.expires)
 
     def lose(self, now: float = 100.0) -> None:
         """This connection is gone, and another one hears what is kept."""
-        self.uplink.lost()
-        self.uplink.unreached(now)
-        self.uplink.tape.rewind()
+        self.uplink.record_loss()
+        self.uplink.plan_redial(now)
+        self.uplink.buffer.rewind()
         self.uplink.dial()
         self.open(now)
 
@@ -58,7 +58,7 @@ class Line:
         return self.spoke(json.dumps(message).encode())
 
     def spoke(self, text: bytes, now: float = 100.0) -> Any:
-        told = self.uplink.spoke(deepgram.parse(text), now)
+        told = self.uplink.receive(deepgram.parse(text), now)
         return None if told is None else json.loads(told)
 
     @property
@@ -70,37 +70,37 @@ class Line:
 
 
 def test_it_is_wanted_from_the_start_and_hung_up_on_once() -> None:
-    line = Line()
-    assert line.uplink.wanted
-    line.uplink.stalled = True
-    line.uplink.hang_up()
-    line.uplink.hang_up()
-    assert line.actions == [ev.HangUp()]
-    assert not line.uplink.wanted
-    assert not line.uplink.stalled
+    harness = UplinkHarness()
+    assert harness.uplink.is_active
+    harness.uplink.is_stalled = True
+    harness.uplink.close()
+    harness.uplink.close()
+    assert harness.actions == [ev.CloseUpstream()]
+    assert not harness.uplink.is_active
+    assert not harness.uplink.is_stalled
 
 
 def test_one_that_is_lost_is_not_hung_up_on() -> None:
-    line = Line()
-    line.uplink.lost()
-    line.uplink.hang_up()
-    assert line.actions == []
+    harness = UplinkHarness()
+    harness.uplink.record_loss()
+    harness.uplink.close()
+    assert harness.actions == []
 
 
 def test_one_that_is_dialled_is_wanted_and_can_be_hung_up_on() -> None:
-    line = Line()
-    line.uplink.lost()
-    line.uplink.dial()
-    line.uplink.hang_up()
-    assert line.actions == [ev.Dial(), ev.HangUp()]
+    harness = UplinkHarness()
+    harness.uplink.record_loss()
+    harness.uplink.dial()
+    harness.uplink.close()
+    assert harness.actions == [ev.Dial(), ev.CloseUpstream()]
 
 
 def test_one_that_dies_of_the_last_words_is_replaced_once_and_again_if_some_were_found() -> None:
-    line = Line()
-    line.hear(noise(4))
-    found = [line.uplink.again()]
-    line.say("words", 0.0, 2.0, is_final=True)
-    found += [line.uplink.again(), line.uplink.again()]
+    harness = UplinkHarness()
+    harness.hear(noise(4))
+    found = [harness.uplink.may_retry_last_words()]
+    harness.say("words", 0.0, 2.0, is_final=True)
+    found += [harness.uplink.may_retry_last_words(), harness.uplink.may_retry_last_words()]
     assert found == [True, True, False]
 
 
@@ -108,287 +108,290 @@ def test_one_that_dies_of_the_last_words_is_replaced_once_and_again_if_some_were
 
 
 def test_audio_goes_up_in_pieces_as_far_as_the_grant_covers_it() -> None:
-    line = Line(grant=3)
+    harness = UplinkHarness(grant=3)
     audio = noise(4)
-    line.uplink.tape.append(audio)
-    assert line.replay() == audio[: 3 * SECOND]
-    assert max(len(action.data) for action in line.actions if isinstance(action, ev.SendAudio)) == PIECE
-    assert line.uplink.tape.unsent == SECOND
-    assert line.meter.total == 3
+    harness.uplink.buffer.append(audio)
+    assert harness.replay() == audio[: 3 * SECOND]
+    assert max(len(action.data) for action in harness.actions if isinstance(action, ev.SendAudio)) == PIECE_BYTES
+    assert harness.uplink.buffer.unsent == SECOND
+    assert harness.meter.total == 3
 
 
 def test_nothing_waits_nothing_goes_up() -> None:
-    line = Line()
-    assert line.uplink.forward(100.0) is False
-    assert line.actions == []
+    harness = UplinkHarness()
+    assert harness.uplink.forward(100.0) is False
+    assert harness.actions == []
 
 
 def test_a_replay_is_what_went_up_before_and_costs_nothing() -> None:
-    line = Line(grant=3)
+    harness = UplinkHarness(grant=3)
     audio = noise(3)
-    line.hear(audio)
-    line.lose()
-    assert line.replay() == audio
-    assert (line.meter.total, line.meter.forwarded) == (3, 3 * SECOND)
+    harness.hear(audio)
+    harness.lose()
+    assert harness.replay() == audio
+    assert (harness.meter.total, harness.meter.forwarded) == (3, 3 * SECOND)
 
 
 def test_a_replay_needs_no_grant_but_what_comes_after_it_does() -> None:
-    line = Line(grant=3)
+    harness = UplinkHarness(grant=3)
     audio = noise(3.5)
-    line.hear(audio)
-    line.lose()
-    assert line.replay(now=1000.0) == audio[: 3 * SECOND]
-    assert line.uplink.tape.unsent == SECOND // 2
-    line.meter.regrant(4, 2000.0)
-    assert line.replay(now=1000.0) == audio[3 * SECOND :]
+    harness.hear(audio)
+    harness.lose()
+    assert harness.replay(now=1000.0) == audio[: 3 * SECOND]
+    assert harness.uplink.buffer.unsent == SECOND // 2
+    harness.meter.regrant(4, 2000.0)
+    assert harness.replay(now=1000.0) == audio[3 * SECOND :]
 
 
 def test_a_second_replay_in_the_middle_of_the_first_begins_it_again() -> None:
-    line = Line()
+    harness = UplinkHarness()
     audio = noise(5)
-    line.hear(audio)
-    line.lose()
-    line.uplink.forward(100.0)
-    line.lose()
-    assert line.replay() == audio
-    assert line.meter.forwarded == 5 * SECOND
+    harness.hear(audio)
+    harness.lose()
+    harness.uplink.forward(100.0)
+    harness.lose()
+    assert harness.replay() == audio
+    assert harness.meter.forwarded == 5 * SECOND
 
 
 # What is kept
 
 
 def test_what_is_final_is_not_heard_again() -> None:
-    line = Line()
+    harness = UplinkHarness()
     audio = noise(5)
-    line.hear(audio)
-    line.say("one", 0.0, 2.0, is_final=True)
-    line.say("two", 2.0, 2.0)
-    line.lose()
-    assert line.replay() == audio[2 * SECOND :]
+    harness.hear(audio)
+    harness.say("one", 0.0, 2.0, is_final=True)
+    harness.say("two", 2.0, 2.0)
+    harness.lose()
+    assert harness.replay() == audio[2 * SECOND :]
 
 
 def test_of_two_channels_the_one_that_is_behind_decides() -> None:
-    line = Line(channels=2, audio=AudioFormat(channels=2))
+    harness = UplinkHarness(channels=2, audio=AudioFormat(channels=2))
     audio = noise(10)
-    line.hear(audio)
-    line.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2])
-    line.say("right", 0.0, 1.0, is_final=True, channel_index=[1, 2])
-    line.lose()
-    assert line.replay() == audio[2 * SECOND :]
+    harness.hear(audio)
+    harness.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2])
+    harness.say("right", 0.0, 1.0, is_final=True, channel_index=[1, 2])
+    harness.lose()
+    assert harness.replay() == audio[2 * SECOND :]
 
 
 def test_thirty_seconds_are_kept_when_nothing_is_final() -> None:
-    line = Line()
+    harness = UplinkHarness()
     audio = noise(40)
-    line.hear(audio)
-    line.uplink.bound()
-    assert len(line.uplink.tape) == 30 * SECOND == AUDIO.bytes_in(REPLAY_MS)
-    line.lose()
-    assert line.replay() == audio[10 * SECOND :]
+    harness.hear(audio)
+    harness.uplink.trim()
+    assert len(harness.uplink.buffer) == 30 * SECOND == AUDIO.bytes_in(REPLAY_MS)
+    harness.lose()
+    assert harness.replay() == audio[10 * SECOND :]
 
 
 def test_words_that_are_not_final_keep_it_within_its_bound() -> None:
-    line = Line()
-    line.hear(noise(40))
-    line.say("interim", 39.0, 1.0)
-    assert len(line.uplink.tape) == 30 * SECOND
+    harness = UplinkHarness()
+    harness.hear(noise(40))
+    harness.say("interim", 39.0, 1.0)
+    assert len(harness.uplink.buffer) == 30 * SECOND
 
 
 def test_without_an_upstream_thirty_seconds_are_full() -> None:
-    line = Line()
-    line.hear(bytes(20 * SECOND))
-    line.uplink.lost()
-    line.uplink.tape.rewind()
-    line.uplink.tape.append(bytes(10 * SECOND - 2))
-    assert not line.uplink.overfull
-    line.uplink.tape.append(bytes(2))
-    assert line.uplink.overfull
+    harness = UplinkHarness()
+    harness.hear(bytes(20 * SECOND))
+    harness.uplink.record_loss()
+    harness.uplink.buffer.rewind()
+    harness.uplink.buffer.append(bytes(10 * SECOND - 2))
+    assert not harness.uplink.is_full
+    harness.uplink.buffer.append(bytes(2))
+    assert harness.uplink.is_full
 
 
 @pytest.mark.parametrize(("seconds", "owed"), [(0, False), (0.09, False), (0.1, True), (5, True)])
 def test_words_are_owed_while_audio_is_kept_that_is_long_enough_for_one(seconds: float, owed: bool) -> None:
-    line = Line()
-    line.hear(noise(2))
-    line.say("one", 0.0, 2.0, is_final=True)
-    assert not line.uplink.owes_words
-    line.hear(noise(seconds))
-    assert line.uplink.owes_words is owed
+    harness = UplinkHarness()
+    harness.hear(noise(2))
+    harness.say("one", 0.0, 2.0, is_final=True)
+    assert not harness.uplink.owes_words
+    harness.hear(noise(seconds))
+    assert harness.uplink.owes_words is owed
 
 
 def test_it_is_behind_by_the_audio_that_no_results_answer() -> None:
-    line = Line()
-    assert line.uplink.behind_ms == 0
-    line.hear(noise(5))
-    assert line.uplink.behind_ms == 5000
-    line.say("one", 0.0, 2.0)
-    line.say("one", 0.0, 1.0, is_final=True)
-    assert line.uplink.behind_ms == 3000
-    line.lose()
-    line.uplink.tape.append(noise(1))
-    assert line.uplink.behind_ms == 4000
-    line.replay()
-    line.say("all", 0.0, 60.0)
-    assert line.uplink.behind_ms == 0
+    harness = UplinkHarness()
+    assert harness.uplink.behind_ms == 0
+    harness.hear(noise(5))
+    assert harness.uplink.behind_ms == 5000
+    harness.say("one", 0.0, 2.0)
+    harness.say("one", 0.0, 1.0, is_final=True)
+    assert harness.uplink.behind_ms == 3000
+    harness.lose()
+    harness.uplink.buffer.append(noise(1))
+    assert harness.uplink.behind_ms == 4000
+    harness.replay()
+    harness.say("all", 0.0, 60.0)
+    assert harness.uplink.behind_ms == 0
 
 
 @pytest.mark.parametrize(("duration", "final", "answer"), [(0, False, False), (0, True, True), (0.1, False, True)])
 def test_metadata_answers_a_close_unless_it_counts_nothing_while_words_are_owed(
     duration: float, final: bool, answer: bool
 ) -> None:
-    line = Line()
-    line.hear(noise(2))
-    line.say("one", 0.0, 2.0, is_final=final)
+    harness = UplinkHarness()
+    harness.hear(noise(2))
+    harness.say("one", 0.0, 2.0, is_final=final)
     message = deepgram.Metadata(duration=duration)
-    line.uplink.spoke(message, 101.0)
-    assert line.uplink.is_answer(message) is answer
-    assert not line.uplink.is_answer(deepgram.Unknown())
+    harness.uplink.receive(message, 101.0)
+    assert harness.uplink.is_answer(message) is answer
+    assert not harness.uplink.is_answer(deepgram.Unknown())
 
 
 def test_very_many_requests_are_full_too() -> None:
-    line = Line()
+    harness = UplinkHarness()
     for _ in range(64):
-        line.uplink.tape.append(b"ab")
-        line.uplink.tape.mark(Finalize())
-    assert line.uplink.overfull
+        harness.uplink.buffer.append(b"ab")
+        harness.uplink.buffer.add_request(Finalize())
+    assert harness.uplink.is_full
 
 
 # What the client is told
 
 
 def test_words_are_told_in_the_time_of_the_session() -> None:
-    line = Line()
-    line.hear(noise(5))
-    line.say("one", 0.0, 2.0, is_final=True)
-    line.lose()
-    line.replay()
-    told = line.say("two", 0.5, 1.5, is_final=True)
+    harness = UplinkHarness()
+    harness.hear(noise(5))
+    harness.say("one", 0.0, 2.0, is_final=True)
+    harness.lose()
+    harness.replay()
+    told = harness.say("two", 0.5, 1.5, is_final=True)
     assert (told["text"], told["start"], told["duration"]) == ("two", 2.5, 1.5)
-    assert line.spoke(b'{"type":"SpeechStarted","timestamp":0.25}') == {"type": "speech_started", "start": 2.25}
-    assert line.spoke(b'{"type":"UtteranceEnd","last_word_end":1.0}') == {"type": "utterance_end", "last_word_end": 3.0}
+    assert harness.spoke(b'{"type":"SpeechStarted","timestamp":0.25}') == {"type": "speech_started", "start": 2.25}
+    assert harness.spoke(b'{"type":"UtteranceEnd","last_word_end":1.0}') == {
+        "type": "utterance_end",
+        "last_word_end": 3.0,
+    }
 
 
 def test_final_words_are_told_once() -> None:
-    line = Line(channels=2, audio=AudioFormat(channels=2))
-    line.hear(noise(10))
-    assert line.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2])
-    line.lose()
-    line.replay()
-    assert line.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2]) is None
-    assert line.say("le", 0.0, 1.0, channel_index=[0, 2]) is None
-    assert line.say("right", 0.0, 4.0, is_final=True, channel_index=[1, 2])["text"] == "right"
+    harness = UplinkHarness(channels=2, audio=AudioFormat(channels=2))
+    harness.hear(noise(10))
+    assert harness.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2])
+    harness.lose()
+    harness.replay()
+    assert harness.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2]) is None
+    assert harness.say("le", 0.0, 1.0, channel_index=[0, 2]) is None
+    assert harness.say("right", 0.0, 4.0, is_final=True, channel_index=[1, 2])["text"] == "right"
 
 
 def test_a_message_that_is_no_caption_is_not_told_but_counts_as_a_sign_of_life() -> None:
-    line = Line()
-    assert line.spoke(b'{"type":"Metadata","duration":1.5,"request_id":"r"}', 104.0) is None
-    assert (line.uplink.hearing.reported_ms, line.uplink.hearing.request_id) == (1500, "r")
-    assert line.spoke(b"?", 104.0) is None
-    assert line.uplink.check_at == 114.0
+    harness = UplinkHarness()
+    assert harness.spoke(b'{"type":"Metadata","duration":1.5,"request_id":"r"}', 104.0) is None
+    assert (harness.uplink.progress.reported_ms, harness.uplink.progress.request_id) == (1500, "r")
+    assert harness.spoke(b"?", 104.0) is None
+    assert harness.uplink.check_at == 114.0
 
 
 # Whether it has proven itself
 
 
 def test_only_words_beyond_the_replay_give_it_new_tries() -> None:
-    line = Line()
-    line.hear(noise(2))
-    line.lose(200.0)
-    line.replay()
-    line.say("again", 0.0, 2.0)
-    line.lose(203.0)
-    line.replay()
-    assert line.uplink.unreached(221.0) is False
-    line.open(221.0)
-    line.hear(noise(1))
-    line.say("new", 2.0, 0.5)
-    assert line.uplink.unreached(300.0) is True
+    harness = UplinkHarness()
+    harness.hear(noise(2))
+    harness.lose(200.0)
+    harness.replay()
+    harness.say("again", 0.0, 2.0)
+    harness.lose(203.0)
+    harness.replay()
+    assert harness.uplink.plan_redial(221.0) is False
+    harness.open(221.0)
+    harness.hear(noise(1))
+    harness.say("new", 2.0, 0.5)
+    assert harness.uplink.plan_redial(300.0) is True
 
 
 def test_an_upstream_that_claims_more_than_it_was_sent_proves_nothing() -> None:
-    line = Line()
-    line.hear(noise(2))
-    line.lose(200.0)
-    line.replay()
-    line.say("again", 0.0, 2.02)
-    line.uplink.unreached(210.0)
-    assert line.uplink.redial.give_up_at == 220.0
+    harness = UplinkHarness()
+    harness.hear(noise(2))
+    harness.lose(200.0)
+    harness.replay()
+    harness.say("again", 0.0, 2.02)
+    harness.uplink.plan_redial(210.0)
+    assert harness.uplink.redial.give_up_at == 220.0
 
 
 # Keeping it alive
 
 
-def keep_alive(line: Line, now: float) -> list[ev.Action]:
-    line.actions.clear()
-    line.uplink.keep_alive(now)
-    return line.actions.copy()
+def keep_alive(harness: UplinkHarness, now: float) -> list[ev.Action]:
+    harness.actions.clear()
+    harness.uplink.send_keep_alive(now)
+    return harness.actions.copy()
 
 
 def test_an_upstream_without_any_audio_is_sent_own_silence_once() -> None:
-    line = Line()
-    assert line.uplink.keep_alive_at == 104.0
+    harness = UplinkHarness()
+    assert harness.uplink.keep_alive_at == 104.0
     silence, alive = ev.SendAudio(bytes(SECOND // 10)), ev.SendUpstream(b'{"type":"KeepAlive"}')
-    assert keep_alive(line, 104.0) == [silence, alive]
-    assert line.uplink.keep_alive_at == 108.0
-    assert keep_alive(line, 108.0) == [alive]
-    assert line.meter.forwarded == 0
-    assert line.uplink.hearing.silence_ms == 100
+    assert keep_alive(harness, 104.0) == [silence, alive]
+    assert harness.uplink.keep_alive_at == 108.0
+    assert keep_alive(harness, 108.0) == [alive]
+    assert harness.meter.forwarded == 0
+    assert harness.uplink.progress.silence_ms == 100
 
 
 def test_the_next_one_is_sent_its_own() -> None:
-    line = Line()
-    line.hear(noise(1))
-    line.say("one", 0.0, 1.0, is_final=True)
-    assert len(keep_alive(line, 104.0)) == 1
-    line.lose(200.0)
-    assert line.uplink.keep_alive_at == 204.0
-    assert len(keep_alive(line, 204.0)) == 2
-    assert len(keep_alive(line, 208.0)) == 1
+    harness = UplinkHarness()
+    harness.hear(noise(1))
+    harness.say("one", 0.0, 1.0, is_final=True)
+    assert len(keep_alive(harness, 104.0)) == 1
+    harness.lose(200.0)
+    assert harness.uplink.keep_alive_at == 204.0
+    assert len(keep_alive(harness, 204.0)) == 2
+    assert len(keep_alive(harness, 208.0)) == 1
 
 
 def test_one_that_hears_a_replay_needs_no_silence() -> None:
-    line = Line()
-    line.hear(noise(1))
-    line.lose(200.0)
-    line.replay()
-    assert len(keep_alive(line, 204.0)) == 1
+    harness = UplinkHarness()
+    harness.hear(noise(1))
+    harness.lose(200.0)
+    harness.replay()
+    assert len(keep_alive(harness, 204.0)) == 1
 
 
 def test_audio_and_text_both_keep_it_alive() -> None:
-    line = Line()
-    line.hear(noise(1), now=103.0)
-    assert line.uplink.keep_alive_at == 107.0
-    line.uplink.send(deepgram.FINALIZE, 105.0)
-    assert line.uplink.keep_alive_at == 109.0
+    harness = UplinkHarness()
+    harness.hear(noise(1), now=103.0)
+    assert harness.uplink.keep_alive_at == 107.0
+    harness.uplink.send_text(deepgram.FINALIZE, 105.0)
+    assert harness.uplink.keep_alive_at == 109.0
 
 
 # Whether it is there
 
 
 def test_it_is_pinged_when_it_is_quiet_and_dead_when_it_stays_so() -> None:
-    line = Line()
-    assert line.uplink.check_at == 110.0
-    assert line.uplink.check(109.0)
-    assert line.actions == []
-    assert line.uplink.check(110.0)
-    assert line.actions == [ev.PingUpstream()]
-    assert not line.uplink.check(120.0)
+    harness = UplinkHarness()
+    assert harness.uplink.check_at == 110.0
+    assert harness.uplink.check_connection(109.0)
+    assert harness.actions == []
+    assert harness.uplink.check_connection(110.0)
+    assert harness.actions == [ev.PingUpstream()]
+    assert not harness.uplink.check_connection(120.0)
 
 
 def test_a_pong_keeps_it_and_a_new_connection_has_a_pulse_of_its_own() -> None:
-    line = Line()
-    line.uplink.check(110.0)
-    line.uplink.ponged(111.0)
-    assert line.uplink.check(120.0)
-    line.lose(200.0)
-    assert line.uplink.check_at == 210.0
+    harness = UplinkHarness()
+    harness.uplink.check_connection(110.0)
+    harness.uplink.record_pong(111.0)
+    assert harness.uplink.check_connection(120.0)
+    harness.lose(200.0)
+    assert harness.uplink.check_at == 210.0
 
 
 @pytest.mark.parametrize(("seconds", "fine"), [(15, False), (14.5, True)])
 def test_one_that_hears_and_says_nothing_is_given_up_though_it_pongs(seconds: float, fine: bool) -> None:
-    line = Line()
-    line.hear(noise(seconds))
+    harness = UplinkHarness()
+    harness.hear(noise(seconds))
     for now in (105.0, 112.0):
-        line.uplink.ponged(now)
-    assert line.uplink.check_at == 115.0
-    assert line.uplink.check(114.9)
-    assert line.uplink.check(115.0) is fine
+        harness.uplink.record_pong(now)
+    assert harness.uplink.check_at == 115.0
+    assert harness.uplink.check_connection(114.9)
+    assert harness.uplink.check_connection(115.0) is fine

@@ -1,7 +1,7 @@
 """A world around one session that keeps its own books: of what it was sent, what was granted, and what that costs.
 
 Whatever the session does is held against them at once. Nothing here asks the session what is right; only where a
-connection is to begin is taken from its tape, and then proven by the bytes themselves."""
+connection is to begin is taken from its buffer, and then proven by the bytes themselves."""
 
 import json
 from collections import deque
@@ -182,7 +182,7 @@ class World:
                 assert self.connection is not None
                 if self.upstream_pongs:
                     waiting.append(ev.UpstreamPonged())
-            case ev.HangUp():
+            case ev.CloseUpstream():
                 self._hung_up()
             case ev.Settle(settlement):
                 self._stated(settlement)
@@ -214,7 +214,7 @@ class World:
         text = json.dumps({"type": kind}).encode()
         if kind == "stop" and self.session.phase in (Phase.DIALLING, Phase.LIVE, Phase.REDIALLING):
             self.stopped = True
-        self.tell(ev.ClientSpoke(text))
+        self.tell(ev.ClientSentText(text))
 
     def _client_hears(self, message: dict[str, Any]) -> None:
         assert self.present and not self.closed
@@ -242,7 +242,7 @@ class World:
     def opening(self) -> ev.UpstreamOpened:
         """The dialled upstream is open now."""
         self.dialling = False
-        start = self.session._upstream.tape.position
+        start = self.session._upstream.buffer.position
         final = min(self.finals_ms)
         ring = self.forwarded - self.audio.bytes_in(30_000)
         assert start <= self.forwarded, "a gap"
@@ -298,12 +298,12 @@ class World:
             "channel_index": [channel, len(self.finals_ms)],
             "channel": {"alternatives": [{"transcript": text, "confidence": 0.9}]},
         }
-        self.tell(ev.UpstreamSpoke(json.dumps(message).encode()))
+        self.tell(ev.UpstreamSentText(json.dumps(message).encode()))
 
     def reports(self, milliseconds: int) -> None:
         """Metadata."""
         self.reported_ms = milliseconds
-        self.tell(ev.UpstreamSpoke(json.dumps({"type": "Metadata", "duration": milliseconds / 1000}).encode()))
+        self.tell(ev.UpstreamSentText(json.dumps({"type": "Metadata", "duration": milliseconds / 1000}).encode()))
 
     @property
     def shift_ms(self) -> int:
@@ -387,5 +387,5 @@ class World:
 
     def _check(self) -> None:
         """What holds at every moment."""
-        kept = len(self.session._upstream.tape)
+        kept = len(self.session._upstream.buffer)
         assert kept < self.audio.bytes_in(40_000) + MIB

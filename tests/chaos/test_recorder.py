@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from tests.chaos.audio import audio
-from tests.chaos.ears import Ears, Spans
+from tests.chaos.recorder import Spans, UpstreamRecorder
 from tests.standin.deepgram import Record, Text
 
 SECOND = 32_000
@@ -25,14 +25,14 @@ def closed(record: Record, code: int = 1000, *, first: bool = False, stopped: bo
 
 
 def test_replays_and_silence_are_not_counted_twice() -> None:
-    ears = Ears()
+    recorder = UpstreamRecorder()
     first, second = connection(0), connection(1)
-    ears.heard(first, bytes(3200))
-    ears.heard(first, audio(7, 0, 3 * SECOND))
-    ears.finished(closed(first, 1006, stopped=False))
-    ears.heard(second, audio(7, 2 * SECOND, 3 * SECOND))
-    ears.finished(closed(second))
-    (heard,) = ears.sessions.values()
+    recorder.heard(first, bytes(3200))
+    recorder.heard(first, audio(7, 0, 3 * SECOND))
+    recorder.finished(closed(first, 1006, stopped=False))
+    recorder.heard(second, audio(7, 2 * SECOND, 3 * SECOND))
+    recorder.finished(closed(second))
+    (heard,) = recorder.sessions.values()
     assert (heard.session, heard.seconds, heard.connections, heard.complete) == ("s1", Fraction(5), 2, True)
     assert (heard.streams, heard.strange, heard.cost) == ({7}, [], Fraction(1))
     assert heard.spans.end == 5 * SECOND
@@ -40,19 +40,19 @@ def test_replays_and_silence_are_not_counted_twice() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 7, 3200])
 def test_frames_of_any_size_are_heard(size: int) -> None:
-    ears, record, whole = Ears(), connection(), audio(3, 1234, 3200)
+    recorder, record, whole = UpstreamRecorder(), connection(), audio(3, 1234, 3200)
     for begin in range(0, len(whole), size):
-        ears.heard(record, whole[begin : begin + size])
-    assert list(ears.sessions["s1"].spans) == [(1234, 1234 + 3200)]
-    assert ears.sessions["s1"].strange == []
+        recorder.heard(record, whole[begin : begin + size])
+    assert list(recorder.sessions["s1"].spans) == [(1234, 1234 + 3200)]
+    assert recorder.sessions["s1"].strange == []
 
 
 def test_a_gap_is_not_heard() -> None:
-    ears = Ears()
-    ears.heard(connection(0), audio(3, 0, SECOND))
-    ears.heard(connection(1), audio(3, 2 * SECOND, SECOND))
-    assert ears.sessions["s1"].seconds == 2
-    assert list(ears.sessions["s1"].spans) == [(0, SECOND), (2 * SECOND, 3 * SECOND)]
+    recorder = UpstreamRecorder()
+    recorder.heard(connection(0), audio(3, 0, SECOND))
+    recorder.heard(connection(1), audio(3, 2 * SECOND, SECOND))
+    assert recorder.sessions["s1"].seconds == 2
+    assert list(recorder.sessions["s1"].spans) == [(0, SECOND), (2 * SECOND, 3 * SECOND)]
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,17 @@ def test_a_gap_is_not_heard() -> None:
     ids=["left out", "twice", "another's", "too much silence", "nobody's"],
 )
 def test_what_is_not_the_client_s_audio_in_order_is_noted(pieces: list[bytes]) -> None:
-    ears, record = Ears(), connection()
+    recorder, record = UpstreamRecorder(), connection()
     for piece in pieces:
-        ears.heard(record, piece)
-    assert len(ears.sessions["s1"].strange) == 1
+        recorder.heard(record, piece)
+    assert len(recorder.sessions["s1"].strange) == 1
 
 
 def test_sessions_are_told_apart_by_their_tag() -> None:
-    ears = Ears()
-    ears.heard(connection(0, session="a"), audio(1, 0, SECOND))
-    ears.heard(connection(1, session="b"), audio(2, 0, SECOND))
-    assert {name: heard.streams for name, heard in ears.sessions.items()} == {"a": {1}, "b": {2}}
+    recorder = UpstreamRecorder()
+    recorder.heard(connection(0, session="a"), audio(1, 0, SECOND))
+    recorder.heard(connection(1, session="b"), audio(2, 0, SECOND))
+    assert {name: heard.streams for name, heard in recorder.sessions.items()} == {"a": {1}, "b": {2}}
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_sessions_are_told_apart_by_their_tag() -> None:
     ],
 )
 def test_what_a_second_costs_is_told_from_the_request(query: str, cost: str, bytes_per_second: int) -> None:
-    ears = Ears()
-    ears.heard(connection(query=query), audio(1, 0, bytes_per_second))
-    heard = ears.sessions["s1"]
+    recorder = UpstreamRecorder()
+    recorder.heard(connection(query=query), audio(1, 0, bytes_per_second))
+    heard = recorder.sessions["s1"]
     assert (heard.cost, heard.bytes_per_second, heard.seconds) == (Fraction(cost), bytes_per_second, Fraction(1))
 
 
@@ -109,22 +109,22 @@ def test_what_a_second_costs_is_told_from_the_request(query: str, cost: str, byt
     ids=["no CloseStream", "left before Metadata", "lost"],
 )
 def test_an_end_that_is_none(record: Record) -> None:
-    ears = Ears()
-    ears.finished(record)
-    assert not ears.sessions["s1"].complete
+    recorder = UpstreamRecorder()
+    recorder.finished(record)
+    assert not recorder.sessions["s1"].complete
 
 
 def test_an_end_that_was_meddled_with_is_none() -> None:
-    ears = Ears(spoiled=lambda record: True)
-    ears.finished(closed(connection()))
-    assert not ears.sessions["s1"].complete
+    recorder = UpstreamRecorder(spoiled=lambda record: True)
+    recorder.finished(closed(connection()))
+    assert not recorder.sessions["s1"].complete
 
 
 def test_a_refused_handshake_is_no_session() -> None:
-    ears, record = Ears(), connection()
+    recorder, record = UpstreamRecorder(), connection()
     record.refused = 503
-    ears.finished(record)
-    assert not ears.sessions
+    recorder.finished(record)
+    assert not recorder.sessions
 
 
 def test_spans_are_what_a_set_of_positions_would_be() -> None:

@@ -1,4 +1,4 @@
-"""A session on a stage: its client, upstream and ledger are the test's, and so is the clock."""
+"""Drives a session in a test: the test is its client, upstream and ledger, and sets the clock."""
 
 import json
 from collections.abc import Callable
@@ -21,8 +21,8 @@ CLOSE_STREAM: Final = b'{"type":"CloseStream"}'
 A = TypeVar("A")
 
 
-class Stage:
-    """Its ledger grants 45 s beyond the total of every settle, at once, unless it is told otherwise."""
+class SessionDriver:
+    """A session with a clock. `ledger` answers settles; the default grants 45 s beyond every total, at once."""
 
     def __init__(
         self, *, grant: int = 45, remaining: int = 1000, idle: float = 900, config: dict[str, Any] | None = None
@@ -34,19 +34,19 @@ class Stage:
         self.pongs = True
         self.actions: list[ev.Action] = self.session.start()
         self.sent = bytearray()
-        """What went up, own silence included."""
-        self.heard = bytearray()
-        """What the present upstream heard of it."""
+        """Audio sent upstream, the service's own silence included."""
+        self.upstream_audio = bytearray()
+        """The part of it that the current upstream got."""
 
-    # What the world does
+    # Input
 
-    def tell(self, *events: ev.Event) -> list[ev.Action]:
-        """Tells events, and what the ledger and the peers answer to what comes of them. All actions of it."""
+    def handle(self, *events: ev.Event) -> list[ev.Action]:
+        """Handle events, then the answers of ledger and peers to the actions. Return all actions."""
         waiting, done = list(events), list[ev.Action]()
         while waiting:
             event = waiting.pop(0)
             if isinstance(event, ev.UpstreamOpened):
-                self.heard.clear()
+                self.upstream_audio.clear()
             for action in self.session.handle(event, self.now):
                 done.append(action)
                 if isinstance(action, ev.SendAudio):
@@ -57,7 +57,7 @@ class Stage:
 
     def _go_up(self, audio: bytes) -> None:
         self.sent += audio
-        self.heard += audio
+        self.upstream_audio += audio
 
     def _answers(self, action: ev.Action) -> list[ev.Event]:
         match action:
@@ -72,74 +72,76 @@ class Stage:
                 return []
 
     def wait(self, seconds: float) -> list[ev.Action]:
-        """Lets time pass, waking the session when it wants to be woken."""
+        """Let time pass, and handle TimePassed at each deadline."""
         until = self.now + seconds
         done = list[ev.Action]()
         while (at := self.session.deadline) is not None and at <= until:
             self.now = max(self.now, at)
-            done += self.tell(ev.TimePassed())
+            done += self.handle(ev.TimePassed())
             later = self.session.deadline
             assert later is None or later > self.now, "a busy loop"
         self.now = until
         return done
 
     def frame(self, data: bytes = bytes(SECOND // 10)) -> list[ev.Action]:
-        """One binary frame of the client."""
+        """Send one binary frame of the client."""
         if self.session.admit(len(data), self.now):
             self.session.record(data)
             self._go_up(data)
             return []
-        return self.tell(ev.AudioArrived(data))
+        return self.handle(ev.AudioArrived(data))
 
     def stream(self, seconds: float) -> list[ev.Action]:
-        """So much audio, in real time, in frames of 100 ms; every second the upstream says that it heard no words."""
+        """Send seconds of audio in real time, in frames of 100 ms, with a Results without words every second."""
         done = list[ev.Action]()
         for count in range(round(seconds * 10)):
             done += self.wait(0.1)
             done += self.frame()
             if count % 10 == 9 and self.session.phase is Phase.LIVE:
-                done += self.tell(results("", 0.0, len(self.heard) / self.session.options.audio.bytes_per_second))
+                done += self.handle(
+                    results("", 0.0, len(self.upstream_audio) / self.session.options.audio.bytes_per_second)
+                )
         return done
 
-    def open(self, request_id: str | None = None) -> list[ev.Action]:
-        return self.tell(ev.UpstreamOpened(request_id))
+    def open_upstream(self, request_id: str | None = None) -> list[ev.Action]:
+        return self.handle(ev.UpstreamOpened(request_id))
 
-    def lose(self, code: int | None = 1011) -> list[ev.Action]:
-        """The upstream closes."""
-        return self.tell(ev.UpstreamLost(code))
+    def lose_upstream(self, code: int | None = 1011) -> list[ev.Action]:
+        """Close the upstream."""
+        return self.handle(ev.UpstreamLost(code))
 
     def dialled(self) -> list[ev.Action]:
-        """Lets time pass until it dials, or gives up."""
+        """Let time pass until the session dials, or gives up."""
         done = list[ev.Action]()
         while ev.Dial() not in done and self.session.phase is Phase.REDIALLING:
             done += self.wait(0.1)
         return done
 
     def redial(self) -> list[ev.Action]:
-        """Another upstream opens as soon as it is dialled, unless it gives up."""
-        return self.dialled() + self.open()
+        """Let time pass until the session dials, then open the upstream."""
+        return self.dialled() + self.open_upstream()
 
     def cannot_dial(self) -> list[ev.Action]:
-        """No upstream is reached any more, until the session gives up."""
+        """Refuse every dial until the session gives up."""
         done = list[ev.Action]()
         while self.session.phase is Phase.REDIALLING:
             waited = self.wait(0.1)
             done += waited
             if any(isinstance(action, ev.Dial) for action in waited):
-                done += self.tell(ev.UpstreamRefused())
+                done += self.handle(ev.UpstreamRefused())
         return done
 
-    def say(self, kind: str) -> list[ev.Action]:
-        """A text frame of the client."""
-        return self.tell(ev.ClientSpoke(json.dumps({"type": kind}).encode()))
+    def client_sends(self, kind: str) -> list[ev.Action]:
+        """Send a text frame of the client."""
+        return self.handle(ev.ClientSentText(json.dumps({"type": kind}).encode()))
 
-    # What the ledger may do
+    # Answers of the ledger
 
     def generous(self, settlement: Settlement) -> ev.Event | None:
         return self.granted(settlement, settlement.keep if settlement.keep is not None else settlement.total + 45)
 
     def granted(self, settlement: Settlement, grant: int, elsewhere: int = 0, **news: Any) -> ev.SettleAnswered:
-        """Booked, with this grant."""
+        """Return the answer to a settle that was booked, with this grant."""
         used, left = settlement.total, self.remaining - settlement.total
         return ev.SettleAnswered(Settled(ID, settlement.number, grant, used, left, elsewhere, **news))
 
@@ -150,15 +152,15 @@ class Stage:
         return None
 
     def commit(self) -> list[ev.Action]:
-        """The ledger commits the close as it was asked."""
+        """Commit the close with the figures that the session stated."""
         closing = self.only(ev.Close).closing
         left = self.remaining - closing.total
-        return self.tell(ev.CloseCommitted(Closed(ID, closing.total, closing.reason, left)))
+        return self.handle(ev.CloseCommitted(Closed(ID, closing.total, closing.reason, left)))
 
-    # What is seen of it
+    # Output
 
     def only(self, kind: type[A]) -> A:
-        """The one action of this kind so far."""
+        """Return the only action of this kind so far."""
         (action,) = self.every(kind)
         return action
 
@@ -171,15 +173,15 @@ class Stage:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """What the client was told so far."""
+        """The messages sent to the client so far."""
         return messages(self.actions)
 
-    def told(self, kind: str) -> list[dict[str, Any]]:
+    def messages_of(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.messages if message["type"] == kind]
 
     @property
     def texts(self) -> list[str]:
-        """Types of the text frames that went up."""
+        """The types of the text frames sent upstream."""
         return texts(self.actions)
 
     @property
@@ -189,27 +191,27 @@ class Stage:
         return last == [ev.PauseClient()]
 
     def ending(self) -> tuple[str, int, str | None]:
-        """Finishes, with no Metadata: the reason of `session_end`, the close code, the code of the error."""
+        """Finish without Metadata; return the reason of `session_end`, the close code and the error code."""
         if self.session.phase is Phase.FINISHING:
             self.wait(5)
         self.commit()
         assert self.actions[-1] == ev.Finish()
-        error = self.told("error")[-1]["code"] if self.told("error") else None
-        (end,) = self.told("session_end")
+        error = self.messages_of("error")[-1]["code"] if self.messages_of("error") else None
+        (end,) = self.messages_of("session_end")
         return end["reason"], self.only(ev.CloseClient).code, error
 
 
-def live(*, grant: int = 45, **settings: Any) -> Stage:
-    """A stage with an open upstream; its first settle is granted no more than its opening was."""
-    stage = Stage(grant=grant, **settings)
-    stage.ledger = lambda settlement: stage.granted(settlement, grant)
-    stage.open()
-    stage.ledger = stage.generous
-    return stage
+def live(*, grant: int = 45, **settings: Any) -> SessionDriver:
+    """Return a driver whose upstream is open. The first settle gets the same grant as the opening."""
+    driver = SessionDriver(grant=grant, **settings)
+    driver.ledger = lambda settlement: driver.granted(settlement, grant)
+    driver.open_upstream()
+    driver.ledger = driver.generous
+    return driver
 
 
 def noise(seconds: float) -> bytes:
-    """Default audio, no part of which is like another."""
+    """Return so many seconds of audio, no part of which equals another."""
     return Random(1).randbytes(round(seconds * SECOND))
 
 
@@ -221,11 +223,13 @@ def texts(actions: list[ev.Action]) -> list[str]:
     return [json.loads(action.text)["type"] for action in actions if isinstance(action, ev.SendUpstream)]
 
 
-def results(text: str, start: float = 0.0, duration: float = 0.0, **more: Any) -> ev.UpstreamSpoke:
+def results(text: str, start: float = 0.0, duration: float = 0.0, **more: Any) -> ev.UpstreamSentText:
     alternative = {"transcript": text, "confidence": 0.9}
     message = {"type": "Results", "start": start, "duration": duration, "channel": {"alternatives": [alternative]}}
-    return ev.UpstreamSpoke(json.dumps({**message, **more}).encode())
+    return ev.UpstreamSentText(json.dumps({**message, **more}).encode())
 
 
-def metadata(duration: float, request_id: str | None = None) -> ev.UpstreamSpoke:
-    return ev.UpstreamSpoke(json.dumps({"type": "Metadata", "duration": duration, "request_id": request_id}).encode())
+def metadata(duration: float, request_id: str | None = None) -> ev.UpstreamSentText:
+    return ev.UpstreamSentText(
+        json.dumps({"type": "Metadata", "duration": duration, "request_id": request_id}).encode()
+    )

@@ -1,4 +1,4 @@
-"""What the stand-in upstream really received of each session, reduced as it comes: distinct audio, and its price."""
+"""Records the audio that the stand-in upstream received of each session: how much of it is distinct, and its price."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from tests.standin.deepgram import Record
 RATES: Final = {"nova-2": Fraction(1), "nova-3": Fraction(1)}
 MULTI: Final = Fraction(12, 10)
 ADDONS: Final = {"diarize": Fraction(34, 100), "keyterm": Fraction(22, 100)}
-"""Credits a second of one channel, of the built-in rates (money 32)."""
+"""Credits a second of one channel, by the built-in rates (money 32)."""
 
 
 class Spans:
@@ -42,8 +42,8 @@ class Spans:
 
 
 @dataclass(slots=True)
-class Heard:
-    """One session, over all of its connections. `cost`: credits a second of audio, all channels billed."""
+class ReceivedAudio:
+    """The audio of one session, over all of its connections. `cost`: credits a second for all channels billed."""
 
     session: str
     bytes_per_second: int
@@ -51,27 +51,27 @@ class Heard:
     spans: Spans = field(default_factory=Spans)
     connections: int = 0
     streams: set[int] = field(default_factory=set)
-    """Whose audio it was."""
+    """The streams that the audio belongs to. More than one is a violation."""
     strange: list[str] = field(default_factory=list)
-    """What was not the client's audio, byte for byte and in order."""
+    """Descriptions of audio that was not the client's, byte for byte and in order."""
     complete: bool = False
-    """The last connection was closed properly: CloseStream, the last words, Metadata."""
+    """The last connection ended with CloseStream, the last words and Metadata."""
 
     @property
     def seconds(self) -> Fraction:
-        """Distinct audio."""
+        """Seconds of distinct audio."""
         return Fraction(self.spans.total, self.bytes_per_second)
 
     @property
     def gaps(self) -> Fraction:
-        """Seconds that one connection was sent in vain, and that were too old to be sent to the next."""
+        """Seconds that one connection got in vain, and that were too old for the replay to the next one."""
         return Fraction(self.spans.end - self.spans.total, self.bytes_per_second)
 
 
 class Ear:
-    """One connection: finds out where it begins, then holds every byte against what the client said there."""
+    """One connection. It finds the position where the audio begins, then compares every byte with the client's."""
 
-    def __init__(self, heard: Heard) -> None:
+    def __init__(self, heard: ReceivedAudio) -> None:
         self._heard = heard
         self._head = b""
         self._stream: int | None = None
@@ -101,12 +101,12 @@ class Ear:
             self._heard.strange.append(what)
 
 
-class Ears:
+class UpstreamRecorder:
     """To be the stand-in's `heard` and `finished`."""
 
     def __init__(self, spoiled: Callable[[Record], bool] = lambda record: False) -> None:
-        """`spoiled`: whether somebody made that connection end otherwise than it would have."""
-        self.sessions: dict[str, Heard] = {}
+        """`spoiled`: returns whether a fault changed how that connection ended."""
+        self.sessions: dict[str, ReceivedAudio] = {}
         self._ears: dict[int, Ear] = {}
         self._spoiled = spoiled
 
@@ -128,10 +128,10 @@ class Ears:
                 and not self._spoiled(record)
             )
 
-    def _session(self, record: Record) -> Heard:
+    def _session(self, record: Record) -> ReceivedAudio:
         name = record.value("tag") or ""
         if name not in self.sessions:
-            self.sessions[name] = Heard(name, _bytes_per_second(record), _cost(record))
+            self.sessions[name] = ReceivedAudio(name, _bytes_per_second(record), _cost(record))
         return self.sessions[name]
 
 

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from transcription_proxy.stream import deepgram
-from transcription_proxy.stream.bill import Heard
-from transcription_proxy.stream.hearing import Hearing
+from transcription_proxy.stream.bill import AudioUsage
+from transcription_proxy.stream.upstream_progress import UpstreamProgress
 
 RATE = 1000
 """Bytes a second, so that a byte is a millisecond."""
 
 
-def hearing(channels: int = 1) -> Hearing:
+def hearing(channels: int = 1) -> UpstreamProgress:
     """One whose first connection opened at 0 s, with the first byte."""
-    new = Hearing(channels)
-    new.opened("request-1", 0, 0, 0.0)
+    new = UpstreamProgress(channels)
+    new.begin_connection("request-1", 0, 0, 0.0)
     return new
 
 
@@ -32,16 +32,16 @@ def final(start: float, duration: float, channel: int = 0, channels: int = 1) ->
     return results(start, duration, "words", is_final=True, channel_index=[channel, channels])
 
 
-def new(to: Hearing, message: deepgram.Message | deepgram.Unknown) -> bool:
+def new(to: UpstreamProgress, message: deepgram.Message | deepgram.Unknown) -> bool:
     """Whether the client is told all of it."""
-    news = to.news(message)
+    news = to.select_new(message)
     assert news in (message, None)
     return news is not None
 
 
-def say(to: Hearing, message: deepgram.Message | deepgram.Unknown, sent_ms: int, now: float = 0.0) -> None:
+def say(to: UpstreamProgress, message: deepgram.Message | deepgram.Unknown, sent_ms: int, now: float = 0.0) -> None:
     """The upstream says it, when so much audio has gone up."""
-    to.said(message, sent_ms * RATE // 1000, sent_ms, now)
+    to.record_message(message, sent_ms * RATE // 1000, sent_ms, now)
 
 
 # Times
@@ -49,7 +49,7 @@ def say(to: Hearing, message: deepgram.Message | deepgram.Unknown, sent_ms: int,
 
 def test_the_first_connection_has_the_time_of_the_session() -> None:
     assert hearing().shift_ms == 0
-    assert hearing().clock.same
+    assert hearing().clock.is_session_clock
 
 
 def test_own_silence_is_taken_off_the_time_of_its_connection() -> None:
@@ -63,7 +63,7 @@ def test_own_silence_is_taken_off_the_time_of_its_connection() -> None:
 def test_a_later_connection_goes_on_where_its_audio_begins() -> None:
     heard = hearing()
     heard.silence_ms = 100
-    heard.opened("request-2", 7000, 7000, 20.0)
+    heard.begin_connection("request-2", 7000, 7000, 20.0)
     assert (heard.shift_ms, heard.silence_ms, heard.connections, heard.request_id) == (7000, 0, 2, "request-2")
     heard.silence_ms = 100
     say(heard, final(0.0, 1.1), 9000)
@@ -127,7 +127,7 @@ def test_finals_without_times_are_all_told() -> None:
 def test_a_later_connection_may_say_at_the_same_times_of_its_own_what_is_new() -> None:
     heard = hearing()
     say(heard, final(0.0, 3.0), 5000)
-    heard.opened("request-2", 3000, 3000, 10.0)
+    heard.begin_connection("request-2", 3000, 3000, 10.0)
     assert new(heard, final(0.0, 3.0))
 
 
@@ -138,7 +138,7 @@ def test_a_later_connection_may_say_at_the_same_times_of_its_own_what_is_new() -
 def test_a_replay_repeats_what_lies_mostly_before_the_last_final(start: float, duration: float, repeated: bool) -> None:
     heard = hearing()
     say(heard, final(0.0, 3.0), 5000)
-    heard.opened("request-2", 1000, 1000, 10.0)
+    heard.begin_connection("request-2", 1000, 1000, 10.0)
     assert new(heard, final(start, duration)) is not repeated
     assert new(heard, results(start, duration, "interim")) is not repeated
 
@@ -147,7 +147,7 @@ def test_each_channel_has_its_own_last_final() -> None:
     heard = hearing(channels=2)
     say(heard, final(0.0, 4.0, 0, 2), 5000)
     say(heard, final(0.0, 2.0, 1, 2), 5000)
-    heard.opened("request-2", 2000, 2000, 10.0)
+    heard.begin_connection("request-2", 2000, 2000, 10.0)
     assert not new(heard, final(0.0, 2.0, 0, 2))
     assert new(heard, final(0.0, 2.0, 1, 2))
 
@@ -155,7 +155,7 @@ def test_each_channel_has_its_own_last_final() -> None:
 def test_a_duration_that_makes_no_sense_counts_as_none() -> None:
     heard = hearing()
     say(heard, final(0.0, 3.0), 5000)
-    heard.opened("request-2", 3000, 3000, 10.0)
+    heard.begin_connection("request-2", 3000, 3000, 10.0)
     assert new(heard, final(0.0, -5.0))
 
 
@@ -170,12 +170,12 @@ def spoken(*words: tuple[str, float, float], start: float = 0.0, end: float = 5.
     return parsed
 
 
-def half_known() -> Hearing:
+def half_known() -> UpstreamProgress:
     """Two channels: final to 4 s and to 2 s; another connection hears it all again from 2 s on."""
     heard = hearing(channels=2)
     say(heard, final(0.0, 4.0, 0, 2), 6000)
     say(heard, final(0.0, 2.0, 1, 2), 6000)
-    heard.opened("request-2", 2000, 2000, 10.0)
+    heard.begin_connection("request-2", 2000, 2000, 10.0)
     return heard
 
 
@@ -184,7 +184,7 @@ def test_of_words_that_are_known_in_part_the_others_are_told(end: float) -> None
     """However the new connection cuts them: neither twice nor never."""
     heard = half_known()
     words = spoken(("a", 0.1, 0.9), ("b", 1.0, 1.9), ("c", 1.9, 2.2), ("d", 2.2, end), end=end)
-    news = heard.news(words)
+    news = heard.select_new(words)
     assert isinstance(news, deepgram.Results)
     assert (news.text, news.start, news.duration, news.is_final) == ("c d", 2.0, end - 2.0, True)
     assert [word["word"] for word in news.channel.alternatives[0].words] == ["c", "d"]
@@ -192,14 +192,14 @@ def test_of_words_that_are_known_in_part_the_others_are_told(end: float) -> None
 
 
 def test_of_words_that_are_all_known_nothing_is_told_though_more_audio_was_heard() -> None:
-    assert half_known().news(spoken(("a", 0.1, 0.9), ("b", 1.0, 1.9))) is None
+    assert half_known().select_new(spoken(("a", 0.1, 0.9), ("b", 1.0, 1.9))) is None
 
 
 def test_of_words_that_are_all_new_all_is_told_as_it_is_though_they_were_long_in_coming() -> None:
     heard, words = half_known(), spoken(("Well,", 2.1, 2.3), ("yes", 2.4, 2.5), end=2.6)
-    assert heard.news(words) is words
+    assert heard.select_new(words) is words
     other = spoken(("a", 0.1, 0.9), channel_index=[1, 2])
-    assert heard.news(other) is other
+    assert heard.select_new(other) is other
 
 
 # Speech that begins and ends
@@ -227,7 +227,7 @@ def test_events_of_the_first_connection_are_all_told(kind: str) -> None:
 def test_a_replay_repeats_no_event_that_was_told_and_leaves_none_out(kind: str, at: float, told: bool) -> None:
     heard = hearing()
     say(heard, event(kind, 3.0), 6000)
-    heard.opened("request-2", 1000, 1000, 10.0)
+    heard.begin_connection("request-2", 1000, 1000, 10.0)
     assert new(heard, event(kind, at)) is told
     say(heard, event(kind, at), 6000)
     assert new(heard, event(kind, at)) is told
@@ -237,7 +237,7 @@ def test_speech_whose_words_are_known_has_begun_already() -> None:
     heard = hearing()
     say(heard, results(0.0, 5.0, "words"), 6000)
     say(heard, results(5.0, 1.0, ""), 6000)
-    heard.opened("request-2", 1000, 1000, 10.0)
+    heard.begin_connection("request-2", 1000, 1000, 10.0)
     assert not new(heard, event("SpeechStarted", 3.9))
     assert new(heard, event("SpeechStarted", 4.0))
     assert new(heard, event("UtteranceEnd", 3.9))
@@ -247,7 +247,7 @@ def test_a_replay_that_begins_in_the_middle_of_speech_does_not_begin_it_again() 
     heard = hearing()
     say(heard, event("SpeechStarted", 1.0), 6000)
     say(heard, final(0.0, 3.0), 6000)
-    heard.opened("request-2", 3000, 3000, 10.0)
+    heard.begin_connection("request-2", 3000, 3000, 10.0)
     assert not new(heard, event("SpeechStarted", 0.2))
     assert new(heard, event("SpeechStarted", 0.6))
 
@@ -258,7 +258,7 @@ def test_a_replay_that_begins_after_speech_may_begin_it(end: str) -> None:
     say(heard, event("SpeechStarted", 1.0), 6000)
     ended = event(end, 2.9) if end == "UtteranceEnd" else spoken(("a", 1.0, 2.9), speech_final=True)
     say(heard, ended, 6000)
-    heard.opened("request-2", 5000, 5000, 10.0)
+    heard.begin_connection("request-2", 5000, 5000, 10.0)
     assert new(heard, event("SpeechStarted", 0.2))
 
 
@@ -266,7 +266,7 @@ def test_a_replay_that_begins_after_speech_may_begin_it(end: str) -> None:
 def test_each_channel_has_its_own_events(kind: str) -> None:
     heard = hearing(channels=2)
     say(heard, event(kind, 3.0, [0, 2]), 6000)
-    heard.opened("request-2", 0, 0, 10.0)
+    heard.begin_connection("request-2", 0, 0, 10.0)
     assert not new(heard, event(kind, 3.0, [0, 2]))
     assert new(heard, event(kind, 3.0, [1, 2]))
 
@@ -282,13 +282,13 @@ def test_what_is_not_understood_is_no_repetition() -> None:
 
 def test_a_connection_is_untouched_until_it_is_sent_something() -> None:
     heard = hearing()
-    assert heard.untouched(0)
-    assert not heard.untouched(1)
+    assert heard.is_untouched(0)
+    assert not heard.is_untouched(1)
     heard.silence_ms = 100
-    assert not heard.untouched(0)
-    heard.opened("request-2", 4000, 4000, 10.0)
-    assert heard.untouched(4000)
-    assert not heard.untouched(4001)
+    assert not heard.is_untouched(0)
+    heard.begin_connection("request-2", 4000, 4000, 10.0)
+    assert heard.is_untouched(4000)
+    assert not heard.is_untouched(4001)
 
 
 # The watchdog
@@ -300,31 +300,31 @@ def test_a_connection_is_untouched_until_it_is_sent_something() -> None:
 def test_it_has_stalled_after_15_s_of_audio_and_15_s_of_time_without_a_message(
     sent: int, seconds: float, stalled: bool
 ) -> None:
-    assert hearing().stalled(sent, RATE, seconds) is stalled
+    assert hearing().check_stalled(sent, RATE, seconds) is stalled
 
 
 @pytest.mark.parametrize("message", [deepgram.Unknown(), results(0.0, 1.0), deepgram.SpeechStarted(1.0)])
 def test_any_message_is_a_sign_of_life(message: deepgram.Message | deepgram.Unknown) -> None:
     heard = hearing()
     say(heard, message, 10_000, 10.0)
-    assert heard.look_at == 25.0
-    assert not heard.stalled(24_999, RATE, 25.0)
-    assert heard.stalled(25_000, RATE, 25.0)
+    assert heard.check_at == 25.0
+    assert not heard.check_stalled(24_999, RATE, 25.0)
+    assert heard.check_stalled(25_000, RATE, 25.0)
 
 
 def test_the_watchdog_begins_anew_with_a_connection_and_counts_the_replay() -> None:
     heard = hearing()
-    heard.opened("request-2", 5000, 5000, 100.0)
-    assert heard.look_at == 115.0
-    assert not heard.stalled(19_999, RATE, 115.0)
-    assert heard.stalled(20_000, RATE, 115.0)
+    heard.begin_connection("request-2", 5000, 5000, 100.0)
+    assert heard.check_at == 115.0
+    assert not heard.check_stalled(19_999, RATE, 115.0)
+    assert heard.check_stalled(20_000, RATE, 115.0)
 
 
 def test_it_looks_again_after_a_second() -> None:
     heard = hearing()
-    assert heard.look_at == 15.0
-    heard.stalled(0, RATE, 15.0)
-    assert heard.look_at == 16.0
+    assert heard.check_at == 15.0
+    heard.check_stalled(0, RATE, 15.0)
+    assert heard.check_at == 16.0
 
 
 # For the bill
@@ -335,7 +335,9 @@ def test_one_connection_is_billed_by_its_metadata() -> None:
     heard.silence_ms = 100
     say(heard, final(0.1, 2.0), 5000)
     say(heard, deepgram.Metadata(duration=4.2004, request_id="request-9"), 5000)
-    assert heard.heard(5000) == Heard(forwarded=5000, reported_ms=4200, silence_ms=100, spoke=True, results_ms=2000)
+    assert heard.audio_usage(5000) == AudioUsage(
+        forwarded=5000, reported_ms=4200, silence_ms=100, has_words=True, results_ms=2000
+    )
     assert heard.request_id == "request-9"
 
 
@@ -354,16 +356,16 @@ def test_metadata_before_other_words_was_not_the_closing_one() -> None:
 
 def test_several_connections_are_billed_by_what_was_sent() -> None:
     heard = hearing()
-    heard.opened("request-2", 0, 0, 10.0)
+    heard.begin_connection("request-2", 0, 0, 10.0)
     say(heard, deepgram.Metadata(duration=4.0), 5000)
     assert heard.reported_ms == 4000
-    assert heard.heard(5000).reported_ms is None
+    assert heard.audio_usage(5000).reported_ms is None
 
 
 def test_results_without_words_do_not_count_as_spoken() -> None:
     heard = hearing()
     say(heard, results(0.0, 1.0, ""), 5000)
-    assert not heard.heard(5000).spoke
+    assert not heard.audio_usage(5000).has_words
     say(heard, results(0.0, 1.0, "hi"), 5000)
     say(heard, results(1.0, 1.0, ""), 5000)
-    assert heard.heard(5000).spoke
+    assert heard.audio_usage(5000).has_words

@@ -1,4 +1,4 @@
-"""Does what the plan says to the parts of a running stage, and notes when each fault really began and ended."""
+"""Injects the faults of a plan into a running service, and records when each fault really began and ended."""
 
 import asyncio
 import os
@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.chaos.causes import Cause
-from tests.chaos.ears import Ears
 from tests.chaos.plan import LANES, Fault
 from tests.chaos.program import Postgres, Program, resume
 from tests.chaos.proxy import Link, Proxy
+from tests.chaos.recorder import UpstreamRecorder
 from tests.chaos.streamer import Streamer, Take
 from tests.standin.deepgram import DeepgramStandIn, Stream
 from tests.standin.script import REFUSALS, Hangup, Script
@@ -30,31 +30,31 @@ MUTE = 30.0
 
 
 @dataclass
-class Stage:
-    """All parts, and the proxies between them."""
+class Environment:
+    """All parts of a run, and the proxies between them."""
 
     program: Program
     postgres: Postgres
     standin: DeepgramStandIn
-    """The upstream."""
+    """The stand-in for the upstream."""
     front: Proxy
-    """Between the clients and the service."""
+    """The proxy between the clients and the service."""
     upstream: Proxy
     database: Proxy
-    ears: Ears
+    recorder: UpstreamRecorder
     streamers: list[Streamer]
     poor: list[str]
     script: Script
-    """What new upstream connections meet."""
+    """The behaviour of new upstream connections."""
     spoiled: set[int]
-    """Upstream connections whose end was meddled with, by the port that they come from."""
+    """Source ports of upstream connections whose end a fault changed."""
 
 
-class Havoc:
-    """`begin` each fault when it is due; after `calm` everything is whole again."""
+class FaultInjector:
+    """Call `begin` for each fault when it is due. After `calm` all faults have ended."""
 
-    def __init__(self, stage: Stage, say: Callable[[str], None], seconds: Callable[[], float]) -> None:
-        self._stage, self._say, self._seconds = stage, say, seconds
+    def __init__(self, setup: Environment, say: Callable[[str], None], seconds: Callable[[], float]) -> None:
+        self._setup, self._say, self._seconds = setup, say, seconds
         self.causes: list[Cause] = []
         self.failures: list[str] = []
         self._lanes = {kind: asyncio.Lock() for kind in LANES}
@@ -66,7 +66,7 @@ class Havoc:
         task.add_done_callback(self._tasks.discard)
 
     async def calm(self) -> None:
-        """Waits for the faults under way."""
+        """Wait until the faults under way have ended."""
         await asyncio.gather(*self._tasks)
 
     async def _run(self, fault: Fault) -> None:
@@ -94,13 +94,13 @@ class Havoc:
     # Processes
 
     async def _worker_killed(self, fault: Fault, luck: random.Random) -> str:
-        pid = luck.choice(self._stage.program.workers())
+        pid = luck.choice(self._setup.program.workers())
         os.kill(pid, signal.SIGKILL)
         await asyncio.sleep(fault.seconds)
         return f"kill -9 of worker {pid}"
 
     async def _worker_paused(self, fault: Fault, luck: random.Random) -> str:
-        pid = luck.choice(self._stage.program.workers())
+        pid = luck.choice(self._setup.program.workers())
         os.kill(pid, signal.SIGSTOP)
         try:
             await asyncio.sleep(fault.seconds)
@@ -109,18 +109,18 @@ class Havoc:
         return f"SIGSTOP and SIGCONT of worker {pid}"
 
     async def _everything_killed(self, fault: Fault, luck: random.Random) -> str:
-        self._stage.postgres.signal(signal.SIGKILL)
-        await self._stage.program.kill()
+        self._setup.postgres.signal(signal.SIGKILL)
+        await self._setup.program.kill()
         await asyncio.sleep(fault.seconds)
-        await self._stage.postgres.ensure()
-        await self._stage.program.start()
+        await self._setup.postgres.ensure()
+        await self._setup.program.start()
         return "kill -9 of the program, its workers and PostgreSQL, and a new start"
 
     async def _drained(self, fault: Fault, luck: random.Random) -> str:
-        status = await self._stage.program.stop()
+        status = await self._setup.program.stop()
         if status != 0:
             self.failures.append(f"SIGTERM ended the program with status {status} instead of 0")
-        await self._stage.program.start()
+        await self._setup.program.start()
         return "SIGTERM, the end of all sessions, and a new start"
 
     # The database
@@ -132,13 +132,13 @@ class Havoc:
         return await self._bounced(signal.SIGINT, fault.seconds)
 
     async def _bounced(self, number: signal.Signals, seconds: float) -> str:
-        self._stage.postgres.signal(number)
+        self._setup.postgres.signal(number)
         await asyncio.sleep(seconds)
-        await self._stage.postgres.ensure()
+        await self._setup.postgres.ensure()
         return f"PostgreSQL got {number.name} and was started again"
 
     async def _db_unreachable(self, fault: Fault, luck: random.Random) -> str:
-        proxy = self._stage.database
+        proxy = self._setup.database
         if luck.random() < 0.5:  # a partition: nothing answers
             async with weather(proxy, frozen=True):
                 await asyncio.sleep(fault.seconds)
@@ -151,24 +151,24 @@ class Havoc:
         return "connections were reset, and new ones refused"
 
     async def _db_slow(self, fault: Fault, luck: random.Random) -> str:
-        async with weather(self._stage.database, delay=0.2):
+        async with weather(self._setup.database, delay=0.2):
             await asyncio.sleep(fault.seconds)
         return "0.2 s each way"
 
     async def _db_cut(self, fault: Fault, luck: random.Random) -> str:
-        return self._cut(self._stage.database, fault, luck)
+        return self._cut(self._setup.database, fault, luck)
 
     async def _db_frozen(self, fault: Fault, luck: random.Random) -> str:
-        return await self._frozen(self._stage.database, fault, luck)
+        return await self._frozen(self._setup.database, fault, luck)
 
     async def _db_clock_jumps(self, fault: Fault, luck: random.Random) -> str:
-        """Nothing ends by it: no cause names it."""
+        """Inject a fault that must not end any session: no cause names it."""
         ahead = luck.choice((HOUR, -HOUR))
         try:
-            await self._stage.postgres.set_clock(ahead)
+            await self._setup.postgres.set_clock(ahead)
             await asyncio.sleep(fault.seconds)
         finally:
-            await self._stage.postgres.set_clock(0)
+            await self._setup.postgres.set_clock(0)
         return f"its clock jumped by {ahead:+g} s and back"
 
     # The upstream
@@ -186,43 +186,43 @@ class Havoc:
         return await self._followed(Script(reset_after=0), fault, luck)
 
     async def _up_stalled(self, fault: Fault, luck: random.Random) -> str:
-        """It hears, and says nothing; now and then so do those connections that are made meanwhile."""
+        """Let open upstream connections, and sometimes new ones, take audio and send nothing."""
         return await self._followed(Script(silent_after=0), fault, luck, fault.seconds)
 
     async def _up_slow(self, fault: Fault, luck: random.Random) -> str:
         return await self._followed(Script(delay=2.0), fault, luck, fault.seconds)
 
     async def _up_refuses(self, fault: Fault, luck: random.Random) -> str:
-        usual = self._stage.script
-        self._stage.script = replace(usual, refuse=REFUSALS[503])
+        usual = self._setup.script
+        self._setup.script = replace(usual, refuse=REFUSALS[503])
         told = await self._followed(Script(reset_after=0), fault, luck)
         await asyncio.sleep(fault.seconds)
-        self._stage.script = usual
+        self._setup.script = usual
         return f"503 for {fault.seconds:g} s; {told}"
 
     async def _up_deaf(self, fault: Fault, luck: random.Random) -> str:
-        return await self._befalls(self._stage.upstream, fault, luck, deaf_up=True)
+        return await self._befalls(self._setup.upstream, fault, luck, deaf_up=True)
 
     async def _up_frozen(self, fault: Fault, luck: random.Random) -> str:
-        return await self._frozen(self._stage.upstream, fault, luck)
+        return await self._frozen(self._setup.upstream, fault, luck)
 
     async def _followed(self, script: Script, fault: Fault, luck: random.Random, seconds: float = 0) -> str:
-        """Open upstream connections go on by another script, for so long."""
-        usual = self._stage.script
-        streams = dict(self._stage.standin.streams)
+        """Switch open upstream connections to another script for some time."""
+        usual = self._setup.script
+        streams = dict(self._setup.standin.streams)
         chosen = luck.sample(sorted(streams), round(fault.share * len(streams)))
-        self._stage.spoiled |= {streams[number].port for number in chosen}
+        self._setup.spoiled |= {streams[number].port for number in chosen}
         if seconds and luck.random() < 0.4:
-            self._stage.script = replace(usual, silent_after=script.silent_after, delay=script.delay)
+            self._setup.script = replace(usual, silent_after=script.silent_after, delay=script.delay)
         await self._follow(script, streams, chosen)
         await asyncio.sleep(seconds)
-        self._stage.script = usual
+        self._setup.script = usual
         if seconds:
             await self._follow(usual, streams, chosen)
         return f"befell {len(chosen)} of {len(streams)} upstream connections"
 
     async def _follow(self, script: Script, streams: Mapping[int, Stream], chosen: list[int]) -> None:
-        """A stalled one stays so: what it has left unsaid, it would never say."""
+        """Restore the script, except for stalled connections: they have dropped messages already."""
 
         def other(stream: Stream) -> Script:
             silent = stream.script.silent_after if script.silent_after is None else script.silent_after
@@ -235,19 +235,19 @@ class Havoc:
     # The network between clients and service
 
     async def _net_cut(self, fault: Fault, luck: random.Random) -> str:
-        return self._cut(self._stage.front, fault, luck)
+        return self._cut(self._setup.front, fault, luck)
 
     async def _net_frozen(self, fault: Fault, luck: random.Random) -> str:
-        return await self._frozen(self._stage.front, fault, luck)
+        return await self._frozen(self._setup.front, fault, luck)
 
     async def _net_slow(self, fault: Fault, luck: random.Random) -> str:
-        return await self._befalls(self._stage.front, fault, luck, delay=1.0)
+        return await self._befalls(self._setup.front, fault, luck, delay=1.0)
 
     async def _net_refuses(self, fault: Fault, luck: random.Random) -> str:
-        self._stage.front.refusing = True
-        told = self._cut(self._stage.front, fault, luck)
+        self._setup.front.refusing = True
+        told = self._cut(self._setup.front, fault, luck)
         await asyncio.sleep(fault.seconds)
-        self._stage.front.refusing = False
+        self._setup.front.refusing = False
         return told
 
     def _cut(self, proxy: Proxy, fault: Fault, luck: random.Random) -> str:
@@ -260,18 +260,18 @@ class Havoc:
         return await self._befalls(proxy, fault, luck, frozen=True)
 
     def _hit(self, proxy: Proxy, fault: Fault, luck: random.Random) -> list[Link]:
-        """Whom it befalls; that is noted, so that no other may use it as an excuse."""
+        """Pick the connections of a fault, and record them, so that the fault excuses no other connection."""
         links = proxy.some(fault.share, luck)
-        if proxy is self._stage.upstream:
-            self._stage.spoiled |= {link.far_port for link in links}
-        ports = {link.port for link in links if proxy is self._stage.front}
-        for streamer in self._stage.streamers:
+        if proxy is self._setup.upstream:
+            self._setup.spoiled |= {link.far_port for link in links}
+        ports = {link.port for link in links if proxy is self._setup.front}
+        for streamer in self._setup.streamers:
             if streamer.take is not None and streamer.take.port in ports:
-                streamer.take.told.doings.add("hit")
+                streamer.take.told.actions.add("hit")
         return links
 
     async def _befalls(self, proxy: Proxy, fault: Fault, luck: random.Random, **bad: Any) -> str:
-        """Some connections have that weather for the fault's time."""
+        """Impair some connections for the time of the fault."""
         links = self._hit(proxy, fault, luck)
         good = {name: type(value)() for name, value in bad.items()}
         for link in links:
@@ -284,15 +284,15 @@ class Havoc:
     # Clients and users
 
     def _live(self) -> list[Take]:
-        takes = [streamer.take for streamer in self._stage.streamers]
+        takes = [streamer.take for streamer in self._setup.streamers]
         return [take for take in takes if take is not None and take.live]
 
     async def _client_vanishes(self, fault: Fault, luck: random.Random) -> str:
         return await self._with_one(luck, self._live(), self._vanish_silently if luck.random() < 0.6 else _vanish)
 
     async def _vanish_silently(self, take: Take) -> None:
-        """The service is not told: it still believes in the old session when the client comes back (money 22)."""
-        link = self._stage.front.link_of(take.port or 0)
+        """Drop a connection at the client only: its session is still live when the client returns (money 22)."""
+        link = self._setup.front.link_of(take.port or 0)
         if link is not None:
             link.change(frozen=True)
         take.vanish()
@@ -324,33 +324,33 @@ class Havoc:
         return f"befell session {take.told.session}"
 
     async def _deafen(self, take: Take) -> None:
-        """The client does not read: the proxy in its place."""
-        link = self._stage.front.link_of(take.port or 0)
+        """Stop reading from the service, at the proxy."""
+        link = self._setup.front.link_of(take.port or 0)
         if link is not None:
-            take.told.doings.add("deaf")
+            take.told.actions.add("deaf")
             link.change(deaf_down=True)
             await asyncio.sleep(DEAF_CLIENT)
             link.change(deaf_down=False)
 
     async def _credits_granted(self, fault: Fault, luck: random.Random) -> str:
-        email = luck.choice(self._stage.poor)
-        await self._stage.program.operate("credits", "grant", email, str(GRANT), "--reason", "chaos")
+        email = luck.choice(self._setup.poor)
+        await self._setup.program.operate("credits", "grant", email, str(GRANT), "--reason", "chaos")
         return f"{email} bought {GRANT} s"
 
     async def _session_ended(self, fault: Fault, luck: random.Random) -> str:
         return await self._with_one(luck, self._live(), self._end)
 
     async def _end(self, take: Take) -> None:
-        """It may have ended by itself meanwhile."""
-        await self._stage.program.operator.run("session", "end", f"{take.told.session}")
+        """End a session, unless it ended by itself meanwhile."""
+        await self._setup.program.operator.run("session", "end", f"{take.told.session}")
 
     async def _user_blocked(self, fault: Fault, luck: random.Random) -> str:
-        email = luck.choice(sorted({streamer.email for streamer in self._stage.streamers}))
+        email = luck.choice(sorted({streamer.email for streamer in self._setup.streamers}))
         try:
-            await self._stage.program.operate("user", "block", email)
+            await self._setup.program.operate("user", "block", email)
             await asyncio.sleep(BLOCKED)
         finally:
-            await self._stage.program.operate("user", "unblock", email)
+            await self._setup.program.operate("user", "unblock", email)
         return f"user block and unblock of {email}"
 
 
@@ -364,7 +364,7 @@ async def _do(act: Callable[[], None]) -> None:
 
 @asynccontextmanager
 async def weather(proxy: Proxy, **bad: Any) -> AsyncIterator[None]:
-    """For all connections of a proxy, and those to come."""
+    """Apply to all connections of a proxy, and to new ones."""
     good = {name: type(value)() for name, value in bad.items()}
     proxy.change(**bad)
     try:

@@ -10,9 +10,9 @@ from transcription_proxy.metering import rates
 from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import deepgram, endings, options
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream.audience import Audience
-from transcription_proxy.stream.hearing import Hearing
-from transcription_proxy.stream.parting import Parting
+from transcription_proxy.stream.client import SessionClient
+from transcription_proxy.stream.teardown import Teardown
+from transcription_proxy.stream.upstream_progress import UpstreamProgress
 from transcription_proxy.values import Closing
 from transcription_wire.codes import Reason
 
@@ -21,27 +21,27 @@ OPTIONS = options.read(None, rates.load())
 SECOND = OPTIONS.audio.bytes_per_second
 
 
-class Farewell:
-    """A parting after some seconds of audio, which one upstream heard."""
+class TeardownHarness:
+    """A teardown after some seconds of audio, all sent to one upstream."""
 
     def __init__(self, seconds: float = 2.3, began: bool = True) -> None:
         self.actions: list[ev.Action] = []
-        self.client = Audience(self.actions, 1000, 0.0)
-        self.parting = Parting(self.actions, ID, OPTIONS, self.client)
-        self.parting.began = began
+        self.client = SessionClient(self.actions, 1000, 0.0)
+        self.teardown = Teardown(self.actions, ID, OPTIONS, self.client)
+        self.teardown.became_ready = began
         self.meter = Meter(SECOND, 2, 1_000_000, 1000, 0.0, 45.0)
         self.meter.take(round(seconds * SECOND), 0.0)
-        self.hearing = Hearing(1)
-        self.hearing.opened("request-1", 0, 0, 0.0)
+        self.hearing = UpstreamProgress(1)
+        self.hearing.begin_connection("request-1", 0, 0, 0.0)
 
     def book(self) -> Closing:
-        self.parting.book(5, self.meter, self.hearing, 100.0)
+        self.teardown.request_close(5, self.meter, self.hearing, 100.0)
         action = self.actions.pop()
         assert isinstance(action, ev.Close)
         return action.closing
 
     def metadata(self, duration: float) -> None:
-        self.hearing.said(deepgram.Metadata(duration=duration), self.meter.forwarded, 0, 0.0)
+        self.hearing.record_message(deepgram.Metadata(duration=duration), self.meter.forwarded, 0, 0.0)
 
     @property
     def told(self) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ class Farewell:
 
 
 def test_without_any_reason_it_is_our_own_fault() -> None:
-    assert Farewell().parting.reason is Reason.INTERNAL
+    assert TeardownHarness().teardown.reason is Reason.INTERNAL
 
 
 @pytest.mark.parametrize(
@@ -69,24 +69,24 @@ def test_without_any_reason_it_is_our_own_fault() -> None:
 def test_a_reason_or_its_own_error_decides_what_is_said_and_the_close_code(
     reason: Reason, error: endings.ErrorSaid | None, said: str | None, close: int
 ) -> None:
-    end = Farewell()
-    end.parting.explain(reason, error)
-    assert end.parting.reason is reason
+    end = TeardownHarness()
+    end.teardown.set_reason(reason, error)
+    assert end.teardown.reason is reason
     assert [message["code"] for message in end.told] == [said] * (said is not None)
-    end.parting.booked(3, reason)
+    end.teardown.complete(3, reason)
     assert end.actions[-1] == ev.CloseClient(close)
 
 
 def test_what_was_sent_is_booked_under_the_next_number() -> None:
-    end = Farewell()
-    end.parting.explain(Reason.CLIENT_STOP)
+    end = TeardownHarness()
+    end.teardown.set_reason(Reason.CLIENT_STOP)
     assert end.book() == Closing(
         ID, 5, 3, Reason.CLIENT_STOP, audio_ms=2300, upstream_ms=None, request_id="request-1", ready=True
     )
 
 
 def test_what_the_upstream_reported_is_booked_beside_what_is_billed() -> None:
-    end = Farewell()
+    end = TeardownHarness()
     end.metadata(2.0)
     assert (end.book().total, end.book().audio_ms, end.book().upstream_ms) == (2, 2000, 2000)
     end.metadata(9.0)
@@ -95,53 +95,53 @@ def test_what_the_upstream_reported_is_booked_beside_what_is_billed() -> None:
 
 @pytest.mark.parametrize("reason", [Reason.UPSTREAM_CLOSED, Reason.CLIENT_STOP, Reason.CLIENT_GONE, Reason.IDLE])
 def test_audio_after_the_last_results_is_cheap_whoever_ended_it(reason: Reason) -> None:
-    end = Farewell(8)
-    end.parting.explain(reason)
+    end = TeardownHarness(8)
+    end.teardown.set_reason(reason)
     assert end.book().total == 5
 
 
 def test_an_answer_is_awaited_for_5_s_after_the_last_results_and_for_30_s_at_most() -> None:
-    parting = Farewell().parting
-    parting.await_answer(100.0)
+    parting = TeardownHarness().teardown
+    parting.start_answer_timeout(100.0)
     assert parting.answer_at == 105.0
     for now in (104.0, 108.0):
-        parting.await_more(now)
+        parting.extend_answer_timeout(now)
         assert parting.answer_at == now + 5
-    assert not parting.waited_enough(129.9)
-    parting.await_more(128.0)
+    assert not parting.is_wait_exhausted(129.9)
+    parting.extend_answer_timeout(128.0)
     assert parting.answer_at == 130.0
-    assert parting.waited_enough(130.0)
+    assert parting.is_wait_exhausted(130.0)
 
 
 def test_the_ledger_is_awaited_for_10_s() -> None:
-    end = Farewell()
+    end = TeardownHarness()
     end.book()
-    assert end.parting.commit_at == 110.0
+    assert end.teardown.commit_at == 110.0
 
 
 def test_the_last_message_has_what_the_ledger_holds_and_then_the_client_is_dismissed() -> None:
-    end = Farewell()
-    end.parting.explain(Reason.CLIENT_STOP)
+    end = TeardownHarness()
+    end.teardown.set_reason(Reason.CLIENT_STOP)
     end.book()
-    end.parting.booked(4, Reason.REPLACED)
+    end.teardown.complete(4, Reason.REPLACED)
     assert end.told == [{"type": "session_end", "seconds_used": 4, "audio_seconds": 2.3, "reason": "replaced"}]
     assert end.actions[1:] == [ev.CloseClient(1000)]
 
 
 def test_a_session_that_never_began_has_no_last_message() -> None:
-    end = Farewell(0, began=False)
-    end.parting.explain(Reason.CLIENT_GONE)
+    end = TeardownHarness(0, began=False)
+    end.teardown.set_reason(Reason.CLIENT_GONE)
     assert end.book().ready is False
-    end.parting.booked(0, Reason.CLIENT_GONE)
+    end.teardown.complete(0, Reason.CLIENT_GONE)
     assert end.actions == [ev.CloseClient(1000)]
 
 
 def test_what_is_pending_is_told_as_such_and_not_told_again() -> None:
-    end = Farewell()
-    end.parting.explain(Reason.CLIENT_STOP)
+    end = TeardownHarness()
+    end.teardown.set_reason(Reason.CLIENT_STOP)
     end.book()
-    end.parting.pending()
-    end.parting.booked(3, Reason.CLIENT_STOP)
+    end.teardown.send_pending()
+    end.teardown.complete(3, Reason.CLIENT_STOP)
     assert end.told == [
         {"type": "session_end", "seconds_used": 3, "audio_seconds": 2.3, "reason": "client_stop", "pending": True}
     ]
@@ -152,8 +152,8 @@ def test_what_is_pending_is_told_as_such_and_not_told_again() -> None:
     ("milliseconds", "shown"), [(2249, 2.2), (2250, 2.3), (2350, 2.4), (2050, 2.1), (49, 0.0), (50, 0.1), (0, 0.0)]
 )
 def test_audio_seconds_have_one_decimal_halves_up(milliseconds: int, shown: float) -> None:
-    end = Farewell(3)
+    end = TeardownHarness(3)
     end.metadata(milliseconds / 1000)
     end.book()
-    end.parting.booked(3, Reason.CLIENT_STOP)
+    end.teardown.complete(3, Reason.CLIENT_STOP)
     assert end.told[0]["audio_seconds"] == shown
