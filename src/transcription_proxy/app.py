@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from transcription_proxy import offer
 from transcription_proxy.accounts import reset
-from transcription_proxy.accounts.letters import Letters
+from transcription_proxy.accounts.emails import AccountEmails
 from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
@@ -26,11 +26,11 @@ from transcription_proxy.ledger.lives import Life, dead_lives
 from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
-from transcription_proxy.mail.postman import Postman
+from transcription_proxy.mail.mailer import Mailer
 from transcription_proxy.payments import notices, sandboxed
-from transcription_proxy.payments.books import RECEIPT
+from transcription_proxy.payments.emails import BuyerEmails
+from transcription_proxy.payments.fulfillment import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
-from transcription_proxy.payments.letters import BuyerLetters
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
@@ -103,7 +103,7 @@ class Service:
             live_only=settings.production,
         )
         reconciler = Reconciler(self._database, gateway, payments)
-        postman = Postman(
+        mailer = Mailer(
             settings.smtp_url,
             settings.mail_from,
             settings.public_url,
@@ -111,8 +111,8 @@ class Service:
             name=settings.site_name,
             support=settings.support_email,
         )
-        letters = Letters(self._database, postman, settings.public_url)
-        buyers = BuyerLetters(self._database, postman, payments.fetch_receipt, settings.public_url)
+        emails = AccountEmails(self._database, mailer, settings.public_url)
+        buyers = BuyerEmails(self._database, mailer, payments.fetch_receipt, settings.public_url)
         self._jobs = Jobs(
             self._database,
             {
@@ -127,8 +127,8 @@ class Service:
         self._mail = Jobs(
             self._database,
             {
-                reset.LINK_JOB: letters.send_reset_link,
-                reset.NOTICE_JOB: letters.send_notice,
+                reset.LINK_JOB: emails.send_reset_link,
+                reset.NOTICE_JOB: emails.send_notice,
                 notices.PAID: buyers.send_paid,
                 notices.FAILED: buyers.send_failed,
                 notices.TAKEN: buyers.send_taken,
@@ -186,7 +186,7 @@ class Service:
         is_first = os.environ.get("WORKER_NUMBER", "0") == "0"  # one of the workers says it for all
         if is_first and (lack := await shortage(self._database, self._workers)):
             log.warning("too_few_connections", detail=lack)
-        await self._bury()
+        await self._end_dead_lives()
         self._keep("reaper", self._reap)
         self._keep("jobs", self._jobs.run)
         self._keep("mail", self._mail.run)
@@ -225,7 +225,7 @@ class Service:
         identity = self._accounts.verify_token(token)
         return Holder(identity.user_id, identity.token_version, identity.login)
 
-    async def _bury(self) -> None:
+    async def _end_dead_lives(self) -> None:
         for life in dead_lives(self._data_dir):
             try:
                 ended = await self._ledger.end_life(life.id)
@@ -240,7 +240,7 @@ class Service:
         while True:
             try:
                 ended = await self._reaper.tick()
-                await self._bury()
+                await self._end_dead_lives()
             except Unavailable:
                 log.warning("database_away")
             else:

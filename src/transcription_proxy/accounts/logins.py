@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class IssuedTokens:
     """What a client gets that may come in. `expires_in`: seconds that `token` lives."""
 
     user: User
@@ -41,12 +41,12 @@ class Logins:
         self._expiry = expiry
         self._clock = clock
 
-    async def begin(self, connection: Connection, user: User) -> Admission:
+    async def begin(self, connection: Connection, user: User) -> IssuedTokens:
         """A new login of the account."""
         await store.drop_expired(connection, self._clock())
         return await self._issue(connection, user, uuid4(), None)
 
-    async def exchange(self, connection: Connection, refresh_token: str) -> Admission | Refusal:
+    async def exchange(self, connection: Connection, refresh_token: str) -> IssuedTokens | Refusal:
         """Another pair for a refresh token. A refusal is returned, not raised: the login's end must be committed."""
         now = self._clock()
         token_hash = tokens.digest(refresh_token)
@@ -73,7 +73,7 @@ class Logins:
         """What an access token says; whether it still holds, only the database knows. Raises Refusal unauthorized."""
         return tokens.verify(token, self._secret, self._clock())
 
-    async def _issue(self, connection: Connection, user: User, login: UUID, parent: bytes | None) -> Admission:
+    async def _issue(self, connection: Connection, user: User, login: UUID, parent: bytes | None) -> IssuedTokens:
         now = self._clock()
         refresh_token = secrets.token_urlsafe(32)
         await store.keep_login(connection, login, user.id, now + max(tokens.REFRESH_LIFE, self._expiry))
@@ -82,7 +82,7 @@ class Logins:
         )
         identity = replace(user.identity, login=login)
         token = tokens.issue(identity, self._secret, now, self._expiry, uuid4().hex)
-        return Admission(user, token, refresh_token, int(self._expiry.total_seconds()))
+        return IssuedTokens(user, token, refresh_token, int(self._expiry.total_seconds()))
 
 
 def refuse_blocked(user: User) -> None:

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from transcription_proxy import sentences
 from transcription_proxy.accounts import addresses, reset, store, tokens
+from transcription_proxy.accounts.fair_queue import Requester
 from transcription_proxy.accounts.hasher import Hasher
 from transcription_proxy.accounts.service import utc_now
 from transcription_proxy.accounts.store import Connection, Listed, User
-from transcription_proxy.accounts.turns import Asker
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
@@ -65,7 +65,7 @@ class Operator:
         self, count: int, seconds: int, *, secret: str, expiry: timedelta, actor: str
     ) -> list[tuple[str, str]]:
         """`count` accounts of that credit: address and JWT of each. They share one hash of a password nobody knows."""
-        shared = await Hasher().hash(secrets.token_urlsafe(24).encode(), Asker("", ""))
+        shared = await Hasher().hash(secrets.token_urlsafe(24).encode(), Requester("", ""))
         made: list[tuple[str, str]] = []
         while len(made) < count:
             users = await self._create(min(BATCH, count - len(made)), shared, seconds, actor)

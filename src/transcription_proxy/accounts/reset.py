@@ -15,7 +15,7 @@ MOST_MAILS: Final = 3
 """To one address, in any LIVES."""
 LINK_JOB: Final = "reset_link"
 NOTICE_JOB: Final = "password_notice"
-NOBODIES: Final = UUID("0c6f1f0e-5f0e-4d0b-9c39-6a4e4b3d2f61")
+PLACEHOLDER_IDS: Final = UUID("0c6f1f0e-5f0e-4d0b-9c39-6a4e4b3d2f61")
 
 
 def link(site: str, token: str) -> str:
@@ -23,9 +23,9 @@ def link(site: str, token: str) -> str:
     return f"{site}/reset#token={token}"
 
 
-def nobody(address: str) -> UUID:
+def placeholder_id(address: str) -> UUID:
     """Stands for an address without account, so that asking for it costs the same work as for one that has one."""
-    return uuid5(NOBODIES, address)
+    return uuid5(PLACEHOLDER_IDS, address)
 
 
 def invalid() -> Refusal:

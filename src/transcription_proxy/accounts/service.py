@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from transcription_proxy import sentences
 from transcription_proxy.accounts import addresses, passwords, reset, store, tokens
+from transcription_proxy.accounts.fair_queue import Requester
 from transcription_proxy.accounts.hasher import Hasher, Match
-from transcription_proxy.accounts.logins import Admission, Logins, refuse_blocked
+from transcription_proxy.accounts.logins import IssuedTokens, Logins, refuse_blocked
 from transcription_proxy.accounts.store import Connection, User
 from transcription_proxy.accounts.tokens import Identity, unauthorized
-from transcription_proxy.accounts.turns import Asker
 from transcription_proxy.db import jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -45,10 +45,10 @@ class Accounts:
         self._clock = clock
         self._hasher = hasher or Hasher()
 
-    async def register(self, email: str, password: str, client: str = "") -> Admission:
+    async def register(self, email: str, password: str, client: str = "") -> IssuedTokens:
         """Raises Refusal: invalid_email, weak_password, email_taken."""
         address = addresses.normal(email)
-        hashed = await self._hasher.hash(passwords.accept(password, address), Asker(address, client))
+        hashed = await self._hasher.hash(passwords.accept(password, address), Requester(address, client))
         async with self._database.transaction() as connection:
             user = await store.register(connection, address, hashed)
             if user is None:
@@ -57,14 +57,14 @@ class Accounts:
             await jobs.enqueue(connection, "customer", str(user.id))
             return await self._logins.begin(connection, user)
 
-    async def login(self, email: str, password: str, client: str = "") -> Admission:
+    async def login(self, email: str, password: str, client: str = "") -> IssuedTokens:
         """Raises Refusal: invalid_credentials; unauthorized for a blocked account."""
-        asker = Asker(_account_key(email), client)
+        requester = Requester(_account_key(email), client)
         user, hashed = await self._credentials(email)
-        match = await self._hasher.match(password, hashed, asker)
+        match = await self._hasher.match(password, hashed, requester)
         if user is None or match is Match.NO:
             raise _wrong_credentials(sentences.WRONG_LOGIN)
-        renewed = await self._hasher.hash(passwords.forms(password)[0], asker) if match is Match.OUTDATED else None
+        renewed = await self._hasher.hash(passwords.forms(password)[0], requester) if match is Match.OUTDATED else None
         async with self._database.transaction() as connection:
             locked = await store.lock(connection, user.id)
             if locked is None or locked.token_version != user.token_version:
@@ -74,7 +74,7 @@ class Accounts:
                 await store.rehash(connection, user.id, renewed)
             return await self._logins.begin(connection, locked)
 
-    async def refresh(self, refresh_token: str) -> Admission:
+    async def refresh(self, refresh_token: str) -> IssuedTokens:
         """Raises Refusal: unauthorized, refresh_reused (and all tokens of that login end)."""
         async with self._database.transaction() as connection:
             answer = await self._logins.exchange(connection, refresh_token)
@@ -87,15 +87,15 @@ class Accounts:
         async with self._database.transaction() as connection:
             await self._logins.end(connection, refresh_token)
 
-    async def change_password(self, user: User, current: str, new: str, client: str = "") -> Admission:
+    async def change_password(self, user: User, current: str, new: str, client: str = "") -> IssuedTokens:
         """Ends every token and live session of the account. Raises Refusal: invalid_credentials, weak_password."""
-        asker = Asker(user.email, client)
+        requester = Requester(user.email, client)
         accepted = passwords.accept(new, user.email)
         async with self._database.transaction() as connection:
             hashed = await store.password_hash(connection, user.id)
-        if await self._hasher.match(current, hashed, asker) is Match.NO:
+        if await self._hasher.match(current, hashed, requester) is Match.NO:
             raise _wrong_credentials(sentences.WRONG_PASSWORD)
-        new_hash = await self._hasher.hash(accepted, asker)
+        new_hash = await self._hasher.hash(accepted, requester)
         async with self._database.transaction() as connection:
             await ledger.mark_user_ending(connection, user.id, Reason.SIGNED_OUT)
             locked = await store.lock(connection, user.id)
@@ -111,7 +111,7 @@ class Accounts:
             return
         async with self._database.transaction() as connection:
             user = await store.by_email(connection, address)
-            key = user.id if user else reset.nobody(address)
+            key = user.id if user else reset.placeholder_id(address)
             await jobs.enqueue(connection, reset.LINK_JOB, str(key))
 
     async def reset(self, reset_token: str, password: str, client: str = "") -> User:
@@ -121,7 +121,7 @@ class Accounts:
         token_hash = tokens.digest(reset_token)
         async with self._database.transaction() as connection:
             found = await self._reset_owner(connection, token_hash)
-        hashed = await self._hasher.hash(passwords.accept(password, found.email), Asker(found.email, client))
+        hashed = await self._hasher.hash(passwords.accept(password, found.email), Requester(found.email, client))
         async with self._database.transaction() as connection:
             await ledger.mark_user_ending(connection, found.id, Reason.SIGNED_OUT)
             owner = await self._reset_owner(connection, token_hash)

@@ -13,7 +13,7 @@ import typer
 
 from transcription_proxy import offer
 from transcription_proxy.address import site
-from transcription_proxy.cli.books import Books, Json, with_books
+from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import one_line, print_json
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.capacity import shortage
@@ -57,7 +57,7 @@ def _checks() -> list[Check]:
     return [
         Check("settings", True, f"{mode}, {site(settings)[0]}"),
         _tried("packages and rates", lambda: _prices(settings)),
-        _tried("database", lambda: with_books(_books)),
+        _tried("database", lambda: with_services(_database)),
         _tried("payments", lambda: _payments(settings)),
         _tried("speech engine", lambda: _speech(settings)),
         _tried("mail", lambda: _mail(settings)),
@@ -82,14 +82,14 @@ def _tried(name: str, look: Callable[[], str]) -> Check:
         return Check(name, False, one_line(error))
 
 
-async def _books(books: Books) -> str:
-    findings = await books.ledger.audit()
+async def _database(services: CommandServices) -> str:
+    findings = await services.ledger.audit()
     wrong = [finding for finding in findings if finding.severity == "error"]
     if wrong:
         raise Unavailable(f"the ledger has {len(wrong)} errors. Run transcription-proxy ledger audit")
-    if lack := await shortage(books.database, books.settings.workers):
+    if lack := await shortage(services.database, services.settings.workers):
         raise Unavailable(lack)
-    return f"connected and up to date, {await books.ledger.live_count()} live sessions, ledger correct"
+    return f"connected and up to date, {await services.ledger.live_count()} live sessions, ledger correct"
 
 
 def _payments(settings: Settings) -> str:
@@ -178,11 +178,11 @@ def _refusal(place: str, status: int | None, detail: str, key: str) -> str:
 
 
 def _mail(settings: Settings) -> str:
-    from transcription_proxy.mail.postman import NotSent, Postman  # noqa: PLC0415 - slow to import
+    from transcription_proxy.mail.mailer import Mailer, NotSent  # noqa: PLC0415 - slow to import
 
     outbox = settings.data_dir / "outbox"
     try:
-        place = asyncio.run(Postman(settings.smtp_url, settings.mail_from, settings.public_url, outbox).look())
+        place = asyncio.run(Mailer(settings.smtp_url, settings.mail_from, settings.public_url, outbox).look())
     except NotSent as error:
         raise Unavailable(f"the mail server rejected the login ({error}). Check SMTP_URL and the network") from None
     return f"sent to {place}" + ("" if settings.smtp_url else " because SMTP_URL isn't set")

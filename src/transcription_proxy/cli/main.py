@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from transcription_proxy.cli import database, demo, doctor, money, payments, report, serve, sessions, shop, users
+from transcription_proxy.cli import database, demo, doctor, money, payments, pricing, report, serve, sessions, users
 from transcription_proxy.cli.tables import one_line
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
 
@@ -43,7 +43,7 @@ app.command()(serve.engine)
 app.command()(database.migrate)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
-app.command("pricing")(shop.pricing_command)
+app.command("pricing")(pricing.pricing_command)
 app.command()(report.report)
 app.add_typer(users.app, name="user")
 app.add_typer(money.credits_app, name="credits")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from transcription_proxy import offer
-from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.payments import since
+from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.payments.pricing import dollars
 from transcription_wire.lengths import exactly, length
@@ -29,17 +29,17 @@ def report(
     Example: transcription-proxy report --since 30d
     """
     start = datetime.now(UTC) - since(look_back)
-    found = with_books(lambda books: _read(books, start))
+    found = with_services(lambda services: _read(services, start))
     if as_json:
         print_json(_plain(found))
     else:
         _print(found)
 
 
-async def _read(books: Books, start: datetime) -> "Report":
+async def _read(services: CommandServices, start: datetime) -> "Report":
     from transcription_proxy.payments.report import store  # noqa: PLC0415 - `serve` must start without psycopg
 
-    return await store.report(books.database, offer.load(books.settings, builtin_engine=False).rates, start)
+    return await store.report(services.database, offer.load(services.settings, builtin_engine=False).rates, start)
 
 
 def _print(found: "Report") -> None:

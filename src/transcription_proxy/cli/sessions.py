@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from transcription_proxy.cli.books import Books, Json, with_books
+from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_wire.codes import Reason
 from transcription_wire.lengths import length
@@ -33,7 +33,7 @@ def list_sessions(
 
     Example: transcription-proxy session list --live
     """
-    rows = with_books(lambda books: books.ledger.sessions(live=live, limit=limit))
+    rows = with_services(lambda services: services.ledger.sessions(live=live, limit=limit))
     if as_json:
         print_json(rows)
     else:
@@ -58,13 +58,13 @@ def end(
     Example:
       transcription-proxy session end 5f0c1b1e
     """
-    with_books(lambda books: _end(books, session_id))
+    with_services(lambda services: _end(services, session_id))
     typer.echo("The session is ending.")
 
 
-async def _end(books: Books, prefix: str) -> None:
+async def _end(services: CommandServices, prefix: str) -> None:
     """A session that ends by itself meanwhile has what the operator wanted."""
-    await books.ledger.mark_ending(await books.ledger.live_session(prefix), Reason.ENDED_BY_OPERATOR)
+    await services.ledger.mark_ending(await services.ledger.live_session(prefix), Reason.ENDED_BY_OPERATOR)
 
 
 def short_ids(ids: Sequence[str]) -> list[str]:

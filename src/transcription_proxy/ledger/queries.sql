@@ -7,7 +7,7 @@ SELECT seconds_remaining, seconds_held, seconds_frozen
 FROM credit_balance WHERE user_id = %(user_id)s
 FOR NO KEY UPDATE
 
--- name: admission
+-- name: opening_state
 -- What decides about a new session of a user whose balance is locked. The key share keeps the foreign key of the
 -- session to come from waiting while the streams are locked.
 SELECT u.blocked_at IS NULL AND u.token_version = %(token_version)s

@@ -33,8 +33,8 @@ from transcription_wire.sentences import ERRORS
 SETTLE_BATCH: Final = 500
 """Sessions booked in one statement (money 19)."""
 REAP_BATCH: Final = 100
-BURY_TRIES: Final = 100
-BURY_EVERY: Final = 0.05
+END_LIFE_TRIES: Final = 100
+END_LIFE_PAUSE_SECONDS: Final = 0.05
 AUDIT_TIMEOUT: Final = 600.0
 RENEW_TIMEOUT_SECONDS: Final = 15.0
 """Longer than other calls wait: it must get its turn when all connections are taken by calls that will fail."""
@@ -65,7 +65,7 @@ class Ledger:
 
     async def _open(self, connection: store.Connection, opening: Opening) -> Opened | Refusal:
         balance = await store.lock_balance(connection, opening.user_id)
-        found = await store.admission(connection, opening)
+        found = await store.opening_state(connection, opening)
         if found is None or not found.authorized:
             return Refusal(ErrorCode.UNAUTHORIZED, sentences.ACCOUNT_GONE)
         if opening.replaces is not None:
@@ -168,12 +168,12 @@ class Ledger:
     async def end_life(self, life: UUID) -> list[Ended]:
         """Ends the sessions of a dead process. Raises Unavailable where some of them stay locked."""
         ended: list[Ended] = []
-        for _ in range(BURY_TRIES):
+        for _ in range(END_LIFE_TRIES):
             ended += await self._end_abandoned(Reason.SERVICE_RESTART, life=life)
             async with self._database.transaction() as connection:
                 if await store.life_is_over(connection, life):
                     return ended
-            await asyncio.sleep(BURY_EVERY)
+            await asyncio.sleep(END_LIFE_PAUSE_SECONDS)
         raise Unavailable(sentences.EARLIER_RUN_LOCKED)
 
     async def _end_abandoned(self, reason: Reason, by: float = inf, life: UUID | None = None) -> list[Ended]:

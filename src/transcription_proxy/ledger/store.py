@@ -57,7 +57,7 @@ class RowError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class OpeningState:
     """What decides about a new session, read while the user's balance is locked."""
 
     authorized: bool
@@ -96,15 +96,15 @@ async def lock_balance(connection: Connection, user_id: UUID) -> Balance | None:
         return await cursor.fetchone()
 
 
-async def admission(connection: Connection, opening: Opening) -> Admission | None:
-    async with connection.cursor(row_factory=args_row(Admission)) as cursor:
+async def opening_state(connection: Connection, opening: Opening) -> OpeningState | None:
+    async with connection.cursor(row_factory=args_row(OpeningState)) as cursor:
         values = {
             "user_id": opening.user_id,
             "token_version": opening.token_version,
             "login": opening.login,
             "replaces": opening.replaces,
         }
-        await cursor.execute(SQL["admission"], values)
+        await cursor.execute(SQL["opening_state"], values)
         return await cursor.fetchone()
 
 

@@ -1,13 +1,13 @@
 """What our mails about purchases say: paid, failed, and what was taken back."""
 
-from transcription_proxy.mail.letters import Letter
+from transcription_proxy.mail.emails import Email
 from transcription_wire.lengths import length
 
 
-def paid(site: str, label: str, cents: int, currency: str, seconds: int, balance: int, receipt: str | None) -> Letter:
+def paid(site: str, label: str, cents: int, currency: str, seconds: int, balance: int, receipt: str | None) -> Email:
     """`balance`: seconds, right after the purchase was added."""
     link = f"Receipt: {receipt}\n" if receipt else ""
-    return Letter(
+    return Email(
         f"Payment received: {label}",
         f"""\
 Thanks! Your payment went through.
@@ -23,8 +23,8 @@ Start captions:
     )
 
 
-def failed(site: str, label: str, cents: int, currency: str) -> Letter:
-    return Letter(
+def failed(site: str, label: str, cents: int, currency: str) -> Email:
+    return Email(
         f"Payment failed: {label}",
         f"""\
 Your bank didn't complete your payment of {money(cents, currency)} for {label}.
@@ -36,9 +36,9 @@ Try again whenever you like:
     )
 
 
-def refunded(site: str, label: str, cents: int, of_cents: int, currency: str, seconds: int, balance: int) -> Letter:
+def refunded(site: str, label: str, cents: int, of_cents: int, currency: str, seconds: int, balance: int) -> Email:
     """`cents`: refunded so far; `seconds`: what this refund took back; `balance`: seconds now."""
-    return Letter(
+    return Email(
         f"Refund: {label}",
         f"""\
 We refunded {money(cents, currency)} of the {money(of_cents, currency)} you paid for {label}.
@@ -48,9 +48,9 @@ Your bank may take a few days to show the refund.
     )
 
 
-def dispute_lost(site: str, label: str, of_cents: int, currency: str, seconds: int, balance: int) -> Letter:
+def dispute_lost(site: str, label: str, of_cents: int, currency: str, seconds: int, balance: int) -> Email:
     """`seconds`: what the dispute took back; `balance`: seconds now."""
-    return Letter(
+    return Email(
         f"Dispute closed: {label}",
         f"""\
 Your bank returned your payment of {money(of_cents, currency)} for {label} to you.

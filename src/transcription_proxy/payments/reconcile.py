@@ -10,7 +10,7 @@ import structlog
 
 from transcription_proxy.db.pool import Database
 from transcription_proxy.payments import store, translate
-from transcription_proxy.payments.books import Unmatched
+from transcription_proxy.payments.fulfillment import UnbookableFact
 from transcription_proxy.payments.gateway import Gateway, NoSuchObject
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.payments.standing import Claim, Kind, Refund
@@ -137,8 +137,8 @@ class Reconciler:
             return Difference(subject, detail)
         try:
             async with self._database.transaction() as connection:
-                await self._payments.books.apply(connection, fact)
-        except Unmatched as error:
+                await self._payments.fulfillment.apply(connection, fact)
+        except UnbookableFact as error:
             return Difference(subject, detail, why_not=str(error))
         return Difference(subject, detail, fixed=True)
 

@@ -19,7 +19,7 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
 from transcription_proxy.ledger.entries import Balance, balance_after
 from transcription_proxy.payments import store, translate
-from transcription_proxy.payments.books import Books, Unmatched
+from transcription_proxy.payments.fulfillment import Fulfillment, UnbookableFact
 from transcription_proxy.payments.gateway import BadSignature, Gateway, NoSuchObject, StripeAway, verified
 from transcription_proxy.payments.packages import MOST_SECONDS, Package
 from transcription_proxy.payments.standing import Claim, Kind
@@ -62,7 +62,7 @@ class Payments:
         self._credits_per_dollar = credits_per_dollar
         self._live_only = live_only
         self.packages = tuple(packages)
-        self.books = Books({package.id: package for package in packages})
+        self.fulfillment = Fulfillment({package.id: package for package in packages})
 
     async def buy(self, user_id: UUID, package_id: str) -> Purchase:
         """A purchase with its checkout URL. Raises Refusal: unknown_package, amount_too_large, payments_unavailable."""
@@ -139,7 +139,7 @@ class Payments:
         if ask:
             try:
                 await self.look_up(session_id)
-            except (StripeAway, NoSuchObject, Unmatched, NotUnderstood) as error:
+            except (StripeAway, NoSuchObject, UnbookableFact, NotUnderstood) as error:
                 log.warning("checkout_not_looked_up", error=type(error).__name__)
         async with self._database.transaction() as connection:
             return await store.purchase(connection, found.id)
@@ -152,10 +152,10 @@ class Payments:
             await self.look_up(session_id)
 
     async def look_up(self, session_id: str) -> None:
-        """Books what Stripe says of a session now. Raises StripeAway, NoSuchObject, NotUnderstood, Unmatched."""
+        """Books what Stripe says of a session now. Raises StripeAway, NoSuchObject, NotUnderstood, UnbookableFact."""
         fact = translate.checkout(await self._gateway.checkout(session_id))
         async with self._database.transaction() as connection:
-            await self.books.apply(connection, fact)
+            await self.fulfillment.apply(connection, fact)
 
     async def purchases(
         self, user_id: UUID, limit: int = MOST_PURCHASES, before: tuple[datetime, UUID] | None = None
@@ -191,8 +191,8 @@ class Payments:
         if event.fact is None:
             return None
         try:
-            await self.books.apply(connection, event.fact)
-        except Unmatched as error:
+            await self.fulfillment.apply(connection, event.fact)
+        except UnbookableFact as error:
             return str(error)
         if isinstance(event.fact, Claim) and event.fact.kind is Kind.CHARGE:
             await self._explain(connection, event.fact)
@@ -207,7 +207,7 @@ class Payments:
         """Job: books the refunds of the charge whose id is `key`, all at once. Raises StripeAway."""
         if refunds := await self.refunds_of(key):
             async with self._database.transaction() as connection:
-                await self.books.apply(connection, replace(refunds[0], refunds=tuple(refunds)))
+                await self.fulfillment.apply(connection, replace(refunds[0], refunds=tuple(refunds)))
 
     async def refunds_of(self, charge_id: str) -> list[Claim]:
         """The refunds of a charge, as Stripe lists them now. Raises StripeAway."""
@@ -228,12 +228,12 @@ class Payments:
             return False
         return True
 
-    async def unmatched(self, limit: int = 1000) -> list[store.Unmatched]:
+    async def unmatched(self, limit: int = 1000) -> list[store.UnmatchedEvent]:
         """Events that belong to no purchase of ours: the newest of them, oldest first."""
         async with self._database.transaction() as connection:
             return await store.unmatched(connection, limit)
 
-    async def try_again(self, event: store.Unmatched) -> bool:
+    async def try_again(self, event: store.UnmatchedEvent) -> bool:
         """Books an unmatched event, where that is possible now."""
         async with self._database.transaction() as connection:
             if await self._book(connection, translate.event(event.body)) is not None:

@@ -71,7 +71,7 @@ class Buyer:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmatched:
+class UnmatchedEvent:
     """An event that belongs to no purchase of ours, and why."""
 
     id: str
@@ -208,8 +208,8 @@ async def match_claims(connection: Connection, claims: Sequence[Claim]) -> None:
     await connection.execute(SQL["match_claims"], {"claims": [claim.id for claim in claims]})
 
 
-async def unmatched(connection: Connection, limit: int) -> list[Unmatched]:
-    async with connection.cursor(row_factory=args_row(Unmatched)) as cursor:
+async def unmatched(connection: Connection, limit: int) -> list[UnmatchedEvent]:
+    async with connection.cursor(row_factory=args_row(UnmatchedEvent)) as cursor:
         await cursor.execute(SQL["unmatched"], {"limit": limit})
         return await cursor.fetchall()
 

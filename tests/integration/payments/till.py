@@ -44,7 +44,7 @@ class Till(Books):
     async def know(self, session: Body) -> None:
         """As when Stripe was asked about it."""
         async with self.database.transaction() as connection:
-            await self.payments.books.apply(connection, translate.checkout(session))
+            await self.payments.fulfillment.apply(connection, translate.checkout(session))
 
     async def ledger_rows(self, user: UUID) -> list[tuple[str, int]]:
         return [

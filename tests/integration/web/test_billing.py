@@ -19,7 +19,7 @@ from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.ledger.entries import MAX_CREDITS, Description
 from transcription_proxy.payments import packages
-from transcription_proxy.payments.books import RECEIPT
+from transcription_proxy.payments.fulfillment import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import CUSTOMER, Payments

@@ -24,7 +24,7 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL")]
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class CommandServices:
     settings: Settings
     ledger: "Ledger"
     operator: "Operator"
@@ -39,7 +39,7 @@ def actor() -> str:
         return f"uid {os.getuid()}"
 
 
-def with_books(work: Callable[[Books], Awaitable[T]]) -> T:
+def with_services(work: Callable[[CommandServices], Awaitable[T]]) -> T:
     """What `work` returns. Raises Unavailable, and ConfigError for a database of another version."""
     settings = load()
     configure_logging(settings.log_level)
@@ -47,7 +47,7 @@ def with_books(work: Callable[[Books], Awaitable[T]]) -> T:
         return asyncio.run(_opened(settings, url, work))
 
 
-async def _opened(settings: Settings, url: str, work: Callable[[Books], Awaitable[T]]) -> T:
+async def _opened(settings: Settings, url: str, work: Callable[[CommandServices], Awaitable[T]]) -> T:
     from transcription_proxy.accounts.operator import Operator  # noqa: PLC0415 - `serve` must start without psycopg
     from transcription_proxy.db.pool import Database  # noqa: PLC0415
     from transcription_proxy.ledger.service import Ledger  # noqa: PLC0415
@@ -59,6 +59,6 @@ async def _opened(settings: Settings, url: str, work: Callable[[Books], Awaitabl
         ledger = Ledger(
             database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams
         )
-        return await work(Books(settings, ledger, Operator(database), database))
+        return await work(CommandServices(settings, ledger, Operator(database), database))
     finally:
         await database.close()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from transcription_proxy import offer
-from transcription_proxy.cli.books import Json
+from transcription_proxy.cli.services import Json
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import Settings, environment, load
 from transcription_proxy.errors import Refusal

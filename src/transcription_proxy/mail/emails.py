@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
     subject: str
     text: str
 
 
-def reset_link(site: str, link: str) -> Letter:
-    return Letter(
+def reset_link(site: str, link: str) -> Email:
+    return Email(
         "Reset your password",
         f"""\
 Someone asked to reset your password for {site}.
@@ -24,8 +24,8 @@ The link can be used once. If it wasn't you, ignore this email. Your password st
     )
 
 
-def password_changed(site: str) -> Letter:
-    return Letter(
+def password_changed(site: str) -> Email:
+    return Email(
         "Your password was changed",
         f"""\
 The password of your account at {site} was changed. You've been signed out everywhere else.

@@ -22,18 +22,18 @@ RECEIPT: Final = "receipt"
 log = structlog.get_logger(__name__)
 
 
-class Unmatched(Exception):
+class UnbookableFact(Exception):
     """The fact belongs to no purchase of ours, or cannot be booked; with why. A claim is kept nevertheless."""
 
 
-class Books:
+class Fulfillment:
     """`packages`: what is sold today, for sessions whose purchase and metadata are both lost."""
 
     def __init__(self, packages: dict[str, Package]) -> None:
         self._packages = packages
 
     async def apply(self, connection: Connection, fact: Checkout | Claim) -> None:
-        """Books what is new in it; nothing where it was said before. Raises Unmatched, having booked nothing."""
+        """Book what is new in a fact. Raise UnbookableFact, with nothing booked."""
         session, claim = (fact.session_id, fact.charge) if isinstance(fact, Checkout) else (None, fact)
         charge = claim.charge if claim else None
         purchase = str(fact.purchase_id) if fact.purchase_id else None
@@ -47,7 +47,7 @@ class Books:
                 else:
                     await self._claim(connection, fact)
         except Refusal as refusal:
-            raise Unmatched(refusal.message) from refusal
+            raise UnbookableFact(refusal.message) from refusal
 
     async def _checkout(self, connection: Connection, fact: Checkout) -> None:
         found = await store.purchase_of_checkout(connection, fact.session_id, fact.purchase_id)
@@ -58,7 +58,7 @@ class Books:
         status = furthest(purchase.status, fact.status)
         pays = status == "paid" != purchase.status
         if pays and fact.currency != purchase.currency:
-            raise Unmatched(f"it was paid in {fact.currency}, but the purchase is in {purchase.currency}")
+            raise UnbookableFact(f"it was paid in {fact.currency}, but the purchase is in {purchase.currency}")
         await store.set_status(connection, purchase.id, status, fact)
         if status == "failed" != purchase.status:
             await jobs.enqueue(connection, notices.FAILED, str(purchase.id))
@@ -78,13 +78,13 @@ class Books:
         """A purchase for a session of which we have no row, from its metadata or today's packages (money 27)."""
         buyer = await store.buyer(connection, fact.user_id) if fact.user_id else None
         if buyer is None:
-            raise Unmatched("it names no known user")
+            raise UnbookableFact("it names no known user")
         package = self._packages.get(fact.package_id or "")
         seconds = fact.seconds or (package.seconds if package else None)
         if seconds is None:
-            raise Unmatched("it names no known package")
+            raise UnbookableFact("it names no known package")
         if fact.currency != CURRENCY:
-            raise Unmatched(f"it is in {fact.currency}, but everything here is sold in {CURRENCY}")
+            raise UnbookableFact(f"it is in {fact.currency}, but everything here is sold in {CURRENCY}")
         draft = Draft(
             id=uuid4(),
             user_id=buyer.id,
@@ -100,13 +100,13 @@ class Books:
     async def _claim(self, connection: Connection, fact: Claim) -> None:
         purchase = await store.purchase_of_payment(connection, fact)
         if purchase is None:
-            raise Unmatched("it belongs to no known purchase")
+            raise UnbookableFact("it belongs to no known purchase")
         await ledger.lock_balance(connection, purchase.user_id)
         await _restate(connection, purchase.id)
 
 
 async def _restate(connection: Connection, purchase_id: UUID) -> None:
-    """Books the difference between what claims have of a paid purchase and what was booked of them so far."""
+    """Fulfillment the difference between what claims have of a paid purchase and what was booked of them so far."""
     purchase = await store.purchase(connection, purchase_id)
     claims = await store.claims(connection, purchase)
     if claims:

@@ -10,20 +10,18 @@ from transcription_proxy.accounts import reset, store, tokens
 from transcription_proxy.accounts.service import utc_now
 from transcription_proxy.accounts.store import Connection, User
 from transcription_proxy.db.pool import Database
-from transcription_proxy.mail import letters
-from transcription_proxy.mail.postman import NotSent, Postman
+from transcription_proxy.mail import emails
+from transcription_proxy.mail.mailer import Mailer, NotSent
 
 log = structlog.get_logger(__name__)
 
 
-class Letters:
+class AccountEmails:
     """Raises Unavailable, NotSent and InDoubt: then the job is tried again, with another link."""
 
-    def __init__(
-        self, database: Database, postman: Postman, site: str, clock: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, database: Database, mailer: Mailer, site: str, clock: Callable[[], datetime] = utc_now) -> None:
         self._database = database
-        self._postman = postman
+        self._mailer = mailer
         self._site = site
         self._clock = clock
 
@@ -35,7 +33,7 @@ class Letters:
         if user is None or token is None:
             return
         try:
-            await self._postman.deliver(user.email, letters.reset_link(self._site, reset.link(self._site, token)))
+            await self._mailer.deliver(user.email, emails.reset_link(self._site, reset.link(self._site, token)))
         except NotSent:
             async with self._database.transaction() as connection:
                 await store.reset_not_mailed(connection, tokens.digest(token))
@@ -46,7 +44,7 @@ class Letters:
         async with self._database.transaction() as connection:
             user = await store.by_id(connection, UUID(key))
         if user is not None:
-            await self._postman.deliver(user.email, letters.password_changed(self._site))
+            await self._mailer.deliver(user.email, emails.password_changed(self._site))
 
     async def _token(self, connection: Connection, user: User) -> str | None:
         """It counts as a mail before it is one: so a process that dies in between sends none too many."""

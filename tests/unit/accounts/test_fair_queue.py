@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from transcription_proxy.accounts.turns import Asker, Turns
+from transcription_proxy.accounts.fair_queue import FairQueue, Requester
 from transcription_proxy.errors import Refusal
 
 
@@ -13,7 +13,7 @@ class Line:
     """Those who asked for a turn; each keeps it until `done`."""
 
     def __init__(self, places: int = 2, most_waiting: int = 4, within: float = 60) -> None:
-        self.turns = Turns(places, most_waiting, within)
+        self.queue = FairQueue(places, most_waiting, within)
         self.running: list[str] = []
         self.refused: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -22,9 +22,9 @@ class Line:
     async def ask(self, *names: str, account: str = "", client: str = "") -> None:
         """Asks for each name; an account or client that is not given is the name's own."""
         for name in names:
-            asker = Asker(account or name, client or name)
+            requester = Requester(account or name, client or name)
             self.ends[name] = asyncio.Event()
-            self.tasks[name] = asyncio.create_task(self._hold(name, asker))
+            self.tasks[name] = asyncio.create_task(self._hold(name, requester))
         await settled()
 
     async def done(self, name: str) -> None:
@@ -45,9 +45,9 @@ class Line:
             await self.done(self.running[0])
         return order
 
-    async def _hold(self, name: str, asker: Asker) -> None:
+    async def _hold(self, name: str, requester: Requester) -> None:
         try:
-            async with self.turns.turn(asker):
+            async with self.queue.slot(requester):
                 self.running.append(name)
                 try:
                     await self.ends[name].wait()
@@ -157,8 +157,8 @@ async def test_nothing_is_remembered_of_those_who_are_gone() -> None:
     line = Line(places=1, most_waiting=2)
     await line.ask(*several("flood", 5), account="x")
     await line.drain()
-    assert not line.turns._present
-    assert not line.turns._running
+    assert not line.queue._present
+    assert not line.queue._running
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -16,7 +16,7 @@ from transcription_wire.codes import ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """For whom a turn is asked: an account, by its address for mail, and the client's network address."""
 
     account: str
@@ -37,7 +37,7 @@ class _Waiter:
     turn: asyncio.Future[None] = field(compare=False)
 
 
-class Turns:
+class FairQueue:
     """`places`: turns at once, of which no account and no client has all; `most_waiting`: the last one in line is
     refused when there are more; `within`: seconds that one waits at most."""
 
@@ -52,9 +52,9 @@ class Turns:
         self._numbers = count()
 
     @asynccontextmanager
-    async def turn(self, asker: Asker) -> AsyncIterator[None]:
+    async def slot(self, requester: Requester) -> AsyncIterator[None]:
         """A place, for as long as the block runs. Raises Refusal service_unavailable."""
-        waiter = self._line_up(asker.keys)
+        waiter = self._line_up(requester.keys)
         try:
             await self._wait(waiter)
             yield

@@ -1,4 +1,4 @@
-"""Brings a letter to an SMTP server, or, where none is configured, into a folder of files.
+"""Brings an email to an SMTP server, or, where none is configured, into a folder of files.
 
 Addresses and texts are secrets: they are never logged, nor in the exceptions raised here."""
 
@@ -20,7 +20,7 @@ from uuid import uuid4
 import aiosmtplib
 import structlog
 
-from transcription_proxy.mail.letters import Letter
+from transcription_proxy.mail.emails import Email
 
 WITHIN: Final = 20.0
 """Seconds that each step with the server may take."""
@@ -41,7 +41,7 @@ class InDoubt(Exception):
     """The server has the mail and did not say whether it keeps it: another try may send it twice."""
 
 
-class Postman:
+class Mailer:
     """`smtp_url`: smtp[s]://[user:password@]host[:port]; None: a file in `outbox` for each mail.
     `sender`: an address, or Name <address>; None: an address at the host of `site`.
     `name`: the service's, which stands for the sender's where there is none and, with `site` and `support`, below each
@@ -69,9 +69,9 @@ class Postman:
         await self._server.look(self._sender.domain)
         return self._server.place
 
-    async def deliver(self, to: str, letter: Letter) -> None:
+    async def deliver(self, to: str, email: Email) -> None:
         """Raises NotSent and InDoubt. An address that the server refuses for good is given up."""
-        message = self._message(to, letter).as_bytes(policy=LINES)
+        message = self._message(to, email).as_bytes(policy=LINES)
         if self._server is not None:
             await self._server.take(self._sender, to, message)
             return
@@ -82,15 +82,15 @@ class Postman:
             raise NotSent(type(error).__name__) from None
         log.info("mail_written", path=str(path))
 
-    def _message(self, to: str, letter: Letter) -> EmailMessage:
+    def _message(self, to: str, email: Email) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._sender
         message["To"] = Address(addr_spec=to)
-        message["Subject"] = letter.subject
+        message["Subject"] = email.subject
         message["Date"] = format_datetime(datetime.now(UTC))
         message["Message-ID"] = make_msgid(domain=self._sender.domain)
         message["Auto-Submitted"] = "auto-generated"
-        text = letter.text + self._signature
+        text = email.text + self._signature
         # not quoted-printable unless it must be: that would break the link for whoever reads the file
         message.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")
         return message
@@ -204,4 +204,6 @@ def _mailbox(text: str, default_name: str) -> Address:
 def _domain(site: str) -> str:
     """Of a sender that nobody configured."""
     host = urlsplit(site).hostname or "localhost"
-    return host if any(letter.isalpha() for letter in host) and ":" not in host and host.isascii() else "localhost"
+    return (
+        host if any(character.isalpha() for character in host) and ":" not in host and host.isascii() else "localhost"
+    )
