@@ -52,7 +52,10 @@ log = structlog.get_logger()
 
 
 class Service:
-    """Everything of one worker process. Inside `async with` its background tasks run."""
+    """Everything of one worker process. Inside `async with` its background tasks run.
+
+    The supervisor has put its DATABASE_URL and DEEPGRAM_URL into `settings`, whatever the operator had set.
+    """
 
     def __init__(self, settings: Settings, life: Life) -> None:
         builtin = os.environ.get("BUILTIN_ENGINE") == "1"
@@ -266,8 +269,3 @@ async def _kept(name: str, work: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("task_died", task=name)
         await asyncio.sleep(TASK_PAUSE)
-
-
-def build(settings: Settings, life: Life) -> Service:
-    """A service for these settings; DATABASE_URL and DEEPGRAM_URL are resolved by the supervisor."""
-    return Service(settings, life)

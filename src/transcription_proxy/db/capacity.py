@@ -24,7 +24,7 @@ def needed(workers: int) -> int:
 async def shortage(database: "Database", workers: int) -> str | None:
     """Return a sentence where PostgreSQL allows fewer connections than are needed. Raises Unavailable."""
     async with database.transaction() as connection:
-        cursor = await connection.execute(SQL.connection_limit)
+        cursor = await connection.execute(SQL["connection_limit"])
         row = await cursor.fetchone()
         own_pid = connection.info.backend_pid
     allowed, server_pid = row or (0, 0)
