@@ -4,15 +4,15 @@
 -- A new account; nothing where the address is taken.
 INSERT INTO users (email, password_hash) VALUES (%(email)s, %(password_hash)s)
 ON CONFLICT (email) DO NOTHING
-RETURNING id, email, token_version, blocked_at, created_at
+RETURNING {User}
 
 -- name: by_id
 -- An account.
-SELECT id, email, token_version, blocked_at, created_at FROM users WHERE id = %(user_id)s
+SELECT {User} FROM users WHERE id = %(user_id)s
 
 -- name: by_email
 -- An account, by its address in lower case.
-SELECT id, email, token_version, blocked_at, created_at FROM users WHERE email = %(email)s
+SELECT {User} FROM users WHERE email = %(email)s
 
 -- name: recent
 -- The newest accounts with what an operator asks about first: balance, live sessions, whether they are blocked.
@@ -30,19 +30,17 @@ SELECT password_hash FROM users WHERE id = %(user_id)s
 
 -- name: lock
 -- An account, with the right to change its tokens until the end of the transaction.
-SELECT id, email, token_version, blocked_at, created_at FROM users WHERE id = %(user_id)s
+SELECT {User} FROM users WHERE id = %(user_id)s
 FOR NO KEY UPDATE
 
 -- name: lock_owner
 -- The account that a refresh token belongs to, with the same right.
-SELECT u.id, u.email, u.token_version, u.blocked_at, u.created_at
-FROM refresh_tokens t JOIN users u ON u.id = t.user_id
-WHERE t.token_hash = %(token_hash)s
-FOR NO KEY UPDATE OF u
+SELECT {User} FROM users WHERE id = (SELECT user_id FROM refresh_tokens WHERE token_hash = %(token_hash)s)
+FOR NO KEY UPDATE
 
 -- name: token_holder
 -- The account that an access token names, unless the token's epoch or its login is over.
-SELECT id, email, token_version, blocked_at, created_at FROM users
+SELECT {User} FROM users
 WHERE id = %(user_id)s AND token_version = %(token_version)s
   AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
 
@@ -50,7 +48,7 @@ WHERE id = %(user_id)s AND token_version = %(token_version)s
 -- A new password is a new epoch: tokens of the one before are void.
 UPDATE users SET password_hash = %(password_hash)s, token_version = token_version + 1, updated_at = now()
 WHERE id = %(user_id)s
-RETURNING id, email, token_version, blocked_at, created_at
+RETURNING {User}
 
 -- name: rehash
 -- Stores the same password in another form: no token ends.
@@ -150,10 +148,8 @@ SELECT count(*) FROM password_resets WHERE user_id = %(user_id)s AND mailed_at >
 
 -- name: lock_reset_owner
 -- The account that a token belongs to, with the right to change its tokens.
-SELECT u.id, u.email, u.token_version, u.blocked_at, u.created_at
-FROM password_resets r JOIN users u ON u.id = r.user_id
-WHERE r.token_hash = %(token_hash)s
-FOR NO KEY UPDATE OF u
+SELECT {User} FROM users WHERE id = (SELECT user_id FROM password_resets WHERE token_hash = %(token_hash)s)
+FOR NO KEY UPDATE
 
 -- name: reset_works
 -- Whether a token still buys a new password. To be asked once the account is locked: another may have used it.
@@ -161,11 +157,11 @@ SELECT EXISTS (SELECT FROM password_resets WHERE token_hash = %(token_hash)s AND
 
 -- name: overlay
 -- The overlay of an account.
-SELECT user_id, key, version FROM overlays WHERE user_id = %(user_id)s
+SELECT {Overlay} FROM overlays WHERE user_id = %(user_id)s
 
 -- name: overlay_by_key
 -- The same by its key; none of a blocked account.
-SELECT user_id, key, version FROM overlays JOIN users ON id = user_id WHERE key = %(key)s AND blocked_at IS NULL
+SELECT {Overlay} FROM overlays JOIN users ON id = user_id WHERE key = %(key)s AND blocked_at IS NULL
 
 -- name: add_overlay
 -- The first one of an account; one that is there stays.
@@ -175,7 +171,7 @@ INSERT INTO overlays (user_id, key) VALUES (%(user_id)s, %(key)s) ON CONFLICT DO
 -- A new key; the old one is forgotten.
 INSERT INTO overlays AS o (user_id, key) VALUES (%(user_id)s, %(key)s)
 ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, version = o.version + 1
-RETURNING user_id, key, version
+RETURNING {Overlay}
 
 -- name: overlay_versions
 -- Which keys are valid now, by the number of each.

@@ -6,14 +6,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.rows import class_row, kwargs_row, scalar_row
 
 from transcription_proxy.accounts import tokens
 from transcription_proxy.accounts.tokens import Identity, Refresh
 from transcription_proxy.db import queries
 
 Connection = AsyncConnection[Any]
-SQL: Final = queries.load("transcription_proxy.accounts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,9 @@ class Overlay:
     user_id: UUID
     key: str
     version: int
+
+
+SQL: Final = queries.load("transcription_proxy.accounts", User, Overlay)
 
 
 async def register(connection: Connection, email: str, password_hash: str) -> User | None:
@@ -203,7 +205,7 @@ async def renew_overlay(connection: Connection, user_id: UUID, key: str) -> Over
 
 
 async def overlay_versions(connection: Connection, user_ids: list[UUID]) -> dict[UUID, int]:
-    async with connection.cursor(row_factory=tuple_row) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(lambda user_id, version: (user_id, version))) as cursor:
         await cursor.execute(SQL["overlay_versions"], {"user_ids": user_ids})
         return dict(await cursor.fetchall())
 

@@ -83,7 +83,7 @@ def _tried(name: str, look: Callable[[], str]) -> Check:
 
 
 async def _database(services: CommandServices) -> str:
-    findings = await services.ledger.audit()
+    findings = (await services.audit()).findings
     wrong = [finding for finding in findings if finding.severity == "error"]
     if wrong:
         raise Unavailable(f"the ledger has {len(wrong)} errors. Run transcription-proxy ledger audit")

@@ -56,7 +56,7 @@ def audit(as_json: Json = False) -> None:
 
     Example: transcription-proxy ledger audit
     """
-    audit = with_services(lambda services: services.ledger.full_audit())
+    audit = with_services(lambda services: services.audit())
     if as_json:
         print_json(audit.findings)
     else:

@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -16,6 +16,7 @@ from transcription_proxy.logs import configure_logging
 if TYPE_CHECKING:
     from transcription_proxy.accounts.operator import Operator
     from transcription_proxy.db.pool import Database
+    from transcription_proxy.ledger.entries import Audit
     from transcription_proxy.ledger.service import Ledger
 
 T = TypeVar("T")
@@ -29,6 +30,15 @@ class CommandServices:
     ledger: "Ledger"
     operator: "Operator"
     database: "Database"
+
+    async def audit(self) -> "Audit":
+        """Audit ledger and purchases from one snapshot. Raise Unavailable."""
+        from transcription_proxy.ledger import audit as ledger  # noqa: PLC0415 - `serve` must start without psycopg
+        from transcription_proxy.payments import audit as payments  # noqa: PLC0415
+
+        async with self.database.snapshot(ledger.AUDIT_SECONDS) as connection:
+            found = await ledger.audit(connection)
+            return replace(found, findings=[*found.findings, *await payments.audit(connection)])
 
 
 def actor() -> str:

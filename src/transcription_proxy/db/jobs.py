@@ -4,11 +4,12 @@ A job may run twice, when its process dies in the middle: whatever it does bears
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 from psycopg import AsyncConnection
-from psycopg.rows import tuple_row
+from psycopg.rows import class_row
 
 from transcription_proxy.db import queries
 from transcription_proxy.db.pool import Database
@@ -22,6 +23,16 @@ MOST_TRIES: Final = 50
 SQL: Final = queries.load("transcription_proxy.db")
 Handler = Callable[[str], Awaitable[None]]
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that this process has claimed, for its `tries`th run."""
+
+    id: int
+    kind: str
+    key: str
+    tries: int
 
 
 async def enqueue(connection: AsyncConnection[Any], kind: str, key: str) -> None:
@@ -59,27 +70,26 @@ class Jobs:
     async def run_one(self) -> bool:
         """Runs a job that is due; False where there is none."""
         values = {"kinds": list(self._handlers), "lost_after": LOST_AFTER}
-        async with self._database.transaction() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+        async with self._database.transaction() as connection, connection.cursor(row_factory=class_row(Job)) as cursor:
             await cursor.execute(SQL["claim_job"], values)
-            claimed = await cursor.fetchone()
-        if claimed is None:
+            job = await cursor.fetchone()
+        if job is None:
             return False
-        job, kind, key, tries = claimed
-        failed, again = await self._ran(kind, key, tries)
+        failed, again = await self._ran(job)
         async with self._database.transaction() as connection:
-            done = {"id": job, "tries": tries, "again": again, "fresh": not failed}
+            done = {"id": job.id, "tries": job.tries, "again": again, "fresh": not failed}
             await connection.execute(SQL["finish_job" if again is None else "postpone_job"], done)
         return True
 
-    async def _ran(self, kind: str, key: str, tries: int) -> tuple[bool, float | None]:
+    async def _ran(self, job: Job) -> tuple[bool, float | None]:
         """Runs it; whether it failed, and the seconds until it is to run again, None for never."""
         try:
             async with asyncio.timeout(LOST_AFTER / 2):
-                await self._handlers[kind](key)
+                await self._handlers[job.kind](job.key)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again
-            log.warning("job_failed", job=kind, key=key, tries=tries, error=type(error).__name__)
-            if tries >= MOST_TRIES and kind not in self._every:
-                log.error("job_given_up", job=kind, key=key)
+            log.warning("job_failed", job=job.kind, key=job.key, tries=job.tries, error=type(error).__name__)
+            if job.tries >= MOST_TRIES and job.kind not in self._every:
+                log.error("job_given_up", job=job.kind, key=job.key)
                 return True, None
-            return True, float(min(2 ** min(tries, 12), LONGEST_PAUSE))
-        return False, self._every.get(kind)
+            return True, float(min(2 ** min(job.tries, 12), LONGEST_PAUSE))
+        return False, self._every.get(job.kind)

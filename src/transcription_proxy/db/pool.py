@@ -96,6 +96,13 @@ class Database:
             raise Unavailable(f"Can't reach the database, or it is too slow: {error}") from error
 
     @asynccontextmanager
+    async def snapshot(self, timeout: float) -> AsyncIterator[AsyncConnection]:  # noqa: ASYNC109
+        """A read-only transaction in which every statement sees the tables as the first one found them."""
+        async with self.transaction(timeout) as connection:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+
+    @asynccontextmanager
     async def _replaced_if_read_only(self) -> AsyncIterator[None]:
         """Replace all connections when one turns out to be read-only. Its server may have been demoted since, or the
         setting taken back: what a connection began with, it keeps."""

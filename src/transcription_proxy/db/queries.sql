@@ -38,6 +38,6 @@ SELECT CASE WHEN r.rolsuper THEN server.connections
       - coalesce(current_setting('reserved_connections', true)::int, 0), -- PostgreSQL 16
     nullif(r.rolconnlimit, -1),
     nullif(d.datconnlimit, -1)
-  ) END, pg_backend_pid()
+  ) END AS allowed, pg_backend_pid() AS server_pid
 FROM pg_roles r, pg_database d, (SELECT current_setting('max_connections')::int) AS server (connections)
 WHERE r.rolname = current_user AND d.datname = current_database()

@@ -3,19 +3,18 @@
 
 -- name: lock_balance
 -- The row from which alone what is available is computed (money 9).
-SELECT seconds_remaining, seconds_held, seconds_frozen
-FROM credit_balance WHERE user_id = %(user_id)s
+SELECT {Balance} FROM credit_balance WHERE user_id = %(user_id)s
 FOR NO KEY UPDATE
 
 -- name: opening_state
 -- What decides about a new session of a user whose balance is locked. The key share keeps the foreign key of the
 -- session to come from waiting while the streams are locked.
 SELECT u.blocked_at IS NULL AND u.token_version = %(token_version)s
-    AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL)),
+    AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL)) AS authorized,
   (SELECT count(*) FROM transcription_sessions s
    WHERE s.user_id = u.id AND s.status = 'active' AND s.ending IS NULL AND s.lease_until > clock_timestamp()
-     AND s.id IS DISTINCT FROM %(replaces)s),
-  (SELECT coalesce(max(seq), 0) FROM usage_ledger WHERE user_id = u.id)
+     AND s.id IS DISTINCT FROM %(replaces)s) AS live,
+  (SELECT coalesce(max(seq), 0) FROM usage_ledger WHERE user_id = u.id) AS last_seq
 FROM users u WHERE u.id = %(user_id)s
 FOR KEY SHARE OF u
 
@@ -109,14 +108,14 @@ WITH batch AS MATERIALIZED (
   SELECT user_id, id, -delta, 'session_usage', balance_after FROM settled WHERE delta > 0
   ORDER BY user_id, id
 )
-SELECT id, asked_number, used + new_hold, used, remaining, held - new_hold,
-  status <> 'active' AND asked_number > number,
+SELECT id AS session_id, asked_number AS number, used + new_hold AS "grant", used AS seconds_used,
+  remaining AS seconds_remaining, held - new_hold AS elsewhere, status <> 'active' AND asked_number > number AS gone,
   CASE
     WHEN status <> 'active' THEN coalesce(reason, 'internal')
     WHEN ending IS NOT NULL THEN ending
     WHEN blocked THEN 'ended_by_operator'
     WHEN still_available < 0 THEN 'insufficient_credits'
-  END,
+  END AS ending,
   blocked
 FROM settled
 
@@ -147,8 +146,8 @@ WITH balance AS MATERIALIZED (
   WHERE user_id = (SELECT user_id FROM transcription_sessions WHERE id = %(session_id)s)
   FOR NO KEY UPDATE
 )
-SELECT s.user_id, s.status = 'active', s.number, s.seconds_used, s.hold, s.hold_released, s.reason, seconds_remaining,
-  available
+SELECT s.user_id, s.status = 'active' AS active, s.number, s.seconds_used, s.hold, s.hold_released, s.reason,
+  seconds_remaining, available
 FROM transcription_sessions s JOIN balance USING (user_id)
 WHERE s.id = %(session_id)s
 FOR NO KEY UPDATE OF s
@@ -242,7 +241,7 @@ UPDATE transcription_sessions s
 SET status = 'terminated', reason = %(reason)s, hold = 0, hold_released = locked.hold, ended_at = clock_timestamp(),
   audio_seconds = round(seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 1)
 FROM locked WHERE s.id = locked.id
-RETURNING s.id, s.user_id, s.seconds_used, locked.hold
+RETURNING s.id AS session_id, s.user_id, s.seconds_used, locked.hold AS released
 
 -- name: life_is_over
 -- Whether a dead process has no active session left.
@@ -250,7 +249,7 @@ SELECT NOT EXISTS (SELECT FROM transcription_sessions WHERE status = 'active' AN
 
 -- name: balance
 -- A look without a lock, for showing.
-SELECT seconds_remaining, seconds_held, seconds_frozen FROM credit_balance WHERE user_id = %(user_id)s
+SELECT {Balance} FROM credit_balance WHERE user_id = %(user_id)s
 
 -- name: timezones
 -- The names that usage_days takes; beyond them PostgreSQL reads any word with a number as a zone.
@@ -268,7 +267,8 @@ WITH today AS (
   FROM usage_ledger, today
   WHERE user_id = %(user_id)s AND recorded_at >= (today - %(days)s::integer + 1)::timestamp AT TIME ZONE %(tz)s
 )
-SELECT day, coalesce(sum(used), 0)::bigint, coalesce(sum(purchased), 0)::bigint, coalesce(sum(adjusted), 0)::bigint
+SELECT day AS date, coalesce(sum(used), 0)::bigint AS seconds_used, coalesce(sum(purchased), 0)::bigint AS seconds_purchased,
+  coalesce(sum(adjusted), 0)::bigint AS seconds_adjusted
 FROM (SELECT today - ago AS day FROM today, generate_series(0, %(days)s::integer - 1) AS ago) days
 LEFT JOIN entries USING (day)
 GROUP BY day ORDER BY day
@@ -276,7 +276,7 @@ GROUP BY day ORDER BY day
 -- name: sessions
 -- Those that became ready, newest first; with `before_at`, those that follow that row in this order.
 SELECT s.id, s.user_id, u.email, s.started_at, s.ended_at, s.seconds_used,
-  s.audio_seconds::float8, s.deepgram_model, s.engine, s.status, coalesce(s.reason, s.ending)
+  s.audio_seconds::float8, s.deepgram_model AS model, s.engine, s.status, coalesce(s.reason, s.ending) AS reason
 FROM transcription_sessions s JOIN users u ON u.id = s.user_id
 WHERE s.ready_at IS NOT NULL
   AND (%(user_id)s::uuid IS NULL OR s.user_id = %(user_id)s)
@@ -304,15 +304,15 @@ SELECT count(*) FROM usage_ledger
 WITH sums AS (
   SELECT user_id, sum(seconds) AS total, max(seq) AS seq FROM usage_ledger GROUP BY user_id
 )
-SELECT u.id, 'balance ' || coalesce(seconds_remaining, 0) || ', sum of rows ' || coalesce(total, 0)
-  || ', last balance_after ' || coalesce(balance_after, 0)
+SELECT u.id AS subject, 'balance ' || coalesce(seconds_remaining, 0) || ', sum of rows ' || coalesce(total, 0)
+  || ', last balance_after ' || coalesce(balance_after, 0) AS detail
 FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN sums ON sums.user_id = u.id
   LEFT JOIN usage_ledger l ON l.user_id = u.id AND l.seq = sums.seq
 WHERE coalesce(seconds_remaining, 0) <> coalesce(total, 0) OR coalesce(total, 0) <> coalesce(balance_after, 0)
 
 -- name: audit_chain
 -- Each row's balance_after = the one before + its seconds.
-SELECT user_id, 'row ' || seq || ': balance_after ' || balance_after || ' after ' || before || ' and ' || seconds
+SELECT user_id AS subject, 'row ' || seq || ': balance_after ' || balance_after || ' after ' || before || ' and ' || seconds AS detail
 FROM (
   SELECT user_id, seq, seconds, balance_after,
     lag(balance_after, 1, 0) OVER (PARTITION BY user_id ORDER BY seq) AS before
@@ -322,7 +322,7 @@ WHERE balance_after <> before + seconds
 
 -- name: audit_holds
 -- held = sum of the holds of active sessions.
-SELECT u.id, 'held ' || coalesce(seconds_held, 0) || ', holds ' || coalesce(holds, 0)
+SELECT u.id AS subject, 'held ' || coalesce(seconds_held, 0) || ', holds ' || coalesce(holds, 0) AS detail
 FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
   SELECT user_id, sum(hold) AS holds FROM transcription_sessions WHERE status = 'active' GROUP BY user_id
 ) active ON active.user_id = u.id
@@ -330,16 +330,16 @@ WHERE coalesce(seconds_held, 0) <> coalesce(holds, 0)
 
 -- name: audit_ended_holds
 -- No hold on an ended session.
-SELECT id, 'ended with a hold of ' || hold FROM transcription_sessions WHERE status <> 'active' AND hold <> 0
+SELECT id AS subject, 'ended with a hold of ' || hold AS detail FROM transcription_sessions WHERE status <> 'active' AND hold <> 0
 
 -- name: audit_leases
 -- The reaper should have ended these.
-SELECT id, 'its lease ran out at ' || lease_until FROM transcription_sessions
+SELECT id AS subject, 'its lease ran out at ' || lease_until AS detail FROM transcription_sessions
 WHERE status = 'active' AND lease_until < clock_timestamp() - interval '90 seconds'
 
 -- name: audit_sessions
 -- A session's seconds_used = minus its rows, which are of its user.
-SELECT s.id, 'seconds_used ' || seconds_used || ', rows ' || coalesce(total, 0)
+SELECT s.id AS subject, 'seconds_used ' || seconds_used || ', rows ' || coalesce(total, 0) AS detail
 FROM transcription_sessions s LEFT JOIN (
   SELECT session_id, user_id, sum(seconds) AS total FROM usage_ledger WHERE session_id IS NOT NULL
   GROUP BY session_id, user_id
@@ -348,34 +348,10 @@ WHERE seconds_used <> -coalesce(total, 0) OR rows.user_id <> s.user_id
 
 -- name: audit_overdrafts
 -- Usage below 0 needs a claw-back between the session's start and it (money 24).
-SELECT l.session_id, 'row ' || l.seq || ' leaves ' || l.balance_after || ' and no claw-back explains it'
+SELECT l.session_id AS subject, 'row ' || l.seq || ' leaves ' || l.balance_after || ' and no claw-back explains it' AS detail
 FROM usage_ledger l LEFT JOIN transcription_sessions s ON s.id = l.session_id
 WHERE l.description = 'session_usage' AND l.balance_after < 0 AND NOT EXISTS (
   SELECT FROM usage_ledger back
   WHERE back.user_id = l.user_id AND back.description IN ('refund', 'dispute') AND back.seconds < 0
     AND back.seq > s.opened_seq AND back.seq < l.seq
 )
-
--- name: audit_frozen
--- frozen = sum of what is frozen of the purchases.
-SELECT u.id, 'frozen ' || coalesce(b.seconds_frozen, 0) || ', of purchases ' || coalesce(frozen, 0)
-FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
-  SELECT user_id, sum(seconds_frozen) AS frozen FROM purchases GROUP BY user_id
-) disputed ON disputed.user_id = u.id
-WHERE coalesce(b.seconds_frozen, 0) <> coalesce(frozen, 0)
-
--- name: audit_purchases
--- One credit a paid purchase, of its seconds and user; and taken back is what its rows say, never more than credited.
-SELECT p.id, p.status || ', ' || p.seconds || ' s, taken ' || p.seconds_taken || ': ' || coalesce(credits, 0)
-  || ' credits of ' || coalesce(credited, 0) || ' s, claw-backs of ' || coalesce(clawed, 0) || ' s'
-FROM purchases p LEFT JOIN (
-  SELECT purchase_id, user_id,
-    count(*) FILTER (WHERE description = 'credit_purchase') AS credits,
-    sum(seconds) FILTER (WHERE description = 'credit_purchase') AS credited,
-    -sum(seconds) FILTER (WHERE description IN ('refund', 'dispute')) AS clawed
-  FROM usage_ledger WHERE purchase_id IS NOT NULL GROUP BY purchase_id, user_id
-) rows ON rows.purchase_id = p.id
-WHERE coalesce(credits, 0) <> (p.status = 'paid')::integer
-  OR coalesce(credited, 0) <> CASE p.status WHEN 'paid' THEN p.seconds ELSE 0 END
-  OR coalesce(clawed, 0) <> p.seconds_taken OR coalesce(clawed, 0) NOT BETWEEN 0 AND coalesce(credited, 0)
-  OR rows.user_id <> p.user_id

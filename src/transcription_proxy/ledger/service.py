@@ -15,8 +15,8 @@ from transcription_proxy import sentences
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger import store
+from transcription_proxy.ledger.audit import AUDIT_SECONDS, audit
 from transcription_proxy.ledger.entries import (
-    Audit,
     Balance,
     Day,
     Description,
@@ -35,7 +35,6 @@ SETTLE_BATCH: Final = 500
 REAP_BATCH: Final = 100
 END_LIFE_TRIES: Final = 100
 END_LIFE_PAUSE_SECONDS: Final = 0.05
-AUDIT_TIMEOUT: Final = 600.0
 RENEW_TIMEOUT_SECONDS: Final = 15.0
 """Longer than other calls wait: it must get its turn when all connections are taken by calls that will fail."""
 log = structlog.get_logger(__name__)
@@ -227,13 +226,9 @@ class Ledger:
             return await store.live_count(connection)
 
     async def audit(self) -> list[Finding]:
-        """What is wrong with the books, from one snapshot, beside a running service (money 26)."""
-        return (await self.full_audit()).findings
-
-    async def full_audit(self) -> Audit:
-        """The same, with the number of entries that were checked."""
-        async with self._database.transaction(AUDIT_TIMEOUT) as connection:
-            return await store.audit(connection)
+        """Return what is wrong with balances, entries and sessions, beside a running service (money 26)."""
+        async with self._database.snapshot(AUDIT_SECONDS) as connection:
+            return (await audit(connection)).findings
 
 
 def _as_stored(closing: Closing, locked: store.Locked) -> Closed:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.rows import args_row, class_row, scalar_row
+from psycopg.rows import class_row, kwargs_row, scalar_row
 
 from transcription_proxy import sentences
 from transcription_proxy.db import queries
@@ -20,14 +20,11 @@ from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger.entries import (
     LEASE_SECONDS,
     MAX_CREDITS,
-    Audit,
     Balance,
     Day,
     Description,
     Ended,
-    Finding,
     SessionRow,
-    Severity,
     audio_seconds,
     balance_after,
     upstream_seconds,
@@ -37,19 +34,8 @@ from transcription_proxy.values import Closing, Opening, Settled, Settlement
 from transcription_wire.codes import Reason, Status, status_of
 
 Connection = AsyncConnection[Any]
-SQL: Final = queries.load("transcription_proxy.ledger")
+SQL: Final = queries.load("transcription_proxy.ledger", Balance)
 LEASE: Final = timedelta(seconds=LEASE_SECONDS)
-CHECKS: Final = {
-    "audit_balances": Severity.ERROR,
-    "audit_chain": Severity.ERROR,
-    "audit_holds": Severity.ERROR,
-    "audit_ended_holds": Severity.ERROR,
-    "audit_leases": Severity.WARNING,
-    "audit_sessions": Severity.ERROR,
-    "audit_overdrafts": Severity.ERROR,
-    "audit_frozen": Severity.WARNING,
-    "audit_purchases": Severity.ERROR,
-}
 
 
 class RowError(Exception):
@@ -91,13 +77,13 @@ class Locked:
 
 
 async def lock_balance(connection: Connection, user_id: UUID) -> Balance | None:
-    async with connection.cursor(row_factory=args_row(Balance)) as cursor:
+    async with connection.cursor(row_factory=class_row(Balance)) as cursor:
         await cursor.execute(SQL["lock_balance"], {"user_id": user_id})
         return await cursor.fetchone()
 
 
 async def opening_state(connection: Connection, opening: Opening) -> OpeningState | None:
-    async with connection.cursor(row_factory=args_row(OpeningState)) as cursor:
+    async with connection.cursor(row_factory=class_row(OpeningState)) as cursor:
         values = {
             "user_id": opening.user_id,
             "token_version": opening.token_version,
@@ -147,7 +133,7 @@ async def settle(connection: Connection, batch: Sequence[Settlement], max_sessio
         "shares": 2 * max_sessions,
         "lease": LEASE,
     }
-    async with connection.cursor(row_factory=args_row(_settled)) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(_settled)) as cursor:
         try:
             await cursor.execute(SQL["settle"], values, binary=True)
         except AWAY:
@@ -157,19 +143,8 @@ async def settle(connection: Connection, batch: Sequence[Settlement], max_sessio
         return await cursor.fetchall()
 
 
-def _settled(
-    session_id: UUID,
-    number: int,
-    grant: int,
-    used: int,
-    remaining: int,
-    elsewhere: int,
-    gone: bool,
-    ending: str | None,
-    blocked: bool,
-) -> Settled:
-    reason = None if ending is None else Reason(ending)
-    return Settled(session_id, number, grant, used, remaining, elsewhere, gone, reason, blocked)
+def _settled(ending: str | None, **rest: Any) -> Settled:
+    return Settled(ending=None if ending is None else Reason(ending), **rest)
 
 
 async def renew_leases(connection: Connection, sessions: Sequence[UUID]) -> None:
@@ -193,7 +168,7 @@ async def prove_writable(connection: Connection) -> None:
 
 
 async def lock_session(connection: Connection, session_id: UUID) -> Locked | None:
-    async with connection.cursor(row_factory=args_row(Locked)) as cursor:
+    async with connection.cursor(row_factory=class_row(Locked)) as cursor:
         await cursor.execute(SQL["lock_session"], {"session_id": session_id})
         return await cursor.fetchone()
 
@@ -305,7 +280,7 @@ async def clock(connection: Connection) -> float:
 async def end_abandoned(
     connection: Connection, reason: Reason, batch: int, by: float, life: UUID | None = None
 ) -> list[Ended]:
-    async with connection.cursor(row_factory=args_row(Ended)) as cursor:
+    async with connection.cursor(row_factory=class_row(Ended)) as cursor:
         await cursor.execute(SQL["end_abandoned"], {"reason": reason, "batch": batch, "by": by, "life": life})
         return await cursor.fetchall()
 
@@ -327,7 +302,7 @@ async def timezones(connection: Connection) -> frozenset[str]:
 
 
 async def usage_days(connection: Connection, user_id: UUID, tz: str, days: int) -> list[Day]:
-    async with connection.cursor(row_factory=args_row(Day)) as cursor:
+    async with connection.cursor(row_factory=class_row(Day)) as cursor:
         await cursor.execute(SQL["usage_days"], {"user_id": user_id, "tz": tz, "days": days})
         return await cursor.fetchall()
 
@@ -341,27 +316,19 @@ async def sessions(
 ) -> list[SessionRow]:
     at, row_id = before or (None, None)
     values = {"user_id": user_id, "live": live, "limit": limit, "before_at": at, "before_id": row_id}
-    async with connection.cursor(row_factory=args_row(_session_row)) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(_session_row)) as cursor:
         await cursor.execute(SQL["sessions"], values)
         return await cursor.fetchall()
 
 
-def _session_row(
-    session_id: UUID,
-    user_id: UUID,
-    email: str,
-    started_at: datetime,
-    ended_at: datetime | None,
-    used: int,
-    audio: float | None,
-    model: str | None,
-    engine: str | None,
-    status: str,
-    reason: str | None,
-) -> SessionRow:
-    why = None if reason is None else Reason(reason)
-    listed = (session_id, user_id, email, started_at, ended_at, used, audio, model, engine_name(engine, model))
-    return SessionRow(*listed, Status(status), why)
+def _session_row(model: str | None, engine: str | None, status: str, reason: str | None, **rest: Any) -> SessionRow:
+    return SessionRow(
+        model=model,
+        engine=engine_name(engine, model),
+        status=Status(status),
+        reason=None if reason is None else Reason(reason),
+        **rest,
+    )
 
 
 async def live_count(connection: Connection) -> int:
@@ -373,18 +340,6 @@ async def live_ids(connection: Connection, prefix: str) -> list[UUID]:
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["live_ids"], {"prefix": prefix})
         return await cursor.fetchall()
-
-
-async def audit(connection: Connection) -> Audit:
-    """All findings from one snapshot, which is taken by the first statement of the transaction."""
-    await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    findings: list[Finding] = []
-    for check, severity in CHECKS.items():
-        async with connection.cursor() as cursor:
-            await cursor.execute(SQL[check])
-            name = check.removeprefix("audit_")
-            findings += [Finding(severity, name, subject, detail) async for subject, detail in cursor]
-    return Audit(int(await _scalar(connection, "audit_entries", {})), findings)
 
 
 async def _scalar(connection: Connection, query: str, values: dict[str, Any]) -> Any:

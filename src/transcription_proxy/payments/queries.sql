@@ -7,9 +7,7 @@ FROM (SELECT DISTINCT unnest(%(names)s::text[]) AS name ORDER BY name) names
 
 -- name: open_purchase
 -- The user's purchase of the same thing that was begun just now and is still open: a double click.
-SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
-  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
-FROM purchases
+SELECT {Purchase} FROM purchases
 WHERE user_id = %(user_id)s AND package_id = %(package_id)s AND (seconds, amount_cents) = (%(seconds)s, %(cents)s)
   AND status = 'open' AND created_at > now() - %(within)s
 ORDER BY created_at DESC LIMIT 1
@@ -18,8 +16,7 @@ ORDER BY created_at DESC LIMIT 1
 -- Written before Stripe is asked (money 27), or for a session of Stripe's that we have no row of.
 INSERT INTO purchases (id, user_id, package_id, label, seconds, amount_cents, currency, checkout_session)
 VALUES (%(id)s, %(user_id)s, %(package_id)s, %(label)s, %(seconds)s, %(cents)s, %(currency)s, %(checkout_session)s)
-RETURNING id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
-  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
+RETURNING {Purchase}
 
 -- name: set_checkout
 -- What Stripe answered. A webhook may have told the session before. One that is another purchase's is not taken.
@@ -29,17 +26,13 @@ WHERE id = %(id)s AND coalesce(checkout_session, %(session_id)s) = %(session_id)
 
 -- name: purchase_of_checkout
 -- By its Checkout Session, or by the id in its metadata while it has none of its own.
-SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
-  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
-FROM purchases
+SELECT {Purchase} FROM purchases
 WHERE checkout_session = %(session_id)s OR (id = %(purchase_id)s AND checkout_session IS NULL)
 ORDER BY checkout_session NULLS LAST LIMIT 1
 
 -- name: purchase_of_payment
 -- By the payment, or what is known of its charge, or the id in a claim's metadata while it has no payment of its own.
-SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
-  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
-FROM purchases
+SELECT {Purchase} FROM purchases
 WHERE payment_intent = %(payment_intent)s
   OR payment_intent = ANY (ARRAY(SELECT payment_intent FROM payment_claims WHERE charge = %(charge)s))
   OR (id = %(purchase_id)s AND (payment_intent IS NULL OR %(payment_intent)s::text IS NULL))
@@ -47,9 +40,7 @@ ORDER BY payment_intent IS NOT DISTINCT FROM %(payment_intent)s DESC LIMIT 1
 
 -- name: purchase
 -- As it is now; the user's balance is locked.
-SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
-  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
-FROM purchases WHERE id = %(id)s
+SELECT {Purchase} FROM purchases WHERE id = %(id)s
 
 -- name: set_status
 -- The session, its payment, and how far it got. Paid is paid once.
@@ -122,9 +113,7 @@ ORDER BY id
 
 -- name: purchases
 -- A user's, newest first, those that were never paid left out; with `before_at`, those that follow that row.
-SELECT id, user_id, package_id, label, seconds, amount_cents, currency, status, created_at, checkout_session,
-  checkout_url, payment_intent, paid_cents, refunded_cents, seconds_taken, seconds_frozen, receipt_url
-FROM purchases WHERE user_id = %(user_id)s AND status IN ('pending', 'failed', 'paid')
+SELECT {Purchase} FROM purchases WHERE user_id = %(user_id)s AND status IN ('pending', 'failed', 'paid')
   AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s, %(before_id)s::uuid))
 ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 
@@ -149,14 +138,14 @@ WHERE object_id = ANY (%(claims)s) AND unmatched IS NOT NULL
 
 -- name: unmatched
 -- The newest, oldest first: those that will never match do not hide those that may.
-SELECT id, type, object_id, received_at, unmatched, body FROM (
+SELECT id, type, object_id, received_at, unmatched AS why, body FROM (
   SELECT * FROM stripe_events WHERE unmatched IS NOT NULL ORDER BY received_at DESC, id DESC LIMIT %(limit)s
 ) newest
 ORDER BY received_at, id
 
 -- name: buyer
 -- Whom Stripe is told about.
-SELECT id, email, stripe_customer_id FROM users WHERE id = %(user_id)s
+SELECT {Buyer} FROM users WHERE id = %(user_id)s
 
 -- name: set_customer
 -- Unless another one was set meanwhile, or it is another user's.
@@ -171,3 +160,27 @@ SELECT email FROM users WHERE id = %(user_id)s AND blocked_at IS NULL
 -- name: balance_credited
 -- The balance right after a purchase was added to it.
 SELECT balance_after FROM usage_ledger WHERE purchase_id = %(purchase_id)s AND description = 'credit_purchase'
+
+-- name: audit_frozen
+-- frozen = sum of what is frozen of the purchases.
+SELECT u.id AS subject, 'frozen ' || coalesce(b.seconds_frozen, 0) || ', of purchases ' || coalesce(frozen, 0) AS detail
+FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
+  SELECT user_id, sum(seconds_frozen) AS frozen FROM purchases GROUP BY user_id
+) disputed ON disputed.user_id = u.id
+WHERE coalesce(b.seconds_frozen, 0) <> coalesce(frozen, 0)
+
+-- name: audit_purchases
+-- One credit a paid purchase, of its seconds and user; and taken back is what its rows say, never more than credited.
+SELECT p.id AS subject, p.status || ', ' || p.seconds || ' s, taken ' || p.seconds_taken || ': ' || coalesce(credits, 0)
+  || ' credits of ' || coalesce(credited, 0) || ' s, claw-backs of ' || coalesce(clawed, 0) || ' s' AS detail
+FROM purchases p LEFT JOIN (
+  SELECT purchase_id, user_id,
+    count(*) FILTER (WHERE description = 'credit_purchase') AS credits,
+    sum(seconds) FILTER (WHERE description = 'credit_purchase') AS credited,
+    -sum(seconds) FILTER (WHERE description IN ('refund', 'dispute')) AS clawed
+  FROM usage_ledger WHERE purchase_id IS NOT NULL GROUP BY purchase_id, user_id
+) rows ON rows.purchase_id = p.id
+WHERE coalesce(credits, 0) <> (p.status = 'paid')::integer
+  OR coalesce(credited, 0) <> CASE p.status WHEN 'paid' THEN p.seconds ELSE 0 END
+  OR coalesce(clawed, 0) <> p.seconds_taken OR coalesce(clawed, 0) NOT BETWEEN 0 AND coalesce(credited, 0)
+  OR rows.user_id <> p.user_id

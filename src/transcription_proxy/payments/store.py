@@ -7,14 +7,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.rows import args_row, class_row, scalar_row
+from psycopg.rows import class_row, kwargs_row, scalar_row
 
 from transcription_proxy.db import queries
 from transcription_proxy.payments.standing import Claim, Kind, Standing
 from transcription_proxy.payments.translate import Checkout
 
 Connection = AsyncConnection[Any]
-SQL: Final = queries.load("transcription_proxy.payments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,9 @@ class UnmatchedEvent:
     received_at: datetime
     why: str
     body: str
+
+
+SQL: Final = queries.load("transcription_proxy.payments", Purchase, Buyer)
 
 
 async def lock_payment(connection: Connection, names: Sequence[str | None]) -> None:
@@ -166,19 +168,19 @@ async def pending(connection: Connection) -> list[str]:
 
 
 async def open_claims(connection: Connection) -> list[tuple[str, Kind]]:
-    async with connection.cursor(row_factory=args_row(lambda name, kind: (str(name), Kind(kind)))) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(lambda id, kind: (str(id), Kind(kind)))) as cursor:
         await cursor.execute(SQL["open_claims"])
         return await cursor.fetchall()
 
 
 async def claims(connection: Connection, purchase: Purchase) -> list[Claim]:
-    async with connection.cursor(row_factory=args_row(_claim)) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(_claim)) as cursor:
         await cursor.execute(SQL["claims"], {"id": purchase.id, "payment_intent": purchase.payment_intent})
         return await cursor.fetchall()
 
 
-def _claim(name: str, kind: str, *rest: Any) -> Claim:
-    return Claim(name, Kind(kind), *rest)
+def _claim(kind: str, **rest: Any) -> Claim:
+    return Claim(kind=Kind(kind), **rest)
 
 
 async def purchases(
@@ -209,7 +211,7 @@ async def match_claims(connection: Connection, claims: Sequence[Claim]) -> None:
 
 
 async def unmatched(connection: Connection, limit: int) -> list[UnmatchedEvent]:
-    async with connection.cursor(row_factory=args_row(UnmatchedEvent)) as cursor:
+    async with connection.cursor(row_factory=class_row(UnmatchedEvent)) as cursor:
         await cursor.execute(SQL["unmatched"], {"limit": limit})
         return await cursor.fetchall()
 

@@ -72,7 +72,7 @@ async def counter() -> AsyncIterator[Counter]:
 async def post(database: Database, tmp_path: Path, counter: Counter) -> AsyncIterator[Post]:
     post = Post(database, tmp_path, counter.url)
     yield post
-    assert await post.ledger.audit() == []
+    assert await post.findings() == []
 
 
 async def test_a_paid_purchase_is_mailed_once_with_the_receipt_that_stripe_gives(post: Post, counter: Counter) -> None:

@@ -370,7 +370,7 @@ async def test_purchases_say_what_became_of_them(site: Site, ann: Buyer) -> None
     assert bought == sorted(bought, key=lambda one: one["date"], reverse=True)
     balance = await ann.get("/billing/balance")
     assert (balance["seconds_remaining"], balance["seconds_frozen"]) == (TRIAL + 3 * 30_000 - 10_067, 30_000)
-    assert await till.ledger.audit() == []
+    assert await till.findings() == []
 
 
 async def test_nobody_is_sold_more_than_a_balance_holds(site: Site, ann: Buyer) -> None:

@@ -29,7 +29,7 @@ async def till(site: Site) -> AsyncIterator[Till]:
     till = Till(site.database, secrets=[SECRET, OLD_SECRET])
     async with served(site, till):
         yield till
-    assert await till.ledger.audit() == []
+    assert await till.findings() == []
 
 
 def served(site: Site, till: Till) -> httpx.AsyncClient:

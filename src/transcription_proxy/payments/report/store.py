@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from psycopg import AsyncConnection
-from psycopg.rows import args_row, scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from transcription_proxy.db import queries
 from transcription_proxy.db.pool import Database
@@ -19,8 +19,7 @@ T = TypeVar("T")
 
 async def report(database: Database, rates: Rates, since: datetime) -> Report:
     """Raises Unavailable."""
-    async with database.transaction(TIMEOUT) as connection:
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    async with database.snapshot(TIMEOUT) as connection:
         [standing] = await _rows(connection, "standing", Standing, since)
         return Report(
             since=since,
@@ -34,7 +33,7 @@ async def report(database: Database, rates: Rates, since: datetime) -> Report:
 
 
 async def _rows(connection: Connection, query: str, kind: type[T], since: datetime) -> list[T]:
-    async with connection.cursor(row_factory=args_row(kind)) as cursor:
+    async with connection.cursor(row_factory=class_row(kind)) as cursor:
         await cursor.execute(SQL[query], {"since": since})
         return await cursor.fetchall()
 
