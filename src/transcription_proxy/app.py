@@ -31,7 +31,7 @@ from transcription_proxy.payments import notices, sandboxed
 from transcription_proxy.payments.emails import BuyerEmails
 from transcription_proxy.payments.fulfillment import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
-from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
+from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.probe import answers
@@ -124,7 +124,7 @@ class Service:
                 REFUNDS: payments.fetch_refunds,
                 RECONCILE: reconciler.run_job,
             },
-            {RECONCILE: RECONCILE_EVERY},
+            {RECONCILE: RECONCILE_EVERY_SECONDS},
         )
         # apart, for a mail server may be slow, and jobs are run one by one
         self._mail = Jobs(

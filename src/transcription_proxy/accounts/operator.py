@@ -83,7 +83,7 @@ async def _throw_away(connection: Connection, password_hash: str, seconds: int, 
     user = await store.register(connection, f"load-{uuid4().hex}@example.org", password_hash)
     if user is None:
         raise Refusal("email_taken", sentences.RANDOM_EMAIL_TAKEN)
-    await ledger.credit(
-        connection, user.id, seconds, Description.MANUAL_ADJUSTMENT, reason="throwaway account", actor=actor
-    )
+    balance = await ledger.lock_or_add_balance(connection, user.id)
+    kind = Description.MANUAL_ADJUSTMENT
+    await ledger.credit(connection, user.id, balance, seconds, kind, reason="throwaway account", actor=actor)
     return user

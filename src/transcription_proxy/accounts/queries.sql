@@ -14,6 +14,10 @@ SELECT {User} FROM users WHERE id = %(user_id)s
 -- An account, by its address in lower case.
 SELECT {User} FROM users WHERE email = %(email)s
 
+-- name: credentials
+-- An account and what its password is checked against, for a login.
+SELECT {Credentials} FROM users WHERE email = %(email)s
+
 -- name: recent
 -- The newest accounts with what an operator asks about first: balance, live sessions, whether they are blocked.
 SELECT id, email, created_at, blocked_at IS NOT NULL AS blocked, coalesce(seconds_remaining, 0) AS seconds_remaining,

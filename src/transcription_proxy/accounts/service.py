@@ -10,7 +10,7 @@ from transcription_proxy.accounts import addresses, passwords, reset, store, tok
 from transcription_proxy.accounts.fair_queue import Requester
 from transcription_proxy.accounts.hasher import Hasher, Match
 from transcription_proxy.accounts.logins import IssuedTokens, Logins, refuse_blocked
-from transcription_proxy.accounts.store import Connection, User
+from transcription_proxy.accounts.store import Connection, Credentials, User
 from transcription_proxy.accounts.tokens import Identity, unauthorized
 from transcription_proxy.db import jobs
 from transcription_proxy.db.pool import Database
@@ -53,15 +53,16 @@ class Accounts:
             user = await store.register(connection, address, hashed)
             if user is None:
                 raise Refusal("email_taken", sentences.EMAIL_TAKEN)
-            await ledger.credit(connection, user.id, self._trial_seconds, Description.TRIAL)
+            balance = await ledger.lock_or_add_balance(connection, user.id)
+            await ledger.credit(connection, user.id, balance, self._trial_seconds, Description.TRIAL)
             await jobs.enqueue(connection, "customer", str(user.id))
             return await self._logins.begin(connection, user)
 
     async def login(self, email: str, password: str, client: str = "") -> IssuedTokens:
         """Raises Refusal: invalid_credentials; unauthorized for a blocked account."""
         requester = Requester(_account_key(email), client)
-        user, hashed = await self._credentials(email)
-        match = await self._hasher.match(password, hashed, requester)
+        user = await self._credentials(email)
+        match = await self._hasher.match(password, user.password_hash if user else None, requester)
         if user is None or match is Match.NO:
             raise _wrong_credentials(sentences.WRONG_LOGIN)
         renewed = await self._hasher.hash(passwords.forms(password)[0], requester) if match is Match.OUTDATED else None
@@ -155,14 +156,13 @@ class Accounts:
         """What a token says; whether it still holds, only the database knows. Raises Refusal unauthorized."""
         return self._logins.verify(token)
 
-    async def _credentials(self, email: str) -> tuple[User | None, str | None]:
+    async def _credentials(self, email: str) -> Credentials | None:
         try:
             address = addresses.normal(email)
         except Refusal:
-            return None, None
+            return None
         async with self._database.transaction() as connection:
-            user = await store.by_email(connection, address)
-            return user, await store.password_hash(connection, user.id) if user else None
+            return await store.credentials(connection, address)
 
 
 def _account_key(email: str) -> str:

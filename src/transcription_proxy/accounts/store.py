@@ -1,6 +1,6 @@
 """The accounts' statements, and nothing else: one function each, on a connection that is in a transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -31,6 +31,13 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials(User):
+    """An account with the hash of its password."""
+
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """An account as an operator lists it."""
 
@@ -51,7 +58,7 @@ class Overlay:
     version: int
 
 
-SQL: Final = queries.load("transcription_proxy.accounts", User, Overlay)
+SQL: Final = queries.load("transcription_proxy.accounts", User, Credentials, Overlay)
 
 
 async def register(connection: Connection, email: str, password_hash: str) -> User | None:
@@ -65,6 +72,12 @@ async def by_id(connection: Connection, user_id: UUID) -> User | None:
 
 async def by_email(connection: Connection, email: str) -> User | None:
     return await _user(connection, "by_email", email=email)
+
+
+async def credentials(connection: Connection, email: str) -> Credentials | None:
+    async with connection.cursor(row_factory=class_row(Credentials)) as cursor:
+        await cursor.execute(SQL["credentials"], {"email": email})
+        return await cursor.fetchone()
 
 
 async def recent(connection: Connection, limit: int) -> list[Listed]:

@@ -3,7 +3,7 @@
 A job may run twice, when its process dies in the middle: whatever it does bears that."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,7 +37,14 @@ class Job:
 
 async def enqueue(connection: AsyncConnection[Any], kind: str, key: str) -> None:
     """A job to be run once the transaction has committed. One of a kind and key at a time: repeats change nothing."""
-    await connection.execute(SQL["enqueue"], {"kind": kind, "key": key})
+    await enqueue_all(connection, [(kind, key)])
+
+
+async def enqueue_all(connection: AsyncConnection[Any], jobs: Sequence[tuple[str, str]]) -> None:
+    """Enqueue jobs, each a kind and a key, in one statement."""
+    if jobs:
+        kinds, keys = zip(*jobs, strict=True)
+        await connection.execute(SQL["enqueue"], {"kinds": list(kinds), "keys": list(keys)})
 
 
 class Jobs:

@@ -1,6 +1,7 @@
 -- name: enqueue
 -- A job that is there already stays as it is.
-INSERT INTO jobs (kind, key) VALUES (%(kind)s, %(key)s) ON CONFLICT (kind, key) DO NOTHING
+INSERT INTO jobs (kind, key) SELECT * FROM unnest(%(kinds)s::text[], %(keys)s::text[])
+ON CONFLICT (kind, key) DO NOTHING
 
 -- name: claim_job
 -- One that is due, for as long as a run may take.

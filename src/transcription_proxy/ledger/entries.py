@@ -132,6 +132,14 @@ def balance_after(balance: Balance, seconds: int) -> int:
     return after
 
 
+def balance_clawed_back(balance: Balance, seconds: int) -> int:
+    """Return the balance once a refund or dispute has taken `seconds` of it. Raise Refusal amount_too_large."""
+    after = balance.seconds_remaining - seconds
+    if abs(after) > MAX_CREDITS:
+        raise Refusal("amount_too_large", sentences.too_many_credits(MAX_CREDITS))
+    return after
+
+
 def audio_seconds(milliseconds: int) -> Decimal:
     """Seconds with one decimal, halves up."""
     return (Decimal(milliseconds) / 1000).quantize(Decimal("0.1"), ROUND_HALF_UP)

@@ -138,7 +138,9 @@ class Ledger:
     ) -> int:
         """The new balance. Raises Refusal: unknown_user, amount_too_large, insufficient_credits."""
         async with self._database.transaction() as connection:
-            return await store.credit(connection, user_id, seconds, description, reason=reason, actor=actor)
+            balance = await store.lock_or_add_balance(connection, user_id)
+            after = await store.credit(connection, user_id, balance, seconds, description, reason=reason, actor=actor)
+            return after.seconds_remaining
 
     async def mark_ending(self, session_id: UUID, reason: Reason, user_id: UUID | None = None) -> bool:
         """Asks for a session's end; False where it is not active, or not of `user_id` when that is given."""

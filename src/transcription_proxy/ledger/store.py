@@ -4,7 +4,7 @@ Whoever calls more than one of them in a transaction keeps the lock order: balan
 and locks no `users` row for update before a balance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -27,6 +27,7 @@ from transcription_proxy.ledger.entries import (
     SessionRow,
     audio_seconds,
     balance_after,
+    balance_clawed_back,
     upstream_seconds,
 )
 from transcription_proxy.metering.engines import engine_name
@@ -196,60 +197,71 @@ async def close(connection: Connection, closing: Closing, locked: Locked, billed
     return remaining
 
 
+async def lock_or_add_balance(connection: Connection, user_id: UUID) -> Balance:
+    """Lock a user's balance row, which is added where it is missing. Raise Refusal unknown_user."""
+    balance = await lock_balance(connection, user_id)
+    if balance is None:
+        await connection.execute(SQL["ensure_balance"], {"user_id": user_id})
+        balance = await lock_balance(connection, user_id)
+    if balance is None:
+        raise Refusal("unknown_user", sentences.NO_SUCH_USER)
+    return balance
+
+
 async def credit(
     connection: Connection,
     user_id: UUID,
+    balance: Balance,
     seconds: int,
     description: Description,
     *,
     reason: str | None = None,
     actor: str | None = None,
     purchase_id: UUID | None = None,
-) -> int:
-    """Adds to a balance, or takes at most what is available; the new balance. Makes the row of a new user.
+) -> Balance:
+    """Add to a locked balance, or take at most what is available. Return the new balance.
 
-    Raises Refusal: unknown_user, amount_too_large, insufficient_credits.
+    Raise Refusal amount_too_large, insufficient_credits.
     """
-    await connection.execute(SQL["ensure_balance"], {"user_id": user_id})
-    balance = await lock_balance(connection, user_id)
-    if balance is None:
-        raise Refusal("unknown_user", sentences.NO_SUCH_USER)
-    after = balance_after(balance, seconds)
-    await _enter(connection, user_id, seconds, description, after, reason, actor, purchase_id)
+    after = replace(balance, seconds_remaining=balance_after(balance, seconds))
+    await _add_entry(connection, user_id, seconds, description, after, reason, actor, purchase_id)
     return after
 
 
 async def claw_back(
-    connection: Connection, user_id: UUID, purchase_id: UUID, take: int, freeze: int, description: Description
-) -> None:
-    """Takes what a refund or dispute claims, below 0 too, and freezes; negative numbers give back (money 28, 29)."""
-    balance = await lock_balance(connection, user_id)
-    if balance is None:
-        raise Refusal("unknown_user", sentences.NO_SUCH_USER)
-    after = balance.seconds_remaining - take
-    if abs(after) > MAX_CREDITS:
-        raise Refusal("amount_too_large", sentences.too_many_credits(MAX_CREDITS))
-    await _enter(connection, user_id, -take, description, after, None, None, purchase_id)
-    if freeze:
-        await connection.execute(SQL["freeze"], {"user_id": user_id, "seconds": freeze})
+    connection: Connection, user_id: UUID, balance: Balance, purchase_id: UUID, seconds: int, description: Description
+) -> Balance:
+    """Take from a locked balance what a refund or dispute claims, below 0 too (money 28, 29). Return the new balance.
+
+    Negative `seconds` are given back. Raise Refusal amount_too_large.
+    """
+    after = replace(balance, seconds_remaining=balance_clawed_back(balance, seconds))
+    await _add_entry(connection, user_id, -seconds, description, after, None, None, purchase_id)
+    return after
 
 
-async def _enter(
+async def freeze(connection: Connection, user_id: UUID, seconds: int) -> None:
+    """Set seconds of a locked balance aside for a dispute; negative ones are freed."""
+    if seconds:
+        await connection.execute(SQL["freeze"], {"user_id": user_id, "seconds": seconds})
+
+
+async def _add_entry(
     connection: Connection,
     user_id: UUID,
     seconds: int,
     description: Description,
-    after: int,
+    after: Balance,
     reason: str | None,
     actor: str | None,
     purchase_id: UUID | None,
 ) -> None:
-    """One row of the ledger, and the locked balance with it; 0 seconds leave no row."""
+    """Write a ledger entry, and the locked balance with it. 0 seconds leave no entry."""
     values = {
         "user_id": user_id,
         "seconds": seconds,
         "description": description,
-        "balance_after": after,
+        "balance_after": after.seconds_remaining,
         "reason": reason,
         "actor": actor,
         "purchase_id": purchase_id,

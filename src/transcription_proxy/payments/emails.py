@@ -1,4 +1,6 @@
-"""The jobs that write to buyers: once for each purchase that is paid or fails, and whenever something is taken back."""
+"""The jobs that send email to buyers: when a purchase is paid or fails, and when a refund or dispute takes credit back.
+
+The key of each job is described in notices.py."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,9 +20,9 @@ from transcription_proxy.payments.translate import NotUnderstood
 
 
 class BuyerEmails:
-    """Raises Unavailable, NotSent and InDoubt: then the job is tried again. Blocked accounts get no mail.
+    """Each method is a job. It raises Unavailable, NotSent or InDoubt to be run again. Blocked accounts get no email.
 
-    `fetch_receipt` completes a paid purchase from Stripe; `site` is what links in a mail begin with.
+    `fetch_receipt` completes a paid purchase from Stripe; `site` is the URL that links in an email begin with.
     """
 
     def __init__(
@@ -32,7 +34,7 @@ class BuyerEmails:
         self._site = site
 
     async def send_paid(self, key: str) -> None:
-        """With Stripe's receipt where there is one; a Stripe that is away does not keep the mail waiting."""
+        """Send the confirmation of a payment, with Stripe's receipt unless Stripe is away."""
         with suppress(StripeAway, NoSuchObject, NotUnderstood, UnbookableFact):
             await self._fetch_receipt(key)
         async with self._database.transaction() as connection:
@@ -43,7 +45,7 @@ class BuyerEmails:
         await self._send(purchase, receipts.paid(self._site, *about, balance, purchase.receipt_url))
 
     async def send_failed(self, key: str) -> None:
-        """Unless it was paid after all meanwhile."""
+        """Send the news that a payment failed, unless it has succeeded since."""
         async with self._database.transaction() as connection:
             purchase = await store.purchase(connection, UUID(key))
         if purchase.status == "failed":
@@ -51,6 +53,7 @@ class BuyerEmails:
             await self._send(purchase, receipts.failed(self._site, *about))
 
     async def send_taken(self, key: str) -> None:
+        """Send the news that a refund or a lost dispute took credit back."""
         taken = Taken.read(key)
         async with self._database.transaction() as connection:
             purchase = await store.purchase(connection, taken.purchase_id)

@@ -13,13 +13,14 @@ from transcription_proxy.payments.report.figures import Report, Sold, Standing, 
 
 Connection = AsyncConnection[Any]
 SQL: Final = queries.load("transcription_proxy.payments.report")
-TIMEOUT: Final = 600.0
+STATEMENT_SECONDS: Final = 600.0
+"""How long one statement of a report may take."""
 T = TypeVar("T")
 
 
 async def report(database: Database, rates: Rates, since: datetime) -> Report:
-    """Raises Unavailable."""
-    async with database.snapshot(TIMEOUT) as connection:
+    """Return the report since a moment. Raise Unavailable."""
+    async with database.snapshot(STATEMENT_SECONDS) as connection:
         [standing] = await _rows(connection, "standing", Standing, since)
         return Report(
             since=since,
