@@ -23,7 +23,7 @@ from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.lives import Life, dead_lives
-from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
+from transcription_proxy.ledger.reaper import REAP_EVERY_SECONDS, Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.mail.mailer import Mailer
@@ -249,7 +249,7 @@ class Service:
             else:
                 for session in ended:
                     log.warning("lease_expired", session=str(session.session_id))
-            await asyncio.sleep(REAP_EVERY)
+            await asyncio.sleep(REAP_EVERY_SECONDS)
 
     def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Runs `work` for ever; one that dies is logged and started again."""

@@ -1,4 +1,4 @@
-"""Accounts: who may come in. Passwords become tokens, tokens become identities.
+"""Accounts: registration, login, and passwords. A password is exchanged for tokens, a token for its account.
 
 Every call raises Unavailable when the database is away, and Refusal with a code of docs/protocol.md."""
 
@@ -21,13 +21,14 @@ from transcription_wire.codes import Reason
 
 
 def utc_now() -> datetime:
+    """Return the present time in UTC."""
     return datetime.now(UTC)
 
 
 class Accounts:
-    """`secret` signs the tokens, which live for `expiry`; a new account is given `trial_seconds` of credit.
+    """`secret` signs the access tokens, which live for `expiry`. A new account gets `trial_seconds` of credit.
 
-    `client`, wherever it is asked for, is the caller's network address: hashing is shared fairly among addresses."""
+    The `client` argument of a method is the caller's network address: the hasher's queue is fair among addresses."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Accounts:
         self._hasher = hasher or Hasher()
 
     async def register(self, email: str, password: str, client: str = "") -> IssuedTokens:
-        """Raises Refusal: invalid_email, weak_password, email_taken."""
+        """Create an account and log it in. Raise Refusal: invalid_email, weak_password, email_taken."""
         address = addresses.normal(email)
         hashed = await self._hasher.hash(passwords.accept(password, address), Requester(address, client))
         async with self._database.transaction() as connection:
@@ -59,7 +60,7 @@ class Accounts:
             return await self._logins.begin(connection, user)
 
     async def login(self, email: str, password: str, client: str = "") -> IssuedTokens:
-        """Raises Refusal: invalid_credentials; unauthorized for a blocked account."""
+        """Log in. Raise Refusal: invalid_credentials, and unauthorized for a blocked account."""
         requester = Requester(_account_key(email), client)
         user = await self._credentials(email)
         match = await self._hasher.match(password, user.password_hash if user else None, requester)
@@ -76,7 +77,7 @@ class Accounts:
             return await self._logins.begin(connection, locked)
 
     async def refresh(self, refresh_token: str) -> IssuedTokens:
-        """Raises Refusal: unauthorized, refresh_reused (and all tokens of that login end)."""
+        """Exchange a refresh token for new ones. Raise Refusal: unauthorized, refresh_reused (which ends the login)."""
         async with self._database.transaction() as connection:
             answer = await self._logins.exchange(connection, refresh_token)
         if isinstance(answer, Refusal):
@@ -84,12 +85,15 @@ class Accounts:
         return answer
 
     async def logout(self, refresh_token: str) -> None:
-        """Ends the login that the token came from; nothing where there is none. Its live sessions go on."""
+        """End the login of a refresh token; ignore an unknown one. Live sessions of the login continue."""
         async with self._database.transaction() as connection:
             await self._logins.end(connection, refresh_token)
 
     async def change_password(self, user: User, current: str, new: str, client: str = "") -> IssuedTokens:
-        """Ends every token and live session of the account. Raises Refusal: invalid_credentials, weak_password."""
+        """Change the password, end every token and live session of the account, and log in again.
+
+        Raise Refusal: invalid_credentials, weak_password.
+        """
         requester = Requester(user.email, client)
         accepted = passwords.accept(new, user.email)
         async with self._database.transaction() as connection:
@@ -105,7 +109,7 @@ class Accounts:
             return await self._logins.begin(connection, await self._set_password(connection, locked, new_hash))
 
     async def forgot(self, email: str) -> None:
-        """Has a link sent to the account's owner. Neither the answer nor its time shows whether there is one."""
+        """Enqueue the mail with a reset link. Neither answer nor duration tells whether the account exists."""
         try:
             address = addresses.normal(email)
         except Refusal:
@@ -116,8 +120,11 @@ class Accounts:
             await jobs.enqueue(connection, reset.LINK_JOB, str(key))
 
     async def reset(self, reset_token: str, password: str, client: str = "") -> User:
-        """Ends every token and live session of the account. Raises Refusal: weak_password, which leaves the token as it
-        is, invalid_reset_token, and unauthorized for a blocked account."""
+        """Set a new password with a reset token, and end every token and live session of the account.
+
+        Raise Refusal: weak_password (the reset token still works), invalid_reset_token, and unauthorized for a blocked
+        account.
+        """
         passwords.accept(password)
         token_hash = tokens.digest(reset_token)
         async with self._database.transaction() as connection:
@@ -137,13 +144,13 @@ class Accounts:
         return owner
 
     async def _set_password(self, connection: Connection, locked: User, password_hash: str) -> User:
-        """Links to change the password again are void, and the owner is told: it may have been somebody else."""
-        await store.void_resets(connection, locked.id, self._clock() - reset.LIVES)
+        """Set a locked account's password, void its reset links, and tell the owner, who may not have done it."""
+        await store.void_resets(connection, locked.id, self._clock() - reset.LIFETIME)
         await jobs.enqueue(connection, reset.NOTICE_JOB, str(locked.id))
         return await store.change_password(connection, locked.id, password_hash)
 
     async def authenticate(self, token: str) -> User:
-        """The account of a token, as it is now. Raises Refusal unauthorized."""
+        """Return the account of an access token, as it is now. Raise Refusal unauthorized."""
         identity = self.verify_token(token)
         async with self._database.transaction() as connection:
             user = await store.token_holder(connection, identity)
@@ -153,7 +160,10 @@ class Accounts:
         return user
 
     def verify_token(self, token: str) -> Identity:
-        """What a token says; whether it still holds, only the database knows. Raises Refusal unauthorized."""
+        """Return what an access token says. Whether its login has ended, only the database knows.
+
+        Raise Refusal unauthorized.
+        """
         return self._logins.verify(token)
 
     async def _credentials(self, email: str) -> Credentials | None:
@@ -166,7 +176,7 @@ class Accounts:
 
 
 def _account_key(email: str) -> str:
-    """The account that an attempt counts for, whether or not it exists."""
+    """Return the account that a login attempt counts for in the hasher's queue, whether or not it exists."""
     try:
         return addresses.normal(email)
     except Refusal:

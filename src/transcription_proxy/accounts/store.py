@@ -1,4 +1,4 @@
-"""The accounts' statements, and nothing else: one function each, on a connection that is in a transaction."""
+"""The accounts' SQL statements: one function for each, on a connection that is in a transaction."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ Connection = AsyncConnection[Any]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account; what must stay secret is left out."""
+    """An account without its secrets. `token_version`: a higher one in the database voids its earlier tokens."""
 
     id: UUID
     email: str
@@ -51,7 +51,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Who has `key` may see the account's live captions. `version` counts its keys."""
+    """The overlay of an account: whoever has `key` sees its live captions. `version` counts the account's keys."""
 
     user_id: UUID
     key: str
@@ -62,7 +62,7 @@ SQL: Final = queries.load("transcription_proxy.accounts", User, Credentials, Ove
 
 
 async def register(connection: Connection, email: str, password_hash: str) -> User | None:
-    """None where the address is taken."""
+    """Add an account; None where the address is taken."""
     return await _user(connection, "register", email=email, password_hash=password_hash)
 
 
@@ -105,7 +105,7 @@ async def token_holder(connection: Connection, identity: Identity) -> User | Non
 
 
 async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User:
-    """Ends all tokens of the account, which must be locked."""
+    """Change a locked account's password and end all of its tokens. Return the account."""
     user = await _user(connection, "change_password", user_id=user_id, password_hash=password_hash)
     assert user is not None
     await connection.execute(SQL["drop_logins_of"], {"user_id": user_id})
@@ -136,7 +136,7 @@ async def add_refresh(
     parent: bytes | None,
     expires_at: datetime,
 ) -> None:
-    """`parent`: the digest of the token that is exchanged for this one."""
+    """Add a refresh token. `parent`: the digest of the token that was exchanged for it."""
     values = {
         "token_hash": token_hash,
         "user_id": user_id,

@@ -1,14 +1,14 @@
--- The lock order is the same everywhere: balance rows by user, then sessions (money 9).
--- FOR NO KEY UPDATE is as exclusive among us as FOR UPDATE, and lets foreign keys be checked meanwhile.
+-- Lock order, which prevents deadlocks: balance rows by user, then sessions (money 9).
+-- FOR NO KEY UPDATE excludes other writers as FOR UPDATE does, but not the checks of foreign keys.
 
 -- name: lock_balance
--- The row from which alone what is available is computed (money 9).
+-- Lock a user's balance row. Available credit is computed from this row alone (money 9).
 SELECT {Balance} FROM credit_balance WHERE user_id = %(user_id)s
 FOR NO KEY UPDATE
 
 -- name: opening_state
--- What decides about a new session of a user whose balance is locked. The key share keeps the foreign key of the
--- session to come from waiting while the streams are locked.
+-- What decides whether a user's session may open; the balance is locked. FOR KEY SHARE takes the lock of the new
+-- session's foreign key now, so that its INSERT does not wait while `lock_streams` is held.
 SELECT u.blocked_at IS NULL AND u.token_version = %(token_version)s
     AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL)) AS authorized,
   (SELECT count(*) FROM transcription_sessions s
@@ -19,11 +19,11 @@ FROM users u WHERE u.id = %(user_id)s
 FOR KEY SHARE OF u
 
 -- name: lock_streams
--- One opening at a time, over all hosts, from here to its commit: the count that follows is exact.
+-- Let one session open at a time, over all hosts, until its commit, so that the count of streams in `open` is exact.
 SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.streams', 0))
 
 -- name: open
--- The new session with its hold, unless all streams are taken. The one it replaces makes room for it.
+-- Add a session with its hold, unless all streams are taken. The session that it replaces is not counted.
 WITH streams AS (
   SELECT count(*) AS taken FROM transcription_sessions
   WHERE status = 'active' AND lease_until > clock_timestamp()
@@ -42,9 +42,9 @@ FROM opened WHERE user_id = %(user_id)s
 RETURNING opened.id
 
 -- name: settle
--- Books and renews a batch of sessions in one statement. What is locked is left out of the answer (money 15, 18).
--- `own` is what is left of a session's hold, `free` what its user has available once all of them gave back. The plan
--- knows nothing of a batch's size, so single rows are looked up by key, and nothing is joined that windows can tell.
+-- Settle a batch of sessions in one statement, and renew their leases. Locked rows are left out (money 15, 18).
+-- `own` is what is left of a session's hold, `free` what its user has available once all sessions have given back. The
+-- planner does not know a batch's size, so rows are looked up by key, and window functions take the place of joins.
 WITH batch AS MATERIALIZED (
   SELECT DISTINCT ON (id) *, (SELECT s.user_id FROM transcription_sessions s WHERE s.id = asked.id) AS user_id
   FROM unnest(
@@ -120,7 +120,7 @@ SELECT id AS session_id, asked_number AS number, used + new_hold AS "grant", use
 FROM settled
 
 -- name: renew_leases
--- Renews leases and books nothing, for sessions whose settle or close fails (money 21). It touches no other table.
+-- Renew leases and book nothing, for sessions whose settle or close fails (money 21). No other table is used.
 UPDATE transcription_sessions SET lease_until = clock_timestamp() + %(lease)s
 WHERE id IN (
   SELECT id FROM transcription_sessions WHERE id = ANY (%(ids)b::uuid[]) AND status = 'active'
@@ -128,18 +128,18 @@ WHERE id IN (
 )
 
 -- name: lock_for_booking
--- Fails at once where a settle could not be booked: it takes the table locks of a settle.
+-- Take the table locks of a settle. Fails within a second where a settle could not be booked.
 SET LOCAL lock_timeout = '1s';
 LOCK TABLE credit_balance, transcription_sessions, usage_ledger IN ROW EXCLUSIVE MODE;
 SET LOCAL lock_timeout TO DEFAULT
 
 -- name: probe_write
--- A write of no consequence. Another process that writes the row at this moment proves as much, so its lock is skipped.
+-- Write a row of no consequence. A row that another process writes just now is skipped, since that proves as much.
 UPDATE write_probe SET written_at = clock_timestamp()
 WHERE id IN (SELECT id FROM write_probe FOR UPDATE SKIP LOCKED)
 
 -- name: lock_session
--- A session and its user's balance, both as they are once locked.
+-- Lock a session and its user's balance, and read both as they are then.
 WITH balance AS MATERIALIZED (
   SELECT user_id, seconds_remaining, seconds_remaining::bigint - seconds_held - seconds_frozen AS available
   FROM credit_balance
@@ -153,7 +153,7 @@ WHERE s.id = %(session_id)s
 FOR NO KEY UPDATE OF s
 
 -- name: close
--- Ends a locked session: books the difference to what was settled, either way, and releases the hold (money 17).
+-- End a locked session: book the difference to what was settled, of either sign, and release the hold (money 17).
 WITH ended AS (
   UPDATE transcription_sessions
   SET status = %(status)s, reason = %(reason)s, number = %(number)s, seconds_used = %(billed)s, hold = 0,
@@ -171,12 +171,12 @@ SET seconds_remaining = %(balance_after)s, seconds_held = seconds_held - %(hold)
 WHERE user_id = %(user_id)s
 
 -- name: ensure_balance
--- Every user has a balance row; a new one gets it here.
+-- Add the balance row of a user who has none.
 INSERT INTO credit_balance (user_id) SELECT id FROM users WHERE id = %(user_id)s
 ON CONFLICT (user_id) DO NOTHING
 
 -- name: credit
--- Adds to a locked balance, with its row.
+-- Add a ledger entry, and change the locked balance with it.
 WITH entered AS (
   INSERT INTO usage_ledger (user_id, seconds, description, balance_after, reason, actor, purchase_id)
   VALUES (%(user_id)s, %(seconds)s, %(description)s, %(balance_after)s, %(reason)s, %(actor)s, %(purchase_id)s)
@@ -184,11 +184,11 @@ WITH entered AS (
 UPDATE credit_balance SET seconds_remaining = %(balance_after)s, updated_at = now() WHERE user_id = %(user_id)s
 
 -- name: freeze
--- Sets aside what is disputed, or frees it: no row of the ledger (money 29).
+-- Set disputed seconds aside, or free them with a negative number. This writes no ledger entry (money 29).
 UPDATE credit_balance SET seconds_frozen = seconds_frozen + %(seconds)s, updated_at = now() WHERE user_id = %(user_id)s
 
 -- name: mark_ending
--- Asks a session's relay to end it, now by NOTIFY and at the latest with its next settle; the first reason stays.
+-- Mark a session to end: its relay learns of it by NOTIFY, or with the next settle. The first reason stays.
 WITH marked AS (
   UPDATE transcription_sessions SET ending = coalesce(ending, %(reason)s)
   WHERE id = %(session_id)s AND status = 'active' AND user_id = coalesce(%(user_id)s, user_id)
@@ -197,7 +197,7 @@ WITH marked AS (
 SELECT pg_notify('session_ending', id::text) FROM marked
 
 -- name: mark_user_ending
--- The same for all sessions of a user.
+-- Mark all active sessions of a user to end.
 WITH marked AS (
   UPDATE transcription_sessions SET ending = coalesce(ending, %(reason)s)
   WHERE user_id = %(user_id)s AND status = 'active'
@@ -206,7 +206,7 @@ WITH marked AS (
 SELECT pg_notify('session_ending', id::text) FROM marked
 
 -- name: cut_leases
--- A lease that ends further ahead than any lease is long was written by another clock (money 21).
+-- Shorten leases that end further ahead than a lease is long, which only another clock can have written (money 21).
 UPDATE transcription_sessions SET lease_until = clock_timestamp() + %(lease)s
 WHERE id IN (
   SELECT id FROM transcription_sessions
@@ -215,12 +215,11 @@ WHERE id IN (
 )
 
 -- name: clock
--- What leases go by: seconds since 1970.
+-- The clock by which leases expire, in seconds since 1970.
 SELECT extract(epoch FROM clock_timestamp())::float8
 
 -- name: end_abandoned
--- Ends up to `batch` sessions whose lease ran out by a moment that has come, or with `life` those of a process that is
--- dead (money 21).
+-- End up to `batch` sessions whose lease had expired at a past moment, or with `life` those of a dead process (money 21).
 WITH abandoned AS (
   SELECT id, user_id FROM transcription_sessions
   WHERE status = 'active' AND CASE WHEN %(life)s::uuid IS NULL THEN lease_until < least(clock_timestamp(), to_timestamp(%(by)s)) ELSE life = %(life)s END
@@ -248,15 +247,15 @@ RETURNING s.id AS session_id, s.user_id, s.seconds_used, locked.hold AS released
 SELECT NOT EXISTS (SELECT FROM transcription_sessions WHERE status = 'active' AND life = %(life)s)
 
 -- name: balance
--- A look without a lock, for showing.
+-- A user's balance, without a lock.
 SELECT {Balance} FROM credit_balance WHERE user_id = %(user_id)s
 
 -- name: timezones
--- The names that usage_days takes; beyond them PostgreSQL reads any word with a number as a zone.
+-- The time zones that usage_days accepts. PostgreSQL itself would accept any word with a number in it.
 SELECT name FROM pg_timezone_names
 
 -- name: usage_days
--- Days in a time zone, oldest first, days without entries included.
+-- The sums of a user's last days in a time zone, oldest first, days without entries included.
 WITH today AS (
   SELECT (clock_timestamp() AT TIME ZONE %(tz)s)::date AS today
 ), entries AS (
@@ -274,7 +273,7 @@ LEFT JOIN entries USING (day)
 GROUP BY day ORDER BY day
 
 -- name: sessions
--- Those that became ready, newest first; with `before_at`, those that follow that row in this order.
+-- Sessions that became ready, newest first; with `before_at`, those that follow that row in this order.
 SELECT s.id, s.user_id, u.email, s.started_at, s.ended_at, s.seconds_used,
   s.audio_seconds::float8, s.deepgram_model AS model, s.engine, s.status, coalesce(s.reason, s.ending) AS reason
 FROM transcription_sessions s JOIN users u ON u.id = s.user_id
@@ -286,21 +285,21 @@ ORDER BY s.started_at DESC, s.id DESC
 LIMIT %(limit)s
 
 -- name: live_ids
--- Live sessions whose id begins with `prefix`: two of them are enough to know that it names no single one.
+-- Up to two live sessions whose id begins with `prefix`. Two are enough to know that the prefix is ambiguous.
 SELECT id FROM transcription_sessions
 WHERE status = 'active' AND starts_with(id::text, %(prefix)s)
 ORDER BY started_at DESC LIMIT 2
 
 -- name: live_count
--- Streams of all users together.
+-- The number of live sessions of all users.
 SELECT count(*) FROM transcription_sessions WHERE status = 'active' AND lease_until > clock_timestamp()
 
 -- name: audit_entries
--- How many rows an audit looks at.
+-- The number of ledger entries.
 SELECT count(*) FROM usage_ledger
 
 -- name: audit_balances
--- balance = sum of rows = last balance_after (money 26).
+-- A balance is the sum of its entries, and the last entry's balance_after (money 26).
 WITH sums AS (
   SELECT user_id, sum(seconds) AS total, max(seq) AS seq FROM usage_ledger GROUP BY user_id
 )
@@ -311,7 +310,7 @@ FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN sums ON su
 WHERE coalesce(seconds_remaining, 0) <> coalesce(total, 0) OR coalesce(total, 0) <> coalesce(balance_after, 0)
 
 -- name: audit_chain
--- Each row's balance_after = the one before + its seconds.
+-- An entry's balance_after is the one before plus its seconds.
 SELECT user_id AS subject, 'row ' || seq || ': balance_after ' || balance_after || ' after ' || before || ' and ' || seconds AS detail
 FROM (
   SELECT user_id, seq, seconds, balance_after,
@@ -321,7 +320,7 @@ FROM (
 WHERE balance_after <> before + seconds
 
 -- name: audit_holds
--- held = sum of the holds of active sessions.
+-- seconds_held is the sum of the holds of active sessions.
 SELECT u.id AS subject, 'held ' || coalesce(seconds_held, 0) || ', holds ' || coalesce(holds, 0) AS detail
 FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
   SELECT user_id, sum(hold) AS holds FROM transcription_sessions WHERE status = 'active' GROUP BY user_id
@@ -329,16 +328,16 @@ FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
 WHERE coalesce(seconds_held, 0) <> coalesce(holds, 0)
 
 -- name: audit_ended_holds
--- No hold on an ended session.
+-- An ended session has no hold.
 SELECT id AS subject, 'ended with a hold of ' || hold AS detail FROM transcription_sessions WHERE status <> 'active' AND hold <> 0
 
 -- name: audit_leases
--- The reaper should have ended these.
+-- Active sessions that the reaper should have ended.
 SELECT id AS subject, 'its lease ran out at ' || lease_until AS detail FROM transcription_sessions
 WHERE status = 'active' AND lease_until < clock_timestamp() - interval '90 seconds'
 
 -- name: audit_sessions
--- A session's seconds_used = minus its rows, which are of its user.
+-- A session's seconds_used is minus the sum of its entries, which belong to its user.
 SELECT s.id AS subject, 'seconds_used ' || seconds_used || ', rows ' || coalesce(total, 0) AS detail
 FROM transcription_sessions s LEFT JOIN (
   SELECT session_id, user_id, sum(seconds) AS total FROM usage_ledger WHERE session_id IS NOT NULL
@@ -347,7 +346,7 @@ FROM transcription_sessions s LEFT JOIN (
 WHERE seconds_used <> -coalesce(total, 0) OR rows.user_id <> s.user_id
 
 -- name: audit_overdrafts
--- Usage below 0 needs a claw-back between the session's start and it (money 24).
+-- An entry for usage leaves a balance below 0 only after a claw-back since the session's start (money 24).
 SELECT l.session_id AS subject, 'row ' || l.seq || ' leaves ' || l.balance_after || ' and no claw-back explains it' AS detail
 FROM usage_ledger l LEFT JOIN transcription_sessions s ON s.id = l.session_id
 WHERE l.description = 'session_usage' AND l.balance_after < 0 AND NOT EXISTS (

@@ -1,7 +1,7 @@
-"""The ledger's statements, and nothing else: one function each, on a connection that is in a transaction.
+"""The ledger's SQL statements: one function for each, on a connection that is in a transaction.
 
-Whoever calls more than one of them in a transaction keeps the lock order: balance rows by user, then sessions;
-and locks no `users` row for update before a balance."""
+A caller of several of them in a transaction keeps the lock order: balance rows by user, then sessions. It locks no
+`users` row for update before a balance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -40,12 +40,14 @@ LEASE: Final = timedelta(seconds=LEASE_SECONDS)
 
 
 class RowError(Exception):
-    """A statement failed because of a row in it: without that row it may succeed."""
+    """A statement failed because of one of its rows. Without that row it may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpeningState:
-    """What decides about a new session, read while the user's balance is locked."""
+    """What decides whether a session may open, read while its user's balance is locked.
+
+    `live`: the user's live sessions. `last_seq`: the user's last ledger entry."""
 
     authorized: bool
     live: int
@@ -98,7 +100,7 @@ async def opening_state(connection: Connection, opening: Opening) -> OpeningStat
 async def open_session(
     connection: Connection, opening: Opening, hold: int, opened_seq: int, max_streams: int
 ) -> UUID | None:
-    """The new session's id; None where all streams are taken."""
+    """Add a session and its hold, and return its id; None where `max_streams` sessions are live."""
     await connection.execute(SQL["lock_streams"])
     values = {
         "user_id": opening.user_id,
@@ -123,7 +125,10 @@ async def open_session(
 
 
 async def settle(connection: Connection, batch: Sequence[Settlement], max_sessions: int) -> list[Settled]:
-    """Answers for the rows that were not locked. Raises RowError; the transaction is then lost."""
+    """Book settlements, and return answers for the rows that were not locked.
+
+    Raise RowError, after which the transaction must be rolled back.
+    """
     values = {
         "ids": [one.session_id for one in batch],
         "numbers": [one.number for one in batch],
@@ -153,12 +158,12 @@ async def renew_leases(connection: Connection, sessions: Sequence[UUID]) -> None
 
 
 async def lock_for_booking(connection: Connection) -> None:
-    """Raises psycopg.OperationalError where a settle could not be booked now."""
+    """Take the table locks of a settle. Raise psycopg.OperationalError where a settle could not be booked now."""
     await connection.execute(SQL["lock_for_booking"])
 
 
 async def prove_writable(connection: Connection) -> None:
-    """Raises Unavailable where the tables are not there yet or are not ours to write, and the errors of AWAY."""
+    """Write a row of no consequence. Raise Unavailable where that is not allowed, and the errors in AWAY."""
     try:
         await lock_for_booking(connection)
         await connection.execute(SQL["probe_write"])
@@ -175,7 +180,7 @@ async def lock_session(connection: Connection, session_id: UUID) -> Locked | Non
 
 
 async def close(connection: Connection, closing: Closing, locked: Locked, billed: int) -> int:
-    """Ends the locked session with `billed` credits; the balance that is left."""
+    """End a locked session with `billed` credits, and return the user's new balance in seconds."""
     delta = billed - locked.seconds_used
     remaining = locked.seconds_remaining - delta
     values = {
@@ -348,7 +353,7 @@ async def live_count(connection: Connection) -> int:
 
 
 async def live_ids(connection: Connection, prefix: str) -> list[UUID]:
-    """Up to two live sessions whose id begins with `prefix`."""
+    """Return up to two ids of live sessions that begin with `prefix`."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["live_ids"], {"prefix": prefix})
         return await cursor.fetchall()

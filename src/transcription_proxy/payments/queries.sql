@@ -164,7 +164,7 @@ SELECT email FROM users WHERE id = %(user_id)s AND blocked_at IS NULL
 SELECT balance_after FROM usage_ledger WHERE purchase_id = %(purchase_id)s AND description = 'credit_purchase'
 
 -- name: audit_frozen
--- frozen = sum of what is frozen of the purchases.
+-- A user's seconds_frozen is the sum of what is frozen of the user's purchases.
 SELECT u.id AS subject, 'frozen ' || coalesce(b.seconds_frozen, 0) || ', of purchases ' || coalesce(frozen, 0) AS detail
 FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
   SELECT user_id, sum(seconds_frozen) AS frozen FROM purchases GROUP BY user_id
@@ -172,7 +172,7 @@ FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
 WHERE coalesce(b.seconds_frozen, 0) <> coalesce(frozen, 0)
 
 -- name: audit_purchases
--- One credit a paid purchase, of its seconds and user; and taken back is what its rows say, never more than credited.
+-- A paid purchase has one credit, of its seconds and user. What was taken back is the sum of its claw-backs, at most that.
 SELECT p.id AS subject, p.status || ', ' || p.seconds || ' s, taken ' || p.seconds_taken || ': ' || coalesce(credits, 0)
   || ' credits of ' || coalesce(credited, 0) || ' s, claw-backs of ' || coalesce(clawed, 0) || ' s' AS detail
 FROM purchases p LEFT JOIN (
