@@ -1,4 +1,4 @@
-"""`doctor`: looks at everything the service needs, and says what to do about what is wrong."""
+"""`doctor`: checks everything that the service needs, and says how to fix what is wrong."""
 
 import asyncio
 import importlib.util
@@ -21,11 +21,15 @@ from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
 
 REACH_SECONDS: Final = 5.0
+"""How long the upstream may take to open and close a stream."""
 SPACE_GIB: Final = 0.5
+"""Free disk space below which the check fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """The result of one check, with a sentence about it."""
+
     name: str
     ok: bool
     detail: str
@@ -74,6 +78,7 @@ def _prices(settings: Settings) -> str:
 
 
 def _tried(name: str, look: Callable[[], str]) -> Check:
+    """Run a check that returns a sentence, or raises ConfigError, Unavailable or OSError."""
     try:
         return Check(name, True, look())
     except ConfigError as error:
@@ -103,7 +108,7 @@ def _payments(settings: Settings) -> str:
 
 
 async def _lacking(settings: Settings, endpoint: str) -> list[str]:
-    """The events that Stripe would not send us."""
+    """Return the needed events that Stripe would not send to our endpoint."""
     from transcription_proxy.payments.gateway import Gateway, StripeAway  # noqa: PLC0415 - slow to import
     from transcription_proxy.payments.translate import NEEDED  # noqa: PLC0415
 
@@ -134,7 +139,7 @@ def _speech(settings: Settings) -> str:
 
 
 async def _opened(settings: Settings, url: str) -> str:
-    """Open a stream as a session does, and close it before any audio. Raises Unavailable."""
+    """Open a stream as a session does, and close it before any audio. Raise Unavailable."""
     from transcription_proxy.relay.upstream import Refused  # noqa: PLC0415 - slow to import
 
     place = urlsplit(url).netloc
@@ -152,7 +157,7 @@ async def _opened(settings: Settings, url: str) -> str:
 
 
 async def _converse(settings: Settings, url: str) -> None:
-    """Returns when the upstream has answered CloseStream, by a message or by closing the socket. Raises Refused."""
+    """Wait until the upstream has answered CloseStream, by a message or by closing the socket. Raise Refused."""
     from transcription_proxy.relay.upstream import Dialler  # noqa: PLC0415 - slow to import
     from transcription_proxy.stream import deepgram, options  # noqa: PLC0415
 
@@ -182,14 +187,14 @@ def _mail(settings: Settings) -> str:
 
     outbox = settings.data_dir / "outbox"
     try:
-        place = asyncio.run(Mailer(settings.smtp_url, settings.mail_from, settings.public_url, outbox).look())
+        place = asyncio.run(Mailer(settings.smtp_url, settings.mail_from, settings.public_url, outbox).check())
     except NotSent as error:
         raise Unavailable(f"the mail server rejected the login ({error}). Check SMTP_URL and the network") from None
     return f"sent to {place}" + ("" if settings.smtp_url else " because SMTP_URL isn't set")
 
 
 def _trust(settings: Settings) -> str:
-    """What people look for before they pay. Stripe asks a shop for it too."""
+    """Check the links that buyers look for before they pay, and that Stripe requires of a seller."""
     pages = {
         "terms": ("TERMS_URL", settings.terms_url),
         "privacy policy": ("PRIVACY_URL", settings.privacy_url),

@@ -1,4 +1,4 @@
-"""`credits ...` and `ledger ...`: the operator changes balances, and proves the services."""
+"""`credits ...` and `ledger ...`: the operator changes balances, and audits the ledger."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ ledger_app = typer.Typer(no_args_is_help=True, help="Audit the ledger.")
 @credits_app.callback()
 @ledger_app.callback()
 def _group() -> None:
-    """A group of commands, even while there is only one in it."""
+    """Make a group of commands, although each has only one command."""
 
 
 @credits_app.command(context_settings={"ignore_unknown_options": True})

@@ -1,4 +1,4 @@
-"""`payments ...`: what Stripe says that we cannot match, and what it has that we have not."""
+"""`payments ...`: lists events that match no purchase, and compares our payments with Stripe's."""
 
 import re
 from dataclasses import asdict
@@ -24,7 +24,7 @@ UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def since(text: str) -> timedelta:
-    """7d, 12h or 2w. Raises typer.BadParameter."""
+    """Read a time such as 7d, 12h or 2w. Raise typer.BadParameter."""
     match = re.fullmatch(r"([1-9]\d{0,3})([hdw])", text)
     if match is None:
         raise typer.BadParameter("use a time such as 12h, 7d or 2w")
@@ -71,7 +71,7 @@ def reconcile(
 async def _reconciled(services: CommandServices, start: datetime, fix: bool) -> "list[Difference]":
     from transcription_proxy.payments.gateway import StripeAway  # noqa: PLC0415
 
-    configure_logging("critical")  # what it does and why it cannot is told as its output
+    configure_logging("critical")  # the command's output says what was done and what failed
     try:
         _, reconciler = opened(services)
         return await reconciler.run(start, fix=fix)
@@ -86,7 +86,7 @@ def _away(settings: Settings, why: Exception) -> str:
 
 
 def opened(services: CommandServices) -> "tuple[Payments, Reconciler]":
-    """The services of payments, for one command."""
+    """Return the services of payments, for one command."""
     from transcription_proxy.payments.gateway import Gateway  # noqa: PLC0415 - slow to import
     from transcription_proxy.payments.reconcile import Reconciler  # noqa: PLC0415
     from transcription_proxy.payments.service import Payments  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`report`: what was sold and used, what it cost, and what users still have."""
+"""`report`: sales, usage, costs, and the credit that users still have."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -99,7 +99,7 @@ def _money(cents: int, currency: str) -> str:
 
 
 def _plain(found: "Report") -> dict[str, Any]:
-    """Cents as numbers: a float only here, at the very end."""
+    """Return the report for JSON. Amounts in cents are floats only here."""
     standing = found.standing
     return {
         "since": found.since,

@@ -26,6 +26,8 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL")]
 
 @dataclass(frozen=True, slots=True)
 class CommandServices:
+    """The services of one command, on its own database connections."""
+
     settings: Settings
     ledger: "Ledger"
     operator: "Operator"
@@ -42,7 +44,7 @@ class CommandServices:
 
 
 def actor() -> str:
-    """Who gives the command, for the books. A container's user may have no name."""
+    """Return who runs the command, for the ledger. A container's user may have no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -50,7 +52,10 @@ def actor() -> str:
 
 
 def with_services(work: Callable[[CommandServices], Awaitable[T]]) -> T:
-    """What `work` returns. Raises Unavailable, and ConfigError for a database of another version."""
+    """Run `work` on the services, and return what it returns.
+
+    Raise Unavailable, and ConfigError for a database of another version.
+    """
     settings = load()
     configure_logging(settings.log_level)
     with database_url(settings) as url:

@@ -1,4 +1,4 @@
-"""`session ...`: the operator sees and ends sessions."""
+"""`session ...`: the operator lists and ends sessions."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final
@@ -11,9 +11,9 @@ from transcription_wire.codes import Reason
 from transcription_wire.lengths import length
 
 SHORT: Final = 8
-"""Characters of an id that a list shows."""
+"""Characters of an id that a list shows at least."""
 LEAST: Final = 4
-"""Characters of an id that a command takes."""
+"""Characters of an id that a command needs at least."""
 app = typer.Typer(no_args_is_help=True, help="List and end sessions.")
 
 
@@ -63,11 +63,11 @@ def end(
 
 
 async def _end(services: CommandServices, prefix: str) -> None:
-    """A session that ends by itself meanwhile has what the operator wanted."""
+    """Mark a session to end. One that ends by itself meanwhile is not an error."""
     await services.ledger.mark_ending(await services.ledger.live_session(prefix), Reason.ENDED_BY_OPERATOR)
 
 
 def short_ids(ids: Sequence[str]) -> list[str]:
-    """Return the beginning of each id, as short as tells all of them apart, and never under SHORT characters."""
+    """Return the beginning of each id: as many characters as tell all ids apart, at least SHORT."""
     size = next(size for size in range(SHORT, 37) if len({one[:size] for one in ids}) == len(set(ids)))
     return [one[:size] for one in ids]

@@ -1,4 +1,4 @@
-"""`user ...`: the operator looks after accounts."""
+"""`user ...`: the operator lists, shows, blocks and creates accounts."""
 
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from transcription_wire.lengths import length
 
 app = typer.Typer(no_args_is_help=True, help="Manage accounts.")
 LIVE_AT_MOST = 1000
+"""Live sessions that `show` lists."""
 
 
 @app.command("list")
@@ -53,8 +54,8 @@ def block(email: Email) -> None:
 
     Example: transcription-proxy user block me@example.com
     """
-    told = with_services(lambda services: services.operator.block(email))
-    typer.echo(f"{email} is blocked. {told} live sessions are ending.")
+    ending = with_services(lambda services: services.operator.block(email))
+    typer.echo(f"{email} is blocked. {ending} live sessions are ending.")
 
 
 @app.command()
@@ -128,7 +129,7 @@ async def _create_many(services: CommandServices, count: int, seconds: int) -> l
 
 
 def _rows(shown: dict[str, Any]) -> list[tuple[str, object]]:
-    """The same for people: lengths and words in place of seconds and booleans."""
+    """Return the shown account as rows for people, with lengths and words in place of seconds and booleans."""
     return [
         ("ID", shown["id"]),
         ("Email", shown["email"]),

@@ -1,15 +1,18 @@
-"""What our mails say: short plain text. To whom, and how they get there, is the postman's business."""
+"""The texts of emails about accounts, as plain text. mailer.py sends them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Email:
+    """Subject and plain text of an email, without its signature."""
+
     subject: str
     text: str
 
 
 def reset_link(site: str, link: str) -> Email:
+    """Return the email with a link to choose a new password."""
     return Email(
         "Reset your password",
         f"""\
@@ -25,6 +28,7 @@ The link can be used once. If it wasn't you, ignore this email. Your password st
 
 
 def password_changed(site: str) -> Email:
+    """Return the email that says that the password was changed."""
     return Email(
         "Your password was changed",
         f"""\

@@ -1,11 +1,11 @@
-"""What our mails about purchases say: paid, failed, and what was taken back."""
+"""The texts of emails about purchases: paid, failed, refunded, disputed."""
 
 from transcription_proxy.mail.emails import Email
 from transcription_wire.lengths import length
 
 
 def paid(site: str, label: str, cents: int, currency: str, seconds: int, balance: int, receipt: str | None) -> Email:
-    """`balance`: seconds, right after the purchase was added."""
+    """Return the email that confirms a payment. `balance`: seconds, right after the purchase was added."""
     link = f"Receipt: {receipt}\n" if receipt else ""
     return Email(
         f"Payment received: {label}",
@@ -24,6 +24,7 @@ Start captions:
 
 
 def failed(site: str, label: str, cents: int, currency: str) -> Email:
+    """Return the email that says that a payment failed."""
     return Email(
         f"Payment failed: {label}",
         f"""\
@@ -37,7 +38,10 @@ Try again whenever you like:
 
 
 def refunded(site: str, label: str, cents: int, of_cents: int, currency: str, seconds: int, balance: int) -> Email:
-    """`cents`: refunded so far; `seconds`: what this refund took back; `balance`: seconds now."""
+    """Return the email about a refund.
+
+    `cents`: refunded so far of the `of_cents` paid. `seconds`: what this refund took back. `balance`: seconds now.
+    """
     return Email(
         f"Refund: {label}",
         f"""\
@@ -49,7 +53,7 @@ Your bank may take a few days to show the refund.
 
 
 def dispute_lost(site: str, label: str, of_cents: int, currency: str, seconds: int, balance: int) -> Email:
-    """`seconds`: what the dispute took back; `balance`: seconds now."""
+    """Return the email about a lost dispute. `seconds`: what it took back. `balance`: seconds now."""
     return Email(
         f"Dispute closed: {label}",
         f"""\
@@ -59,6 +63,7 @@ Your bank returned your payment of {money(of_cents, currency)} for {label} to yo
 
 
 def money(cents: int, currency: str) -> str:
+    """Format an amount: $3.00, or 3.00 EUR for a currency other than US dollars."""
     amount = f"{cents // 100:,}.{cents % 100:02}"
     return f"${amount}" if currency == "usd" else f"{amount} {currency.upper()}"
 

@@ -298,7 +298,7 @@ async def test_a_mail_that_cannot_be_sent_is_tried_again_and_counts_for_nothing(
 
 
 async def test_a_mail_in_doubt_counts_so_that_nobody_is_flooded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailer_module, "KEPT_WITHIN", 0.05)
+    monkeypatch.setattr(mailer_module, "DATA_SECONDS", 0.05)
     login = await house.register()
     house.server.replies["."] = HANGS
     for _ in range(3):

@@ -31,8 +31,8 @@ async def server() -> AsyncIterator[SmtpStandIn]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WITHIN", 0.1)
-    monkeypatch.setattr(module, "KEPT_WITHIN", 0.1)
+    monkeypatch.setattr(module, "STEP_SECONDS", 0.1)
+    monkeypatch.setattr(module, "DATA_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -226,11 +226,11 @@ async def test_a_server_that_is_away_may_be_tried_again(server: SmtpStandIn) -> 
 
 async def test_a_look_logs_in_and_sends_nothing() -> None:
     async with SmtpStandIn(users={"me": "pw"}, starttls=True) as server:
-        assert await mailer(server, login="me:pw@").look() == f"127.0.0.1:{server.port}"
+        assert await mailer(server, login="me:pw@").check() == f"127.0.0.1:{server.port}"
         assert server.verbs == ["EHLO", "STARTTLS", "EHLO", "AUTH", "QUIT"]
         with pytest.raises(NotSent, match=r"^SMTPAuthenticationError 535$"):
-            await mailer(server, login="me:hunter2@").look()
-    assert await Mailer(None, None, SITE, NOWHERE).look() == "files in /nowhere"
+            await mailer(server, login="me:hunter2@").check()
+    assert await Mailer(None, None, SITE, NOWHERE).check() == "files in /nowhere"
 
 
 async def test_no_connection_is_left_behind(server: SmtpStandIn) -> None:
