@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What is for sale, and what it costs. `credits_per_dollar`: what a dollar buys as a top-up, if `topups` is true."""
+    """What is for sale, and what it costs. `credits_per_dollar`: what a dollar buys as a top-up, if `topups` is on."""
 
     rates: Rates
     packages: tuple[Package, ...]

@@ -232,7 +232,7 @@ async def test_whatever_goes_wrong_is_stripe_being_away(call: str, said: str) ->
     assert SECRET_KEY not in str(logs)
 
 
-@pytest.mark.parametrize(("call", "waits"), [("create_checkout", "within"), ("refunds", "patience")])
+@pytest.mark.parametrize(("call", "waits"), [("create_checkout", "within"), ("refunds", "page_within")])
 async def test_silence_is_not_waited_for_longer_than_was_said(call: str, waits: str) -> None:
     """Not until the connection gives up."""
     async with elsewhere(SILENCE) as there:
