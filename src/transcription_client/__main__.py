@@ -1,4 +1,4 @@
-"""The entry point of `transcription-client`. Ctrl-C ends it without a traceback while everything else is imported."""
+"""The entry point of `transcription-client`, which lets Ctrl-C end the program silently while modules are imported."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""Where audio comes from: a file of any kind, decoded, or raw bytes on standard input."""
+"""Reads audio: from a file in any format, which is decoded, or as raw bytes from standard input."""
 
 import asyncio
 import os
@@ -21,16 +21,18 @@ from transcription_client.errors import ClientError
 from transcription_client.lengths import declared_seconds
 from transcription_wire.lengths import exactly
 
-PIECE: Final = 1 << 14
-PIECES: Final = 64
-"""How much is read ahead, 1 MiB: a microphone goes on while the service is being reached."""
+PIECE_BYTES: Final = 1 << 14
+MOST_PIECES: Final = 64
+"""Pieces that are read ahead, 1 MiB in all. A recorder in a pipe continues while the client connects."""
 TOLERATED_SECONDS: Final = 0.5
 TOLERATED_PART: Final = 0.01
-"""A decoder drops the padding of its encoder, and formats round their lengths."""
+"""How much shorter than declared a file may be, in seconds or as a part of its length.
+
+Decoders drop the padding of their encoder, and formats round their lengths."""
 
 
 async def paced(decoded: Iterator[bytes], audio: Format, pace: Pace) -> AsyncIterator[bytes]:
-    """Frames of a tenth of a second, each when it is due. Raises ClientError."""
+    """Yield frames of a tenth of a second, each when `pace` says that it is due. Raise ClientError."""
     cut = frames(decoded, audio.frame_bytes)
     async for frame in _pumped(lambda: next(cut, b"")):
         await asyncio.sleep(pace.wait(len(frame), time.monotonic()))
@@ -38,12 +40,12 @@ async def paced(decoded: Iterator[bytes], audio: Format, pace: Pace) -> AsyncIte
 
 
 def from_file(path: Path, audio: Format) -> Iterator[bytes]:
-    """A file's first audio stream as linear16 of that rate, mixed to mono.
+    """Return a file's first audio stream as linear16 at `audio.sample_rate`, mixed to mono.
 
-    Opened at once. Raises ClientError, after the last sound too where the file is cut off or damaged.
+    The file is opened at once. Raise ClientError, also after the last frame if the file is cut off or damaged.
     """
     try:
-        container = av.open(f"file:{path}")  # else a name with a colon would be a URL
+        container = av.open(f"file:{path}")  # without the prefix, FFmpeg reads a name with a colon as a URL
     except FileNotFoundError as error:
         raise ClientError(f"No such file: {path}. Check the name.") from error
     except (OSError, av.FFmpegError) as error:
@@ -84,7 +86,7 @@ def _resampled(container: InputContainer, audio: Format) -> Iterator[AudioFrame]
 
 def _frames(container: InputContainer) -> Iterator[AudioFrame]:
     for packet in container.demux(container.streams.audio[0]):
-        with suppress(av.InvalidDataError):  # one damaged place does not end it
+        with suppress(av.InvalidDataError):  # skip a damaged packet
             yield from packet.decode()
 
 
@@ -95,11 +97,11 @@ def _undecodable(path: Path, error: Exception) -> ClientError:
 
 
 def from_stdin() -> AsyncIterator[bytes]:
-    """Raw bytes as they come. Raises ClientError, at the end too where there were none."""
+    """Yield the raw bytes of standard input as they arrive. Raise ClientError, also at the end if there were none."""
     if sys.stdin is None or sys.stdin.isatty():
         raise ClientError("- reads raw audio from a pipe. Pipe a recorder into it; see --help for an example.")
     descriptor = sys.stdin.fileno()
-    return _some(_pumped(lambda: os.read(descriptor, PIECE)))
+    return _some(_pumped(lambda: os.read(descriptor, PIECE_BYTES)))
 
 
 async def _some(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -115,8 +117,8 @@ async def _some(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _pumped(read: Callable[[], bytes]) -> AsyncIterator[bytes]:
-    """Pieces until an empty one, read from now on by a daemon thread, which cannot keep the program from ending."""
-    pieces: asyncio.Queue[bytes | Exception] = asyncio.Queue(PIECES)
+    """Yield what `read` returns, up to an empty piece. A daemon thread reads, so it does not keep the program alive."""
+    pieces: asyncio.Queue[bytes | Exception] = asyncio.Queue(MOST_PIECES)
     threading.Thread(target=_pump, args=(read, pieces, asyncio.get_running_loop()), daemon=True).start()
     return _arriving(pieces)
 

@@ -1,4 +1,4 @@
-"""What a transcription is, apart from sockets, files and screens: frames and their times, captions, the receipt."""
+"""A transcription without sockets, files and screens: audio frames and their pace, captions, the receipt."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -14,16 +14,16 @@ from transcription_wire.sentences import ENDS, ERRORS
 SAMPLE_BYTES: Final = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 FRAME_SECONDS: Final = 0.1
 AHEAD_SECONDS: Final = 10.0
-"""Of audio. The built-in engine hears that much in 2 s; the service waits 5 s for the last words."""
-CATCH_UP: Final = 2.0
-"""How much faster than it was spoken sound that had to wait is sent where no words come back, as in silence."""
+"""Audio that may be sent ahead of its words. The built-in engine needs 2 s for it; the service waits 5 s at the end."""
+CATCH_UP_RATE: Final = 2.0
+"""How many times faster than real time kept audio is sent while no words come back, as in silence."""
 JOINERS: Final = "\u200c\u200d"
-"""Part of how Persian, Hindi and emoji are written."""
+"""Zero-width characters that Persian, Hindi and emoji need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """Raw audio, as the server is told of it."""
+    """The format of raw audio, in the words of the `auth` message."""
 
     encoding: str = "linear16"
     sample_rate: int = 16000
@@ -31,8 +31,8 @@ class Format:
 
     @property
     def block(self) -> int:
-        """Bytes of a sample of all channels."""
-        return SAMPLE_BYTES.get(self.encoding, 1) * self.channels  # the service refuses what it does not know
+        """Bytes of one sample of all channels."""
+        return SAMPLE_BYTES.get(self.encoding, 1) * self.channels  # the service refuses an unknown encoding
 
     @property
     def bytes_per_second(self) -> int:
@@ -45,7 +45,7 @@ class Format:
 
 
 def frames(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in frames of `size`; the last may be shorter."""
+    """Cut bytes into frames of `size`. The last frame may be shorter."""
     waiting = bytearray()
     for piece in pieces:
         waiting += piece
@@ -57,18 +57,18 @@ def frames(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 
 class Pace:
-    """When a frame is due, so that audio is sent as fast as it was spoken and no drift adds up."""
+    """Says when a frame is due, so that audio is sent in real time without drift."""
 
     def __init__(self, audio: Format) -> None:
         self._rate = audio.bytes_per_second
         self._began: float | None = None
         self._sent = 0
 
-    def heard(self, seconds: float) -> None:
-        """What comes back makes no difference to what is live."""
+    def note_words(self, seconds: float) -> None:
+        """Ignore how far words have come: real time does not depend on it."""
 
     def wait(self, nbytes: int, now: float) -> float:
-        """Seconds to wait before sending these bytes, which are spoken by then."""
+        """Return the seconds to wait before sending `nbytes`, which are complete by then."""
         if self._began is None:
             self._began = now
         self._sent += nbytes
@@ -76,61 +76,64 @@ class Pace:
 
 
 class FastPace(Pace):
-    """As fast as the words come back: what is sent far ahead of them waits in buffers on the way, and is lost to the
-    time limits at the end of a session. Silence brings no words, so it goes at the speed of live sound."""
+    """Sends audio as fast as its words come back.
+
+    Audio sent far ahead of its words waits in buffers, and its words miss the time limits at the end of a session.
+    Silence has no words, so it is sent in real time."""
 
     def __init__(self, audio: Format) -> None:
         super().__init__(audio)
         self._heard = 0.0
 
-    def heard(self, seconds: float) -> None:
-        """Notes how far the words have come."""
+    def note_words(self, seconds: float) -> None:
+        """Note that words came up to `seconds` of the audio."""
         self._heard = max(self._heard, seconds)
 
     def wait(self, nbytes: int, now: float) -> float:
-        """Seconds to wait before sending these bytes: what they last, where they are far ahead."""
+        """Return the seconds to wait before sending `nbytes`: their duration if they are far ahead, else 0."""
         self._sent += nbytes
         return 0.0 if self._sent / self._rate - self._heard <= AHEAD_SECONDS else nbytes / self._rate
 
 
 class Lead:
-    """How far one session's sound may run ahead of its words. Sound that had to wait is not sent all at once: what lies
-    in buffers on the way is billed, and its words are lost if the session ends. Live sound is never held up."""
+    """Limits how far one session's audio is sent ahead of its words. Live audio is never delayed.
+
+    Kept audio is not sent all at once: what waits in buffers is billed, and its words are lost if the session ends."""
 
     def __init__(self, now: float) -> None:
         """`now`: when the session became ready, monotonic seconds."""
         self._began = now
         self._heard = 0.0
 
-    def heard(self, seconds: float) -> None:
-        """Words came up to there, in the session's own time."""
+    def note_words(self, seconds: float) -> None:
+        """Note that words came up to `seconds` of the session."""
         self._heard = max(self._heard, seconds)
 
     def wait(self, seconds: float, now: float) -> float:
-        """How long to wait, unless more words come, before the session's sound is sent up to `seconds`."""
+        """Return how long to wait, unless more words come, before audio up to `seconds` of the session is sent."""
         ahead = seconds - AHEAD_SECONDS
-        return 0.0 if ahead <= self._heard else max(0.0, self._began + ahead / CATCH_UP - now)
+        return 0.0 if ahead <= self._heard else max(0.0, self._began + ahead / CATCH_UP_RATE - now)
 
 
 @dataclass(slots=True)
 class Captions:
-    """What is to be seen: words that may still change, what is used and left, and what is wrong."""
+    """What the screen shows: interim words, credit used and left, and problems."""
 
     interims: dict[int, str] = field(default_factory=dict)
-    """Words that may still change, by channel."""
+    """Interim words by channel."""
     seconds_remaining: int | None = None
     low: bool = False
-    away: str | None = None
-    """Why nothing comes, as far as it is known, while a lost connection is sought again; None when it is there."""
-    engine_late: float = 0.0
-    line_late: float = 0.0
-    """How late words are, by the service's word and by the connection's own delay, seconds; 0 when they are not."""
+    reconnecting: str | None = None
+    """Why the connection was lost, as far as known, while the client reconnects; None while it is connected."""
+    engine_delay: float = 0.0
+    connection_delay: float = 0.0
+    """Seconds that words are late, by the service's warning and by the connection's delay; 0 when they are not."""
     gap_seconds: float = 0.0
-    """Sound that was lost."""
+    """Audio that was dropped."""
     tally: Tally = field(default_factory=Tally)
 
     def take(self, message: wire.ServerMessage, *, repeated: bool = False) -> str | None:
-        """Take a message in and return a final text, which stays. `repeated`: its words were shown before."""
+        """Take in a message, and return its text if it is final. `repeated`: its words were shown before."""
         match message:
             case wire.Transcript(text=text, is_final=True):
                 self.interims.pop(_channel(message), None)
@@ -139,17 +142,17 @@ class Captions:
                 self.interims[_channel(message)] = printable(text)
             case wire.Ready(session_id=session_id, seconds_remaining=left):
                 self.tally.parts.append(Part(session_id))
-                self.interims.clear()  # the new session hears them again, and may hear something else
-                self.seconds_remaining, self.away = left, None
-                self.engine_late = self.line_late = 0.0
+                self.interims.clear()  # the new session transcribes the same audio again
+                self.seconds_remaining, self.reconnecting = left, None
+                self.engine_delay = self.connection_delay = 0.0
             case wire.Warning(code="behind"):
-                self.engine_late = message.seconds or 0.0
+                self.engine_delay = message.seconds or 0.0
             case wire.Usage(seconds_used=used, seconds_remaining=left):
                 self.tally.last.seconds_used, self.seconds_remaining = used, left
             case wire.CreditsLow(seconds_remaining=left):
                 self.seconds_remaining, self.low = left, True
             case wire.UpstreamStatus(upstream=state):
-                self.away = "" if state == "reconnecting" else None
+                self.reconnecting = "" if state == "reconnecting" else None
             case wire.SessionEnd():
                 self._settle(message)
         return None
@@ -157,22 +160,22 @@ class Captions:
     def _settle(self, end: wire.SessionEnd) -> None:
         if self.seconds_remaining is not None:
             self.seconds_remaining -= end.seconds_used - self.tally.last.seconds_used
-        self.tally.ended(end)
+        self.tally.record_end(end)
 
     @property
     def interim(self) -> str:
-        """Words that may still change, a line for each channel."""
+        """Interim words, with a line for each channel."""
         return "\n".join(text for _, text in sorted(self.interims.items()))
 
     def status(self) -> str:
-        """The line below the words."""
+        """Return the line below the words."""
         left = "" if self.seconds_remaining is None else f", {length(self.seconds_remaining)} left"
         return f"{length(self.tally.seconds_used)} billed{left}{self._note()}"
 
     def _note(self) -> str:
-        if self.away is not None:
-            return f" - reconnecting... ({self.away})" if self.away else " - reconnecting..."
-        if late := max(self.engine_late, self.line_late):
+        if self.reconnecting is not None:
+            return f" - reconnecting... ({self.reconnecting})" if self.reconnecting else " - reconnecting..."
+        if late := max(self.engine_delay, self.connection_delay):
             return f" - captions are {late:.0f} s behind"
         if self.gap_seconds:
             return f" - {exactly(self.gap_seconds)} of audio lost"
@@ -184,7 +187,7 @@ def _channel(words: wire.Transcript) -> int:
 
 
 def receipt(captions: Captions, *, explained: bool = False) -> str:
-    """The last line: why it ended (unless `explained`), the audio of all sessions, what it cost, what is left."""
+    """Return the last line: why the transcription ended (unless `explained`), audio, billed time, and time left."""
     tally = captions.tally
     reason = tally.last.reason or Reason.CLIENT_GONE
     began = "Done: " if reason == Reason.CLIENT_STOP else "Ended: " if explained else f"{what_happened(reason)} "
@@ -198,12 +201,12 @@ def receipt(captions: Captions, *, explained: bool = False) -> str:
 
 
 def what_happened(word: str) -> str:
-    """Return the sentence for an end reason or an error code; the word itself where a newer service sent it."""
+    """Return the sentence for an end reason or an error code. An unknown word, of a newer service, stands as it is."""
     if word in ENDS:
         return ENDS[Reason(word)].sentence.what
     return ERRORS[ErrorCode(word)].what if word in ERRORS else f"Ended: {printable(word)}."
 
 
 def printable(text: str) -> str:
-    """The text without what could drive a terminal: control and formatting characters become spaces."""
+    """Replace control and formatting characters by spaces, so that text cannot control the terminal."""
     return "".join(char if char in JOINERS or unicodedata.category(char)[0] != "C" else " " for char in text)

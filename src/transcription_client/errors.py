@@ -1,4 +1,4 @@
-"""What the person in front of the screen is told when something cannot be done."""
+"""The error that the client shows to its user."""
 
 
 class ClientError(Exception):

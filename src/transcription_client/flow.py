@@ -1,4 +1,4 @@
-"""Sound on its way from its source to the session there is: kept on a tape, sent no faster than its words come."""
+"""Moves audio from its source to the current session: keeps it on a tape, and limits its lead over its words."""
 
 import asyncio
 import time
@@ -6,29 +6,29 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from transcription_client.connection import CaptionConnection
 from transcription_client.core import Format, Lead
 from transcription_client.errors import ClientError
-from transcription_client.line import Line
 from transcription_client.tape import Tape
 from transcription_wire import messages as wire
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the sound comes from."""
+    """Where audio comes from: an iterator of bytes in the format `audio`."""
 
     sound: AsyncIterator[bytes]
     audio: Format
     live: bool = False
-    """It cannot wait: what is not taken is lost."""
-    heard: Callable[[float], None] = lambda seconds: None
-    """To be told how far the words have come."""
-    missed: Callable[[], int] = lambda: 0
-    """How many bytes it lost since it was last asked."""
+    """The source cannot wait, as a microphone cannot: audio that is not read is lost."""
+    on_words: Callable[[float], None] = lambda seconds: None
+    """Called with the seconds of audio up to which words have come."""
+    take_missed: Callable[[], int] = lambda: 0
+    """Return how many bytes the source has lost since the last call."""
 
 
 class Flow:
-    """`on_gap` is told of sound that is lost, seconds."""
+    """Feeds one transcription's sessions with audio. `on_gap`: called with the seconds of audio that were dropped."""
 
     def __init__(self, source: Source, on_gap: Callable[[float], None]) -> None:
         self._source = source
@@ -38,61 +38,61 @@ class Flow:
         self._stirred = asyncio.Event()
         self._began = asyncio.Event()
         self._over = False
-        """No more sound comes."""
+        """The source has ended."""
         self._behind = False
-        """There is sound that waited for a session."""
+        """There is audio that waited for a session."""
         self.gaps = False
         self._feeding = asyncio.create_task(self._feed())
 
     @property
     def rest(self) -> float | None:
-        """Seconds of sound without final words, None while more comes."""
+        """Seconds of audio without final words; None until the source has ended."""
         return self._tape.seconds if self._over else None
 
     @property
     def kept(self) -> float:
-        """Seconds of sound on the tape."""
+        """Seconds of audio on the tape."""
         return self._tape.seconds
 
     def begin(self, now: float) -> None:
-        """A session is ready."""
+        """Begin to send to a session that became ready at `now`, monotonic seconds."""
         self._lead = Lead(now)
         self._began.set()
 
-    async def speak(self, line: Line) -> None:
-        """From the tape to the line, and `stop` at the end of all sound."""
+    async def send_all(self, connection: CaptionConnection) -> None:
+        """Send all audio from the tape, then `stop`. Return early where the connection is lost."""
         tape, audio = self._tape, self._source.audio
-        while await self._sound_is_there():
+        while await self._wait_for_sound():
             size = min(tape.unsent, audio.frame_bytes)
             wait = self._lead.wait(tape.sent_seconds + size / audio.bytes_per_second, time.monotonic())
             if wait > 0:
                 await self._change(wait)
-            elif await line.send(tape.take(size)):
+            elif await connection.send_audio(tape.take(size)):
                 self._stirred.set()
             else:
                 return
-        await line.say(wire.Stop())
+        await connection.send_message(wire.Stop())
 
-    def hear(self, words: wire.Transcript) -> bool:
-        """Words came. False: they were final in an earlier session."""
-        self._lead.heard(words.start + words.duration)
-        self._source.heard(self._tape.heard_seconds(words))
+    def record_words(self, words: wire.Transcript) -> bool:
+        """Note that words came. Return False where they were final in an earlier session."""
+        self._lead.note_words(words.start + words.duration)
+        self._source.on_words(self._tape.words_end_seconds(words))
         self._stirred.set()
-        return self._tape.hear(words)
+        return self._tape.record_words(words)
 
     def rewind(self) -> None:
-        """The session is over; the next one hears what is kept."""
+        """Prepare to send all kept audio to the next session, since the last one is over."""
         self._tape.rewind()
         self._behind = True
         self._stirred.set()
 
     def stop(self) -> None:
-        """Takes no more sound."""
+        """Read no more audio."""
         self._feeding.cancel()
         self._end()
 
     async def close(self) -> ClientError | None:
-        """Takes no more sound; what the source failed with."""
+        """Read no more audio. Return the error that ended the source, if any."""
         self.stop()
         try:
             await self._feeding
@@ -103,7 +103,7 @@ class Flow:
         return None
 
     async def _feed(self) -> None:
-        """From the source to the tape. A source that can wait does, when enough is kept."""
+        """Move audio from the source to the tape. A source that is not live waits while the tape is full."""
         source, tape = self._source, self._tape
         try:
             if not source.live:
@@ -111,7 +111,7 @@ class Flow:
             async for sound in source.sound:
                 while not source.live and not tape.fits(len(sound)):
                     await self._change()
-                self._note_gap(tape.append(sound) + source.missed())
+                self._note_gap(tape.append(sound) + source.take_missed())
                 self._stirred.set()
                 while not source.live and not self._behind and tape.unsent:
                     await self._change()
@@ -127,8 +127,8 @@ class Flow:
             self.gaps = True
             self._on_gap(nbytes / self._source.audio.bytes_per_second)
 
-    async def _sound_is_there(self) -> bool:
-        """False: and none comes any more."""
+    async def _wait_for_sound(self) -> bool:
+        """Wait for unsent audio. Return False where the source has ended and all was sent."""
         while not self._tape.unsent:
             self._behind = False
             self._stirred.set()
@@ -138,7 +138,7 @@ class Flow:
         return True
 
     async def _change(self, within: float | None = None) -> None:
-        """Until something happens."""
+        """Wait for a change of the tape or the session, at most `within` seconds."""
         self._stirred.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(within):

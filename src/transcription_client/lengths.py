@@ -1,4 +1,4 @@
-"""How long a file says it is, where its format says so: a file that ends earlier was cut off."""
+"""The length that an audio file declares. A file that ends earlier was cut off."""
 
 import re
 from pathlib import Path
@@ -7,21 +7,21 @@ from typing import Final
 from av.container import InputContainer
 
 SELF_DESCRIBING: Final = ("flac", "aiff", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2")
-"""FFmpeg's names of formats whose header states the length. For others FFmpeg may estimate it."""
+"""FFmpeg's names of formats whose header states the length. FFmpeg may estimate that of others."""
 MP3_RATES: Final = (44_100, 48_000, 32_000, 44_100)
-"""Samples a second of MPEG 1, by the number in a frame's header; the fourth is reserved."""
+"""Samples a second in MPEG 1, by the index in a frame's header; the fourth index is reserved."""
 MP3_DIVISORS: Final = (4, 1, 2, 1)
-"""Of the rates of MPEG 2.5, nothing, MPEG 2, MPEG 1."""
+"""What these rates are divided by, for the version in a frame's header: MPEG 2.5, reserved, MPEG 2, MPEG 1."""
 UNKNOWN_BYTES: Final = 0x7FFF0000
-"""A WAV header that was written before its end was known states this much or more: arecord, sox, FFmpeg in a pipe."""
+"""The least size in a WAV header written before the size was known, as arecord, sox and FFmpeg do in a pipe."""
 XING: Final = re.compile(rb"(?:Xing|Info)\0\0\0[\1\3\5\7\11\13\15\17](.{4})", re.DOTALL)
-"""The tag in an MP3 file's first frame, its flags, and the number of frames that follow."""
+"""The tag in an MP3 file's first frame: its name, its flags, and the number of frames."""
 
 
 def declared_seconds(container: InputContainer, path: Path) -> float | None:
-    """Return the length that the file states, or None where it states none."""
+    """Return the length that a file declares, or None where it declares none."""
     name = container.format.name
-    if not path.is_file():  # a pipe cannot be looked at twice
+    if not path.is_file():  # a pipe cannot be read twice
         return None
     if name == "wav":
         return _wav_seconds(path)
@@ -40,7 +40,7 @@ def _stream_seconds(container: InputContainer) -> float | None:
 
 
 def _wav_seconds(path: Path) -> float | None:
-    """FFmpeg shortens the length of a WAV file to what is there."""
+    """Return the length in a WAV file's header, since FFmpeg reports the length of the existing data."""
     with path.open("rb") as file:
         file.seek(12)  # RIFF, its size, WAVE
         bytes_per_second = 0
@@ -56,7 +56,7 @@ def _wav_seconds(path: Path) -> float | None:
 
 
 def _mp3_seconds(path: Path) -> float | None:
-    """FFmpeg estimates the length of an MP3 file whose tag does not fit its size."""
+    """Return the length in an MP3 file's tag, since FFmpeg estimates it where the tag does not fit the file's size."""
     with path.open("rb") as file:
         head = file.read(10)
         sevens = head[6:10] if head[:3] == b"ID3" else b""

@@ -1,4 +1,4 @@
-"""A lock between processes on a file: the system drops it when its holder ends, however that ends."""
+"""A lock between processes on a file. The system drops it however its holder ends."""
 
 import os
 import sys
@@ -11,18 +11,21 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-POLL: Final = 0.05
+POLL_SECONDS: Final = 0.05
 
 
 def take(path: Path, within: float) -> int | None:
-    """Blocks until the lock is ours: a descriptor, whose close frees it. None when that takes too long; OSError."""
+    """Wait for a lock, at most `within` seconds, and return a descriptor; closing that releases the lock.
+
+    Return None where the wait was too long. Raise OSError.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     give_up_at = time.monotonic() + within
     while not _take(descriptor):
         if time.monotonic() > give_up_at:
             os.close(descriptor)
             return None
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
     return descriptor
 
 

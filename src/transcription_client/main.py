@@ -1,4 +1,4 @@
-"""`transcription-client`: log in, see what is left, and turn sound into live captions."""
+"""The program `transcription-client`: log in, show the balance, and caption audio live."""
 
 import asyncio
 import io
@@ -26,8 +26,8 @@ from transcription_client.transcription import Transcription
 from transcription_wire.lengths import length
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:3000"
-SAME_SIGNAL: Final = 0.5
-"""Seconds: timeout(1) and supervisors send a signal to the program and to its group, which is twice."""
+SAME_SIGNAL_SECONDS: Final = 0.5
+"""A second signal within this time is ignored, since timeout(1) and supervisors also signal the process group."""
 OPTIONS: Final = {
     "model": "--model",
     "language": "--language",
@@ -35,7 +35,7 @@ OPTIONS: Final = {
     "sample_rate": "--rate",
     "channels": "--channels",
 }
-"""What has an option of its own and cannot be `--set`."""
+"""Keys that have an option of their own, so that `--set` refuses them."""
 app = typer.Typer(
     help="Get live captions from a transcription-proxy service.",
     epilog="\b\nExamples:\n  transcription-client login --register\n  transcription-client transcribe talk.mp3",
@@ -167,13 +167,13 @@ def transcribe(
     else:
         pace = FastPace(sound) if fast else Pace(sound)
         decoded = audio.from_file(Path(source), sound)
-        start = lambda: nullcontext(Source(audio.paced(decoded, sound, pace), sound, heard=pace.heard))  # noqa: E731
+        start = lambda: nullcontext(Source(audio.paced(decoded, sound, pace), sound, on_words=pace.note_words))  # noqa: E731
     chosen |= {"encoding": sound.encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
     asyncio.run(_transcribe(chosen, start, as_json=as_json))
 
 
 class _WrongUse(typer.BadParameter):
-    """Its message stands by itself."""
+    """A wrong combination of options, whose message is printed without a prefix."""
 
     def format_message(self) -> str:
         return self.message
@@ -199,7 +199,7 @@ async def _transcribe(config: dict[str, Any], start: Start, *, as_json: bool) ->
 
 @contextmanager
 def _interruptions(screen: ui.Screen) -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C or SIGTERM sets. When either comes again the program ends where it is."""
+    """Yield an event that Ctrl-C or SIGTERM sets. A second signal ends the program at once."""
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
     counts_from = 0.0
@@ -207,7 +207,7 @@ def _interruptions(screen: ui.Screen) -> Iterator[asyncio.Event]:
     def interrupt() -> None:
         nonlocal counts_from
         if not interrupted.is_set():
-            counts_from = loop.time() + SAME_SIGNAL
+            counts_from = loop.time() + SAME_SIGNAL_SECONDS
             interrupted.set()
         elif loop.time() > counts_from:
             screen.restore()
@@ -224,7 +224,7 @@ def _interruptions(screen: ui.Screen) -> Iterator[asyncio.Event]:
 
 
 def _config(settings: list[str]) -> dict[str, Any]:
-    """`key=value` pairs; a repeated key becomes a list, and what is JSON is taken as such."""
+    """Read `key=value` pairs. A repeated key becomes a list; a value that is JSON is read as JSON."""
     config: dict[str, Any] = {}
     for setting in settings:
         key, equals, text = setting.partition("=")
@@ -262,7 +262,7 @@ def _asked(what: str, **options: Any) -> str:
             f"{what} is missing, and there's no terminal to ask on. "
             "Use --email, and TRANSCRIPTION_PASSWORD or --password-stdin."
         )
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C must bring the terminal's echo back
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # so that Ctrl-C restores the terminal's echo
     try:
         return str(typer.prompt(what, err=True, **options))
     finally:
@@ -270,13 +270,13 @@ def _asked(what: str, **options: Any) -> str:
 
 
 def main() -> None:
-    """The program: errors are one sentence on standard error; status 1, or 2 for a wrong command.
+    """Run the command line. Print each error as a sentence on standard error. Exit status 2: the command is wrong.
 
-    Outside of a transcription and a prompt Ctrl-C ends it at once: __main__ has taken away Python's own handler.
+    Outside of a transcription and a prompt, Ctrl-C ends the program at once, because __main__ restored SIG_DFL.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a letter does not end the captions
+            stream.reconfigure(errors="replace")  # for a terminal whose encoding lacks a character
     try:
         sys.exit(app(standalone_mode=False))
     except ClientError as error:
@@ -288,13 +288,13 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python prints an error as it exits
         sys.exit(1)
 
 
 def _corrected(error: typer.TyperException) -> str:
-    """What is wrong with the command, or the help where it was only begun."""
-    said, context = error.format_message(), getattr(error, "ctx", None)
-    if context is None or said.startswith("Usage:"):
-        return said
-    return f"{said.rstrip('.')}. See {context.command_path} --help."
+    """Return what is wrong with the command, or the help where it is incomplete."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if context is None or message.startswith("Usage:"):
+        return message
+    return f"{message.rstrip('.')}. See {context.command_path} --help."

@@ -1,4 +1,4 @@
-"""The microphone, by PortAudio: 16 kHz mono in tenths of a second, handed over from its own thread."""
+"""Reads the microphone with PortAudio: 16 kHz mono in blocks of a tenth of a second, from PortAudio's own thread."""
 
 import asyncio
 import importlib
@@ -14,12 +14,12 @@ from transcription_client.flow import Source
 
 AUDIO: Final = Format()
 MOST_BLOCKS: Final = 100
-"""Tenths of a second that wait while this program is held up, as by a terminal that is stopped; then the oldest go."""
+"""Blocks of a tenth of a second that are kept while the event loop is blocked. With more, the oldest are dropped."""
 
 
 @contextmanager
 def microphone(device: str | None = None) -> Iterator[Source]:
-    """Sound from now on until the end of the block. `device`: a number, or part of a name. Raises ClientError."""
+    """Record until the end of the block. `device`: a number, or part of a name. Raise ClientError."""
     sounddevice = _sounddevice()
     blocks = _Blocks(asyncio.get_running_loop())
     try:
@@ -36,13 +36,13 @@ def microphone(device: str | None = None) -> Iterator[Source]:
     except (sounddevice.PortAudioError, ValueError) as error:
         raise ClientError(_no_microphone(sounddevice, device, error)) from error
     try:
-        yield Source(blocks.arriving(), AUDIO, live=True, missed=blocks.missed)
+        yield Source(blocks.arriving(), AUDIO, live=True, take_missed=blocks.take_missed)
     finally:
         stream.close()
 
 
 def _sounddevice() -> Any:
-    """Imported late: on Linux it fails without a library of the system's."""
+    """Import sounddevice only when it is needed, since the import fails without PortAudio. Raise ClientError."""
     try:
         return importlib.import_module("sounddevice")
     except ImportError as error:
@@ -64,7 +64,7 @@ def _no_microphone(sounddevice: Any, device: str | None, error: Exception) -> st
 
 
 class _Blocks:
-    """From PortAudio's thread to the loop. The loop is woken once for all that waits."""
+    """Passes blocks from PortAudio's thread to the event loop, which is woken once for all waiting blocks."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -84,17 +84,17 @@ class _Blocks:
             self._wake()
 
     def end(self) -> None:
-        """PortAudio has stopped."""
+        """Note that PortAudio has stopped."""
         self._ended = True
         self._wake()
 
-    def missed(self) -> int:
+    def take_missed(self) -> int:
         with self._lock:
             missed, self._missed = self._missed, 0
         return missed
 
     async def arriving(self) -> AsyncIterator[bytes]:
-        """Raises ClientError when the microphone ends."""
+        """Yield blocks as they arrive. Raise ClientError when the microphone stops."""
         while True:
             await self._there.wait()
             self._there.clear()
@@ -111,4 +111,4 @@ class _Blocks:
         try:
             self._loop.call_soon_threadsafe(self._there.set)
         except RuntimeError:
-            return  # the program ends
+            return  # the event loop is closed, because the program ends

@@ -1,4 +1,4 @@
-"""The service over HTTP: accounts, tokens, what is left and what was used."""
+"""Calls the service over HTTP: login, tokens, balance, receipts."""
 
 import time
 from dataclasses import replace
@@ -14,7 +14,9 @@ from transcription_client.store import Login, Store
 from transcription_wire.proxies import UnusableProxy, choose
 
 HTTP_SECONDS: Final = 15.0
-RENEW_BEFORE: Final = 60.0
+"""Timeout of a request."""
+RENEW_BEFORE_SECONDS: Final = 60.0
+"""How long before it expires a token is renewed."""
 NOT_OURS: Final = "isn't a caption service. Check the address"
 T = TypeVar("T")
 
@@ -27,7 +29,7 @@ class Balance(msgspec.Struct):
 
 
 class Receipt(msgspec.Struct):
-    """What the service holds of a session."""
+    """A session as the service lists it."""
 
     id: str
     status: str
@@ -54,16 +56,16 @@ class _User(msgspec.Struct):
     email: str
 
 
-class _Entered(_Tokens):
+class _LoginBody(_Tokens):
     user: _User
 
 
-class _Said(msgspec.Struct):
+class _ErrorDetail(msgspec.Struct):
     message: str
 
 
-class _Refused(msgspec.Struct):
-    error: _Said
+class _ErrorBody(msgspec.Struct):
+    error: _ErrorDetail
 
 
 class Api:
@@ -74,9 +76,9 @@ class Api:
         self._within = within
 
     def enter(self, email: str, password: str, *, register: bool) -> Login:
-        """Logs in, or makes an account."""
+        """Log in, or create an account. Raise ClientError."""
         path = "/auth/register" if register else "/auth/login"
-        answer = self._call("POST", path, _Entered, json={"email": email, "password": password})
+        answer = self._call("POST", path, _LoginBody, json={"email": email, "password": password})
         return Login(self.server, answer.user.email, answer.token, answer.refresh_token, answer.expires_at)
 
     def renew(self, login: Login) -> Login:
@@ -90,13 +92,15 @@ class Api:
         return self._call("GET", "/billing/balance", Balance, headers=_bearer(token))
 
     def receipts(self, token: str) -> list[Receipt]:
-        """Of the last ten sessions, the live ones too."""
+        """Return the last ten sessions, live ones included. Raise ClientError."""
         return self._call("GET", "/account/usage", _Usage, headers=_bearer(token)).sessions
 
     def _call(self, method: str, path: str, expected: type[T] | None, **request: Any) -> T:
         proxy = proxy_for(self.server)
         try:
-            transport = httpx.HTTPTransport(proxy=proxy)  # with a transport, httpx looks for no proxy itself
+            transport = httpx.HTTPTransport(
+                proxy=proxy
+            )  # with a transport, httpx ignores the proxies of the environment
             with httpx.Client(transport=transport, timeout=self._within) as client:
                 response = client.request(method, self.server + path, **request)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -110,7 +114,7 @@ class Api:
 
 
 def _address(server: str) -> str:
-    """Scheme, host and path, without a slash at the end."""
+    """Return scheme, host and path of a server's URL, without a slash at the end. Raise ClientError."""
     try:
         parts = urlsplit(server)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
@@ -126,7 +130,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 def proxy_for(server: str) -> str | None:
-    """Return the proxy that the environment, or the system, names for the service. Raises ClientError."""
+    """Return the proxy that the environment or the system names for the service. Raise ClientError."""
     if proxy_bypass(urlsplit(server).hostname or ""):
         return None
     try:
@@ -137,23 +141,24 @@ def proxy_for(server: str) -> str | None:
 
 def _complaint(response: httpx.Response) -> str | None:
     try:
-        return msgspec.json.decode(response.content, type=_Refused).error.message
+        return msgspec.json.decode(response.content, type=_ErrorBody).error.message
     except ValueError:
         return None
 
 
 def unreachable(server: str, error: Exception) -> ClientError:
-    said = str(error) or type(error).__name__
-    return ClientError(f"Can't reach {server} ({said}). Check the address, and that the service is running.")
+    """Return the error for a server that cannot be reached."""
+    detail = str(error) or type(error).__name__
+    return ClientError(f"Can't reach {server} ({detail}). Check the address, and that the service is running.")
 
 
 def current(store: Store) -> Login:
-    """The login, with a token that is good for a while. Raises ClientError when one has to log in."""
+    """Return the saved login, renewed if its token expires soon. Raise ClientError where there is none."""
     with store.locked():
         login = store.load()
         if login is None:
             raise ClientError("You're not logged in. Run transcription-client login.")
-        if login.expires_at - time.time() > RENEW_BEFORE:
+        if login.expires_at - time.time() > RENEW_BEFORE_SECONDS:
             return login
         try:
             return _renew(store, login)
@@ -162,8 +167,9 @@ def current(store: Store) -> Login:
 
 
 def renewed(store: Store, refused: Login) -> Login:
-    """Another token in the place of one that was refused; perhaps another program has got it already. Raises
-    ClientError."""
+    """Return a login with a new token for one that was refused. Another program may have renewed it already.
+
+    Raise ClientError."""
     with store.locked():
         kept = store.load()
         if kept is None or kept.token == refused.token:

@@ -1,4 +1,4 @@
-"""Whether a lost session is followed by another one, and when: values in, values out."""
+"""Decides whether a lost session is followed by another one, and when. It uses no clock and no socket."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -8,14 +8,14 @@ from transcription_client.core import what_happened
 from transcription_client.errors import ClientError
 from transcription_wire.codes import ErrorCode, Reason
 
-WITHIN: Final = 60.0
-"""Seconds from the loss."""
-LAST_CHANCE: Final = 5.0
-"""Seconds that a try may take in any case."""
-PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds before each try, at most; the last one goes on."""
-NO_WORD: Final = 0.1
-"""Seconds of sound in which there is no word."""
+RETRY_SECONDS: Final = 60.0
+"""How long after the loss of a session the client tries to reconnect."""
+LAST_TRY_SECONDS: Final = 5.0
+"""The least time that a try may take, also after RETRY_SECONDS."""
+PAUSE_SECONDS: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""The longest pause before each try. The last one is repeated."""
+SHORTEST_WORD_SECONDS: Final = 0.1
+"""Audio that is shorter has no word in it."""
 
 PASSING: Final[frozenset[str]] = frozenset(
     {
@@ -32,12 +32,14 @@ PASSING: Final[frozenset[str]] = frozenset(
         ErrorCode.AUTH_TIMEOUT,
     }
 )
-"""Error codes and reasons that another session may not meet. All others are final, those we do not know too."""
+"""Error codes and end reasons that may be over in the next session. All others, unknown ones included, are final."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a connection ended. `error`, `reason`: what the service said, None if it did not. `fault`: there was none."""
+    """How a connection ended. `ready`: its session became ready. `error`, `reason`: the service's words, if any.
+
+    `fault`: why no connection could be made."""
 
     ready: bool = False
     error: str | None = None
@@ -57,6 +59,8 @@ class Ended:
 
 
 class Step(Enum):
+    """What to do after a connection has ended."""
+
     STOP = auto()
     RENEW = auto()
     """Dial again with another token."""
@@ -64,8 +68,10 @@ class Step(Enum):
 
 
 def next_step(ended: Ended, *, began: bool, renewed: bool, rest: float | None) -> Step:
-    """What to do when a connection has ended. `began`: there has been a session; `renewed`: the token is a new one;
-    `rest`: seconds of sound without final words, None while more comes."""
+    """Return what to do when a connection has ended.
+
+    `began`: there has been a session. `renewed`: the token has just been renewed. `rest`: seconds of audio without
+    final words, None until the source has ended."""
     if ended.error == "unauthorized" and ended.reason is None and not ended.ready:
         return Step.STOP if renewed else Step.RENEW
     passing = all(word in PASSING for word in (ended.error, ended.reason) if word is not None)
@@ -75,37 +81,45 @@ def next_step(ended: Ended, *, began: bool, renewed: bool, rest: float | None) -
 
 
 def owes_words(rest: float | None) -> bool:
-    """Whether another session could find words."""
-    return rest is None or rest >= NO_WORD
+    """Return whether the remaining audio may have words in it."""
+    return rest is None or rest >= SHORTEST_WORD_SECONDS
 
 
 class Redial:
-    """When to try again. Tries and clock start anew when a session has proven itself: by final words, which are
-    progress, or by its length, as somebody may be silent. Times are monotonic seconds."""
+    """Decides when to reconnect. Times are monotonic seconds.
+
+    Tries and clock start again once a session has made progress: by final words, or by its length, since the speaker
+    may be silent."""
 
     def __init__(
-        self, within: float = WITHIN, pauses: tuple[float, ...] = PAUSES, last_chance: float = LAST_CHANCE
+        self,
+        within: float = RETRY_SECONDS,
+        pauses: tuple[float, ...] = PAUSE_SECONDS,
+        last_try: float = LAST_TRY_SECONDS,
     ) -> None:
         self.within = within
         self._pauses = pauses
-        self._last_chance = last_chance
+        self._last_try = last_try
         self._since: float | None = None
         self._ready_at: float | None = None
         self.tries = 0
 
-    def ready(self, now: float) -> None:
+    def note_ready(self, now: float) -> None:
+        """Note that a session is ready."""
         self._ready_at = now
 
-    def proved(self) -> None:
-        """Final words came that had not come before."""
+    def note_progress(self) -> None:
+        """Note that new final words came."""
         self._since = None
         self.tries = 0
 
-    def lost(self, now: float, luck: float) -> float | None:
-        """Seconds to wait before the next try, None when enough was tried. `luck`: from 0 to 1, so that clients that
-        lost the same service do not come back at one moment."""
+    def record_loss(self, now: float, luck: float) -> float | None:
+        """Record a lost connection. Return the seconds to wait before the next try, or None to give up.
+
+        `luck`: a random number from 0 to 1, so that the clients of one service do not all reconnect at one moment.
+        """
         if self._ready_at is not None and now >= self._ready_at + self.within:
-            self.proved()
+            self.note_progress()
         self._ready_at = None
         if self._since is None:
             self._since = now
@@ -116,7 +130,7 @@ class Redial:
         self.tries += 1
         return min(pause * (1 + luck) / 2, left)
 
-    def patience(self, now: float) -> float:
-        """Seconds that a try may take until a session is ready."""
+    def attempt_seconds(self, now: float) -> float:
+        """Return how many seconds the next try may take until its session is ready."""
         since = now if self._since is None else self._since
-        return max(since + self.within - now, self._last_chance)
+        return max(since + self.within - now, self._last_try)

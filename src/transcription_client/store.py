@@ -1,4 +1,4 @@
-"""The login, in a file that only its owner can read, renewed under a lock: a refresh token works once."""
+"""Keeps the login in a file that only its owner can read, under a lock, because a refresh token works once."""
 
 import os
 import tempfile
@@ -14,13 +14,13 @@ import platformdirs
 from transcription_client import lock
 from transcription_client.errors import ClientError
 
-LOCK_WAIT: Final = 40.0
-"""Seconds; who holds the lock may be waiting for the service."""
+LOCK_SECONDS: Final = 40.0
+"""How long to wait for the lock. Its holder may be waiting for the service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who is logged in where. `expires_at`: of `token`, Unix seconds."""
+    """A login at a server. `expires_at`: when `token` expires, in seconds since 1970."""
 
     server: str
     email: str
@@ -30,7 +30,7 @@ class Login:
 
 
 def folder() -> Path:
-    """TRANSCRIPTION_CONFIG_DIR, or the platform's place for settings."""
+    """Return the folder of the login: TRANSCRIPTION_CONFIG_DIR, or the platform's folder for settings."""
     chosen = os.environ.get("TRANSCRIPTION_CONFIG_DIR")
     return Path(chosen) if chosen else platformdirs.user_config_path("transcription-client")
 
@@ -38,20 +38,20 @@ def folder() -> Path:
 class Store:
     """The login of one user of this machine."""
 
-    def __init__(self, directory: Path | None = None, lock_wait: float = LOCK_WAIT) -> None:
+    def __init__(self, directory: Path | None = None, lock_wait: float = LOCK_SECONDS) -> None:
         self._folder = directory or folder()
         self._file = self._folder / "login.json"
         self._lock_wait = lock_wait
 
     def load(self) -> Login | None:
-        """The login, None without one or where the file is not ours."""
+        """Return the login, or None where there is none or its file cannot be read."""
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=Login)
         except (OSError, ValueError):  # a DecodeError is one
             return None
 
     def save(self, login: Login) -> None:
-        """Replaces the login, at no moment readable by others or half written. Raises ClientError."""
+        """Replace the login atomically, and never readable by others. Raise ClientError."""
         with self._writing():
             draft, name = tempfile.mkstemp(dir=self._folder, prefix="login-")  # made with mode 0600
             try:
@@ -63,12 +63,13 @@ class Store:
                 raise
 
     def forget(self) -> None:
+        """Delete the login. Raise ClientError."""
         with self._writing():
             self._file.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One process at a time. Blocks; raises ClientError when that takes too long."""
+        """Hold the lock of the login, after waiting for other processes. Raise ClientError if that takes too long."""
         path = self._folder / "login.lock"
         with self._writing():
             descriptor = lock.take(path, self._lock_wait)
@@ -81,7 +82,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """There is a folder, made for its owner alone. Raises ClientError instead of OSError."""
+        """Make the folder, for its owner only, and raise ClientError in place of OSError in the block."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             yield

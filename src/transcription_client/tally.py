@@ -1,4 +1,4 @@
-"""What the sessions of one transcription came to: usually one, and one more for each connection that was lost."""
+"""Adds up the sessions of one transcription: usually one, and one more for each lost connection."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from transcription_wire import messages as wire
 
 @dataclass(slots=True)
 class Part:
-    """One session of a transcription, as far as it is known. `reason`: None until its receipt came."""
+    """One session of a transcription. `reason`: why it ended, None until its receipt came."""
 
     session_id: str = ""
     seconds_used: int = 0
@@ -18,7 +18,7 @@ class Part:
 
 @dataclass(slots=True)
 class Tally:
-    """What all sessions of a transcription came to."""
+    """The sums over all sessions of a transcription."""
 
     parts: list[Part] = field(default_factory=list)
 
@@ -38,17 +38,17 @@ class Tally:
 
     @property
     def complete(self) -> bool:
-        """Whether all receipts are there."""
+        """Whether every session has its receipt."""
         return all(part.reason is not None for part in self.parts)
 
-    def ended(self, end: wire.SessionEnd) -> None:
-        """The receipt of the last session."""
+    def record_end(self, end: wire.SessionEnd) -> None:
+        """Record the receipt of the last session."""
         part = self.last
         part.seconds_used, part.audio_seconds = end.seconds_used, end.audio_seconds
         part.reason, part.pending = end.reason, end.pending
 
-    def found(self, session_id: str, seconds_used: int, audio_seconds: float, reason: str) -> None:
-        """What the service holds of a session whose receipt never came."""
+    def record_receipt(self, session_id: str, seconds_used: int, audio_seconds: float, reason: str) -> None:
+        """Record the receipt of a session that was lost, as the service lists it."""
         for part in self.parts:
             if part.session_id == session_id:
                 part.seconds_used, part.audio_seconds, part.reason = seconds_used, audio_seconds, reason

@@ -1,7 +1,7 @@
-"""The sound of a transcription that may still be needed: what was not sent yet, and what another session must hear.
+"""The audio of a transcription that may still be needed: what was not sent yet, and what has no final words yet.
 
-Sound that was sent and has no final words yet is kept, because words may be lost with the connection. It is sent again
-to the next session and is billed again where the lost one had billed it: no word is lost, for at most KEEP_SECONDS."""
+Words may be lost with a connection, so their audio is sent again to the next session. It is billed again if the lost
+session had billed it. At most KEEP_SECONDS are kept."""
 
 from bisect import bisect_right
 from typing import Final
@@ -13,8 +13,9 @@ KEEP_SECONDS: Final = 60.0
 
 
 class Tape:
-    """Positions are bytes of the sound since the transcription began. `unsent` bytes at the end of what is kept have
-    not gone to the present session; it has been sent `sent`, from which its own times count."""
+    """A buffer of audio. Positions count bytes since the transcription began.
+
+    The last `unsent` bytes were not sent to the current session yet. The session's times count from its first byte."""
 
     def __init__(self, audio: Format, keep_seconds: float = KEEP_SECONDS) -> None:
         self._audio = audio
@@ -24,41 +25,41 @@ class Tape:
         self.unsent = 0
         self._sent = 0
         self._shifts = [(0, 0)]
-        """Bytes of the present session, and what to add from there on for a position; sound may be lost between."""
+        """Pairs of a byte of the session and what to add from it on for a position. Dropped audio adds a pair."""
         self._ever_sent = 0
         self._words_until = 0
-        """Where the last words ended, final or not."""
+        """The position where the last words ended, final or not."""
         self._finals: dict[int, int] = {}
-        """Where the last final ended, by channel."""
+        """The position where the last final ended, by channel."""
         self._repeats: dict[int, int] = {}
-        """Up to where words were final before the present session."""
+        """The position up to which words were final before the current session, by channel."""
 
     def __len__(self) -> int:
         return len(self._sound)
 
     def fits(self, nbytes: int) -> bool:
-        """Whether so much more can come without a loss."""
+        """Return whether `nbytes` more can be appended without dropping unsent audio."""
         return self.unsent + nbytes <= self._most
 
     @property
     def seconds(self) -> float:
-        """Of the sound that is kept."""
+        """Seconds of audio that are kept."""
         return len(self._sound) / self._audio.bytes_per_second
 
     @property
     def sent_seconds(self) -> float:
-        """Of the sound that the present session was sent."""
+        """Seconds of audio that were sent to the current session."""
         return self._sent / self._audio.bytes_per_second
 
     def append(self, sound: bytes) -> int:
-        """New sound. The oldest goes where it is too much; how many bytes of it are lost."""
+        """Append audio, and drop the oldest where it is too much. Return how many bytes are lost."""
         self._sound += sound
         self.unsent += len(sound)
         over = len(self._sound) - self._most
         return self._drop(-(-over // self._audio.block) * self._audio.block) if over > 0 else 0
 
     def take(self, most: int) -> bytes:
-        """The next bytes, which are sent now."""
+        """Return the next unsent bytes, at most `most`, and count them as sent."""
         start = len(self._sound) - self.unsent
         piece = bytes(self._sound[start : start + most])
         self.unsent -= len(piece)
@@ -66,8 +67,11 @@ class Tape:
         self._ever_sent = max(self._ever_sent, self._position)
         return piece
 
-    def hear(self, words: wire.Transcript) -> bool:
-        """Words came; what is final need not be kept. False: they were final in an earlier session."""
+    def record_words(self, words: wire.Transcript) -> bool:
+        """Note that words came, and drop audio that has final words.
+
+        Return False where the words were final in an earlier session.
+        """
         channel, channels = words.channel if isinstance(words.channel, list) and len(words.channel) == 2 else (0, 1)
         channels = min(max(channels, 1), self._audio.channels)
         begin, end = self._place(words.start), self._place(words.start + words.duration)
@@ -79,12 +83,12 @@ class Tape:
             self._forget(min(self._finals.get(each, 0) for each in range(channels)))
         return True
 
-    def heard_seconds(self, words: wire.Transcript) -> float:
-        """Where the words end, in the sound of the whole transcription."""
+    def words_end_seconds(self, words: wire.Transcript) -> float:
+        """Return where words end, in seconds since the transcription began."""
         return self._place(words.start + words.duration) / self._audio.bytes_per_second
 
     def rewind(self) -> None:
-        """The session is over: all that is kept has to be sent to the next one."""
+        """Mark all kept audio as unsent, for the next session."""
         self.unsent = len(self._sound)
         self._sent = 0
         self._shifts = [(0, self._begin)]
@@ -92,23 +96,23 @@ class Tape:
 
     @property
     def _position(self) -> int:
-        """Of the next byte that is to be sent."""
+        """The position of the next byte to send."""
         return self._begin + len(self._sound) - self.unsent
 
     def _place(self, seconds: float) -> int:
-        """The position of a time of the present session."""
+        """Return the position of a time of the current session."""
         at = min(int(max(0.0, seconds) * self._audio.sample_rate) * self._audio.block, self._sent)
         return at + self._shifts[bisect_right(self._shifts, at, key=lambda shift: shift[0]) - 1][1]
 
     def _forget(self, position: int) -> None:
-        """What lies before it, and was sent, is not needed any more."""
+        """Drop the sent audio before a position."""
         until = position // self._audio.block * self._audio.block
         if until > self._begin:
             del self._sound[: until - self._begin]
             self._begin = until
 
     def _drop(self, nbytes: int) -> int:
-        """Drops the oldest; how much of it is lost. What was sent before and brought no words was silence."""
+        """Drop the oldest bytes, and return how many are lost. Audio sent earlier that had no words was silence."""
         unsent_from, until = self._position, self._begin + nbytes
         words = min(until, self._words_until) - unsent_from
         unheard = until - max(unsent_from, self._ever_sent)

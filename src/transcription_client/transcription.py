@@ -1,4 +1,4 @@
-"""One transcription: a session, and after one that was lost another one, until all of the sound is captioned."""
+"""One transcription: a session, and another one after each that was lost, until all audio is captioned."""
 
 import asyncio
 import random
@@ -8,83 +8,86 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from transcription_client import net
+from transcription_client.connection import CaptionConnection
 from transcription_client.errors import ClientError
 from transcription_client.flow import Flow, Source
-from transcription_client.line import Line
 from transcription_client.redial import Ended, Redial, Step, next_step, owes_words
 from transcription_client.store import Login
 from transcription_wire import messages as wire
 from transcription_wire.lengths import exactly
 
-OPENS_WITHIN: Final = 45.0
-"""For the first session: to connect, and for the service to reach its engine, seconds."""
-END_WITHIN: Final = 30.0
-"""For the last words, the receipt and the close, after `stop`, seconds."""
-LOOK_UP_WITHIN: Final = 10.0
-"""For the receipts of sessions that were lost; the service ends them within 5 s, seconds."""
-LOOK_EVERY: Final = 0.5
+OPEN_SECONDS: Final = 45.0
+"""How long the first session may take to become ready: to connect, and for the service to reach its engine."""
+END_SECONDS: Final = 30.0
+"""How long the last words, the receipt and the close may take after `stop`."""
+LOOKUP_SECONDS: Final = 10.0
+"""How long to look for the receipts of lost sessions. The service ends those within 5 s."""
+LOOKUP_PAUSE_SECONDS: Final = 0.5
 
 
-class Audience(Protocol):
-    """Who is to see it."""
+class Display(Protocol):
+    """Shows a transcription to its user."""
 
     def show(self, message: wire.ServerMessage, text: str, *, repeated: bool = False) -> None:
-        """A message, and how it came. `repeated`: its words were shown before."""
+        """Show a message. `text`: the message as it came. `repeated`: its words were shown before."""
 
-    def away(self, why: str, tries: int) -> None:
-        """The connection is lost, and sought."""
+    def show_reconnecting(self, why: str, tries: int) -> None:
+        """Show that the connection was lost, why, and how often the client has tried to reconnect."""
 
-    def overcome(self) -> None:
-        """Errors that were shown are none any more."""
+    def clear_errors(self) -> None:
+        """Forget the errors so far, because the client tries again."""
 
-    def late(self, seconds: float) -> None:
-        """The connection delays the words by so much, by nothing to speak of when 0."""
+    def show_delay(self, seconds: float) -> None:
+        """Show how many seconds the connection delays the words; 0 where the delay is over."""
 
-    def gap(self, seconds: float) -> None:
-        """So much sound is lost."""
+    def show_gap(self, seconds: float) -> None:
+        """Show that this many seconds of audio were dropped."""
 
-    def found(self, receipt: net.Receipt) -> None:
-        """Of a session that was lost."""
+    def show_receipt(self, receipt: net.Receipt) -> None:
+        """Show the receipt of a session that was lost."""
 
-    def left(self, seconds: int) -> None:
-        """What the balance is by now."""
+    def show_balance(self, seconds: int) -> None:
+        """Show the present balance."""
 
 
 class Transcription:
-    """`renew`: another login in the place of one whose token was refused; raises ClientError."""
+    """Runs one transcription. `renew` returns a login in place of one that was refused, or raises ClientError."""
 
     def __init__(
         self,
         login: Login,
         renew: Callable[[Login], Login],
         config: dict[str, Any],
-        audience: Audience,
+        display: Display,
         interrupted: asyncio.Event,
         redial: Redial | None = None,
     ) -> None:
         self._login = login
         self._renew = renew
         self._config = config
-        self._audience = audience
+        self._display = display
         self._interrupted = interrupted
         self._redial = redial or Redial()
         self._flow: Flow
         self._session_id: str | None = None
-        """Of the last session there was."""
+        """The id of the last session."""
         self._lost: set[str] = set()
-        """Sessions whose receipt did not come."""
+        """Ids of sessions whose receipt did not come."""
         self._opening: asyncio.Timeout | None = None
         self._renewed = False
         self._captioned = False
 
     async def run(self, source: Source) -> bool:
-        """Until all is captioned, or no session can do so; whether all is. Raises ClientError."""
-        self._flow = Flow(source, self._audience.gap)
-        heeding = asyncio.create_task(self._heed())
+        """Caption a source until its end, or until no session can. Return whether all was captioned.
+
+        Raise ClientError.
+        """
+        self._flow = Flow(source, self._display.show_gap)
+        interrupting = asyncio.create_task(self._handle_interruption())
         try:
             fault = await self._until_captioned()
         finally:
-            heeding.cancel()
+            interrupting.cancel()
             source_fault = await self._flow.close()
         await self._find_receipts()
         failure = fault or source_fault
@@ -94,8 +97,8 @@ class Transcription:
             raise ClientError("The connection was lost before the receipt. Run transcription-client balance.")
         return self._captioned and not self._flow.gaps
 
-    async def _heed(self) -> None:
-        """After an interruption no more sound is taken, and no connection is sought that was lost."""
+    async def _handle_interruption(self) -> None:
+        """Wait for the user's interruption, then read no more audio and stop reconnecting."""
         await self._interrupted.wait()
         self._flow.stop()
         if self._opening is not None and self._began and not self._opening.expired():
@@ -106,7 +109,7 @@ class Transcription:
         return self._session_id is not None
 
     async def _until_captioned(self) -> ClientError | None:
-        """One session after another; why the last one was not enough, where the service has not said so itself."""
+        """Run one session after another. Return why the last one did not suffice, unless the service said so itself."""
         while True:
             ended = await self._attempt()
             if ended.ready and ended.reason is None and self._session_id is not None:
@@ -133,17 +136,17 @@ class Transcription:
         try:
             self._login = await asyncio.to_thread(self._renew, self._login)
         except ClientError:
-            return False  # what the service said of the old one is told
-        self._audience.overcome()
+            return False  # the user sees what the service said about the old token
+        self._display.clear_errors()
         return True
 
     async def _pause(self, ended: Ended) -> bool:
-        """Waits before the next try. False: no more are to be made."""
-        seconds = self._redial.lost(time.monotonic(), random.random())  # noqa: S311 - it only spreads the tries
+        """Wait before the next try. Return False where the client gives up or was interrupted."""
+        seconds = self._redial.record_loss(time.monotonic(), random.random())  # noqa: S311 - not a secret
         if seconds is None or self._interrupted.is_set():
             return False
-        self._audience.overcome()
-        self._audience.away(ended.why, self._redial.tries)
+        self._display.clear_errors()
+        self._display.show_reconnecting(ended.why, self._redial.tries)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._interrupted.wait()
@@ -156,33 +159,33 @@ class Transcription:
         return ClientError(f"Couldn't reconnect within {exactly(self._redial.within)}. {rest} Run the command again.")
 
     async def _attempt(self) -> Ended:
-        """One connection, from its beginning to its end."""
-        patience = self._redial.patience(time.monotonic()) if self._began else OPENS_WITHIN
-        line: Line | None = None
+        """Run one connection from its beginning to its end, and return how it ended."""
+        patience = self._redial.attempt_seconds(time.monotonic()) if self._began else OPEN_SECONDS
+        connection: CaptionConnection | None = None
         try:
             async with asyncio.timeout(patience) as self._opening:
-                line = await Line.dial(self._login.server, self._take)
-                ready = await line.begin(wire.Auth(self._login.token, self._config, self._session_id))
+                connection = await CaptionConnection.dial(self._login.server, self._take)
+                ready = await connection.open_session(wire.Auth(self._login.token, self._config, self._session_id))
             self._opening = None
             if ready:
-                await self._converse(line)
+                await self._stream(connection)
         except ClientError as error:
             return Ended(fault=error)
         except TimeoutError:
-            pass  # the service does not answer
+            pass  # the service did not answer
         finally:
             self._opening = None
-            ended = Ended() if line is None else await line.hang_up()
+            ended = Ended() if connection is None else await connection.close()
         return ended
 
-    async def _converse(self, line: Line) -> None:
-        speaking = asyncio.create_task(self._flow.speak(line))
-        watching = asyncio.create_task(line.watch(self._audience.late))
+    async def _stream(self, connection: CaptionConnection) -> None:
+        sending = asyncio.create_task(self._flow.send_all(connection))
+        watching = asyncio.create_task(connection.report_delay(self._display.show_delay))
         try:
-            await asyncio.wait((speaking, line.listening), return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait((line.listening,), timeout=END_WITHIN)
+            await asyncio.wait((sending, connection.listening), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((connection.listening,), timeout=END_SECONDS)
         finally:
-            for task in (speaking, watching):
+            for task in (sending, watching):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
@@ -192,27 +195,27 @@ class Transcription:
         match message:
             case wire.Ready(session_id=session_id):
                 self._session_id, self._renewed = session_id, False
-                self._redial.ready(time.monotonic())
+                self._redial.note_ready(time.monotonic())
                 self._flow.begin(time.monotonic())
             case wire.Transcript(is_final=is_final):
-                repeated = not self._flow.hear(message)
+                repeated = not self._flow.record_words(message)
                 if is_final and not repeated:
-                    self._redial.proved()
-        self._audience.show(message, text, repeated=repeated)
+                    self._redial.note_progress()
+        self._display.show(message, text, repeated=repeated)
 
     async def _find_receipts(self) -> None:
-        """Asks for those that were lost, until the service has them all."""
+        """Ask the service for the receipts of lost sessions, until it has them all."""
         if not self._lost:
             return
-        api, token = net.Api(self._login.server, within=LOOK_UP_WITHIN / 2), self._login.token
-        give_up_at = time.monotonic() + LOOK_UP_WITHIN
+        api, token = net.Api(self._login.server, within=LOOKUP_SECONDS / 2), self._login.token
+        give_up_at = time.monotonic() + LOOKUP_SECONDS
         with suppress(ClientError):
             while True:
                 for receipt in await asyncio.to_thread(api.receipts, token):
                     if receipt.id in self._lost and receipt.status != "active":
                         self._lost.discard(receipt.id)
-                        self._audience.found(receipt)
+                        self._display.show_receipt(receipt)
                 if not self._lost or time.monotonic() > give_up_at:
                     break
-                await asyncio.sleep(LOOK_EVERY)
-            self._audience.left((await asyncio.to_thread(api.balance, token)).seconds_remaining)
+                await asyncio.sleep(LOOKUP_PAUSE_SECONDS)
+            self._display.show_balance((await asyncio.to_thread(api.balance, token)).seconds_remaining)

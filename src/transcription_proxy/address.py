@@ -1,4 +1,4 @@
-"""Where the running service is, noted in DATA_DIR for commands that do not have its settings."""
+"""The running service's URL, noted in DATA_DIR for commands that do not have its settings."""
 
 import fcntl
 import os
@@ -10,11 +10,12 @@ from typing import Final
 from transcription_proxy.config import Settings
 
 FILE: Final = "address"
+"""The name of the file in DATA_DIR."""
 
 
 @contextmanager
 def publish(data_dir: Path, url: str) -> Iterator[None]:
-    """Note the service's URL while the block runs. A lock says that it does; the kernel drops it with the process."""
+    """Note the service's URL, and lock the note while the block runs. The kernel drops the lock with the process."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""The composition root: settings become a database, services, routes and the relay, wired by hand."""
+"""The composition root of a worker: creates the database, the services, the routes and the relay from the settings."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from transcription_proxy import offer
 from transcription_proxy.accounts import reset
-from transcription_proxy.accounts.letters import Letters
+from transcription_proxy.accounts.emails import AccountEmails
 from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
@@ -23,15 +23,15 @@ from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.lives import Life, dead_lives
-from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
+from transcription_proxy.ledger.reaper import REAP_EVERY_SECONDS, Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
-from transcription_proxy.mail.postman import Postman
+from transcription_proxy.mail.mailer import Mailer
 from transcription_proxy.payments import notices, sandboxed
-from transcription_proxy.payments.books import RECEIPT
+from transcription_proxy.payments.emails import BuyerEmails
+from transcription_proxy.payments.fulfillment import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
-from transcription_proxy.payments.letters import BuyerLetters
-from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY, Reconciler
+from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.relay.door import DoorProtocol, door
 from transcription_proxy.relay.probe import answers
@@ -43,16 +43,20 @@ from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api
 from transcription_proxy.web.services import Site
 
-ENGINE_PATIENCE: Final = 10.0
-"""How long a dial waits for the built-in engine to start, seconds."""
-END_WITHIN: Final = 20.0
-"""How long live sessions may take to end at a shutdown: their last words, and the ledger."""
-TASK_PAUSE: Final = 1.0
+ENGINE_START_SECONDS: Final = 10.0
+"""How long a dial waits for the built-in engine to start."""
+END_SECONDS: Final = 20.0
+"""How long live sessions may take to end at a shutdown, with their last words and their booking."""
+TASK_RESTART_SECONDS: Final = 1.0
+"""Pause before a background task that failed is started again."""
 log = structlog.get_logger()
 
 
 class Service:
-    """Everything of one worker process. Inside `async with` its background tasks run."""
+    """Everything of one worker process. Inside `async with` its background tasks run.
+
+    The supervisor has put its DATABASE_URL and DEEPGRAM_URL into `settings`, whatever the operator had set.
+    """
 
     def __init__(self, settings: Settings, life: Life) -> None:
         builtin = os.environ.get("BUILTIN_ENGINE") == "1"
@@ -72,7 +76,7 @@ class Service:
             trial_seconds=settings.trial_seconds,
         )
         self._settler = Settler(self._ledger)
-        patience = ENGINE_PATIENCE if builtin else 0
+        patience = ENGINE_START_SECONDS if builtin else 0
         dialler = Dialler(settings.deepgram_api_key, patience, settings.deepgram_proxy)
         overlays = Overlays(self._database, settings.public_url, NEWS)
         self._stages = Stages(life.id, Notifier(self._database), overlays)
@@ -103,7 +107,7 @@ class Service:
             live_only=settings.production,
         )
         reconciler = Reconciler(self._database, gateway, payments)
-        postman = Postman(
+        mailer = Mailer(
             settings.smtp_url,
             settings.mail_from,
             settings.public_url,
@@ -111,8 +115,8 @@ class Service:
             name=settings.site_name,
             support=settings.support_email,
         )
-        letters = Letters(self._database, postman, settings.public_url)
-        buyers = BuyerLetters(self._database, postman, payments.fetch_receipt, settings.public_url)
+        emails = AccountEmails(self._database, mailer, settings.public_url)
+        buyers = BuyerEmails(self._database, mailer, payments.fetch_receipt, settings.public_url)
         self._jobs = Jobs(
             self._database,
             {
@@ -121,14 +125,14 @@ class Service:
                 REFUNDS: payments.fetch_refunds,
                 RECONCILE: reconciler.run_job,
             },
-            {RECONCILE: RECONCILE_EVERY},
+            {RECONCILE: RECONCILE_EVERY_SECONDS},
         )
-        # apart, for a mail server may be slow, and jobs are run one by one
+        # separate from the other jobs, which run one by one: a mail server may be slow
         self._mail = Jobs(
             self._database,
             {
-                reset.LINK_JOB: letters.send_reset_link,
-                reset.NOTICE_JOB: letters.send_notice,
+                reset.LINK_JOB: emails.send_reset_link,
+                reset.NOTICE_JOB: emails.send_notice,
                 notices.PAID: buyers.send_paid,
                 notices.FAILED: buyers.send_failed,
                 notices.TAKEN: buyers.send_taken,
@@ -169,7 +173,7 @@ class Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        left = await self._settler.finish(END_WITHIN)
+        left = await self._settler.finish(END_SECONDS)
         if left:
             log.error("sessions_not_booked", sessions=left)  # the reaper ends them with what was settled
         for task in self._tasks:
@@ -182,8 +186,11 @@ class Service:
             self._life.release()
 
     async def begin(self) -> None:
-        """The database is there, and fits: ends what earlier lives left, then lets sessions in."""
-        is_first = os.environ.get("WORKER_NUMBER", "0") == "0"  # one of the workers says it for all
+        """End the sessions of dead processes, start the background tasks, and let sessions in.
+
+        Call this once the database is there and migrated.
+        """
+        is_first = os.environ.get("WORKER_NUMBER", "0") == "0"  # one worker logs it for all
         if is_first and (lack := await shortage(self._database, self._workers)):
             log.warning("too_few_connections", detail=lack)
         await self._end_dead_lives()
@@ -197,19 +204,19 @@ class Service:
 
     @property
     def live(self) -> bool:
-        """Whether there are sessions that are not booked yet."""
+        """Whether there are sessions whose end is not booked yet."""
         return bool(self._switchboard.relays)
 
     def drain(self) -> None:
-        """Takes no more sessions."""
+        """Refuse new sessions from now on."""
         self._switchboard.drain()
 
     async def end(self) -> None:
-        """Ends the live sessions too; returns when they are booked, or after END_WITHIN."""
+        """End the live sessions, and return when they are booked, or after END_SECONDS."""
         self._switchboard.end_sessions()
         relays = [relay.finished for relay in self._switchboard.relays.values()]
         if relays:
-            await asyncio.wait(relays, timeout=END_WITHIN)
+            await asyncio.wait(relays, timeout=END_SECONDS)
         self._stages.end()
 
     async def _listen(self) -> None:
@@ -226,6 +233,7 @@ class Service:
         return TokenHolder(identity.user_id, identity.token_version, identity.login)
 
     async def _end_dead_lives(self) -> None:
+        """End the sessions of dead processes that used the same DATA_DIR."""
         for life in dead_lives(self._data_dir):
             try:
                 ended = await self._ledger.end_life(life.id)
@@ -234,7 +242,7 @@ class Service:
                 raise
             life.release()
             if ended:
-                log.warning("ended_sessions_of_an_earlier_life", sessions=len(ended))
+                log.warning("dead_process_sessions_ended", sessions=len(ended))
 
     async def _reap(self) -> None:
         while True:
@@ -246,28 +254,23 @@ class Service:
             else:
                 for session in ended:
                     log.warning("lease_expired", session=str(session.session_id))
-            await asyncio.sleep(REAP_EVERY)
+            await asyncio.sleep(REAP_EVERY_SECONDS)
 
     def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Runs `work` for ever; one that dies is logged and started again."""
-        self._tasks.append(asyncio.create_task(_kept(name, work), name=name))
+        """Run `work` in the background until shutdown. If it fails, log that and start it again."""
+        self._tasks.append(asyncio.create_task(_run_forever(name, work), name=name))
 
 
 def webhook_secrets(settings: Settings) -> list[str]:
-    """Those of the settings always, the sandbox's own in addition."""
+    """Return the secrets that may sign a webhook: those in the settings, and the sandbox's own if it is used."""
     here = sandboxed.load(settings.data_dir) if settings.sandbox else None
     return [*settings.stripe_webhook_secrets, *([here.webhook_secret] if here else [])]
 
 
-async def _kept(name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def _run_forever(name: str, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await work()
         except Exception:
             log.exception("task_died", task=name)
-        await asyncio.sleep(TASK_PAUSE)
-
-
-def build(settings: Settings, life: Life) -> Service:
-    """A service for these settings; DATABASE_URL and DEEPGRAM_URL are resolved by the supervisor."""
-    return Service(settings, life)
+        await asyncio.sleep(TASK_RESTART_SECONDS)

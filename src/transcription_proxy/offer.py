@@ -1,6 +1,6 @@
-"""What is offered and whether it pays: the rates and packages that the settings name, read and judged together.
+"""The rates and packages that the settings name, read together, and whether anything sells below its cost.
 
-It is light, so that `serve` can judge before it starts anything."""
+It imports little, so that `serve` can check prices before it starts anything."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """`credits_per_dollar`: what a dollar of a top-up buys, also while there are none."""
+    """What is for sale, and what it costs. `credits_per_dollar`: what a dollar buys as a top-up, if `topups` is on."""
 
     rates: Rates
     packages: tuple[Package, ...]
@@ -27,13 +27,13 @@ class Offer:
     topups: bool
 
     def losses(self) -> list[str]:
-        """A sentence for each thing that sells below its cost."""
+        """Return a sentence for each package or top-up that sells below its cost."""
         for_sale = [*self.packages, pricing.topup(self.credits_per_dollar)] if self.topups else self.packages
         return pricing.losses(for_sale, self.rates)
 
 
 def load(settings: Settings, *, builtin_engine: bool) -> Offer:
-    """Raises ConfigError with every mistake in both files."""
+    """Read the rates and packages. Raise ConfigError with every mistake in both files."""
     problems: list[str] = []
     table = _parsed(
         "RATES_FILE", settings.rates_file, lambda text: rates.load(text, builtin_engine=builtin_engine), problems
@@ -45,7 +45,7 @@ def load(settings: Settings, *, builtin_engine: bool) -> Offer:
 
 
 def problems(settings: Settings) -> list[str]:
-    """Why the service cannot start with these files, for config.load: mistakes, and in production what loses money."""
+    """Return why the service cannot start with these files: mistakes, and in production what sells at a loss."""
     try:
         losses = _losses(settings)
     except ConfigError as error:
@@ -56,12 +56,12 @@ def problems(settings: Settings) -> list[str]:
 
 
 def warnings(settings: Settings) -> list[str]:
-    """What loses money where that is no reason not to start. Raises ConfigError."""
+    """Return a sentence for everything that sells at a loss, unless that is allowed. Raise ConfigError."""
     return _losses(settings)
 
 
 def _losses(settings: Settings) -> list[str]:
-    """Nothing where they are allowed. In production there is no built-in engine, whether or not its key is set yet."""
+    """Return what sells at a loss, unless that is allowed. Production has no built-in engine, which costs nothing."""
     offer = load(settings, builtin_engine=settings.builtin_engine and not settings.production)
     return [] if settings.allow_loss_making_packages else offer.losses()
 

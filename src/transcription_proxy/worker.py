@@ -16,7 +16,7 @@ import structlog
 import uvicorn
 import uvloop
 
-from transcription_proxy.app import Service, build
+from transcription_proxy.app import Service
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.errors import ConfigError, Unavailable
@@ -87,7 +87,7 @@ class Server(uvicorn.Server):
 async def _run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         life = Life.begin(settings.data_dir)
-        service = build(settings, life)
+        service = Service(settings, life)
         await stack.enter_async_context(service)
         server = Server(_uvicorn_config(service, settings), service, settings.drain_seconds)
         _end_with_parent(server)

@@ -1,4 +1,4 @@
-"""E-mail addresses as they are compared and stored: stripped, in lower case, plain ASCII."""
+"""Email addresses in the form in which they are compared and stored: stripped, in lower case, plain ASCII."""
 
 import re
 from typing import Final
@@ -7,6 +7,7 @@ from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 
 LONGEST: Final = 254
+"""Characters of an address (RFC 5321, erratum 1690)."""
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS: Final = re.compile(
     rf"[a-z0-9!#$%&'*+/=?^_`{{|}}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{{|}}~-]+)*@{_LABEL}(?:\.{_LABEL})+"
@@ -14,7 +15,7 @@ _ADDRESS: Final = re.compile(
 
 
 def normal(email: str) -> str:
-    """Raises Refusal invalid_email."""
+    """Return an address in its stored form. Raise Refusal invalid_email."""
     stripped = email.strip()
     address = stripped.lower()
     if not stripped.isascii() or len(address) > LONGEST or not _ADDRESS.fullmatch(address):

@@ -1,4 +1,4 @@
-"""bcrypt in a few threads, never on the event loop; fair to all who wait for it (turns.py)."""
+"""Hashes passwords with bcrypt in a few threads beside the event loop. Callers wait in a fair queue (fair_queue.py)."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,20 +10,22 @@ from typing import Final, TypeVar
 import bcrypt
 
 from transcription_proxy.accounts import passwords
-from transcription_proxy.accounts.turns import Asker, Turns
+from transcription_proxy.accounts.fair_queue import FairQueue, Requester
 
 COST: Final = 12
-"""0.22 s a hash."""
+"""bcrypt's cost factor: 0.22 s a hash."""
 THREADS: Final = 2
 MOST_WAITING: Final = 32
+"""Requests that may wait for a thread at once."""
 WAIT_SECONDS: Final = 10.0
+"""How long a request may wait for a thread."""
 DUMMY: Final = "$2b$12$lwaH42q8FeUEXDYGiYfI9.P8KSsUJO/YUVzauWYHcR6gdvaQZo/6y"
-"""Checked for an address that does not exist, so that both answers take equally long."""
+"""The hash that is checked for an unknown account, so that both answers take equally long."""
 T = TypeVar("T")
 
 
 class Match(Enum):
-    """How a password fits a hash. OUTDATED: as it was typed, so the hash is older than normalisation."""
+    """How a password fits a hash. OUTDATED: it fits without normalisation, so the hash should be renewed."""
 
     NO = "no"
     YES = "yes"
@@ -31,26 +33,26 @@ class Match(Enum):
 
 
 class Hasher:
-    """Every call raises Refusal service_unavailable when too many wait."""
+    """bcrypt with a queue in front. Every call raises Refusal service_unavailable when too many requests wait."""
 
     def __init__(self, cost: int = COST) -> None:
         self._cost = cost
         self._threads = ThreadPoolExecutor(THREADS, "bcrypt")
-        self._turns = Turns(THREADS, MOST_WAITING, WAIT_SECONDS)
+        self._queue = FairQueue(THREADS, MOST_WAITING, WAIT_SECONDS)
 
-    async def hash(self, accepted: bytes, asker: Asker) -> str:
-        """The hash of what `passwords.accept` returned."""
-        return await self._run(asker, lambda: bcrypt.hashpw(accepted, bcrypt.gensalt(self._cost)).decode())
+    async def hash(self, accepted: bytes, requester: Requester) -> str:
+        """Return the hash of the bytes that `passwords.accept` returned."""
+        return await self._run(requester, lambda: bcrypt.hashpw(accepted, bcrypt.gensalt(self._cost)).decode())
 
-    async def match(self, password: str, hashed: str | None, asker: Asker) -> Match:
+    async def match(self, password: str, hashed: str | None, requester: Requester) -> Match:
         """Compare a password with a hash. Take equally long for an unknown account (None) or an unusable password."""
         forms = passwords.forms(password)
         for number, form in enumerate(forms or [b""]):
-            found = await self._run(asker, partial(bcrypt.checkpw, form, (hashed or DUMMY).encode()))
+            found = await self._run(requester, partial(bcrypt.checkpw, form, (hashed or DUMMY).encode()))
             if found and forms and hashed is not None:
                 return Match.OUTDATED if number else Match.YES
         return Match.NO
 
-    async def _run(self, asker: Asker, work: Callable[[], T]) -> T:
-        async with self._turns.turn(asker):
+    async def _run(self, requester: Requester, work: Callable[[], T]) -> T:
+        async with self._queue.slot(requester):
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,7 +1,7 @@
-"""Logins: the pairs of tokens that each one gives, and when it ends.
+"""Logins: the token pairs that each login issues, and when a login ends (docs/decisions/0013).
 
-A refresh token works once. A second use means that somebody copied it, so it ends the login; within REFRESH_GRACE,
-while the pair it gave has not been used, the client is believed to have lost the answer, or to be two tabs."""
+A refresh token works once. A second use means that somebody copied it, so it ends the login. Within REFRESH_GRACE,
+while the new pair is unused, a second use is allowed: the client lost the answer, or refreshed from two tabs."""
 
 import secrets
 from collections.abc import Callable
@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """What a client gets that may come in. `expires_in`: seconds that `token` lives."""
+class IssuedTokens:
+    """What a client gets when it registers, logs in or refreshes. `expires_in`: the lifetime of `token`, seconds."""
 
     user: User
     token: str
@@ -33,21 +33,25 @@ class Admission:
 
 
 class Logins:
-    """`secret` signs the access tokens, which live for `expiry`. Callers of the methods that take a connection have
-    locked the account, but for `exchange` and `end`, which lock it themselves."""
+    """`secret` signs the access tokens, which live for `expiry`.
+
+    Callers of `begin` have locked the account; `exchange` and `end` lock it themselves."""
 
     def __init__(self, secret: str, expiry: timedelta, clock: Callable[[], datetime]) -> None:
         self._secret = secret
         self._expiry = expiry
         self._clock = clock
 
-    async def begin(self, connection: Connection, user: User) -> Admission:
-        """A new login of the account."""
+    async def begin(self, connection: Connection, user: User) -> IssuedTokens:
+        """Begin a login of a locked account, and return its first tokens."""
         await store.drop_expired(connection, self._clock())
         return await self._issue(connection, user, uuid4(), None)
 
-    async def exchange(self, connection: Connection, refresh_token: str) -> Admission | Refusal:
-        """Another pair for a refresh token. A refusal is returned, not raised: the login's end must be committed."""
+    async def exchange(self, connection: Connection, refresh_token: str) -> IssuedTokens | Refusal:
+        """Exchange a refresh token for a new pair.
+
+        A Refusal (unauthorized, refresh_reused) is returned, not raised, so that the login's end is committed.
+        """
         now = self._clock()
         token_hash = tokens.digest(refresh_token)
         user = await store.lock_owner(connection, token_hash)
@@ -64,16 +68,19 @@ class Logins:
         return await self._issue(connection, user, found.login, token_hash)
 
     async def end(self, connection: Connection, refresh_token: str) -> None:
-        """Ends the login that the token came from, with all of its tokens; nothing where there is none."""
+        """End the login that a refresh token belongs to, with all of its tokens. Ignore an unknown token."""
         token_hash = tokens.digest(refresh_token)
         if await store.lock_owner(connection, token_hash):
             await store.drop_login(connection, token_hash)
 
     def verify(self, token: str) -> Identity:
-        """What an access token says; whether it still holds, only the database knows. Raises Refusal unauthorized."""
+        """Return what an access token says. Whether its login has ended, only the database knows.
+
+        Raise Refusal unauthorized.
+        """
         return tokens.verify(token, self._secret, self._clock())
 
-    async def _issue(self, connection: Connection, user: User, login: UUID, parent: bytes | None) -> Admission:
+    async def _issue(self, connection: Connection, user: User, login: UUID, parent: bytes | None) -> IssuedTokens:
         now = self._clock()
         refresh_token = secrets.token_urlsafe(32)
         await store.keep_login(connection, login, user.id, now + max(tokens.REFRESH_LIFE, self._expiry))
@@ -82,9 +89,10 @@ class Logins:
         )
         identity = replace(user.identity, login=login)
         token = tokens.issue(identity, self._secret, now, self._expiry, uuid4().hex)
-        return Admission(user, token, refresh_token, int(self._expiry.total_seconds()))
+        return IssuedTokens(user, token, refresh_token, int(self._expiry.total_seconds()))
 
 
 def refuse_blocked(user: User) -> None:
+    """Raise Refusal unauthorized for a blocked account."""
     if user.blocked_at is not None:
         raise Refusal(ErrorCode.UNAUTHORIZED, BLOCKED)

@@ -1,8 +1,8 @@
-"""The secret addresses of overlays: one an account, made when it is first asked for, and renewed at will.
+"""The secret URLs of overlays: one for each account, created when it is first read, and renewed on request.
 
-A key is stored as it is, and not as a hash, for its owner sees it again on the account page, on each machine where OBS
-runs. Whoever reads the database has the account's balance and address before him; the key adds captions that the whole
-audience of the stream reads anyway, and opens nothing else. It has 256 random bits.
+The key in it has 256 random bits. It is stored as it is, not as a hash, because its owner reads it again on the account
+page of each machine that runs OBS. A reader of the database gains little by it: the key opens only the captions, which
+everybody who watches the stream reads anyway.
 
 Every call raises Unavailable when the database is away."""
 
@@ -20,7 +20,7 @@ from transcription_proxy.stream import overlay
 
 
 class Overlays:
-    """`site`: where the service is; `channel`: where those who serve overlays hear that a key is void."""
+    """`site`: the service's URL. `channel`: the NOTIFY channel that tells workers that a key is void."""
 
     def __init__(self, database: Database, site: str, channel: str) -> None:
         self._database = database
@@ -28,6 +28,7 @@ class Overlays:
         self._channel = channel
 
     async def address(self, user_id: UUID) -> str:
+        """Return the overlay's URL of an account, with a new key if it has none."""
         async with self._database.transaction() as connection:
             found = await store.overlay(connection, user_id)
             if found is None:
@@ -36,7 +37,7 @@ class Overlays:
         return self._address(found)
 
     async def renew(self, user_id: UUID) -> str:
-        """Pages with the old address are told within moments, wherever they are connected."""
+        """Give an account's overlay a new key, and return its URL. Every worker closes its pages with the old URL."""
         async with self._database.transaction() as connection:
             made = await store.renew_overlay(connection, user_id, secrets.token_urlsafe(32))
             if made is not None:
@@ -44,7 +45,7 @@ class Overlays:
         return self._address(made)
 
     async def by_key(self, key: str) -> Overlay:
-        """Raises Refusal overlay_gone."""
+        """Return the overlay with this key. Raise Refusal overlay_gone."""
         if not key.isascii() or "\0" in key:
             raise gone()
         async with self._database.transaction() as connection:
@@ -54,16 +55,17 @@ class Overlays:
         return found
 
     async def overlay_versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-        """The version of each one's valid key; none of an account that has no overlay or is blocked."""
+        """Return the version of each account's valid key, without accounts that have no overlay or are blocked."""
         async with self._database.transaction() as connection:
             return await store.overlay_versions(connection, list(user_ids))
 
     def _address(self, found: Overlay | None) -> str:
-        """The key is in the fragment, which no server and no log sees."""
+        """Return an overlay's URL. The key is in the fragment, which browsers do not send, so no log contains it."""
         if found is None:
-            raise gone()  # the account was deleted at this moment
+            raise gone()  # the account was deleted meanwhile
         return f"{self._site}/overlay#{found.key}"
 
 
 def gone() -> Refusal:
+    """Return the refusal for a key that is not valid."""
     return Refusal("overlay_gone", sentences.OVERLAY_GONE)

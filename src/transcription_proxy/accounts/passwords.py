@@ -1,7 +1,7 @@
 """Which passwords are accepted, and the bytes of a password that are hashed.
 
-One password is one text whatever the keyboard sends: it is normalised as RFC 8265 says (OpaqueString: other spaces
-become U+0020, then NFC). Passwords set before that rule were hashed as they were typed, so both forms are looked at."""
+Keyboards encode the same characters differently, so a password is normalised as RFC 8265 says (OpaqueString: other
+spaces become U+0020, then NFC). Older passwords were hashed as they were typed, so a login tries both forms."""
 
 import unicodedata
 from functools import cache
@@ -17,12 +17,13 @@ SHORTEST: Final = 8
 LONGEST: Final = 72
 """Bytes in UTF-8: bcrypt ignores the rest."""
 LONGEST_UNIT: Final = 4
-"""Characters. A password that only repeats so few of them is as good as none."""
+"""Characters. A password that repeats a group of at most this many is refused."""
 SITE_NAMES: Final = ("livecaptions", "transcriptionproxy")
+"""Names of the service, which are refused as passwords."""
 
 
 def accept(password: str, email: str = "") -> bytes:
-    """The bytes to hash for a new password of that account. Raises Refusal weak_password."""
+    """Return the bytes to hash for a new password of the account `email`. Raise Refusal weak_password."""
     prepared = _prepare(password)
     encoded = _encode(prepared)
     if encoded is None or len(prepared) < SHORTEST:
@@ -33,7 +34,10 @@ def accept(password: str, email: str = "") -> bytes:
 
 
 def forms(password: str) -> list[bytes]:
-    """What a hash of this password may have been made from, the normalised form first; none if nobody can have it."""
+    """Return the bytes that an account's hash of this password may be of, the normalised form first.
+
+    The list is empty for text that cannot be a password.
+    """
     encoded = (_encode(form) for form in dict.fromkeys((_prepare(password), password)))
     return [form for form in encoded if form is not None]
 
@@ -44,7 +48,7 @@ def _prepare(password: str) -> str:
 
 
 def _encode(password: str) -> bytes | None:
-    """None for what cannot be a password: over bcrypt's limit, with a NUL, or no Unicode text."""
+    """Return a password's bytes; None where it is over bcrypt's limit, has a NUL, or is not Unicode text."""
     try:
         encoded = password.encode()
     except UnicodeEncodeError:
@@ -53,24 +57,24 @@ def _encode(password: str) -> bytes | None:
 
 
 def _is_guessable(password: str, email: str) -> bool:
-    """Whether it is among the first guesses of an attacker who knows the address. Both are case-folded."""
-    word = _letters(password)
-    names = {_letters(name) for name in (email, email.partition("@")[0], *SITE_NAMES)} - {""}
-    return password in _common() or word in names or _repeats(password) or _counts(password)
+    """Return whether an attacker who knows the address would try this password first. Both are case-folded."""
+    word = _alphanumeric(password)
+    names = {_alphanumeric(name) for name in (email, email.partition("@")[0], *SITE_NAMES)} - {""}
+    return password in _common() or word in names or _is_repetition(password) or _is_sequence(password)
 
 
-def _letters(text: str) -> str:
-    """`text` without spaces and punctuation."""
+def _alphanumeric(text: str) -> str:
+    """Return `text` without spaces and punctuation."""
     return "".join(filter(str.isalnum, text))
 
 
-def _repeats(password: str) -> bool:
-    """Whether it is a few characters over and over, as "abababab" is."""
+def _is_repetition(password: str) -> bool:
+    """Return whether a password repeats a few characters, as "abababab" does."""
     return any(password == (password[:unit] * len(password))[: len(password)] for unit in range(1, LONGEST_UNIT + 1))
 
 
-def _counts(password: str) -> bool:
-    """Whether each character follows the one before, up or down, as in "23456789"."""
+def _is_sequence(password: str) -> bool:
+    """Return whether a password counts up or down, as "23456789" does."""
     steps = {ord(after) - ord(before) for before, after in pairwise(password)}
     return steps in ({1}, {-1})
 

@@ -1,4 +1,4 @@
-"""Accounts: who may come in. Passwords become tokens, tokens become identities.
+"""Accounts: registration, login, and passwords. A password is exchanged for tokens, a token for its account.
 
 Every call raises Unavailable when the database is away, and Refusal with a code of docs/protocol.md."""
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from transcription_proxy import sentences
 from transcription_proxy.accounts import addresses, passwords, reset, store, tokens
+from transcription_proxy.accounts.fair_queue import Requester
 from transcription_proxy.accounts.hasher import Hasher, Match
-from transcription_proxy.accounts.logins import Admission, Logins, refuse_blocked
-from transcription_proxy.accounts.store import Connection, User
+from transcription_proxy.accounts.logins import IssuedTokens, Logins, refuse_blocked
+from transcription_proxy.accounts.store import Connection, Credentials, User
 from transcription_proxy.accounts.tokens import Identity, unauthorized
-from transcription_proxy.accounts.turns import Asker
 from transcription_proxy.db import jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -21,13 +21,14 @@ from transcription_wire.codes import Reason
 
 
 def utc_now() -> datetime:
+    """Return the present time in UTC."""
     return datetime.now(UTC)
 
 
 class Accounts:
-    """`secret` signs the tokens, which live for `expiry`; a new account is given `trial_seconds` of credit.
+    """`secret` signs the access tokens, which live for `expiry`. A new account gets `trial_seconds` of credit.
 
-    `client`, wherever it is asked for, is the caller's network address: hashing is shared fairly among addresses."""
+    The `client` argument of a method is the caller's network address: the hasher's queue is fair among addresses."""
 
     def __init__(
         self,
@@ -45,26 +46,27 @@ class Accounts:
         self._clock = clock
         self._hasher = hasher or Hasher()
 
-    async def register(self, email: str, password: str, client: str = "") -> Admission:
-        """Raises Refusal: invalid_email, weak_password, email_taken."""
+    async def register(self, email: str, password: str, client: str = "") -> IssuedTokens:
+        """Create an account and log it in. Raise Refusal: invalid_email, weak_password, email_taken."""
         address = addresses.normal(email)
-        hashed = await self._hasher.hash(passwords.accept(password, address), Asker(address, client))
+        hashed = await self._hasher.hash(passwords.accept(password, address), Requester(address, client))
         async with self._database.transaction() as connection:
             user = await store.register(connection, address, hashed)
             if user is None:
                 raise Refusal("email_taken", sentences.EMAIL_TAKEN)
-            await ledger.credit(connection, user.id, self._trial_seconds, Description.TRIAL)
+            balance = await ledger.lock_or_add_balance(connection, user.id)
+            await ledger.credit(connection, user.id, balance, self._trial_seconds, Description.TRIAL)
             await jobs.enqueue(connection, "customer", str(user.id))
             return await self._logins.begin(connection, user)
 
-    async def login(self, email: str, password: str, client: str = "") -> Admission:
-        """Raises Refusal: invalid_credentials; unauthorized for a blocked account."""
-        asker = Asker(_account_key(email), client)
-        user, hashed = await self._credentials(email)
-        match = await self._hasher.match(password, hashed, asker)
+    async def login(self, email: str, password: str, client: str = "") -> IssuedTokens:
+        """Log in. Raise Refusal: invalid_credentials, and unauthorized for a blocked account."""
+        requester = Requester(_account_key(email), client)
+        user = await self._credentials(email)
+        match = await self._hasher.match(password, user.password_hash if user else None, requester)
         if user is None or match is Match.NO:
             raise _wrong_credentials(sentences.WRONG_LOGIN)
-        renewed = await self._hasher.hash(passwords.forms(password)[0], asker) if match is Match.OUTDATED else None
+        renewed = await self._hasher.hash(passwords.forms(password)[0], requester) if match is Match.OUTDATED else None
         async with self._database.transaction() as connection:
             locked = await store.lock(connection, user.id)
             if locked is None or locked.token_version != user.token_version:
@@ -74,8 +76,8 @@ class Accounts:
                 await store.rehash(connection, user.id, renewed)
             return await self._logins.begin(connection, locked)
 
-    async def refresh(self, refresh_token: str) -> Admission:
-        """Raises Refusal: unauthorized, refresh_reused (and all tokens of that login end)."""
+    async def refresh(self, refresh_token: str) -> IssuedTokens:
+        """Exchange a refresh token for new ones. Raise Refusal: unauthorized, refresh_reused (which ends the login)."""
         async with self._database.transaction() as connection:
             answer = await self._logins.exchange(connection, refresh_token)
         if isinstance(answer, Refusal):
@@ -83,19 +85,22 @@ class Accounts:
         return answer
 
     async def logout(self, refresh_token: str) -> None:
-        """Ends the login that the token came from; nothing where there is none. Its live sessions go on."""
+        """End the login of a refresh token; ignore an unknown one. Live sessions of the login continue."""
         async with self._database.transaction() as connection:
             await self._logins.end(connection, refresh_token)
 
-    async def change_password(self, user: User, current: str, new: str, client: str = "") -> Admission:
-        """Ends every token and live session of the account. Raises Refusal: invalid_credentials, weak_password."""
-        asker = Asker(user.email, client)
+    async def change_password(self, user: User, current: str, new: str, client: str = "") -> IssuedTokens:
+        """Change the password, end every token and live session of the account, and log in again.
+
+        Raise Refusal: invalid_credentials, weak_password.
+        """
+        requester = Requester(user.email, client)
         accepted = passwords.accept(new, user.email)
         async with self._database.transaction() as connection:
             hashed = await store.password_hash(connection, user.id)
-        if await self._hasher.match(current, hashed, asker) is Match.NO:
+        if await self._hasher.match(current, hashed, requester) is Match.NO:
             raise _wrong_credentials(sentences.WRONG_PASSWORD)
-        new_hash = await self._hasher.hash(accepted, asker)
+        new_hash = await self._hasher.hash(accepted, requester)
         async with self._database.transaction() as connection:
             await ledger.mark_user_ending(connection, user.id, Reason.SIGNED_OUT)
             locked = await store.lock(connection, user.id)
@@ -104,24 +109,27 @@ class Accounts:
             return await self._logins.begin(connection, await self._set_password(connection, locked, new_hash))
 
     async def forgot(self, email: str) -> None:
-        """Has a link sent to the account's owner. Neither the answer nor its time shows whether there is one."""
+        """Enqueue the mail with a reset link. Neither answer nor duration tells whether the account exists."""
         try:
             address = addresses.normal(email)
         except Refusal:
             return
         async with self._database.transaction() as connection:
             user = await store.by_email(connection, address)
-            key = user.id if user else reset.nobody(address)
+            key = user.id if user else reset.placeholder_id(address)
             await jobs.enqueue(connection, reset.LINK_JOB, str(key))
 
     async def reset(self, reset_token: str, password: str, client: str = "") -> User:
-        """Ends every token and live session of the account. Raises Refusal: weak_password, which leaves the token as it
-        is, invalid_reset_token, and unauthorized for a blocked account."""
+        """Set a new password with a reset token, and end every token and live session of the account.
+
+        Raise Refusal: weak_password (the reset token still works), invalid_reset_token, and unauthorized for a blocked
+        account.
+        """
         passwords.accept(password)
         token_hash = tokens.digest(reset_token)
         async with self._database.transaction() as connection:
             found = await self._reset_owner(connection, token_hash)
-        hashed = await self._hasher.hash(passwords.accept(password, found.email), Asker(found.email, client))
+        hashed = await self._hasher.hash(passwords.accept(password, found.email), Requester(found.email, client))
         async with self._database.transaction() as connection:
             await ledger.mark_user_ending(connection, found.id, Reason.SIGNED_OUT)
             owner = await self._reset_owner(connection, token_hash)
@@ -136,13 +144,13 @@ class Accounts:
         return owner
 
     async def _set_password(self, connection: Connection, locked: User, password_hash: str) -> User:
-        """Links to change the password again are void, and the owner is told: it may have been somebody else."""
-        await store.void_resets(connection, locked.id, self._clock() - reset.LIVES)
+        """Set a locked account's password, void its reset links, and tell the owner, who may not have done it."""
+        await store.void_resets(connection, locked.id, self._clock() - reset.LIFETIME)
         await jobs.enqueue(connection, reset.NOTICE_JOB, str(locked.id))
         return await store.change_password(connection, locked.id, password_hash)
 
     async def authenticate(self, token: str) -> User:
-        """The account of a token, as it is now. Raises Refusal unauthorized."""
+        """Return the account of an access token, as it is now. Raise Refusal unauthorized."""
         identity = self.verify_token(token)
         async with self._database.transaction() as connection:
             user = await store.token_holder(connection, identity)
@@ -152,21 +160,23 @@ class Accounts:
         return user
 
     def verify_token(self, token: str) -> Identity:
-        """What a token says; whether it still holds, only the database knows. Raises Refusal unauthorized."""
+        """Return what an access token says. Whether its login has ended, only the database knows.
+
+        Raise Refusal unauthorized.
+        """
         return self._logins.verify(token)
 
-    async def _credentials(self, email: str) -> tuple[User | None, str | None]:
+    async def _credentials(self, email: str) -> Credentials | None:
         try:
             address = addresses.normal(email)
         except Refusal:
-            return None, None
+            return None
         async with self._database.transaction() as connection:
-            user = await store.by_email(connection, address)
-            return user, await store.password_hash(connection, user.id) if user else None
+            return await store.credentials(connection, address)
 
 
 def _account_key(email: str) -> str:
-    """The account that an attempt counts for, whether or not it exists."""
+    """Return the account that a login attempt counts for in the hasher's queue, whether or not it exists."""
     try:
         return addresses.normal(email)
     except Refusal:

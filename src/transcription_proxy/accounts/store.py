@@ -1,24 +1,23 @@
-"""The accounts' statements, and nothing else: one function each, on a connection that is in a transaction."""
+"""The accounts' SQL statements: one function for each, on a connection that is in a transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row, tuple_row
+from psycopg.rows import class_row, kwargs_row, scalar_row
 
 from transcription_proxy.accounts import tokens
 from transcription_proxy.accounts.tokens import Identity, Refresh
 from transcription_proxy.db import queries
 
 Connection = AsyncConnection[Any]
-SQL: Final = queries.load("transcription_proxy.accounts")
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account; what must stay secret is left out."""
+    """An account without its secrets. `token_version`: a higher one in the database voids its earlier tokens."""
 
     id: UUID
     email: str
@@ -29,6 +28,13 @@ class User:
     @property
     def identity(self) -> Identity:
         return Identity(self.id, self.email, self.token_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials(User):
+    """An account with the hash of its password."""
+
+    password_hash: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +51,18 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Who has `key` may see the account's live captions. `version` counts its keys."""
+    """The overlay of an account: whoever has `key` sees its live captions. `version` counts the account's keys."""
 
     user_id: UUID
     key: str
     version: int
 
 
+SQL: Final = queries.load("transcription_proxy.accounts", User, Credentials, Overlay)
+
+
 async def register(connection: Connection, email: str, password_hash: str) -> User | None:
-    """None where the address is taken."""
+    """Add an account; None where the address is taken."""
     return await _user(connection, "register", email=email, password_hash=password_hash)
 
 
@@ -63,6 +72,12 @@ async def by_id(connection: Connection, user_id: UUID) -> User | None:
 
 async def by_email(connection: Connection, email: str) -> User | None:
     return await _user(connection, "by_email", email=email)
+
+
+async def credentials(connection: Connection, email: str) -> Credentials | None:
+    async with connection.cursor(row_factory=class_row(Credentials)) as cursor:
+        await cursor.execute(SQL["credentials"], {"email": email})
+        return await cursor.fetchone()
 
 
 async def recent(connection: Connection, limit: int) -> list[Listed]:
@@ -90,7 +105,7 @@ async def token_holder(connection: Connection, identity: Identity) -> User | Non
 
 
 async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User:
-    """Ends all tokens of the account, which must be locked."""
+    """Change a locked account's password and end all of its tokens. Return the account."""
     user = await _user(connection, "change_password", user_id=user_id, password_hash=password_hash)
     assert user is not None
     await connection.execute(SQL["drop_logins_of"], {"user_id": user_id})
@@ -121,7 +136,7 @@ async def add_refresh(
     parent: bytes | None,
     expires_at: datetime,
 ) -> None:
-    """`parent`: the digest of the token that is exchanged for this one."""
+    """Add a refresh token. `parent`: the digest of the token that was exchanged for it."""
     values = {
         "token_hash": token_hash,
         "user_id": user_id,
@@ -203,7 +218,7 @@ async def renew_overlay(connection: Connection, user_id: UUID, key: str) -> Over
 
 
 async def overlay_versions(connection: Connection, user_ids: list[UUID]) -> dict[UUID, int]:
-    async with connection.cursor(row_factory=tuple_row) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(lambda user_id, version: (user_id, version))) as cursor:
         await cursor.execute(SQL["overlay_versions"], {"user_ids": user_ids})
         return dict(await cursor.fetchall())
 

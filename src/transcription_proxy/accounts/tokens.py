@@ -1,6 +1,6 @@
-"""Tokens as values: a signed JWT says who is asking, and an opaque refresh token is known here by its digest only.
+"""Tokens as values: a signed JWT that names an account, and an opaque refresh token of which only a digest is stored.
 
-Time and chance are arguments."""
+Nothing here reads a clock or makes random numbers: both are arguments."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from transcription_wire.codes import ErrorCode
 ALGORITHM: Final = "HS256"
 REFRESH_LIFE: Final = timedelta(days=30)
 REFRESH_GRACE: Final = timedelta(seconds=30)
-"""How long after its first use a refresh token gives another pair, while the pair before it has not been used."""
+"""How long after its first use a refresh token works again, while the pair that it gave has not been used."""
 MOST_REFRESH_TOKENS: Final = 1000
-"""Of one login, used ones included. A client that refreshes more often has its oldest ones forgotten."""
+"""Refresh tokens that are stored for one login, used ones included. The oldest are deleted first."""
 LONGEST: Final = 4096
-"""Characters of a JWT that are looked at: ours are a tenth of that."""
+"""Characters of a JWT. Ours have a tenth of that; a longer one is refused unread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a token belongs to. `token_version` is the account's epoch: a later one makes the token void.
+    """The account and login that a token belongs to. A higher `token_version` in the database voids the token.
 
-    `login` is the login that the token came from and ends with. Tokens that the operator made have none."""
+    `login`: the token ends with it. Tokens that the operator created have none."""
 
     user_id: UUID
     email: str
@@ -38,7 +38,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh token as it is stored. `successor_used`: whether a refresh token that it was exchanged for was used."""
+    """A refresh token as it is stored. `successor_used`: a refresh token that it was exchanged for has been used."""
 
     login: UUID
     expires_at: datetime
@@ -47,14 +47,14 @@ class Refresh:
     successor_used: bool
 
     def is_reused(self, now: datetime) -> bool:
-        """Whether a use at `now` ends the login. A client that lost the answer, or has two tabs, may repeat itself."""
+        """Return whether a use at `now` ends the login. A repeat within REFRESH_GRACE does not."""
         if self.login_ended or self.used_at is None:
             return self.login_ended
         return self.successor_used or now - self.used_at > REFRESH_GRACE
 
 
 def issue(identity: Identity, secret: str, now: datetime, expiry: timedelta, token_id: str) -> str:
-    """A JWT for `identity`, valid until `now` + `expiry`."""
+    """Return a JWT for `identity`, valid until `now` + `expiry`."""
     claims = {
         "sub": str(identity.user_id),
         "email": identity.email,
@@ -69,7 +69,7 @@ def issue(identity: Identity, secret: str, now: datetime, expiry: timedelta, tok
 
 
 def verify(token: str, secret: str, now: datetime) -> Identity:
-    """Raises Refusal unauthorized for a token that is not ours, is malformed or has expired."""
+    """Return what a JWT says. Raise Refusal unauthorized where it is not ours, is malformed or has expired."""
     if len(token) > LONGEST:
         raise unauthorized()
     try:
@@ -85,17 +85,18 @@ def verify(token: str, secret: str, now: datetime) -> Identity:
 
 
 def unauthorized() -> Refusal:
+    """Return the refusal for a token that is not valid."""
     return Refusal(ErrorCode.UNAUTHORIZED, sentences.NOT_LOGGED_IN)
 
 
 def digest(refresh_token: str) -> bytes:
-    """What is stored of a refresh token; it holds 256 random bits, so a plain hash is enough."""
+    """Return the digest of a refresh token, which is stored in its place. It has 256 random bits: SHA-256 is enough."""
     return hashlib.sha256(refresh_token.encode("utf-8", "surrogatepass")).digest()
 
 
 _OPTIONS: Final[Any] = {
     "require": ["sub", "email", "ver", "iat", "exp", "jti"],
-    "verify_exp": False,  # done here, with the time that is given
+    "verify_exp": False,  # `verify` compares it with `now`
     "verify_iat": False,
     "verify_nbf": False,
 }

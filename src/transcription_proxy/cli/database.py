@@ -1,4 +1,4 @@
-"""Commands on the database itself, and the way there for all others: beside a running service too."""
+"""The command `migrate`, and the database that all commands use, beside a running service or without one."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from transcription_proxy.errors import Unavailable
 
 @contextmanager
 def database_url(settings: Settings) -> Iterator[str]:
-    """DATABASE_URL, or the bundled PostgreSQL, which runs at least as long as the block."""
+    """Yield DATABASE_URL, or the URL of the bundled PostgreSQL, which runs at least as long as the block."""
     shield(bundled=settings.database_url is None)
     if settings.database_url is not None:
         yield settings.database_url
@@ -24,7 +24,7 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 
 async def migrated(settings: Settings, url: str) -> int:
-    """Brings the database to this program's version; which one. Raises ConfigError, and Unavailable with advice."""
+    """Migrate the database to this program's version and return it. Raise ConfigError, and Unavailable with advice."""
     from transcription_proxy.db import migrate as migrations  # noqa: PLC0415 - `serve` must start without psycopg
 
     try:

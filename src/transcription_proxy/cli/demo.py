@@ -1,4 +1,4 @@
-"""`transcription-proxy demo`: the main job in one command, with the programs that users run."""
+"""`transcription-proxy demo`: registers, buys, captions a recording and shows the receipt, with the real programs."""
 
 import http.client
 import json
@@ -26,11 +26,12 @@ from transcription_wire.lengths import in_minutes, length
 
 EMAIL: Final = "streamer@example.org"
 PACKAGE: Final = "pack_500"
-STARTS_WITHIN: Final = 60.0
+START_SECONDS: Final = 60.0
+"""How long the service may take to become ready."""
 RECORDING: Final = "two_cities.wav"
 PROGRAMS: Final = Path(sys.executable).parent
 OTHER_SETTINGS: Final = ("APP_ENV", "STRIPE_WEBHOOK_SECRET", "TRANSCRIPTION_SERVER")
-"""Those that have no field of their own in Settings."""
+"""Environment variables that have no field of their own in Settings."""
 
 
 def demo() -> None:
@@ -38,7 +39,7 @@ def demo() -> None:
 
     Example: transcription-proxy demo
     """
-    _heed_signals()
+    _handle_signals()
     with tempfile.TemporaryDirectory(prefix="transcription-demo-") as folder:
         Path(folder).chmod(0o711)  # for root: PostgreSQL runs as another user, and is to leave nothing elsewhere
         env = _environment(Path(folder))
@@ -51,8 +52,11 @@ def demo() -> None:
             _show(programs)
 
 
-def _heed_signals() -> None:
-    """They end it by way of the clearing up. In the background of a shell SIGINT is ignored: our programs heed it."""
+def _handle_signals() -> None:
+    """Let signals end the demo as an exception does, so that it cleans up.
+
+    A shell ignores SIGINT for a program in the background, and our child programs need it.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
@@ -60,7 +64,7 @@ def _heed_signals() -> None:
 
 
 class Programs:
-    """The desktop side and the operator's commands, as they are run by hand."""
+    """Runs the client's and the operator's commands as a person does."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -76,7 +80,7 @@ class Programs:
         return int(json.loads(answer)["seconds_remaining"])
 
     def session(self) -> dict[str, Any]:
-        """What the service holds of the one session there was."""
+        """Return the only session that the service has, as `session list --json` prints it."""
         (session,) = json.loads(self._run("transcription-proxy", "session", "list", "--json", captured=True))
         return dict(session)
 
@@ -103,12 +107,12 @@ def _show(programs: Programs) -> None:
 
 
 def _exact(seconds: int) -> str:
-    """A length to the second, so that the receipt can be checked."""
+    """Format a length to the second, so that the receipt can be checked."""
     return f"{seconds} s ({length(seconds)})"
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Nothing of the caller's settings, from the environment or from .env, and nothing that stays."""
+    """Return an environment without the caller's settings, from the environment or .env, and with throwaway data."""
     unset = dict.fromkeys((*(field.name.upper() for field in fields(Settings)), *OTHER_SETTINGS), "")
     ours = {
         "PORT": str(_free_port()),
@@ -132,7 +136,7 @@ def _service(env: Mapping[str, str]) -> Iterator[str]:
 
 
 def _await_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    give_up_at = time.monotonic() + STARTS_WITHIN
+    give_up_at = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < give_up_at:
         with suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)

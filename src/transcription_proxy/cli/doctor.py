@@ -1,4 +1,4 @@
-"""`doctor`: looks at everything the service needs, and says what to do about what is wrong."""
+"""`doctor`: checks everything that the service needs, and says how to fix what is wrong."""
 
 import asyncio
 import importlib.util
@@ -13,7 +13,7 @@ import typer
 
 from transcription_proxy import offer
 from transcription_proxy.address import site
-from transcription_proxy.cli.books import Books, Json, with_books
+from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import one_line, print_json
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.capacity import shortage
@@ -21,11 +21,15 @@ from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
 
 REACH_SECONDS: Final = 5.0
+"""How long the upstream may take to open and close a stream."""
 SPACE_GIB: Final = 0.5
+"""Free disk space below which the check fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """The result of one check, with a sentence about it."""
+
     name: str
     ok: bool
     detail: str
@@ -57,7 +61,7 @@ def _checks() -> list[Check]:
     return [
         Check("settings", True, f"{mode}, {site(settings)[0]}"),
         _tried("packages and rates", lambda: _prices(settings)),
-        _tried("database", lambda: with_books(_books)),
+        _tried("database", lambda: with_services(_database)),
         _tried("payments", lambda: _payments(settings)),
         _tried("speech engine", lambda: _speech(settings)),
         _tried("mail", lambda: _mail(settings)),
@@ -74,6 +78,7 @@ def _prices(settings: Settings) -> str:
 
 
 def _tried(name: str, look: Callable[[], str]) -> Check:
+    """Run a check that returns a sentence, or raises ConfigError, Unavailable or OSError."""
     try:
         return Check(name, True, look())
     except ConfigError as error:
@@ -82,14 +87,14 @@ def _tried(name: str, look: Callable[[], str]) -> Check:
         return Check(name, False, one_line(error))
 
 
-async def _books(books: Books) -> str:
-    findings = await books.ledger.audit()
+async def _database(services: CommandServices) -> str:
+    findings = (await services.audit()).findings
     wrong = [finding for finding in findings if finding.severity == "error"]
     if wrong:
         raise Unavailable(f"the ledger has {len(wrong)} errors. Run transcription-proxy ledger audit")
-    if lack := await shortage(books.database, books.settings.workers):
+    if lack := await shortage(services.database, services.settings.workers):
         raise Unavailable(lack)
-    return f"connected and up to date, {await books.ledger.live_count()} live sessions, ledger correct"
+    return f"connected and up to date, {await services.ledger.live_count()} live sessions, ledger correct"
 
 
 def _payments(settings: Settings) -> str:
@@ -103,7 +108,7 @@ def _payments(settings: Settings) -> str:
 
 
 async def _lacking(settings: Settings, endpoint: str) -> list[str]:
-    """The events that Stripe would not send us."""
+    """Return the needed events that Stripe would not send to our endpoint."""
     from transcription_proxy.payments.gateway import Gateway, StripeAway  # noqa: PLC0415 - slow to import
     from transcription_proxy.payments.translate import NEEDED  # noqa: PLC0415
 
@@ -134,7 +139,7 @@ def _speech(settings: Settings) -> str:
 
 
 async def _opened(settings: Settings, url: str) -> str:
-    """Open a stream as a session does, and close it before any audio. Raises Unavailable."""
+    """Open a stream as a session does, and close it before any audio. Raise Unavailable."""
     from transcription_proxy.relay.upstream import DialFailed  # noqa: PLC0415 - slow to import
 
     place = urlsplit(url).netloc
@@ -152,7 +157,7 @@ async def _opened(settings: Settings, url: str) -> str:
 
 
 async def _converse(settings: Settings, url: str) -> None:
-    """Returns when the upstream has answered CloseStream, by a message or by closing the socket. Raises DialFailed."""
+    """Wait until the upstream has answered CloseStream, by a message or by closing the socket. Raise DialFailed."""
     from transcription_proxy.relay.upstream import Dialler  # noqa: PLC0415 - slow to import
     from transcription_proxy.stream import deepgram, options  # noqa: PLC0415
 
@@ -178,18 +183,18 @@ def _refusal(place: str, status: int | None, detail: str, key: str) -> str:
 
 
 def _mail(settings: Settings) -> str:
-    from transcription_proxy.mail.postman import NotSent, Postman  # noqa: PLC0415 - slow to import
+    from transcription_proxy.mail.mailer import Mailer, NotSent  # noqa: PLC0415 - slow to import
 
     outbox = settings.data_dir / "outbox"
     try:
-        place = asyncio.run(Postman(settings.smtp_url, settings.mail_from, settings.public_url, outbox).look())
+        place = asyncio.run(Mailer(settings.smtp_url, settings.mail_from, settings.public_url, outbox).check())
     except NotSent as error:
         raise Unavailable(f"the mail server rejected the login ({error}). Check SMTP_URL and the network") from None
     return f"sent to {place}" + ("" if settings.smtp_url else " because SMTP_URL isn't set")
 
 
 def _trust(settings: Settings) -> str:
-    """What people look for before they pay. Stripe asks a shop for it too."""
+    """Check the links that buyers look for before they pay, and that Stripe requires of a seller."""
     pages = {
         "terms": ("TERMS_URL", settings.terms_url),
         "privacy policy": ("PRIVACY_URL", settings.privacy_url),

@@ -1,4 +1,4 @@
-"""The program `transcription-proxy`: wires its commands. Each group of them has a file of its own."""
+"""The program `transcription-proxy`, with its commands. Each group of commands has its own file."""
 
 import io
 import signal
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from transcription_proxy.cli import database, demo, doctor, money, payments, report, serve, sessions, shop, users
+from transcription_proxy.cli import database, demo, doctor, money, payments, pricing, report, serve, sessions, users
 from transcription_proxy.cli.tables import one_line
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
 
@@ -43,7 +43,7 @@ app.command()(serve.engine)
 app.command()(database.migrate)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
-app.command("pricing")(shop.pricing_command)
+app.command("pricing")(pricing.pricing_command)
 app.command()(report.report)
 app.add_typer(users.app, name="user")
 app.add_typer(money.credits_app, name="credits")
@@ -53,7 +53,7 @@ app.add_typer(money.ledger_app, name="ledger")
 
 
 def main() -> None:
-    """Runs the command line. What goes wrong is said on standard error, one sentence each; 2 is for a wrong command."""
+    """Run the command line. Print each error as a sentence on standard error. Exit status 2: the command is wrong."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # the locale may lack a letter of DATA_DIR's path
@@ -75,7 +75,7 @@ def main() -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt, as a command has a database to release; __main__ has taken that away."""
+    """Let Ctrl-C raise KeyboardInterrupt, which __main__ has turned off, so that a command releases its database."""
     before = signal.getsignal(signal.SIGINT)
     if before is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -87,8 +87,8 @@ def _interruptible() -> Iterator[None]:
 
 
 def _corrected(error: typer.TyperException) -> str:
-    """What is wrong with the command, or its help where it was only begun."""
-    said, context = error.format_message(), getattr(error, "ctx", None)
-    if said.startswith("Usage:"):
-        return said
-    return f"{said.rstrip('.')}. See {context.command_path if context else 'transcription-proxy'} --help."
+    """Return what is wrong with the command, or its help where it is incomplete."""
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if message.startswith("Usage:"):
+        return message
+    return f"{message.rstrip('.')}. See {context.command_path if context else 'transcription-proxy'} --help."

@@ -1,10 +1,10 @@
-"""`credits ...` and `ledger ...`: the operator changes balances, and proves the books."""
+"""`credits ...` and `ledger ...`: the operator changes balances, and audits the ledger."""
 
 from typing import Annotated
 
 import typer
 
-from transcription_proxy.cli.books import Books, Email, Json, actor, with_books
+from transcription_proxy.cli.services import CommandServices, Email, Json, actor, with_services
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.errors import Refusal
 from transcription_wire.lengths import length
@@ -16,7 +16,7 @@ ledger_app = typer.Typer(no_args_is_help=True, help="Audit the ledger.")
 @credits_app.callback()
 @ledger_app.callback()
 def _group() -> None:
-    """A group of commands, even while there is only one in it."""
+    """Make a group of commands, although each has only one command."""
 
 
 @credits_app.command(context_settings={"ignore_unknown_options": True})
@@ -41,7 +41,7 @@ def grant(
             "no_seconds",
             "0 seconds change nothing. Use a positive number to add, a negative one to take back.",
         )
-    balance = with_books(lambda books: _grant(books, email, seconds, reason))
+    balance = with_services(lambda services: _grant(services, email, seconds, reason))
     if as_json:
         print_json({"email": email, "seconds_remaining": balance})
     else:
@@ -56,7 +56,7 @@ def audit(as_json: Json = False) -> None:
 
     Example: transcription-proxy ledger audit
     """
-    audit = with_books(lambda books: books.ledger.full_audit())
+    audit = with_services(lambda services: services.audit())
     if as_json:
         print_json(audit.findings)
     else:
@@ -67,9 +67,9 @@ def audit(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-async def _grant(books: Books, email: str, seconds: int, reason: str) -> int:
+async def _grant(services: CommandServices, email: str, seconds: int, reason: str) -> int:
     from transcription_proxy.ledger.entries import Description  # noqa: PLC0415 - with the rest of the ledger
 
-    user = await books.operator.user(email)
+    user = await services.operator.user(email)
     kind = Description.MANUAL_ADJUSTMENT
-    return await books.ledger.credit(user.id, seconds, kind, reason=reason.strip(), actor=actor())
+    return await services.ledger.credit(user.id, seconds, kind, reason=reason.strip(), actor=actor())

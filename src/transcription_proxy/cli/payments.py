@@ -1,4 +1,4 @@
-"""`payments ...`: what Stripe says that we cannot match, and what it has that we have not."""
+"""`payments ...`: lists events that match no purchase, and compares our payments with Stripe's."""
 
 import re
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from transcription_proxy import offer, sentences
-from transcription_proxy.cli.books import Books, Json, with_books
+from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import Settings
 from transcription_proxy.errors import Unavailable
@@ -24,7 +24,7 @@ UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def since(text: str) -> timedelta:
-    """7d, 12h or 2w. Raises typer.BadParameter."""
+    """Read a time such as 7d, 12h or 2w. Raise typer.BadParameter."""
     match = re.fullmatch(r"([1-9]\d{0,3})([hdw])", text)
     if match is None:
         raise typer.BadParameter("use a time such as 12h, 7d or 2w")
@@ -37,7 +37,7 @@ def unmatched(as_json: Json = False) -> None:
 
     Example: transcription-proxy payments unmatched
     """
-    events = with_books(lambda books: opened(books)[0].unmatched())
+    events = with_services(lambda services: opened(services)[0].unmatched())
     if as_json:
         print_json([{name: value for name, value in asdict(one).items() if name != "body"} for one in events])
     else:
@@ -58,7 +58,7 @@ def reconcile(
     Example: transcription-proxy payments reconcile --since 7d --fix
     """
     start = datetime.now(UTC) - since(look_back)
-    found = with_books(lambda books: _reconciled(books, start, fix))
+    found = with_services(lambda services: _reconciled(services, start, fix))
     if as_json:
         print_json(found)
     else:
@@ -68,15 +68,15 @@ def reconcile(
         raise typer.Exit(1)
 
 
-async def _reconciled(books: Books, start: datetime, fix: bool) -> "list[Difference]":
+async def _reconciled(services: CommandServices, start: datetime, fix: bool) -> "list[Difference]":
     from transcription_proxy.payments.gateway import StripeAway  # noqa: PLC0415
 
-    configure_logging("critical")  # what it does and why it cannot is told as its output
+    configure_logging("critical")  # the command's output says what was done and what failed
     try:
-        _, reconciler = opened(books)
+        _, reconciler = opened(services)
         return await reconciler.run(start, fix=fix)
     except StripeAway as error:
-        raise Unavailable(_away(books.settings, error)) from None
+        raise Unavailable(_away(services.settings, error)) from None
 
 
 def _away(settings: Settings, why: Exception) -> str:
@@ -85,17 +85,17 @@ def _away(settings: Settings, why: Exception) -> str:
     return f"Stripe didn't respond, or rejected the key ({why}). Check STRIPE_SECRET_KEY and the network."
 
 
-def opened(books: Books) -> "tuple[Payments, Reconciler]":
-    """The services of payments, for one command."""
+def opened(services: CommandServices) -> "tuple[Payments, Reconciler]":
+    """Return the services of payments, for one command."""
     from transcription_proxy.payments.gateway import Gateway  # noqa: PLC0415 - slow to import
     from transcription_proxy.payments.reconcile import Reconciler  # noqa: PLC0415
     from transcription_proxy.payments.service import Payments  # noqa: PLC0415
 
-    settings = books.settings
+    settings = services.settings
     stripe = sandboxed.address(
         settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_proxy
     )
     gateway = Gateway(stripe, settings.public_url)
     packages = offer.load(settings, builtin_engine=settings.builtin_engine).packages
-    payments = Payments(books.database, gateway, packages, secrets=())
-    return payments, Reconciler(books.database, gateway, payments)
+    payments = Payments(services.database, gateway, packages, secrets=())
+    return payments, Reconciler(services.database, gateway, payments)

@@ -1,4 +1,4 @@
-"""The demo buys as a person does: a checkout at the service, the button on the page of the sandbox, and the credit."""
+"""Buys a package for the demo as a person does: starts a checkout, presses Pay in the sandbox, waits for the credit."""
 
 import http.client
 import json
@@ -13,13 +13,15 @@ from typing import Any, Final
 
 from transcription_proxy.errors import Unavailable
 
-TIMEOUT: Final = 30.0
-CREDITED_WITHIN: Final = 30.0
+HTTP_SECONDS: Final = 30.0
+"""Timeout of one request."""
+CREDIT_SECONDS: Final = 30.0
+"""How long the credit may take to arrive."""
 BUTTON: Final = "Pay"
 
 
 def buy(address: str, email: str, password: str, package_id: str) -> int:
-    """Buys a package from the service at `address`; the seconds that were credited. Raises Unavailable."""
+    """Buy a package from the service at `address`, and return the seconds credited. Raise Unavailable."""
     try:
         return _bought(address, email, password, package_id)
     except (OSError, http.client.HTTPException) as error:  # what urllib raises
@@ -31,7 +33,7 @@ def _bought(address: str, email: str, password: str, package_id: str) -> int:
     headers = {"Authorization": f"Bearer {login['token']}"}
     checkout = _api(f"{address}/billing/checkout", {"package_id": package_id}, headers)
     _press(checkout["checkout_url"], BUTTON)
-    give_up_at = time.monotonic() + CREDITED_WITHIN
+    give_up_at = time.monotonic() + CREDIT_SECONDS
     while time.monotonic() < give_up_at:
         state = _api(f"{address}/billing/checkout/{checkout['session_id']}", None, headers)
         if state["status"] == "paid":
@@ -43,21 +45,21 @@ def _bought(address: str, email: str, password: str, package_id: str) -> int:
 def _api(url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})})  # noqa: S310
-    with _browser().open(request, timeout=TIMEOUT) as answer:
+    with _browser().open(request, timeout=HTTP_SECONDS) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
 
 
 def _browser() -> urllib.request.OpenerDirector:
-    """With cookies, and without the proxy of whoever runs it: it stays on this machine."""
+    """Return an HTTP client with cookies, and without the caller's proxy, since all requests stay on this machine."""
     handlers = (urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(CookieJar()))
     return urllib.request.build_opener(*handlers)
 
 
 def _press(url: str, button: str) -> None:
-    """Opens a page and presses one of its buttons."""
+    """Open a page and press one of its buttons."""
     browser = _browser()
-    with browser.open(url, timeout=TIMEOUT) as answer:
+    with browser.open(url, timeout=HTTP_SECONDS) as answer:
         page = _Page()
         page.feed(answer.read().decode())
     form = next((form for form in page.forms if button in form.buttons), None)
@@ -67,12 +69,12 @@ def _press(url: str, button: str) -> None:
     place = urllib.parse.urljoin(url, form.action)
     parts = urllib.parse.urlsplit(place)
     request = urllib.request.Request(place, sent, {"Origin": f"{parts.scheme}://{parts.netloc}"})  # noqa: S310
-    browser.open(request, timeout=TIMEOUT).close()
+    browser.open(request, timeout=HTTP_SECONDS).close()
 
 
 @dataclass(slots=True)
 class _Form:
-    """`buttons`: what each sends, by its words."""
+    """A form of a page. `buttons`: the fields that each button sends, by its label."""
 
     action: str
     fields: dict[str, str] = field(default_factory=dict)
@@ -80,7 +82,7 @@ class _Form:
 
 
 class _Page(HTMLParser):
-    """The forms of a page."""
+    """Parses the forms of a page."""
 
     def __init__(self) -> None:
         super().__init__()

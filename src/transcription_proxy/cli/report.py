@@ -1,4 +1,4 @@
-"""`report`: what was sold and used, what it cost, and what users still have."""
+"""`report`: sales, usage, costs, and the credit that users still have."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from transcription_proxy import offer
-from transcription_proxy.cli.books import Books, Json, with_books
 from transcription_proxy.cli.payments import since
+from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.payments.pricing import dollars
 from transcription_wire.lengths import exactly, length
@@ -29,17 +29,17 @@ def report(
     Example: transcription-proxy report --since 30d
     """
     start = datetime.now(UTC) - since(look_back)
-    found = with_books(lambda books: _read(books, start))
+    found = with_services(lambda services: _read(services, start))
     if as_json:
         print_json(_plain(found))
     else:
         _print(found)
 
 
-async def _read(books: Books, start: datetime) -> "Report":
+async def _read(services: CommandServices, start: datetime) -> "Report":
     from transcription_proxy.payments.report import store  # noqa: PLC0415 - `serve` must start without psycopg
 
-    return await store.report(books.database, offer.load(books.settings, builtin_engine=False).rates, start)
+    return await store.report(services.database, offer.load(services.settings, builtin_engine=False).rates, start)
 
 
 def _print(found: "Report") -> None:
@@ -99,7 +99,7 @@ def _money(cents: int, currency: str) -> str:
 
 
 def _plain(found: "Report") -> dict[str, Any]:
-    """Cents as numbers: a float only here, at the very end."""
+    """Return the report for JSON. Amounts in cents are floats only here."""
     standing = found.standing
     return {
         "since": found.since,

@@ -1,19 +1,19 @@
-"""`session ...`: the operator sees and ends sessions."""
+"""`session ...`: the operator lists and ends sessions."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
 
-from transcription_proxy.cli.books import Books, Json, with_books
+from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_wire.codes import Reason
 from transcription_wire.lengths import length
 
 SHORT: Final = 8
-"""Characters of an id that a list shows."""
+"""Characters of an id that a list shows at least."""
 LEAST: Final = 4
-"""Characters of an id that a command takes."""
+"""Characters of an id that a command needs at least."""
 app = typer.Typer(no_args_is_help=True, help="List and end sessions.")
 
 
@@ -33,7 +33,7 @@ def list_sessions(
 
     Example: transcription-proxy session list --live
     """
-    rows = with_books(lambda books: books.ledger.sessions(live=live, limit=limit))
+    rows = with_services(lambda services: services.ledger.sessions(live=live, limit=limit))
     if as_json:
         print_json(rows)
     else:
@@ -58,16 +58,16 @@ def end(
     Example:
       transcription-proxy session end 5f0c1b1e
     """
-    with_books(lambda books: _end(books, session_id))
+    with_services(lambda services: _end(services, session_id))
     typer.echo("The session is ending.")
 
 
-async def _end(books: Books, prefix: str) -> None:
-    """A session that ends by itself meanwhile has what the operator wanted."""
-    await books.ledger.mark_ending(await books.ledger.live_session(prefix), Reason.ENDED_BY_OPERATOR)
+async def _end(services: CommandServices, prefix: str) -> None:
+    """Mark a session to end. One that ends by itself meanwhile is not an error."""
+    await services.ledger.mark_ending(await services.ledger.live_session(prefix), Reason.ENDED_BY_OPERATOR)
 
 
 def short_ids(ids: Sequence[str]) -> list[str]:
-    """Return the beginning of each id, as short as tells all of them apart, and never under SHORT characters."""
+    """Return the beginning of each id: as many characters as tell all ids apart, at least SHORT."""
     size = next(size for size in range(SHORT, 37) if len({one[:size] for one in ids}) == len(set(ids)))
     return [one[:size] for one in ids]

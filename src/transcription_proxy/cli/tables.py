@@ -12,21 +12,22 @@ from rich.console import Console
 from rich.table import Table
 
 WIDEST: Final = 400
+"""Columns of a terminal, or characters of a line in a file."""
 
 
 def print_json(value: Any) -> None:
-    """JSON of plain values, dataclasses, ids and moments."""
+    """Print plain values, dataclasses, ids and dates as JSON."""
     typer.echo(json.dumps(value, default=_plain))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], nothing: str) -> None:
-    """A table, or the sentence `nothing`."""
+    """Print a table, or the sentence `nothing` where there are no rows."""
     if not rows:
         typer.echo(nothing)
         return
     table = Table(box=None, pad_edge=False, show_header=any(columns))
     for column in columns:
-        table.add_column(column, no_wrap=True)  # an id that is cut is of no use
+        table.add_column(column, no_wrap=True)  # an id that is cut cannot be copied
     for row in rows:
         table.add_row(*(_shown(cell) for cell in row))
     forced = None if sys.stdout.isatty() else False  # else FORCE_COLOR would put escape sequences into a file
@@ -34,7 +35,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], nothing: 
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, without the line breaks that PostgreSQL puts in."""
+    """Return an error's text on one line. PostgreSQL's errors have several."""
     return " ".join(str(error).split())
 
 

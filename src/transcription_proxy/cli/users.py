@@ -1,11 +1,11 @@
-"""`user ...`: the operator looks after accounts."""
+"""`user ...`: the operator lists, shows, blocks and creates accounts."""
 
 from typing import Annotated, Any
 
 import typer
 
 from transcription_proxy.address import site
-from transcription_proxy.cli.books import Books, Email, Json, actor, with_books
+from transcription_proxy.cli.services import CommandServices, Email, Json, actor, with_services
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import load
 from transcription_proxy.errors import Refusal
@@ -13,6 +13,7 @@ from transcription_wire.lengths import length
 
 app = typer.Typer(no_args_is_help=True, help="Manage accounts.")
 LIVE_AT_MOST = 1000
+"""Live sessions that `show` lists."""
 
 
 @app.command("list")
@@ -23,7 +24,7 @@ def list_users(
 
     Example: transcription-proxy user list --limit 20
     """
-    users = with_books(lambda books: books.operator.users(limit))
+    users = with_services(lambda services: services.operator.users(limit))
     if as_json:
         print_json(users)
     else:
@@ -40,7 +41,7 @@ def show(email: Email, as_json: Json = False) -> None:
 
     Example: transcription-proxy user show me@example.com --json
     """
-    shown = with_books(lambda books: _shown(books, email))
+    shown = with_services(lambda services: _shown(services, email))
     if as_json:
         print_json(shown)
     else:
@@ -53,8 +54,8 @@ def block(email: Email) -> None:
 
     Example: transcription-proxy user block me@example.com
     """
-    told = with_books(lambda books: books.operator.block(email))
-    typer.echo(f"{email} is blocked. {told} live sessions are ending.")
+    ending = with_services(lambda services: services.operator.block(email))
+    typer.echo(f"{email} is blocked. {ending} live sessions are ending.")
 
 
 @app.command()
@@ -63,7 +64,7 @@ def unblock(email: Email) -> None:
 
     Example: transcription-proxy user unblock me@example.com
     """
-    with_books(lambda books: books.operator.unblock(email))
+    with_services(lambda services: services.operator.unblock(email))
     typer.echo(f"{email} is unblocked.")
 
 
@@ -76,7 +77,7 @@ def reset_link(email: Email, as_json: Json = False) -> None:
     Example: transcription-proxy user reset-link me@example.com
     """
     url, guessed = site(load())
-    link = with_books(lambda books: books.operator.reset_link(email, url))
+    link = with_services(lambda services: services.operator.reset_link(email, url))
     if as_json:
         print_json({"email": email, "link": link})
     else:
@@ -97,17 +98,17 @@ def create_many(
     """
     if load().production:
         raise Refusal("production", "Throwaway accounts can't be created in production. Register real ones over HTTP.")
-    made = with_books(lambda books: _create_many(books, count, seconds))
+    made = with_services(lambda services: _create_many(services, count, seconds))
     if as_json:
         print_json([{"email": email, "token": token} for email, token in made])
     else:
         typer.echo(f"Created {len(made)} accounts. Use --json to print their tokens.")
 
 
-async def _shown(books: Books, email: str) -> dict[str, Any]:
-    user = await books.operator.user(email)
-    balance = await books.ledger.balance(user.id)
-    live = await books.ledger.sessions(user.id, live=True, limit=LIVE_AT_MOST)
+async def _shown(services: CommandServices, email: str) -> dict[str, Any]:
+    user = await services.operator.user(email)
+    balance = await services.ledger.balance(user.id)
+    live = await services.ledger.sessions(user.id, live=True, limit=LIVE_AT_MOST)
     return {
         "id": user.id,
         "email": user.email,
@@ -120,15 +121,15 @@ async def _shown(books: Books, email: str) -> dict[str, Any]:
     }
 
 
-async def _create_many(books: Books, count: int, seconds: int) -> list[tuple[str, str]]:
-    settings = books.settings
-    return await books.operator.create_many(
+async def _create_many(services: CommandServices, count: int, seconds: int) -> list[tuple[str, str]]:
+    settings = services.settings
+    return await services.operator.create_many(
         count, seconds, secret=settings.jwt_secret, expiry=settings.jwt_expiry, actor=actor()
     )
 
 
 def _rows(shown: dict[str, Any]) -> list[tuple[str, object]]:
-    """The same for people: lengths and words in place of seconds and booleans."""
+    """Return the shown account as rows for people, with lengths and words in place of seconds and booleans."""
     return [
         ("ID", shown["id"]),
         ("Email", shown["email"]),

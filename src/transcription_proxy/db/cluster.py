@@ -1,6 +1,6 @@
 """The bundled PostgreSQL on disk and as a process: initdb, start, stop, and whether it answers.
 
-Nothing here is safe against a second process doing the same: embedded.py holds the locks."""
+Nothing here is safe if two processes do it at once: embedded.py holds the locks."""
 
 import os
 import secrets
@@ -19,8 +19,8 @@ from transcription_proxy.db.capacity import needed
 from transcription_proxy.db.ownership import Note
 from transcription_proxy.errors import Unavailable
 
-PATIENCE: Final = 60.0
-"""Seconds that a start may take: after a crash it replays its log first."""
+START_SECONDS: Final = 60.0
+"""How long a start may take. After a crash the server first replays its log."""
 LONGEST_SOCKET_PATH: Final = 100
 """Bytes: the kernel's limit is 108 on Linux and 104 on macOS."""
 SETTINGS: Final = {
@@ -41,6 +41,7 @@ SETTINGS: Final = {
 }
 """A small server: 10 MB of memory (docs/decisions/0001)."""
 LEAST_CONNECTIONS: Final = 40
+"""The lowest max_connections, whatever the number of workers."""
 INITDB: Final = (
     "--username=postgres",
     "--auth-local=scram-sha-256",
@@ -57,6 +58,7 @@ _STARTUP: Final = struct.pack("!i", 3 << 16) + b"user\0postgres\0database\0postg
 _NOT_YET: Final = b"C57P03\0"
 _LEFTOVERS: Final = "pre-existing shared memory block"
 _LONGEST_LOG: Final = 4_000_000
+"""Bytes."""
 
 
 class Cluster:
@@ -66,7 +68,7 @@ class Cluster:
         self._settings = {"max_connections": str(max(LEAST_CONNECTIONS, needed(workers))), **settings}
         self.home = places.home(data_dir)
         self.server = self.home / "server"
-        """The cluster with its password and its socket: all that is moved when it is set aside."""
+        """The folder of the cluster, its password and its socket. `set_aside` moves it as a whole."""
         self._data = self.server / "cluster" / "data"
         self._log = self.server / "cluster" / "log"
         self._uid = places.server_uid(self.server / "cluster")
@@ -84,7 +86,7 @@ class Cluster:
         return self.server.exists()
 
     def make(self, note: Note | None = None) -> None:
-        """initdb beside the place, then one rename: a process killed half-way leaves nothing that counts."""
+        """Create the cluster in a draft folder and rename it, so that a killed process leaves no half-made cluster."""
         draft = self.home / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         maker = places.named_uid(self._uid)  # initdb refuses a user without a name
@@ -100,39 +102,39 @@ class Cluster:
         draft.rename(self.server)
 
     def set_aside(self) -> Path:
-        """Stop the server, and move the cluster to a name of its own. Return that."""
+        """Stop the server, move the cluster's folder to a unique name, and return it."""
         self.stop()
         aside = self.home / f"set-aside-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(2)}"
         return self.server.rename(aside)
 
     def start(self, given_up: Callable[[], bool] = lambda: False) -> None:
-        """Brings the server up, or waits for the one that is coming up, until it is `given_up`."""
-        deadline = time.monotonic() + PATIENCE
+        """Start the server, or wait for one that is starting. Raise Unavailable, also as soon as `given_up` is true."""
+        deadline = time.monotonic() + START_SECONDS
         places.make_private_folder(self._sockets, self._uid)
         pid = self._running() or self._spawn()
         while not self.answers():
             if not self._is_server(pid):
-                if _LEFTOVERS not in self._last_words():
-                    raise Unavailable(f"PostgreSQL didn't start: {self._last_words()} {places.ADVICE}")
-                time.sleep(0.3)  # what a killed server left behind is about to end
+                if _LEFTOVERS not in self._log_tail():
+                    raise Unavailable(f"PostgreSQL didn't start: {self._log_tail()} {places.ADVICE}")
+                time.sleep(0.3)  # child processes of a killed server are about to end
                 pid = self._spawn()
             if given_up() or time.monotonic() > deadline:
-                raise Unavailable(f"PostgreSQL (process {pid}) isn't responding: {self._last_words()} {places.ADVICE}")
+                raise Unavailable(f"PostgreSQL (process {pid}) isn't responding: {self._log_tail()} {places.ADVICE}")
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Ends all connections and the server, and returns when it is down."""
+        """Stop the server with all its connections, and return when it has ended."""
         for how in (signal.SIGINT, signal.SIGQUIT):  # what pg_ctl calls fast and immediate
             pid = self._running()
             if pid is None:
                 return
             os.kill(pid, how)
-            deadline = time.monotonic() + PATIENCE / 2
+            deadline = time.monotonic() + START_SECONDS / 2
             while self._is_server(pid) and time.monotonic() < deadline:
                 time.sleep(0.02)
 
     def answers(self) -> bool:
-        """Whether it takes connections now: it asks for a password, or says anything but "starting up"."""
+        """Return whether the server takes connections: it asks for a password, or gives any error but "starting up"."""
         try:
             with socket.socket(socket.AF_UNIX) as probe:
                 probe.settimeout(2)
@@ -144,10 +146,10 @@ class Cluster:
         return answer[:1] == b"R" or (answer[:1] == b"E" and _NOT_YET not in answer)
 
     def _spawn(self) -> int:
-        """Starts the server as nobody's child: it outlives us, and leaves no zombie with us when it dies."""
+        """Start the server detached from this process, which it outlives, and return its process id."""
         if self._log.exists() and self._log.stat().st_size > _LONGEST_LOG:
             os.truncate(self._log, 0)
-        (self._sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)  # a killed server's; no other uses this folder
+        (self._sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)  # left by a killed server
         quoted = '"' + str(self._sockets).replace('"', '""') + '"'
         settings = {**SETTINGS, **self._settings, "unix_socket_directories": quoted}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -156,7 +158,7 @@ class Cluster:
         return int(places.run(shell, self._uid))
 
     def _running(self) -> int | None:
-        """The server's process id. A pid file that names no server of ours is stale, and removed."""
+        """Return the server's process id. Remove a pid file that names no server of ours."""
         file = self._data / "postmaster.pid"
         try:
             pid = int(file.read_text().split("\n", 1)[0])
@@ -164,14 +166,14 @@ class Cluster:
             return None
         if self._is_server(pid):
             return pid
-        file.unlink(missing_ok=True)  # PostgreSQL would believe a number that another process has now
+        file.unlink(missing_ok=True)  # PostgreSQL would take another process with that id for a server
         return None
 
     def _is_server(self, pid: int) -> bool:
         return os.fsencode(self._data) in places.command(pid)
 
-    def _last_words(self) -> str:
-        """The end of its log. The kernel leaves no word there when it ends a process, such as for want of memory."""
+    def _log_tail(self) -> str:
+        """Return the last lines of the server's log. A server that the kernel ends, such as for memory, leaves none."""
         try:
             lines = self._log.read_text(errors="replace").splitlines()[-4:]
         except FileNotFoundError:

@@ -1,6 +1,6 @@
 """The bundled PostgreSQL, shared by all processes that use one DATA_DIR: the first starts it, the last stops it.
 
-Who uses it is said by locks that the kernel drops with their process, however that ends."""
+Each of these processes holds a shared lock, which the kernel drops however the process ends."""
 
 import fcntl
 import logging
@@ -24,16 +24,16 @@ def _silent(_sentence: str) -> None:
 
 
 class Embedded:
-    """One process's use of the server. It blocks for a second when it starts it; it needs no event loop."""
+    """One process's use of the server. Starting it blocks for about a second; no event loop is needed."""
 
     def __init__(self, cluster: Cluster, user: int) -> None:
         self._cluster = cluster
         self.lock_fd = user
-        """Says that the server is in use. A child that inherits it keeps the server in use as well."""
+        """Holds the lock that keeps the server running. A child process that inherits it keeps it running too."""
         self.url = cluster.url
-        """The same after every restart."""
+        """The URL, which stays the same when the server restarts."""
         self.home = cluster.home
-        """The folder of its files: in DATA_DIR, unless the user that it runs as cannot get there."""
+        """The folder of the server's files: in DATA_DIR, unless the server's user cannot enter that."""
 
     @classmethod
     def acquire(
@@ -44,9 +44,9 @@ class Embedded:
         workers: int = 1,
         settings: Mapping[str, str] | None = None,
     ) -> Self:
-        """Start the server, with connections for so many workers, or join it. `settings` are PostgreSQL's own.
+        """Start the server with connections for `workers`, or use the running one. `settings`: PostgreSQL's settings.
 
-        Raises Unavailable, saying what to do.
+        `report` gets a sentence for each step. Raise Unavailable, with what to do.
         """
         try:
             return cls._acquire(data_dir.resolve(), report, workers, settings or {})
@@ -71,13 +71,13 @@ class Embedded:
                 raise
 
     def ensure(self, given_up: Callable[[], bool] = lambda: False) -> None:
-        """Brings the server back if it died, unless that is `given_up`. Cheap when it lives. Raises Unavailable."""
+        """Restart the server if it died, until `given_up` is true. This is cheap while it runs. Raise Unavailable."""
         if not self._cluster.answers():
             with _alone(self._cluster.home):
                 _bring_up(self._cluster, _silent, given_up)
 
     def release(self) -> None:
-        """Stops the server if nobody else uses it."""
+        """Stop the server if no other process uses it."""
         with _alone(self._cluster.home):
             try:
                 fcntl.flock(self.lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,7 +97,7 @@ class Embedded:
 
 
 def _claim(data_dir: Path, cluster: Cluster, user: int) -> Note | None:
-    """Set a cluster aside that is not this DATA_DIR's; return the note for the one that is, None inside DATA_DIR."""
+    """Set aside a cluster that belongs to another DATA_DIR. Return the note for this one's, or None inside DATA_DIR."""
     noted = ownership.read(data_dir)
     if noted is not None and noted.home != str(cluster.home) and not cluster.exists:
         log.warning(
@@ -153,7 +153,7 @@ def _bring_up(
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """One process at a time starts or stops the server; a lock, so it ends with the process."""
+    """Hold the lock that lets one process at a time start or stop the server."""
     lock = _open(home / "start.lock")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Hears NOTIFY on a connection of its own. It is a shortcut only: what it misses, the next poll must find."""
+"""Listens for NOTIFY on a connection of its own. Notifications may be lost, so a poll must find the same news later."""
 
 import asyncio
 import logging
@@ -12,18 +12,18 @@ from transcription_proxy.db.pool import AWAY, CONNECTION
 
 log = logging.getLogger(__name__)
 
-PROBE: Final = 30.0
-"""Seconds after which the connection is tried."""
-LONGEST_PAUSE: Final = 10.0
+PROBE_SECONDS: Final = 30.0
+"""How long a silent connection waits before it is probed."""
+LONGEST_PAUSE_SECONDS: Final = 10.0
+"""The longest pause before the next try to connect."""
 Handlers = Mapping[str, Callable[[str], None]]
-"""By channel."""
+"""The function that gets the payloads of each channel."""
 
 
 async def listen(url: str, handlers: Handlers, ready: Callable[[], None] = lambda: None) -> NoReturn:
-    """Calls a channel's handler with each payload, for ever: a lost database is tried again, and only cancelling
-    ends it. `ready` is called each time that listening has begun.
+    """Call a channel's handler with each payload until cancelled, and reconnect when the connection is lost.
 
-    Behind a pooler in transaction mode nothing is heard.
+    `ready` is called after each connect. Behind a pooler in transaction mode no notification arrives.
     """
     pause = 0.0
     while True:
@@ -36,10 +36,10 @@ async def listen(url: str, handlers: Handlers, ready: Callable[[], None] = lambd
                 ready()
                 pause = 0.0
                 while True:
-                    await _hear(connection, handlers)
+                    await _receive(connection, handlers)
         except AWAY as error:
             log.info("not listening: %s", error)
-            pause = min(max(0.5, pause * 2), LONGEST_PAUSE)
+            pause = min(max(0.5, pause * 2), LONGEST_PAUSE_SECONDS)
 
 
 async def _listen(connection: AsyncConnection, handlers: Handlers) -> None:
@@ -48,11 +48,12 @@ async def _listen(connection: AsyncConnection, handlers: Handlers) -> None:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
 
 
-async def _hear(connection: AsyncConnection, handlers: Handlers) -> None:
-    async for notification in connection.notifies(timeout=PROBE):
+async def _receive(connection: AsyncConnection, handlers: Handlers) -> None:
+    """Handle notifications until none has come for PROBE_SECONDS, then probe the connection."""
+    async for notification in connection.notifies(timeout=PROBE_SECONDS):
         try:
             handlers[notification.channel](notification.payload)
-        except Exception:  # one bad payload must not silence those that follow
+        except Exception:  # a bad payload must not keep later ones from their handlers
             log.exception("a notification on %s could not be handled", notification.channel)
     async with asyncio.timeout(10):
         await connection.execute("SELECT 1")

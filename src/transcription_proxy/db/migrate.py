@@ -1,4 +1,4 @@
-"""Brings a database to this program's version: numbered files, each applied once, each in its own transaction."""
+"""Migrates a database to this program's version: numbered files, each applied once, in its own transaction."""
 
 import asyncio
 from importlib.resources import files
@@ -10,17 +10,18 @@ from psycopg import AsyncConnection, sql
 from transcription_proxy.db.pool import AWAY, CONNECTION
 from transcription_proxy.errors import ConfigError, Unavailable
 
-LOCK: Final = 0x7472616E7363  # one number for all that migrate: "transc"
-LONGEST: Final = 900
-"""Seconds that one migration may take."""
+LOCK: Final = 0x7472616E7363  # "transc": the advisory lock of all processes that migrate
+LONGEST_SECONDS: Final = 900
+"""How long one statement of a migration may take."""
 OLDEST: Final = 15
+"""The oldest major version of PostgreSQL that works."""
 
 
 async def migrate(url: str, schema: str | None = None, *, upto: int | None = None) -> int:
-    """Applies what is missing and returns the version reached; several may run it at once.
+    """Apply the missing migrations and return the version reached. Several processes may run this at once.
 
-    Raises ConfigError for a database that is too old, newer than this program or not ours to change, and
-    Unavailable when it is away.
+    Raise ConfigError for a database that is too old, newer than this program, or not ours to change, and Unavailable
+    when it is away.
     """
     steps = migrations()
     try:
@@ -42,7 +43,7 @@ async def migrate(url: str, schema: str | None = None, *, upto: int | None = Non
 
 
 def migrations() -> dict[int, bytes]:
-    """Version to SQL, from files named `NNN_what.sql`."""
+    """Return the SQL of each version, from files named `NNN_what.sql`."""
     folder = files("transcription_proxy.db") / "migrations"
     return {int(file.name[:3]): file.read_bytes() for file in folder.iterdir() if file.name.endswith(".sql")}
 
@@ -54,15 +55,15 @@ def _check_server(connection: AsyncConnection) -> None:
 
 
 async def _step(connection: AsyncConnection, schema: str | None, steps: dict[int, bytes], goal: int) -> int | None:
-    """Applies the next migration, or answers the version when there is none.
+    """Apply the next migration and return None, or return the version when there is none.
 
-    The version is read again under the lock, which ends with the transaction: poolers keep nothing longer.
+    The version is read again under the lock. That ends with the transaction, since a pooler keeps no longer lock.
     """
     async with connection.transaction():
-        await connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(LONGEST * 1000))
+        await connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(LONGEST_SECONDS * 1000))
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         if schema is not None:
-            await _enter(connection, schema)
+            await _use_schema(connection, schema)
         version = await _version(connection)
         if version > max(steps):
             raise ConfigError(
@@ -75,10 +76,10 @@ async def _step(connection: AsyncConnection, schema: str | None, steps: dict[int
         return None
 
 
-async def _enter(connection: AsyncConnection, schema: str) -> None:
+async def _use_schema(connection: AsyncConnection, schema: str) -> None:
     name = sql.Identifier(schema)
     found = await connection.execute("SELECT FROM pg_namespace WHERE nspname = %s", [schema])
-    if await found.fetchone() is None:  # IF NOT EXISTS would ask for the right to create it even then
+    if await found.fetchone() is None:  # IF NOT EXISTS would need the right to create a schema even if it exists
         await connection.execute(sql.SQL("CREATE SCHEMA {}").format(name))
     await connection.execute(sql.SQL("SET LOCAL search_path = {}").format(name))
 

@@ -1,4 +1,4 @@
-"""Says things by NOTIFY, to whoever listens at that moment. Nothing is stored."""
+"""Sends notifications by NOTIFY to the processes that listen at that moment. Nothing is stored."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,20 +10,22 @@ from transcription_proxy.db.pool import Database
 
 SQL: Final = queries.load("transcription_proxy.db")
 Messages = Sequence[tuple[str, str]]
-"""Channel and payload of each."""
+"""Channel and payload of each notification."""
 
 
 async def notify(connection: AsyncConnection[Any], messages: Messages) -> None:
-    """They are heard, in order, when the transaction commits."""
+    """Send notifications, in order, when the transaction commits."""
     await connection.execute(SQL["notify"], _columns(messages))
 
 
 class Notifier:
+    """Sends notifications in transactions of their own."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def notify(self, messages: Messages) -> None:
-        """In a transaction of their own. Raises Unavailable."""
+        """Send notifications now. Raise Unavailable."""
         async with self._database.transaction() as connection:
             await connection.execute(SQL["notify_only"], _columns(messages))
 

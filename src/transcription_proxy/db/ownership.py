@@ -1,7 +1,8 @@
 """Which DATA_DIR a cluster outside of it belongs to: both hold the same note, with a random id.
 
-A cluster lies elsewhere only as root, where PostgreSQL's user cannot reach DATA_DIR, in a folder named after DATA_DIR's
-path. Without the note, a DATA_DIR that was removed and made again would get the accounts of the one before it."""
+A cluster is outside of DATA_DIR only where root runs the service and PostgreSQL's user cannot enter DATA_DIR. Its
+folder is named after DATA_DIR's path. Without the note, a DATA_DIR that was deleted and created again would get the
+accounts of the old one."""
 
 import json
 import os
@@ -12,12 +13,12 @@ from typing import Final
 
 NAME: Final = "database.json"
 FRESH: Final = frozenset({"jwt_secret", "address"})
-"""Names of files that a new DATA_DIR may hold before it has a database."""
+"""Names of files that a new DATA_DIR may contain before it has a database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """`home`: the folder that the cluster is in, as DATA_DIR was told."""
+    """The note that both folders hold. `home`: the cluster's folder when the note was written."""
 
     id: str
     home: str
@@ -28,7 +29,7 @@ class Note:
 
 
 def read(folder: Path) -> Note | None:
-    """Return the note in a folder, or None where there is none that can be understood."""
+    """Return the note in a folder, or None where there is none that can be read."""
     try:
         return Note(**json.loads((folder / NAME).read_text()))
     except (OSError, ValueError, TypeError):
@@ -36,7 +37,7 @@ def read(folder: Path) -> Note | None:
 
 
 def write(folder: Path, note: Note) -> None:
-    """Replace the note in a folder: after a crash it is the old one or the new one."""
+    """Replace the note in a folder atomically: after a crash the folder has the old one or the new one."""
     draft = folder / f"{NAME}.new"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(note.text)
@@ -46,10 +47,10 @@ def write(folder: Path, note: Note) -> None:
 
 
 def belongs(noted: Note | None, owner: Note | None, home: Path, is_fresh: bool) -> bool:
-    """Whether a cluster in `home` is the one of a DATA_DIR. `noted`: the note there, `owner`: the cluster's.
+    """Return whether a cluster in `home` belongs to a DATA_DIR. `noted`: DATA_DIR's note. `owner`: the cluster's note.
 
-    A cluster without a note was made before there were any, or its adoption was cut off. It is taken unless DATA_DIR
-    `is_fresh`, or knows of another one.
+    A cluster without a note was created before notes existed, or its note was never written. It belongs to DATA_DIR
+    unless that `is_fresh`, or notes another home.
     """
     if owner is not None:
         return noted is not None and noted.id == owner.id
@@ -57,10 +58,10 @@ def belongs(noted: Note | None, owner: Note | None, home: Path, is_fresh: bool) 
 
 
 def is_fresh(data_dir: Path) -> bool:
-    """Whether nothing in DATA_DIR is older than this start."""
+    """Return whether DATA_DIR has only files that this start may have created."""
     return {path.name for path in data_dir.iterdir()} <= FRESH
 
 
 def renewed(noted: Note | None, home: Path) -> Note:
-    """Return the note for a cluster in `home`, with the id that DATA_DIR has already."""
+    """Return the note for a cluster in `home`, with the id in DATA_DIR's note if there is one."""
     return Note(noted.id if noted else secrets.token_hex(16), str(home))

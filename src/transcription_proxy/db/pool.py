@@ -1,6 +1,6 @@
-"""The way to the database: short transactions on pooled connections, and one word for "away": Unavailable.
+"""Access to the database: short transactions on pooled connections, and one exception when it is away: Unavailable.
 
-It keeps no session state, so that a pooler in transaction mode may stand between."""
+Connections keep no session state, so a pooler in transaction mode may be between."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ from transcription_proxy.db.capacity import POOL_SIZE
 from transcription_proxy.errors import TooSlow, Unavailable
 
 log = logging.getLogger(__name__)
-logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it reports every loan and every failed attempt
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it logs every checkout and every failed attempt
 
 CONNECTION: Final[dict[str, Any]] = {
     "autocommit": True,
@@ -41,13 +41,13 @@ AWAY: Final = (
     PoolTimeout,
     TimeoutError,
 )
-"""What means that the database is away or too slow, whatever was asked of it."""
-RETRY: Final = 1.0
-"""Seconds between attempts to reach a database that is away."""
+"""Exceptions that mean that the database is away or too slow, whatever the statement."""
+RETRY_SECONDS: Final = 1.0
+"""Pause between attempts to reach a database that is away."""
 
 
 class Database:
-    """Connections to one database. It opens whether or not the database answers, and finds it when it is back."""
+    """A pool of connections to one database. It opens while the database is away, and reconnects when it is back."""
 
     def __init__(
         self, url: str, *, schema: str | None = None, min_size: int = 1, max_size: int = POOL_SIZE, timeout: float = 5.0
@@ -64,12 +64,12 @@ class Database:
             configure=self._reached,
             check=self._check,
             timeout=timeout,
-            reconnect_timeout=RETRY,
+            reconnect_timeout=RETRY_SECONDS,
             reconnect_failed=self._not_reached,
         )
 
     async def open(self) -> None:
-        """Starts connecting in the background: never waits and never fails for a database that is away."""
+        """Start connecting in the background. This neither waits nor fails while the database is away."""
         await self._pool.open()
 
     async def close(self) -> None:
@@ -77,15 +77,15 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, timeout: float | None = None) -> AsyncIterator[AsyncConnection]:  # noqa: ASYNC109
-        """A READ COMMITTED transaction, committed at the end of the block and rolled back on any exception.
+        """Open a READ COMMITTED transaction, which is committed after the block, and rolled back on any exception.
 
-        `timeout` bounds, in seconds, the wait for a connection and each statement; a second later the whole
-        transaction is cut off. Raises Unavailable; after it a commit may or may not have happened.
+        `timeout`, seconds, limits the wait for a connection and each statement. A second later the connection is cut
+        off. Raise Unavailable, after which a commit may or may not have happened.
         """
         seconds = self._timeout if timeout is None else timeout
         cancelled = _cancellations()
         try:
-            async with self._pool.connection(min(seconds, RETRY) if self._away else seconds) as connection:
+            async with self._pool.connection(min(seconds, RETRY_SECONDS) if self._away else seconds) as connection:
                 if _cancellations() > cancelled:  # Python 3.11's wait_for, in the pool, may swallow a cancellation
                     raise asyncio.CancelledError
                 with _deadline(connection, seconds + 1):
@@ -99,9 +99,18 @@ class Database:
             raise Unavailable(f"Can't reach the database, or it is too slow: {error}") from error
 
     @asynccontextmanager
+    async def snapshot(self, timeout: float) -> AsyncIterator[AsyncConnection]:  # noqa: ASYNC109
+        """Open a read-only transaction in which every statement sees the tables as the first one found them."""
+        async with self.transaction(timeout) as connection:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+
+    @asynccontextmanager
     async def _replaced_if_read_only(self) -> AsyncIterator[None]:
-        """Replace all connections when one turns out to be read-only. Its server may have been demoted since, or the
-        setting taken back: what a connection began with, it keeps."""
+        """Replace all connections when one turns out to be read-only.
+
+        A connection keeps the setting that it began with, although the server may have changed it since.
+        """
         try:
             yield
         except psycopg.errors.ReadOnlySqlTransaction:
@@ -109,16 +118,16 @@ class Database:
             raise
 
     def _begin(self, seconds: float) -> sql.Composed:
-        """One round trip: the simple protocol takes several statements."""
+        """Return the statements that begin a transaction. The simple protocol sends them in one round trip."""
         return sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {}{}").format(
             max(1, round(seconds * 1000)), self._path
         )
 
     async def _check(self, connection: AsyncConnection) -> None:
-        """Without a round trip: an idle connection has something to read only when the server has left it."""
+        """Check a connection without a round trip: an idle one has data to read only if the server has closed it."""
         if connection.closed or _readable(connection.fileno()):
             await connection.close()
-            await self._pool.drain()  # its neighbours were left by the same server
+            await self._pool.drain()  # the same server closed the others too
             raise psycopg.OperationalError("the server closed the connection")
 
     async def _reached(self, _connection: AsyncConnection) -> None:
@@ -130,7 +139,7 @@ class Database:
         if not self._away:
             log.warning("the database cannot be reached")
         self._away = True
-        await pool.check()  # makes it try again, at a steady pace and not at its own doubling one
+        await pool.check()  # makes the pool try again each RETRY_SECONDS, not with its own exponential back-off
 
 
 def _cancellations() -> int:
@@ -141,7 +150,7 @@ def _cancellations() -> int:
 
 @contextmanager
 def _deadline(connection: AsyncConnection, seconds: float) -> Iterator[None]:
-    """Cuts the connection off by force when the time is up, so that whatever waits on it fails at once."""
+    """Shut the connection's socket down after `seconds`, so that whatever waits for it fails at once."""
     timer = asyncio.get_running_loop().call_later(seconds, _cut, connection)
     try:
         yield
@@ -161,6 +170,6 @@ def _readable(fileno: int) -> bool:
 
 
 def _refuse_to_commit_nothing(connection: AsyncConnection) -> None:
-    """PostgreSQL answers COMMIT after a failed statement with a silent rollback."""
+    """Raise where a statement has failed, because PostgreSQL answers COMMIT with a silent rollback then."""
     if connection.info.transaction_status is TransactionStatus.INERROR:
         raise psycopg.errors.InFailedSqlTransaction("a statement failed and its error was swallowed")

@@ -1,38 +1,31 @@
 """SQL lives in `queries.sql` beside the module that runs it: a name, a line of purpose, the statement."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import fields
 from importlib.resources import files
+from typing import Any
 
 
-class Queries:
-    """Statements by name, as attributes or by index. A missing name raises AttributeError or KeyError."""
-
-    def __init__(self, statements: dict[str, str]) -> None:
-        self._statements = statements
-
-    def __getitem__(self, name: str) -> str:
-        return self._statements[name]
-
-    def __getattr__(self, name: str) -> str:
-        try:
-            return self._statements[name]
-        except KeyError:
-            raise AttributeError(f"no query is named {name}") from None
+def load(package: str, *rows: type[Any]) -> Mapping[str, str]:
+    """Return the statements of `queries.sql` in `package`, by name. `rows`: the dataclasses that they name."""
+    return parse((files(package) / "queries.sql").read_text(), *rows)
 
 
-def load(package: str) -> Queries:
-    """The statements of `queries.sql` in `package`."""
-    return parse((files(package) / "queries.sql").read_text())
+def parse(text: str, *rows: type[Any]) -> Mapping[str, str]:
+    """Return the statements in `text`, by name. Raise ValueError for a mistake.
 
-
-def parse(text: str) -> Queries:
-    """Each statement follows `-- name: x` and at least one comment line with its purpose. Raises ValueError."""
+    Each statement follows `-- name: x` and at least one comment line with its purpose. `{Row}` stands for the field
+    names of the dataclass `Row`, which is one of `rows`: so the columns of a table stand in one place.
+    """
+    columns = {row.__name__: ", ".join(field.name for field in fields(row)) for row in rows}
     statements: dict[str, str] = {}
     for block in ("\n" + text).split("\n-- name:")[1:]:
         name, statement = _statement(block)
         if name in statements:
             raise ValueError(f"two queries are named {name}")
-        statements[name] = statement
-    return Queries(statements)
+        statements[name] = _filled_in(name, statement, columns)
+    return statements
 
 
 def _statement(block: str) -> tuple[str, str]:
@@ -42,3 +35,10 @@ def _statement(block: str) -> tuple[str, str]:
     if not name.isidentifier() or len(body) == len(lines) or not "".join(body).strip():
         raise ValueError(f"query {name!r} needs a plain name, a line of purpose and a statement")
     return name, "\n".join(body).strip()
+
+
+def _filled_in(name: str, statement: str, columns: Mapping[str, str]) -> str:
+    try:
+        return re.sub(r"\{(\w+)\}", lambda found: columns[found[1]], statement)
+    except KeyError as error:
+        raise ValueError(f"query {name} names a row that is not there: {error}") from None

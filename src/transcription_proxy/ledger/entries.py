@@ -1,6 +1,6 @@
-"""What the ledger's numbers mean: kinds of entries, bounds, holds, rounding, and the values it answers with.
+"""The ledger's values and its arithmetic: kinds of entries, bounds, holds, rounding.
 
-The SQL of a settle does the same arithmetic for a whole batch; tests hold it against these functions."""
+The SQL of a settle does the same arithmetic for a whole batch; tests compare it with these functions."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,13 +14,13 @@ from transcription_proxy.errors import Refusal
 from transcription_wire.codes import Reason, Status
 
 MAX_CREDITS: Final = 1_000_000_000
-"""No entry and no balance is larger, either way (money 25)."""
+"""The largest entry and the largest balance in credits, positive or negative (money 25)."""
 LEASE_SECONDS: Final = 60
-"""How long a session lives without a settle (money 20)."""
+"""How long a session stays active without a settle (money 20)."""
 
 
 class Description(StrEnum):
-    """Kind of a ledger row."""
+    """Kind of a ledger entry."""
 
     SESSION_USAGE = "session_usage"
     CREDIT_PURCHASE = "credit_purchase"
@@ -31,6 +31,8 @@ class Description(StrEnum):
 
 
 class Severity(StrEnum):
+    """Severity of an audit's finding. Only an error makes the command exit with 1."""
+
     ERROR = "error"
     WARNING = "warning"
 
@@ -50,7 +52,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of a user's ledger, in the time zone asked for."""
+    """The sums of one day of a user's ledger, in the time zone of the request."""
 
     date: date
     seconds_used: int
@@ -60,9 +62,9 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session as it is listed. `model`: what its client asked for; `engine`: what listened, as people read it.
+    """A session as it is listed. `model`: as its client asked for. `engine`: the speech engine's name for people.
 
-    While it is live, `reason` is the one that it was marked to end with, if any."""
+    `reason` of a live session: the reason that it was marked to end with, if any."""
 
     id: UUID
     user_id: UUID
@@ -79,7 +81,7 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A session that was ended without its relay: `released` credits of its hold went back."""
+    """A session that the reaper ended. `released`: credits of its hold that were given back."""
 
     session_id: UUID
     user_id: UUID
@@ -89,7 +91,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an audit found wrong with `subject`, a user or a session."""
+    """Something that an audit found wrong with `subject`: a user, a session or a purchase."""
 
     severity: Severity
     check: str
@@ -106,10 +108,10 @@ class Audit:
 
 
 def new_hold(available: int, remaining_hold: int, cap: int, max_sessions: int, taken: int = 0) -> int:
-    """Credits that a session holds from now on (money 10, 11, 30).
+    """Return the credits that a session holds from now on (money 10, 11, 30).
 
-    `available` leaves out `remaining_hold`, what is left of its own; `taken` is what the user's other sessions of
-    the same batch were just granted of it.
+    `remaining_hold`: what is left of the session's hold, which `available` does not contain. `taken`: what the user's
+    other sessions in the same batch have just been granted of `available`. `cap`: the largest hold of the session.
     """
     share = -(-(available + remaining_hold) // (2 * max_sessions))
     wish = max(min(cap, max(share, 1)) - remaining_hold, 0)
@@ -117,12 +119,15 @@ def new_hold(available: int, remaining_hold: int, cap: int, max_sessions: int, t
 
 
 def billable(total: int, settled: int, hold: int) -> int:
-    """A total as it can be billed: never beyond the grant (money 5)."""
+    """Return the part of a total that can be billed: never more than the grant (money 5)."""
     return max(0, min(total, settled + hold))
 
 
 def balance_after(balance: Balance, seconds: int) -> int:
-    """The balance once `seconds` are added. Raises Refusal where they are more than there are, or than fit."""
+    """Return the balance once `seconds` are added; negative ones are taken, at most what is available.
+
+    Raise Refusal: amount_too_large, insufficient_credits.
+    """
     after = balance.seconds_remaining + seconds
     if abs(seconds) > MAX_CREDITS or after > MAX_CREDITS:
         raise Refusal("amount_too_large", sentences.too_many_credits(MAX_CREDITS))
@@ -132,11 +137,19 @@ def balance_after(balance: Balance, seconds: int) -> int:
     return after
 
 
+def balance_clawed_back(balance: Balance, seconds: int) -> int:
+    """Return the balance once a refund or dispute has taken `seconds` of it. Raise Refusal amount_too_large."""
+    after = balance.seconds_remaining - seconds
+    if abs(after) > MAX_CREDITS:
+        raise Refusal("amount_too_large", sentences.too_many_credits(MAX_CREDITS))
+    return after
+
+
 def audio_seconds(milliseconds: int) -> Decimal:
-    """Seconds with one decimal, halves up."""
+    """Return seconds with one decimal, halves rounded up."""
     return (Decimal(milliseconds) / 1000).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
 def upstream_seconds(milliseconds: int | None) -> Decimal | None:
-    """Seconds with three decimals, which is exact. The upstream may say anything: it is bounded."""
+    """Return seconds with three decimals, which is exact. An upstream may report any number, so it is bounded."""
     return None if milliseconds is None else Decimal(min(milliseconds, MAX_CREDITS * 1000 - 1)) / 1000

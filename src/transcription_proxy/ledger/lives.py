@@ -1,6 +1,6 @@
-"""Process lives: an id that a process holds by flock on a file in DATA_DIR/lives (money 21).
+"""Process lives: ids that worker processes hold by flock on a file in DATA_DIR/lives (money 21).
 
-The kernel drops the lock however the process dies, so an id whose lock is free belongs to a dead one."""
+The kernel drops the lock however a process dies, so an id whose lock is free belongs to a dead process."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 
 class Life:
-    """A life whose lock this process holds: its own, or a dead one that it buries."""
+    """A life whose lock this process holds: its own, or a dead process's whose sessions it ends."""
 
     def __init__(self, life: UUID, path: Path, descriptor: int) -> None:
         self.id = life
@@ -19,7 +19,7 @@ class Life:
 
     @classmethod
     def begin(cls, data_dir: Path) -> Self:
-        """A new life. Another process may take the new file for a dead life's before it is locked: then again."""
+        """Begin a life of this process. Retry where another process locked the new file first, as a dead life's."""
         folder = data_dir / "lives"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
@@ -30,17 +30,17 @@ class Life:
                 return cls(life, path, descriptor)
 
     def release(self) -> None:
-        """Ends it for good: all its sessions have ended."""
+        """Delete the life's file and drop its lock, once all its sessions have ended."""
         self._path.unlink(missing_ok=True)
         self.leave()
 
     def leave(self) -> None:
-        """Lets go of it, for the next process to end its sessions."""
+        """Drop the lock and keep the file, so that another process ends the life's sessions."""
         os.close(self._descriptor)
 
 
 def dead_lives(data_dir: Path) -> list[Life]:
-    """The lives whose lock was free, now held here: end their sessions, then `release` each, or `leave` it."""
+    """Lock and return the lives of dead processes. Callers end their sessions, then `release` or `leave` each."""
     dead = []
     for path in sorted((data_dir / "lives").glob("*.lock")):
         life = _life_of(path)
@@ -58,7 +58,7 @@ def _life_of(path: Path) -> UUID | None:
 
 
 def _lock(path: Path, flags: int) -> int | None:
-    """A descriptor that holds the file's lock; None where another process holds it, or removed the file meanwhile."""
+    """Return a descriptor that holds the file's lock; None where another process holds it, or has removed the file."""
     try:
         descriptor = os.open(path, flags, 0o600)
     except FileNotFoundError:

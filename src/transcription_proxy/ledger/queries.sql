@@ -1,30 +1,29 @@
--- The lock order is the same everywhere: balance rows by user, then sessions (money 9).
--- FOR NO KEY UPDATE is as exclusive among us as FOR UPDATE, and lets foreign keys be checked meanwhile.
+-- Lock order, which prevents deadlocks: balance rows by user, then sessions (money 9).
+-- FOR NO KEY UPDATE excludes other writers as FOR UPDATE does, but not the checks of foreign keys.
 
 -- name: lock_balance
--- The row from which alone what is available is computed (money 9).
-SELECT seconds_remaining, seconds_held, seconds_frozen
-FROM credit_balance WHERE user_id = %(user_id)s
+-- Lock a user's balance row. Available credit is computed from this row alone (money 9).
+SELECT {Balance} FROM credit_balance WHERE user_id = %(user_id)s
 FOR NO KEY UPDATE
 
--- name: admission
--- What decides about a new session of a user whose balance is locked. The key share keeps the foreign key of the
--- session to come from waiting while the streams are locked.
+-- name: opening_state
+-- What decides whether a user's session may open; the balance is locked. FOR KEY SHARE takes the lock of the new
+-- session's foreign key now, so that its INSERT does not wait while `lock_streams` is held.
 SELECT u.blocked_at IS NULL AND u.token_version = %(token_version)s
-    AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL)),
+    AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL)) AS authorized,
   (SELECT count(*) FROM transcription_sessions s
    WHERE s.user_id = u.id AND s.status = 'active' AND s.ending IS NULL AND s.lease_until > clock_timestamp()
-     AND s.id IS DISTINCT FROM %(replaces)s),
-  (SELECT coalesce(max(seq), 0) FROM usage_ledger WHERE user_id = u.id)
+     AND s.id IS DISTINCT FROM %(replaces)s) AS live,
+  (SELECT coalesce(max(seq), 0) FROM usage_ledger WHERE user_id = u.id) AS last_seq
 FROM users u WHERE u.id = %(user_id)s
 FOR KEY SHARE OF u
 
 -- name: lock_streams
--- One opening at a time, over all hosts, from here to its commit: the count that follows is exact.
+-- Let one session open at a time, over all hosts, until its commit, so that the count of streams in `open` is exact.
 SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.streams', 0))
 
 -- name: open
--- The new session with its hold, unless all streams are taken. The one it replaces makes room for it.
+-- Add a session with its hold, unless all streams are taken. The session that it replaces is not counted.
 WITH streams AS (
   SELECT count(*) AS taken FROM transcription_sessions
   WHERE status = 'active' AND lease_until > clock_timestamp()
@@ -43,9 +42,9 @@ FROM opened WHERE user_id = %(user_id)s
 RETURNING opened.id
 
 -- name: settle
--- Books and renews a batch of sessions in one statement. What is locked is left out of the answer (money 15, 18).
--- `own` is what is left of a session's hold, `free` what its user has available once all of them gave back. The plan
--- knows nothing of a batch's size, so single rows are looked up by key, and nothing is joined that windows can tell.
+-- Settle a batch of sessions in one statement, and renew their leases. Locked rows are left out (money 15, 18).
+-- `own` is what is left of a session's hold, `free` what its user has available once all sessions have given back. The
+-- planner does not know a batch's size, so rows are looked up by key, and window functions take the place of joins.
 WITH batch AS MATERIALIZED (
   SELECT DISTINCT ON (id) *, (SELECT s.user_id FROM transcription_sessions s WHERE s.id = asked.id) AS user_id
   FROM unnest(
@@ -109,19 +108,19 @@ WITH batch AS MATERIALIZED (
   SELECT user_id, id, -delta, 'session_usage', balance_after FROM settled WHERE delta > 0
   ORDER BY user_id, id
 )
-SELECT id, asked_number, used + new_hold, used, remaining, held - new_hold,
-  status <> 'active' AND asked_number > number,
+SELECT id AS session_id, asked_number AS number, used + new_hold AS "grant", used AS seconds_used,
+  remaining AS seconds_remaining, held - new_hold AS elsewhere, status <> 'active' AND asked_number > number AS gone,
   CASE
     WHEN status <> 'active' THEN coalesce(reason, 'internal')
     WHEN ending IS NOT NULL THEN ending
     WHEN blocked THEN 'ended_by_operator'
     WHEN still_available < 0 THEN 'insufficient_credits'
-  END,
+  END AS ending,
   blocked
 FROM settled
 
 -- name: renew_leases
--- Renews leases and books nothing, for sessions whose settle or close fails (money 21). It touches no other table.
+-- Renew leases and book nothing, for sessions whose settle or close fails (money 21). No other table is used.
 UPDATE transcription_sessions SET lease_until = clock_timestamp() + %(lease)s
 WHERE id IN (
   SELECT id FROM transcription_sessions WHERE id = ANY (%(ids)b::uuid[]) AND status = 'active'
@@ -129,32 +128,32 @@ WHERE id IN (
 )
 
 -- name: lock_for_booking
--- Fails at once where a settle could not be booked: it takes the table locks of a settle.
+-- Take the table locks of a settle. Fails within a second where a settle could not be booked.
 SET LOCAL lock_timeout = '1s';
 LOCK TABLE credit_balance, transcription_sessions, usage_ledger IN ROW EXCLUSIVE MODE;
 SET LOCAL lock_timeout TO DEFAULT
 
 -- name: probe_write
--- A write of no consequence. Another process that writes the row at this moment proves as much, so its lock is skipped.
+-- Write a row of no consequence. A row that another process writes just now is skipped, since that proves as much.
 UPDATE write_probe SET written_at = clock_timestamp()
 WHERE id IN (SELECT id FROM write_probe FOR UPDATE SKIP LOCKED)
 
 -- name: lock_session
--- A session and its user's balance, both as they are once locked.
+-- Lock a session and its user's balance, and read both as they are then.
 WITH balance AS MATERIALIZED (
   SELECT user_id, seconds_remaining, seconds_remaining::bigint - seconds_held - seconds_frozen AS available
   FROM credit_balance
   WHERE user_id = (SELECT user_id FROM transcription_sessions WHERE id = %(session_id)s)
   FOR NO KEY UPDATE
 )
-SELECT s.user_id, s.status = 'active', s.number, s.seconds_used, s.hold, s.hold_released, s.reason, seconds_remaining,
-  available
+SELECT s.user_id, s.status = 'active' AS active, s.number, s.seconds_used, s.hold, s.hold_released, s.reason,
+  seconds_remaining, available
 FROM transcription_sessions s JOIN balance USING (user_id)
 WHERE s.id = %(session_id)s
 FOR NO KEY UPDATE OF s
 
 -- name: close
--- Ends a locked session: books the difference to what was settled, either way, and releases the hold (money 17).
+-- End a locked session: book the difference to what was settled, of either sign, and release the hold (money 17).
 WITH ended AS (
   UPDATE transcription_sessions
   SET status = %(status)s, reason = %(reason)s, number = %(number)s, seconds_used = %(billed)s, hold = 0,
@@ -172,12 +171,12 @@ SET seconds_remaining = %(balance_after)s, seconds_held = seconds_held - %(hold)
 WHERE user_id = %(user_id)s
 
 -- name: ensure_balance
--- Every user has a balance row; a new one gets it here.
+-- Add the balance row of a user who has none.
 INSERT INTO credit_balance (user_id) SELECT id FROM users WHERE id = %(user_id)s
 ON CONFLICT (user_id) DO NOTHING
 
 -- name: credit
--- Adds to a locked balance, with its row.
+-- Add a ledger entry, and change the locked balance with it.
 WITH entered AS (
   INSERT INTO usage_ledger (user_id, seconds, description, balance_after, reason, actor, purchase_id)
   VALUES (%(user_id)s, %(seconds)s, %(description)s, %(balance_after)s, %(reason)s, %(actor)s, %(purchase_id)s)
@@ -185,11 +184,11 @@ WITH entered AS (
 UPDATE credit_balance SET seconds_remaining = %(balance_after)s, updated_at = now() WHERE user_id = %(user_id)s
 
 -- name: freeze
--- Sets aside what is disputed, or frees it: no row of the ledger (money 29).
+-- Set disputed seconds aside, or free them with a negative number. This writes no ledger entry (money 29).
 UPDATE credit_balance SET seconds_frozen = seconds_frozen + %(seconds)s, updated_at = now() WHERE user_id = %(user_id)s
 
 -- name: mark_ending
--- Asks a session's relay to end it, now by NOTIFY and at the latest with its next settle; the first reason stays.
+-- Mark a session to end: its relay learns of it by NOTIFY, or with the next settle. The first reason stays.
 WITH marked AS (
   UPDATE transcription_sessions SET ending = coalesce(ending, %(reason)s)
   WHERE id = %(session_id)s AND status = 'active' AND user_id = coalesce(%(user_id)s, user_id)
@@ -198,7 +197,7 @@ WITH marked AS (
 SELECT pg_notify('session_ending', id::text) FROM marked
 
 -- name: mark_user_ending
--- The same for all sessions of a user.
+-- Mark all active sessions of a user to end.
 WITH marked AS (
   UPDATE transcription_sessions SET ending = coalesce(ending, %(reason)s)
   WHERE user_id = %(user_id)s AND status = 'active'
@@ -207,7 +206,7 @@ WITH marked AS (
 SELECT pg_notify('session_ending', id::text) FROM marked
 
 -- name: cut_leases
--- A lease that ends further ahead than any lease is long was written by another clock (money 21).
+-- Shorten leases that end further ahead than a lease is long, which only another clock can have written (money 21).
 UPDATE transcription_sessions SET lease_until = clock_timestamp() + %(lease)s
 WHERE id IN (
   SELECT id FROM transcription_sessions
@@ -216,12 +215,11 @@ WHERE id IN (
 )
 
 -- name: clock
--- What leases go by: seconds since 1970.
+-- The clock by which leases expire, in seconds since 1970.
 SELECT extract(epoch FROM clock_timestamp())::float8
 
 -- name: end_abandoned
--- Ends up to `batch` sessions whose lease ran out by a moment that has come, or with `life` those of a process that is
--- dead (money 21).
+-- End up to `batch` sessions whose lease had expired at a past moment, or with `life` those of a dead process (money 21).
 WITH abandoned AS (
   SELECT id, user_id FROM transcription_sessions
   WHERE status = 'active' AND CASE WHEN %(life)s::uuid IS NULL THEN lease_until < least(clock_timestamp(), to_timestamp(%(by)s)) ELSE life = %(life)s END
@@ -242,22 +240,22 @@ UPDATE transcription_sessions s
 SET status = 'terminated', reason = %(reason)s, hold = 0, hold_released = locked.hold, ended_at = clock_timestamp(),
   audio_seconds = round(seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 1)
 FROM locked WHERE s.id = locked.id
-RETURNING s.id, s.user_id, s.seconds_used, locked.hold
+RETURNING s.id AS session_id, s.user_id, s.seconds_used, locked.hold AS released
 
 -- name: life_is_over
 -- Whether a dead process has no active session left.
 SELECT NOT EXISTS (SELECT FROM transcription_sessions WHERE status = 'active' AND life = %(life)s)
 
 -- name: balance
--- A look without a lock, for showing.
-SELECT seconds_remaining, seconds_held, seconds_frozen FROM credit_balance WHERE user_id = %(user_id)s
+-- A user's balance, without a lock.
+SELECT {Balance} FROM credit_balance WHERE user_id = %(user_id)s
 
 -- name: timezones
--- The names that usage_days takes; beyond them PostgreSQL reads any word with a number as a zone.
+-- The time zones that usage_days accepts. PostgreSQL itself would accept any word with a number in it.
 SELECT name FROM pg_timezone_names
 
 -- name: usage_days
--- Days in a time zone, oldest first, days without entries included.
+-- The sums of a user's last days in a time zone, oldest first, days without entries included.
 WITH today AS (
   SELECT (clock_timestamp() AT TIME ZONE %(tz)s)::date AS today
 ), entries AS (
@@ -268,15 +266,16 @@ WITH today AS (
   FROM usage_ledger, today
   WHERE user_id = %(user_id)s AND recorded_at >= (today - %(days)s::integer + 1)::timestamp AT TIME ZONE %(tz)s
 )
-SELECT day, coalesce(sum(used), 0)::bigint, coalesce(sum(purchased), 0)::bigint, coalesce(sum(adjusted), 0)::bigint
+SELECT day AS date, coalesce(sum(used), 0)::bigint AS seconds_used, coalesce(sum(purchased), 0)::bigint AS seconds_purchased,
+  coalesce(sum(adjusted), 0)::bigint AS seconds_adjusted
 FROM (SELECT today - ago AS day FROM today, generate_series(0, %(days)s::integer - 1) AS ago) days
 LEFT JOIN entries USING (day)
 GROUP BY day ORDER BY day
 
 -- name: sessions
--- Those that became ready, newest first; with `before_at`, those that follow that row in this order.
+-- Sessions that became ready, newest first; with `before_at`, those that follow that row in this order.
 SELECT s.id, s.user_id, u.email, s.started_at, s.ended_at, s.seconds_used,
-  s.audio_seconds::float8, s.deepgram_model, s.engine, s.status, coalesce(s.reason, s.ending)
+  s.audio_seconds::float8, s.deepgram_model AS model, s.engine, s.status, coalesce(s.reason, s.ending) AS reason
 FROM transcription_sessions s JOIN users u ON u.id = s.user_id
 WHERE s.ready_at IS NOT NULL
   AND (%(user_id)s::uuid IS NULL OR s.user_id = %(user_id)s)
@@ -286,33 +285,33 @@ ORDER BY s.started_at DESC, s.id DESC
 LIMIT %(limit)s
 
 -- name: live_ids
--- Live sessions whose id begins with `prefix`: two of them are enough to know that it names no single one.
+-- Up to two live sessions whose id begins with `prefix`. Two are enough to know that the prefix is ambiguous.
 SELECT id FROM transcription_sessions
 WHERE status = 'active' AND starts_with(id::text, %(prefix)s)
 ORDER BY started_at DESC LIMIT 2
 
 -- name: live_count
--- Streams of all users together.
+-- The number of live sessions of all users.
 SELECT count(*) FROM transcription_sessions WHERE status = 'active' AND lease_until > clock_timestamp()
 
 -- name: audit_entries
--- How many rows an audit looks at.
+-- The number of ledger entries.
 SELECT count(*) FROM usage_ledger
 
 -- name: audit_balances
--- balance = sum of rows = last balance_after (money 26).
+-- A balance is the sum of its entries, and the last entry's balance_after (money 26).
 WITH sums AS (
   SELECT user_id, sum(seconds) AS total, max(seq) AS seq FROM usage_ledger GROUP BY user_id
 )
-SELECT u.id, 'balance ' || coalesce(seconds_remaining, 0) || ', sum of rows ' || coalesce(total, 0)
-  || ', last balance_after ' || coalesce(balance_after, 0)
+SELECT u.id AS subject, 'balance ' || coalesce(seconds_remaining, 0) || ', sum of rows ' || coalesce(total, 0)
+  || ', last balance_after ' || coalesce(balance_after, 0) AS detail
 FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN sums ON sums.user_id = u.id
   LEFT JOIN usage_ledger l ON l.user_id = u.id AND l.seq = sums.seq
 WHERE coalesce(seconds_remaining, 0) <> coalesce(total, 0) OR coalesce(total, 0) <> coalesce(balance_after, 0)
 
 -- name: audit_chain
--- Each row's balance_after = the one before + its seconds.
-SELECT user_id, 'row ' || seq || ': balance_after ' || balance_after || ' after ' || before || ' and ' || seconds
+-- An entry's balance_after is the one before plus its seconds.
+SELECT user_id AS subject, 'row ' || seq || ': balance_after ' || balance_after || ' after ' || before || ' and ' || seconds AS detail
 FROM (
   SELECT user_id, seq, seconds, balance_after,
     lag(balance_after, 1, 0) OVER (PARTITION BY user_id ORDER BY seq) AS before
@@ -321,25 +320,25 @@ FROM (
 WHERE balance_after <> before + seconds
 
 -- name: audit_holds
--- held = sum of the holds of active sessions.
-SELECT u.id, 'held ' || coalesce(seconds_held, 0) || ', holds ' || coalesce(holds, 0)
+-- seconds_held is the sum of the holds of active sessions.
+SELECT u.id AS subject, 'held ' || coalesce(seconds_held, 0) || ', holds ' || coalesce(holds, 0) AS detail
 FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
   SELECT user_id, sum(hold) AS holds FROM transcription_sessions WHERE status = 'active' GROUP BY user_id
 ) active ON active.user_id = u.id
 WHERE coalesce(seconds_held, 0) <> coalesce(holds, 0)
 
 -- name: audit_ended_holds
--- No hold on an ended session.
-SELECT id, 'ended with a hold of ' || hold FROM transcription_sessions WHERE status <> 'active' AND hold <> 0
+-- An ended session has no hold.
+SELECT id AS subject, 'ended with a hold of ' || hold AS detail FROM transcription_sessions WHERE status <> 'active' AND hold <> 0
 
 -- name: audit_leases
--- The reaper should have ended these.
-SELECT id, 'its lease ran out at ' || lease_until FROM transcription_sessions
+-- Active sessions that the reaper should have ended.
+SELECT id AS subject, 'its lease ran out at ' || lease_until AS detail FROM transcription_sessions
 WHERE status = 'active' AND lease_until < clock_timestamp() - interval '90 seconds'
 
 -- name: audit_sessions
--- A session's seconds_used = minus its rows, which are of its user.
-SELECT s.id, 'seconds_used ' || seconds_used || ', rows ' || coalesce(total, 0)
+-- A session's seconds_used is minus the sum of its entries, which belong to its user.
+SELECT s.id AS subject, 'seconds_used ' || seconds_used || ', rows ' || coalesce(total, 0) AS detail
 FROM transcription_sessions s LEFT JOIN (
   SELECT session_id, user_id, sum(seconds) AS total FROM usage_ledger WHERE session_id IS NOT NULL
   GROUP BY session_id, user_id
@@ -347,35 +346,11 @@ FROM transcription_sessions s LEFT JOIN (
 WHERE seconds_used <> -coalesce(total, 0) OR rows.user_id <> s.user_id
 
 -- name: audit_overdrafts
--- Usage below 0 needs a claw-back between the session's start and it (money 24).
-SELECT l.session_id, 'row ' || l.seq || ' leaves ' || l.balance_after || ' and no claw-back explains it'
+-- An entry for usage leaves a balance below 0 only after a claw-back since the session's start (money 24).
+SELECT l.session_id AS subject, 'row ' || l.seq || ' leaves ' || l.balance_after || ' and no claw-back explains it' AS detail
 FROM usage_ledger l LEFT JOIN transcription_sessions s ON s.id = l.session_id
 WHERE l.description = 'session_usage' AND l.balance_after < 0 AND NOT EXISTS (
   SELECT FROM usage_ledger back
   WHERE back.user_id = l.user_id AND back.description IN ('refund', 'dispute') AND back.seconds < 0
     AND back.seq > s.opened_seq AND back.seq < l.seq
 )
-
--- name: audit_frozen
--- frozen = sum of what is frozen of the purchases.
-SELECT u.id, 'frozen ' || coalesce(b.seconds_frozen, 0) || ', of purchases ' || coalesce(frozen, 0)
-FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
-  SELECT user_id, sum(seconds_frozen) AS frozen FROM purchases GROUP BY user_id
-) disputed ON disputed.user_id = u.id
-WHERE coalesce(b.seconds_frozen, 0) <> coalesce(frozen, 0)
-
--- name: audit_purchases
--- One credit a paid purchase, of its seconds and user; and taken back is what its rows say, never more than credited.
-SELECT p.id, p.status || ', ' || p.seconds || ' s, taken ' || p.seconds_taken || ': ' || coalesce(credits, 0)
-  || ' credits of ' || coalesce(credited, 0) || ' s, claw-backs of ' || coalesce(clawed, 0) || ' s'
-FROM purchases p LEFT JOIN (
-  SELECT purchase_id, user_id,
-    count(*) FILTER (WHERE description = 'credit_purchase') AS credits,
-    sum(seconds) FILTER (WHERE description = 'credit_purchase') AS credited,
-    -sum(seconds) FILTER (WHERE description IN ('refund', 'dispute')) AS clawed
-  FROM usage_ledger WHERE purchase_id IS NOT NULL GROUP BY purchase_id, user_id
-) rows ON rows.purchase_id = p.id
-WHERE coalesce(credits, 0) <> (p.status = 'paid')::integer
-  OR coalesce(credited, 0) <> CASE p.status WHEN 'paid' THEN p.seconds ELSE 0 END
-  OR coalesce(clawed, 0) <> p.seconds_taken OR coalesce(clawed, 0) NOT BETWEEN 0 AND coalesce(credited, 0)
-  OR rows.user_id <> p.user_id

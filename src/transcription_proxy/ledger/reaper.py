@@ -1,4 +1,6 @@
-"""When to end sessions whose lease ran out. A host that may itself be why they could not renew it waits first."""
+"""Decides when to end sessions whose lease has expired (money 21).
+
+A host that may itself have kept sessions from renewing their leases waits for one lease first."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -6,11 +8,14 @@ from typing import Final, Protocol
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.entries import LEASE_SECONDS, Ended
 
-REAP_EVERY: Final = 15.0
-LONGEST_GAP: Final = 30.0
+REAP_EVERY_SECONDS: Final = 15.0
+LONGEST_GAP_SECONDS: Final = 30.0
+"""A longer time between two ticks means that this host was suspended, or a clock was set."""
 
 
 class Reapable(Protocol):
+    """The part of the ledger that the reaper needs."""
+
     async def clock(self) -> float: ...
 
     async def prove_writable(self) -> None: ...
@@ -21,11 +26,11 @@ class Reapable(Protocol):
 
 
 class Reaper:
-    """Rule 21 of money.md; `tick` is to be called every REAP_EVERY seconds by a task that notices its failure.
+    """Ends abandoned sessions. A task calls `tick` every REAP_EVERY_SECONDS.
 
-    `monotonic` does not count a suspended machine's sleep and `wall` may be set, so a gap by either one counts; so does
-    one of the database's clock, which may be another machine's and is what leases go by. `failures` counts the settles
-    and renewals of this process that failed: each new one counts as the database having been away.
+    `monotonic` stops while the machine is suspended and `wall` may be set, so a gap by either clock counts. So does a
+    gap by the database's clock, by which leases expire. `failures`: how many settles and renewals of this process have
+    failed; each new failure counts as the database having been away.
     """
 
     def __init__(
@@ -43,21 +48,21 @@ class Reaper:
         self._waits_until = 0.0
 
     async def tick(self) -> list[Ended]:
-        """The sessions it ended. Raises Unavailable while the database is away."""
+        """End the sessions whose lease has expired, unless it must wait, and return them. Raise Unavailable."""
         try:
-            await self._ledger.prove_writable()  # no host may renew a lease while settles cannot be booked
+            await self._ledger.prove_writable()  # while settles cannot be booked, no relay can renew its lease
             now = await self._ledger.clock()
-            waits = self._waits(now)
+            must_wait = self._must_wait(now)
             await self._ledger.cut_leases()
-            return [] if waits else await self._ledger.reap(now)  # no later: whoever sleeps here meanwhile wakes late
+            return [] if must_wait else await self._ledger.reap(now)  # if suspended here, leases up to then only
         except Unavailable:
             self._last = None
             raise
 
-    def _waits(self, database: float) -> bool:
+    def _must_wait(self, database: float) -> bool:
         now = (*(clock() for clock in self._clocks), database)
         failures, failures_before = self._failures(), self._failures_seen
-        gap = self._last is None or any(a - b > LONGEST_GAP for a, b in zip(now, self._last, strict=True))
+        gap = self._last is None or any(a - b > LONGEST_GAP_SECONDS for a, b in zip(now, self._last, strict=True))
         if gap or failures != failures_before:
             self._waits_until = now[0] + LEASE_SECONDS
         self._last, self._failures_seen = now, failures

@@ -1,4 +1,4 @@
-"""The only owner of money: sessions hold credit, settle it and close; balances are credited and audited.
+"""The ledger: opens, settles and closes sessions, credits balances, ends abandoned sessions.
 
 Every call is one transaction (a long batch: several), and raises Unavailable when the database is away."""
 
@@ -15,8 +15,8 @@ from transcription_proxy import sentences
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger import store
+from transcription_proxy.ledger.audit import AUDIT_SECONDS, audit
 from transcription_proxy.ledger.entries import (
-    Audit,
     Balance,
     Day,
     Description,
@@ -33,11 +33,12 @@ from transcription_wire.sentences import ERRORS
 SETTLE_BATCH: Final = 500
 """Sessions booked in one statement (money 19)."""
 REAP_BATCH: Final = 100
-BURY_TRIES: Final = 100
-BURY_EVERY: Final = 0.05
-AUDIT_TIMEOUT: Final = 600.0
+"""Sessions ended in one transaction."""
+END_LIFE_TRIES: Final = 100
+END_LIFE_PAUSE_SECONDS: Final = 0.05
+"""Pause between two tries to end a dead process's sessions, some of which are locked."""
 RENEW_TIMEOUT_SECONDS: Final = 15.0
-"""Longer than other calls wait: it must get its turn when all connections are taken by calls that will fail."""
+"""Longer than other calls wait, so that a renewal gets a connection while all are taken by calls that will fail."""
 log = structlog.get_logger(__name__)
 
 
@@ -51,10 +52,11 @@ class Ledger:
         self._timezones: frozenset[str] = frozenset()
 
     async def open_session(self, opening: Opening) -> Opened:
-        """A session that holds credit. Raises Refusal: unauthorized, too_many_connections, insufficient_credits, busy;
-        and Unavailable where its end could not be booked now.
+        """Open a session that holds credit.
 
-        The session that it `replaces` is marked even when the opening is then refused: its client is gone.
+        Raise Refusal: unauthorized, too_many_connections, insufficient_credits, busy; and Unavailable where its end
+        could not be booked now. The session that it `replaces` is marked to end even if the opening is refused, because
+        that session's client is gone.
         """
         async with self._database.transaction() as connection:
             await store.lock_for_booking(connection)
@@ -65,7 +67,7 @@ class Ledger:
 
     async def _open(self, connection: store.Connection, opening: Opening) -> Opened | Refusal:
         balance = await store.lock_balance(connection, opening.user_id)
-        found = await store.admission(connection, opening)
+        found = await store.opening_state(connection, opening)
         if found is None or not found.authorized:
             return Refusal(ErrorCode.UNAUTHORIZED, sentences.ACCOUNT_GONE)
         if opening.replaces is not None:
@@ -81,14 +83,14 @@ class Ledger:
         return Opened(session_id, hold, balance.seconds_remaining)
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
-        """Answers for the sessions that were not locked; the others are to be asked again at the next tick."""
+        """Book a batch of settlements. Return answers for those whose rows were not locked; retry the others later."""
         answers: list[Settled] = []
         for start in range(0, len(batch), SETTLE_BATCH):
             answers += await self._settle(batch[start : start + SETTLE_BATCH])
         return answers
 
     async def _settle(self, batch: Sequence[Settlement]) -> list[Settled]:
-        """One statement; where a row makes it fail, halves of it, down to that row alone."""
+        """Book settlements in one statement. Where a row makes it fail, book each half, down to that row alone."""
         try:
             async with self._database.transaction() as connection:
                 return await store.settle(connection, batch, self._max_sessions)
@@ -110,9 +112,9 @@ class Ledger:
             await store.prove_writable(connection)
 
     async def close(self, closing: Closing) -> Closed:
-        """Ends a session with its final total. A repeat, or one that its own relay has closed, answers what is stored.
+        """End a session with its final total. Return what is stored for a repeat, or if its relay has closed it before.
 
-        One that the reaper ended is billed what its hold covered, as far as the user still has it (money 21).
+        A session that the reaper ended is billed what its hold covered, as far as the user still has it (money 21).
         """
         async with self._database.transaction() as connection:
             locked = await store.lock_session(connection, closing.session_id)
@@ -137,43 +139,48 @@ class Ledger:
         reason: str | None = None,
         actor: str | None = None,
     ) -> int:
-        """The new balance. Raises Refusal: unknown_user, amount_too_large, insufficient_credits."""
+        """Add to a balance, or take at most what is available, and return the new balance in seconds.
+
+        Raise Refusal: unknown_user, amount_too_large, insufficient_credits.
+        """
         async with self._database.transaction() as connection:
-            return await store.credit(connection, user_id, seconds, description, reason=reason, actor=actor)
+            balance = await store.lock_or_add_balance(connection, user_id)
+            after = await store.credit(connection, user_id, balance, seconds, description, reason=reason, actor=actor)
+            return after.seconds_remaining
 
     async def mark_ending(self, session_id: UUID, reason: Reason, user_id: UUID | None = None) -> bool:
-        """Asks for a session's end; False where it is not active, or not of `user_id` when that is given."""
+        """Mark a session to end. Return False where it is not active, or not of `user_id` if that is given."""
         async with self._database.transaction() as connection:
             return await store.mark_ending(connection, session_id, reason, user_id)
 
     async def mark_user_ending(self, user_id: UUID, reason: Reason) -> int:
-        """Asks for the end of all of a user's sessions; how many there were."""
+        """Mark all active sessions of a user to end, and return how many there were."""
         async with self._database.transaction() as connection:
             return await store.mark_user_ending(connection, user_id, reason)
 
     async def cut_leases(self) -> int:
-        """Cuts leases that end further ahead than a lease is long; how many."""
+        """Shorten leases that end further ahead than a lease is long, and return how many there were."""
         async with self._database.transaction() as connection:
             return await store.cut_leases(connection)
 
     async def clock(self) -> float:
-        """The database's own clock, in seconds: leases go by it."""
+        """Return the database's clock, by which leases expire, in seconds since 1970."""
         async with self._database.transaction() as connection:
             return await store.clock(connection)
 
     async def reap(self, by: float = inf) -> list[Ended]:
-        """Ends the sessions whose lease ran out by that time of `clock`. When to call it is the Reaper's business."""
+        """End the sessions whose lease had expired at `by`, a time of `clock`. The Reaper decides when to call it."""
         return await self._end_abandoned(Reason.LEASE_EXPIRED, by)
 
     async def end_life(self, life: UUID) -> list[Ended]:
-        """Ends the sessions of a dead process. Raises Unavailable where some of them stay locked."""
+        """End the sessions of a dead process and return them. Raise Unavailable where some of them stay locked."""
         ended: list[Ended] = []
-        for _ in range(BURY_TRIES):
+        for _ in range(END_LIFE_TRIES):
             ended += await self._end_abandoned(Reason.SERVICE_RESTART, life=life)
             async with self._database.transaction() as connection:
                 if await store.life_is_over(connection, life):
                     return ended
-            await asyncio.sleep(BURY_EVERY)
+            await asyncio.sleep(END_LIFE_PAUSE_SECONDS)
         raise Unavailable(sentences.EARLIER_RUN_LOCKED)
 
     async def _end_abandoned(self, reason: Reason, by: float = inf, life: UUID | None = None) -> list[Ended]:
@@ -186,12 +193,12 @@ class Ledger:
                 return ended
 
     async def balance(self, user_id: UUID) -> Balance:
-        """A user's balance, zeros for one who has none."""
+        """Return a user's balance, without a lock; zeros where there is none."""
         async with self._database.transaction() as connection:
             return await store.balance(connection, user_id) or Balance()
 
     async def usage_days(self, user_id: UUID, tz: str = "UTC", days: int = 30) -> list[Day]:
-        """The last days up to today in the time zone, oldest first. Raises Refusal invalid_timezone."""
+        """Return a user's last `days` up to today in a time zone, oldest first. Raise Refusal invalid_timezone."""
         async with self._database.transaction() as connection:
             self._timezones = self._timezones or await store.timezones(connection)
             if tz not in self._timezones:
@@ -205,15 +212,15 @@ class Ledger:
         limit: int = 10,
         before: tuple[datetime, UUID] | None = None,
     ) -> list[SessionRow]:
-        """Sessions that became ready, newest first: a user's or everybody's, all or the live ones.
+        """Return sessions that became ready, newest first: of one user or of all, live ones only or all.
 
-        `before`: start and id of a session; only those that follow it in this order.
+        `before`: start and id of a session; only those that follow it in this order are returned.
         """
         async with self._database.transaction() as connection:
             return await store.sessions(connection, user_id, live, limit, before)
 
     async def live_session(self, prefix: str) -> UUID:
-        """The live session whose id begins with `prefix`. Raises Refusal not_found, ambiguous."""
+        """Return the id of the live session that begins with `prefix`. Raise Refusal not_found, ambiguous."""
         async with self._database.transaction() as connection:
             found = await store.live_ids(connection, prefix)
         if len(found) > 1:
@@ -223,17 +230,14 @@ class Ledger:
         return found[0]
 
     async def live_count(self) -> int:
+        """Return the number of live sessions of all users."""
         async with self._database.transaction() as connection:
             return await store.live_count(connection)
 
     async def audit(self) -> list[Finding]:
-        """What is wrong with the books, from one snapshot, beside a running service (money 26)."""
-        return (await self.full_audit()).findings
-
-    async def full_audit(self) -> Audit:
-        """The same, with the number of entries that were checked."""
-        async with self._database.transaction(AUDIT_TIMEOUT) as connection:
-            return await store.audit(connection)
+        """Return what is wrong with balances, entries and sessions, beside a running service (money 26)."""
+        async with self._database.snapshot(AUDIT_SECONDS) as connection:
+            return (await audit(connection)).findings
 
 
 def _as_stored(closing: Closing, locked: store.Locked) -> Closed:

@@ -1,17 +1,17 @@
-"""The ledger's statements, and nothing else: one function each, on a connection that is in a transaction.
+"""The ledger's SQL statements: one function for each, on a connection that is in a transaction.
 
-Whoever calls more than one of them in a transaction keeps the lock order: balance rows by user, then sessions;
-and locks no `users` row for update before a balance."""
+A caller of several of them in a transaction keeps the lock order: balance rows by user, then sessions. It locks no
+`users` row for update before a balance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.rows import args_row, class_row, scalar_row
+from psycopg.rows import class_row, kwargs_row, scalar_row
 
 from transcription_proxy import sentences
 from transcription_proxy.db import queries
@@ -20,16 +20,14 @@ from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger.entries import (
     LEASE_SECONDS,
     MAX_CREDITS,
-    Audit,
     Balance,
     Day,
     Description,
     Ended,
-    Finding,
     SessionRow,
-    Severity,
     audio_seconds,
     balance_after,
+    balance_clawed_back,
     upstream_seconds,
 )
 from transcription_proxy.metering.engines import engine_name
@@ -37,28 +35,19 @@ from transcription_proxy.values import Closing, Opening, Settled, Settlement
 from transcription_wire.codes import Reason, Status, status_of
 
 Connection = AsyncConnection[Any]
-SQL: Final = queries.load("transcription_proxy.ledger")
+SQL: Final = queries.load("transcription_proxy.ledger", Balance)
 LEASE: Final = timedelta(seconds=LEASE_SECONDS)
-CHECKS: Final = {
-    "audit_balances": Severity.ERROR,
-    "audit_chain": Severity.ERROR,
-    "audit_holds": Severity.ERROR,
-    "audit_ended_holds": Severity.ERROR,
-    "audit_leases": Severity.WARNING,
-    "audit_sessions": Severity.ERROR,
-    "audit_overdrafts": Severity.ERROR,
-    "audit_frozen": Severity.WARNING,
-    "audit_purchases": Severity.ERROR,
-}
 
 
 class RowError(Exception):
-    """A statement failed because of a row in it: without that row it may succeed."""
+    """A statement failed because of one of its rows. Without that row it may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """What decides about a new session, read while the user's balance is locked."""
+class OpeningState:
+    """What decides whether a session may open, read while its user's balance is locked.
+
+    `live`: the user's live sessions. `last_seq`: the user's last ledger entry."""
 
     authorized: bool
     live: int
@@ -91,27 +80,27 @@ class Locked:
 
 
 async def lock_balance(connection: Connection, user_id: UUID) -> Balance | None:
-    async with connection.cursor(row_factory=args_row(Balance)) as cursor:
+    async with connection.cursor(row_factory=class_row(Balance)) as cursor:
         await cursor.execute(SQL["lock_balance"], {"user_id": user_id})
         return await cursor.fetchone()
 
 
-async def admission(connection: Connection, opening: Opening) -> Admission | None:
-    async with connection.cursor(row_factory=args_row(Admission)) as cursor:
+async def opening_state(connection: Connection, opening: Opening) -> OpeningState | None:
+    async with connection.cursor(row_factory=class_row(OpeningState)) as cursor:
         values = {
             "user_id": opening.user_id,
             "token_version": opening.token_version,
             "login": opening.login,
             "replaces": opening.replaces,
         }
-        await cursor.execute(SQL["admission"], values)
+        await cursor.execute(SQL["opening_state"], values)
         return await cursor.fetchone()
 
 
 async def open_session(
     connection: Connection, opening: Opening, hold: int, opened_seq: int, max_streams: int
 ) -> UUID | None:
-    """The new session's id; None where all streams are taken."""
+    """Add a session and its hold, and return its id; None where `max_streams` sessions are live."""
     await connection.execute(SQL["lock_streams"])
     values = {
         "user_id": opening.user_id,
@@ -136,7 +125,10 @@ async def open_session(
 
 
 async def settle(connection: Connection, batch: Sequence[Settlement], max_sessions: int) -> list[Settled]:
-    """Answers for the rows that were not locked. Raises RowError; the transaction is then lost."""
+    """Book settlements, and return answers for the rows that were not locked.
+
+    Raise RowError, after which the transaction must be rolled back.
+    """
     values = {
         "ids": [one.session_id for one in batch],
         "numbers": [one.number for one in batch],
@@ -147,7 +139,7 @@ async def settle(connection: Connection, batch: Sequence[Settlement], max_sessio
         "shares": 2 * max_sessions,
         "lease": LEASE,
     }
-    async with connection.cursor(row_factory=args_row(_settled)) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(_settled)) as cursor:
         try:
             await cursor.execute(SQL["settle"], values, binary=True)
         except AWAY:
@@ -157,19 +149,8 @@ async def settle(connection: Connection, batch: Sequence[Settlement], max_sessio
         return await cursor.fetchall()
 
 
-def _settled(
-    session_id: UUID,
-    number: int,
-    grant: int,
-    used: int,
-    remaining: int,
-    elsewhere: int,
-    gone: bool,
-    ending: str | None,
-    blocked: bool,
-) -> Settled:
-    reason = None if ending is None else Reason(ending)
-    return Settled(session_id, number, grant, used, remaining, elsewhere, gone, reason, blocked)
+def _settled(ending: str | None, **rest: Any) -> Settled:
+    return Settled(ending=None if ending is None else Reason(ending), **rest)
 
 
 async def renew_leases(connection: Connection, sessions: Sequence[UUID]) -> None:
@@ -177,12 +158,12 @@ async def renew_leases(connection: Connection, sessions: Sequence[UUID]) -> None
 
 
 async def lock_for_booking(connection: Connection) -> None:
-    """Raises psycopg.OperationalError where a settle could not be booked now."""
+    """Take the table locks of a settle. Raise psycopg.OperationalError where a settle could not be booked now."""
     await connection.execute(SQL["lock_for_booking"])
 
 
 async def prove_writable(connection: Connection) -> None:
-    """Raises Unavailable where the tables are not there yet or are not ours to write, and the errors of AWAY."""
+    """Write a row of no consequence. Raise Unavailable where that is not allowed, and the errors in AWAY."""
     try:
         await lock_for_booking(connection)
         await connection.execute(SQL["probe_write"])
@@ -193,13 +174,13 @@ async def prove_writable(connection: Connection) -> None:
 
 
 async def lock_session(connection: Connection, session_id: UUID) -> Locked | None:
-    async with connection.cursor(row_factory=args_row(Locked)) as cursor:
+    async with connection.cursor(row_factory=class_row(Locked)) as cursor:
         await cursor.execute(SQL["lock_session"], {"session_id": session_id})
         return await cursor.fetchone()
 
 
 async def close(connection: Connection, closing: Closing, locked: Locked, billed: int) -> int:
-    """Ends the locked session with `billed` credits; the balance that is left."""
+    """End a locked session with `billed` credits, and return the user's new balance in seconds."""
     delta = billed - locked.seconds_used
     remaining = locked.seconds_remaining - delta
     values = {
@@ -221,60 +202,71 @@ async def close(connection: Connection, closing: Closing, locked: Locked, billed
     return remaining
 
 
+async def lock_or_add_balance(connection: Connection, user_id: UUID) -> Balance:
+    """Lock a user's balance row, which is added where it is missing. Raise Refusal unknown_user."""
+    balance = await lock_balance(connection, user_id)
+    if balance is None:
+        await connection.execute(SQL["ensure_balance"], {"user_id": user_id})
+        balance = await lock_balance(connection, user_id)
+    if balance is None:
+        raise Refusal("unknown_user", sentences.NO_SUCH_USER)
+    return balance
+
+
 async def credit(
     connection: Connection,
     user_id: UUID,
+    balance: Balance,
     seconds: int,
     description: Description,
     *,
     reason: str | None = None,
     actor: str | None = None,
     purchase_id: UUID | None = None,
-) -> int:
-    """Adds to a balance, or takes at most what is available; the new balance. Makes the row of a new user.
+) -> Balance:
+    """Add to a locked balance, or take at most what is available. Return the new balance.
 
-    Raises Refusal: unknown_user, amount_too_large, insufficient_credits.
+    Raise Refusal amount_too_large, insufficient_credits.
     """
-    await connection.execute(SQL["ensure_balance"], {"user_id": user_id})
-    balance = await lock_balance(connection, user_id)
-    if balance is None:
-        raise Refusal("unknown_user", sentences.NO_SUCH_USER)
-    after = balance_after(balance, seconds)
-    await _enter(connection, user_id, seconds, description, after, reason, actor, purchase_id)
+    after = replace(balance, seconds_remaining=balance_after(balance, seconds))
+    await _add_entry(connection, user_id, seconds, description, after, reason, actor, purchase_id)
     return after
 
 
 async def claw_back(
-    connection: Connection, user_id: UUID, purchase_id: UUID, take: int, freeze: int, description: Description
-) -> None:
-    """Takes what a refund or dispute claims, below 0 too, and freezes; negative numbers give back (money 28, 29)."""
-    balance = await lock_balance(connection, user_id)
-    if balance is None:
-        raise Refusal("unknown_user", sentences.NO_SUCH_USER)
-    after = balance.seconds_remaining - take
-    if abs(after) > MAX_CREDITS:
-        raise Refusal("amount_too_large", sentences.too_many_credits(MAX_CREDITS))
-    await _enter(connection, user_id, -take, description, after, None, None, purchase_id)
-    if freeze:
-        await connection.execute(SQL["freeze"], {"user_id": user_id, "seconds": freeze})
+    connection: Connection, user_id: UUID, balance: Balance, purchase_id: UUID, seconds: int, description: Description
+) -> Balance:
+    """Take from a locked balance what a refund or dispute claims, below 0 too (money 28, 29). Return the new balance.
+
+    Negative `seconds` are given back. Raise Refusal amount_too_large.
+    """
+    after = replace(balance, seconds_remaining=balance_clawed_back(balance, seconds))
+    await _add_entry(connection, user_id, -seconds, description, after, None, None, purchase_id)
+    return after
 
 
-async def _enter(
+async def freeze(connection: Connection, user_id: UUID, seconds: int) -> None:
+    """Set seconds of a locked balance aside for a dispute; negative ones are freed."""
+    if seconds:
+        await connection.execute(SQL["freeze"], {"user_id": user_id, "seconds": seconds})
+
+
+async def _add_entry(
     connection: Connection,
     user_id: UUID,
     seconds: int,
     description: Description,
-    after: int,
+    after: Balance,
     reason: str | None,
     actor: str | None,
     purchase_id: UUID | None,
 ) -> None:
-    """One row of the ledger, and the locked balance with it; 0 seconds leave no row."""
+    """Write a ledger entry, and the locked balance with it. 0 seconds leave no entry."""
     values = {
         "user_id": user_id,
         "seconds": seconds,
         "description": description,
-        "balance_after": after,
+        "balance_after": after.seconds_remaining,
         "reason": reason,
         "actor": actor,
         "purchase_id": purchase_id,
@@ -305,7 +297,7 @@ async def clock(connection: Connection) -> float:
 async def end_abandoned(
     connection: Connection, reason: Reason, batch: int, by: float, life: UUID | None = None
 ) -> list[Ended]:
-    async with connection.cursor(row_factory=args_row(Ended)) as cursor:
+    async with connection.cursor(row_factory=class_row(Ended)) as cursor:
         await cursor.execute(SQL["end_abandoned"], {"reason": reason, "batch": batch, "by": by, "life": life})
         return await cursor.fetchall()
 
@@ -327,7 +319,7 @@ async def timezones(connection: Connection) -> frozenset[str]:
 
 
 async def usage_days(connection: Connection, user_id: UUID, tz: str, days: int) -> list[Day]:
-    async with connection.cursor(row_factory=args_row(Day)) as cursor:
+    async with connection.cursor(row_factory=class_row(Day)) as cursor:
         await cursor.execute(SQL["usage_days"], {"user_id": user_id, "tz": tz, "days": days})
         return await cursor.fetchall()
 
@@ -341,27 +333,19 @@ async def sessions(
 ) -> list[SessionRow]:
     at, row_id = before or (None, None)
     values = {"user_id": user_id, "live": live, "limit": limit, "before_at": at, "before_id": row_id}
-    async with connection.cursor(row_factory=args_row(_session_row)) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(_session_row)) as cursor:
         await cursor.execute(SQL["sessions"], values)
         return await cursor.fetchall()
 
 
-def _session_row(
-    session_id: UUID,
-    user_id: UUID,
-    email: str,
-    started_at: datetime,
-    ended_at: datetime | None,
-    used: int,
-    audio: float | None,
-    model: str | None,
-    engine: str | None,
-    status: str,
-    reason: str | None,
-) -> SessionRow:
-    why = None if reason is None else Reason(reason)
-    listed = (session_id, user_id, email, started_at, ended_at, used, audio, model, engine_name(engine, model))
-    return SessionRow(*listed, Status(status), why)
+def _session_row(model: str | None, engine: str | None, status: str, reason: str | None, **rest: Any) -> SessionRow:
+    return SessionRow(
+        model=model,
+        engine=engine_name(engine, model),
+        status=Status(status),
+        reason=None if reason is None else Reason(reason),
+        **rest,
+    )
 
 
 async def live_count(connection: Connection) -> int:
@@ -369,22 +353,10 @@ async def live_count(connection: Connection) -> int:
 
 
 async def live_ids(connection: Connection, prefix: str) -> list[UUID]:
-    """Up to two live sessions whose id begins with `prefix`."""
+    """Return up to two ids of live sessions that begin with `prefix`."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["live_ids"], {"prefix": prefix})
         return await cursor.fetchall()
-
-
-async def audit(connection: Connection) -> Audit:
-    """All findings from one snapshot, which is taken by the first statement of the transaction."""
-    await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    findings: list[Finding] = []
-    for check, severity in CHECKS.items():
-        async with connection.cursor() as cursor:
-            await cursor.execute(SQL[check])
-            name = check.removeprefix("audit_")
-            findings += [Finding(severity, name, subject, detail) async for subject, detail in cursor]
-    return Audit(int(await _scalar(connection, "audit_entries", {})), findings)
 
 
 async def _scalar(connection: Connection, query: str, values: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Whether the database can be written to, for `/health`: asked at most once a second, however many want to know."""
+"""Whether the database can be written to, for `/health`. All requests together cause at most one probe a second."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,19 +9,23 @@ import structlog
 from transcription_proxy.errors import Unavailable
 
 FRESH_SECONDS: Final = 1.0
-"""How long an answer is good for, counted from the question."""
+"""How long an answer is used, counted from the start of its probe."""
 PROBE_SECONDS: Final = 2.0
-"""How long the database may take to answer."""
+"""How long a probe may take."""
 log = structlog.get_logger(__name__)
 
 
 class Writable(Protocol):
+    """The part of the ledger that a probe needs."""
+
     async def prove_writable(self, timeout: float) -> None:  # noqa: ASYNC109
         """Raise Unavailable where a settle could not be booked."""
 
 
 class Watch:
-    """`is_failing`: whether settles of this process fail. Where they do, a probe that succeeds proves too little."""
+    """Probes whether the database is writable. `is_failing`: whether settles of this process fail just now.
+
+    While they fail, a successful probe does not make the service healthy."""
 
     def __init__(self, ledger: Writable, is_failing: Callable[[], bool]) -> None:
         self._ledger = ledger
@@ -29,9 +33,10 @@ class Watch:
         self._probe: asyncio.Task[bool] | None = None
         self._probed_at = 0.0
         self._was_writable: bool | None = None
-        """None: it never was. A service that starts before its database says so elsewhere."""
+        """None until the first success. A service that starts before its database logs that elsewhere."""
 
     async def is_writable(self) -> bool:
+        """Return whether settles can be booked now."""
         now = asyncio.get_running_loop().time()
         is_stale = self._was_writable is None or now - self._probed_at >= FRESH_SECONDS
         if self._probe is None or (self._probe.done() and is_stale):

@@ -1,6 +1,6 @@
-"""The way to Stripe, and the only import of its SDK: values in, values out, and one word for "away": StripeAway.
+"""Calls Stripe, and is the only module that imports its SDK. It takes and returns plain values.
 
-No call sends `payment_method_types`: what a customer may pay with is chosen in Stripe's dashboard."""
+No call sends `payment_method_types`: the operator chooses the means of payment in Stripe's dashboard."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -17,34 +17,39 @@ import structlog
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.store import Buyer, Purchase
 
-WITHIN: Final = 9.0
-"""Seconds for one call with its retries: somebody waits for it. One slow answer fits in, or several quick failures."""
-PATIENCE: Final = 30.0
-"""Seconds for a page of a list: nobody waits."""
-TIMEOUT: Final = 8.0
+CALL_SECONDS: Final = 9.0
+"""Timeout of one call with its retries. A person waits for it: one slow answer fits in, or several quick failures."""
+PAGE_SECONDS: Final = 30.0
+"""Timeout of one page of a list. Only jobs and commands read lists."""
+ATTEMPT_SECONDS: Final = 8.0
+"""Timeout of one attempt of a call."""
 RETRIES: Final = 2
-PAGE: Final = 100
+PAGE_SIZE: Final = 100
+"""Objects in a page of a list: the most that Stripe allows."""
 T = TypeVar("T")
 Object = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 
 class StripeAway(Exception):
-    """Stripe could not be reached, or refused us: nothing of the user's doing. Its text is one word of why; more is in
-    the log."""
+    """Stripe could not be reached, or refused our key or request. The user did nothing wrong.
+
+    The text is one word, such as `timeout`; the log has more."""
 
 
 class NoSuchObject(Exception):
-    """Stripe knows no object of that id."""
+    """Stripe has no object with that id."""
 
 
 class BadSignature(Exception):
-    """A webhook that is not Stripe's, or is too old."""
+    """A webhook that Stripe did not sign, or signed too long ago."""
 
 
 class Gateway:
-    """`public_url` is where customers come back to, `site_name` stands before what they buy. A call ends `within` so
-    many seconds, with its `retries`, each of which may take `timeout`; a page of a list has `patience`."""
+    """Stripe's API at `address`. `public_url`: where customers return to. `site_name`: printed before what they buy.
+
+    Timeouts are in seconds: `within` for a call with its `retries`, `timeout` for one attempt, `page_within` for a
+    page of a list."""
 
     def __init__(
         self,
@@ -52,13 +57,13 @@ class Gateway:
         public_url: str,
         *,
         site_name: str = "Live Captions",
-        within: float = WITHIN,
-        patience: float = PATIENCE,
-        timeout: float = TIMEOUT,
+        within: float = CALL_SECONDS,
+        page_within: float = PAGE_SECONDS,
+        timeout: float = ATTEMPT_SECONDS,
         retries: int = RETRIES,
     ) -> None:
         self.within = within
-        self._patience = patience
+        self._page_within = page_within
         self._public_url = public_url
         self._site_name = site_name
         self._client = stripe.StripeClient(
@@ -69,9 +74,10 @@ class Gateway:
         )
 
     async def create_customer(self, buyer: Buyer, occasion: str = "account") -> str:
-        """The id of a new customer; the same one where this is asked again on the same occasion, within a day.
+        """Create a customer and return its id.
 
-        So is the same error, which Stripe remembers too: what a buyer waits for is an occasion of its own.
+        Stripe answers a repeat for the same `occasion` within a day with the same customer, or with the same error.
+        A checkout therefore uses an occasion of its own.
         """
         params: Any = {"email": buyer.email, "metadata": {"user_id": str(buyer.id)}}
         key = f"customer-{buyer.id}-{buyer.stripe_customer_id or 'first'}-{occasion}"
@@ -79,9 +85,9 @@ class Gateway:
         return await self._ask(call, lambda made: str(made.id))
 
     async def create_checkout(self, purchase: Purchase, customer: str) -> tuple[str, str]:
-        """Id and URL of the Checkout Session of a purchase: one, however often it is asked for.
+        """Create the Checkout Session of a purchase, and return its id and URL. A repeat returns the same session.
 
-        Raises NoSuchObject for a customer that Stripe does not know.
+        Raise NoSuchObject for a customer that Stripe does not know.
         """
         metadata = {
             "purchase_id": str(purchase.id),
@@ -114,20 +120,20 @@ class Gateway:
         return await self._ask(call, lambda made: (str(made.id), str(made.url)))
 
     async def checkout(self, session_id: str) -> Object:
-        """A Checkout Session with its payment, charge and refunds. Raises NoSuchObject."""
+        """Return a Checkout Session with its payment, charge and refunds. Raise NoSuchObject."""
         params: Any = {"expand": ["payment_intent.latest_charge.refunds"]}
         return await self._ask(self._client.v1.checkout.sessions.retrieve_async(session_id, params), _plain)
 
     async def refund(self, refund_id: str) -> Object:
-        """Raises NoSuchObject."""
+        """Return a refund. Raise NoSuchObject."""
         return await self._ask(self._client.v1.refunds.retrieve_async(refund_id), _plain)
 
     async def dispute(self, dispute_id: str) -> Object:
-        """Raises NoSuchObject."""
+        """Return a dispute. Raise NoSuchObject."""
         return await self._ask(self._client.v1.disputes.retrieve_async(dispute_id), _plain)
 
     def checkouts(self, since: datetime) -> AsyncIterator[Object]:
-        """The Checkout Sessions made since with their payments, as all lists here newest first."""
+        """List the Checkout Sessions created since a moment, with their payments. All lists are newest first."""
         expand = {"expand": ["data.payment_intent"]}
         return self._all(self._client.v1.checkout.sessions.list_async, _since(since) | expand)
 
@@ -141,20 +147,23 @@ class Gateway:
         return self._all(self._client.v1.disputes.list_async, _since(since))
 
     async def webhook_endpoints(self) -> list[Object]:
-        found, _ = await self._ask(self._client.v1.webhook_endpoints.list_async({"limit": PAGE}), _page)
+        found, _ = await self._ask(self._client.v1.webhook_endpoints.list_async({"limit": PAGE_SIZE}), _page)
         return found
 
     async def _all(self, page_of: Any, narrow: dict[str, Any]) -> AsyncIterator[Object]:
-        params = narrow | {"limit": PAGE}
+        params = narrow | {"limit": PAGE_SIZE}
         more = True
         while more:
-            found, more = await self._ask(page_of(params), _page, self._patience)
+            found, more = await self._ask(page_of(params), _page, self._page_within)
             for one in found:
                 yield one
             params |= {"starting_after": found[-1]["id"]} if more else {}
 
     async def _ask(self, call: Awaitable[Any], read: Callable[[Any], T], within: float | None = None) -> T:
-        """What Stripe answers. Its messages may hold parts of keys, so they are not logged."""
+        """Await a call and return its answer, as `read` converts it. Raise NoSuchObject, StripeAway.
+
+        Stripe's error messages may contain parts of keys, so they are not logged.
+        """
         try:
             async with asyncio.timeout(within or self.within):
                 return read(await call)
@@ -176,8 +185,8 @@ class Gateway:
 
 
 def verified(payload: bytes, signature: str, secrets: Sequence[str]) -> str:
-    """The text of a webhook that was signed, just now, with one of the secrets. Raises BadSignature."""
-    if not signature.isascii():  # the SDK's comparison takes no other
+    """Return the text of a webhook that was signed recently with one of the secrets. Raise BadSignature."""
+    if not signature.isascii():  # the SDK's comparison raises TypeError for other text
         raise BadSignature
     for secret in secrets:
         with suppress(stripe.SignatureVerificationError, UnicodeDecodeError):
@@ -188,7 +197,7 @@ def verified(payload: bytes, signature: str, secrets: Sequence[str]) -> str:
 
 
 def _http(proxy: str | None, timeout: float) -> stripe.HTTPXClient:
-    """The SDK's client, which would otherwise read its proxy from the environment."""
+    """Return an HTTP client for the SDK that does not read its proxy from the environment."""
     client = partial(httpx.AsyncClient, trust_env=False, proxy=proxy)
     return stripe.HTTPXClient(timeout=timeout, _lib=SimpleNamespace(AsyncClient=client))
 
@@ -203,6 +212,6 @@ def _since(moment: datetime) -> dict[str, Any]:
 
 
 def _page(listed: Any) -> tuple[list[Object], bool]:
-    """Objects of a page, and whether there are more."""
+    """Return the objects of a page, and whether there are more pages."""
     found = [_plain(one) for one in listed.data]
     return found, bool(listed.has_more and found)

@@ -1,4 +1,4 @@
-"""Which mails a booking owes its buyer: the kinds of their jobs, and what the key of a job says."""
+"""The kinds of jobs that send email to a buyer, and what the key of each job contains."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,12 +9,14 @@ PAID: Final = "mail_paid"
 FAILED: Final = "mail_failed"
 """The key of the job is the purchase's id."""
 TAKEN: Final = "mail_taken"
-"""The key of the job is a Taken."""
+"""The key of the job is `Taken.key`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one booking took back of a purchase. `total`: seconds taken of it so far, which tells bookings apart."""
+    """Seconds of a purchase that one refund or dispute took back.
+
+    `total`: all seconds taken of the purchase so far. It makes the keys of two equal refunds different."""
 
     purchase_id: UUID
     seconds: int
@@ -27,5 +29,6 @@ class Taken:
 
     @classmethod
     def read(cls, key: str) -> "Taken":
+        """Return the Taken that `key` was made from."""
         purchase_id, by, seconds, total = key.split(" ")
         return cls(UUID(purchase_id), int(seconds), by == "dispute", int(total))

@@ -11,11 +11,13 @@ from typing import Any, Final
 from transcription_proxy.errors import ConfigError
 
 CURRENCY: Final = "usd"
-"""What the engine costs is known in it."""
+"""The only currency that packages may have, because engine costs are known in it."""
 MOST_SECONDS: Final = 100_000_000
+"""Seconds of audio in one package."""
 LEAST_CENTS: Final = 50
-"""Stripe charges no less, in US dollars."""
+"""The smallest charge that Stripe accepts in US dollars."""
 MOST_CENTS: Final = 99_999_999
+"""The largest charge that Stripe accepts in US dollars."""
 KEYS: Final = {"id", "label", "seconds", "price_cents", "currency"}
 _ID: Final = re.compile(r"[a-z0-9_-]{1,40}")
 
@@ -32,7 +34,7 @@ class Package:
 
 
 def load(text: str | None = None) -> tuple[Package, ...]:
-    """Packages from TOML text, the built-in file when None. Raises ConfigError with every mistake at once."""
+    """Read packages from TOML text, or from the built-in file for None. Raise ConfigError with every mistake."""
     if text is None:
         text = files(__package__).joinpath("packages.toml").read_text()
     try:

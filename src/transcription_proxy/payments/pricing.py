@@ -1,4 +1,4 @@
-"""What a package leaves once the engine and Stripe are paid (money 33). Money is decimal US cents, never a float."""
+"""The margin of a package after the costs of engine and Stripe (money 33). Money is decimal US cents, never a float."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from transcription_wire.lengths import length
 
 HUNDRED: Final = Decimal(100)
 TOPUP: Final = "topup"
-"""The id of a purchase of a free amount."""
+"""The `package_id` of a top-up, a purchase of any amount."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """One package sold and used up, in cents. `break_even`: the lowest price that loses nothing."""
+    """One package, sold and used up. `engine`, `fee`: costs in cents. `break_even`: the lowest price without a loss."""
 
     package: Package
     engine: Decimal
@@ -30,7 +30,7 @@ class Sale:
 
     @property
     def margin_percent(self) -> Decimal:
-        """Of the price."""
+        """The margin in percent of the price."""
         return self.margin * HUNDRED / self.package.price_cents
 
     @property
@@ -39,25 +39,25 @@ class Sale:
 
 
 def topup(credits_per_dollar: int) -> Package:
-    """The smallest free amount, a dollar, as a package: none leaves less of it, for Stripe takes most of it."""
+    """Return the smallest top-up, one dollar, as a package. Stripe's fixed fee makes its margin the lowest of all."""
     return Package(TOPUP, f"{credits_per_dollar} seconds", credits_per_dollar, 100)
 
 
 def dearness(credits_per_dollar: int, packages: Sequence[Package]) -> tuple[Decimal, Package]:
-    """How many times as dear a second of a top-up is as one of the package that is dearest by the second."""
+    """Return the price of a second of a top-up, as a multiple of the most expensive package's, and that package."""
     package = max(packages, key=lambda package: Decimal(package.price_cents) / package.seconds)
     return HUNDRED * package.seconds / (credits_per_dollar * package.price_cents), package
 
 
 def sale(package: Package, rates: Rates) -> Sale:
-    """Reckoned at the dearest base model on offer, and one use of Stripe."""
+    """Return a package's costs, at the most expensive base model on offer and one charge at Stripe."""
     engine = package.seconds * _cents_a_credit(rates)
     fee = package.price_cents * rates.stripe_fee_percent / HUNDRED + rates.stripe_fee_cents
     return Sale(package, engine, fee, _price(engine, rates, Decimal(0)))
 
 
 def suggest(packages: Iterable[Package], rates: Rates, percent: Decimal) -> list[Package]:
-    """The same packages at the lowest price that leaves this margin. Raises ValueError where no price does."""
+    """Return the packages at the lowest prices that leave a margin of `percent`. Raise ValueError where none does."""
     share = percent / HUNDRED
     if not 0 <= share < 1 - rates.stripe_fee_percent / HUNDRED:
         most = HUNDRED - rates.stripe_fee_percent
@@ -71,7 +71,7 @@ def suggest(packages: Iterable[Package], rates: Rates, percent: Decimal) -> list
 
 
 def losses(packages: Sequence[Package], rates: Rates) -> list[str]:
-    """A sentence for each package, or top-up, that sells below its cost."""
+    """Return a sentence for each package, or top-up, that sells below its cost."""
     sales = [sale(package, rates) for package in packages]
     return [
         f"{_named(each.package)} sells for {dollars(Decimal(each.package.price_cents))} and costs "
@@ -82,7 +82,7 @@ def losses(packages: Sequence[Package], rates: Rates) -> list[str]:
 
 
 def as_toml(packages: Iterable[Package]) -> str:
-    """A PACKAGES_FILE."""
+    """Return packages in the form of a PACKAGES_FILE."""
     return "\n".join(
         f'[[package]]\nid = "{package.id}"\nlabel = {_quoted(package.label)}\n'
         f"seconds = {package.seconds}\nprice_cents = {package.price_cents}\n"
@@ -91,7 +91,7 @@ def as_toml(packages: Iterable[Package]) -> str:
 
 
 def dollars(cents: Decimal) -> str:
-    """To the cent, as it is written: $3.00, -$0.39."""
+    """Format an amount to the cent: $3.00, -$0.39."""
     rounded = round(cents / HUNDRED, 2)
     return f"-${-rounded}" if rounded < 0 else f"${rounded}"
 
@@ -107,18 +107,18 @@ def _cure(sale: Sale) -> str:
 
 
 def _least(package: Package, rates: Rates, share: Decimal) -> int:
-    """Whole cents, of which `share` is left, and no less than Stripe charges."""
+    """Return the lowest price in cents that leaves `share` of it, and that Stripe accepts."""
     return max(LEAST_CENTS, _price(package.seconds * _cents_a_credit(rates), rates, share))
 
 
 def _cents_a_credit(rates: Rates) -> Decimal:
-    """What the engine takes for a credit's worth of audio, at the model where that is most."""
+    """Return the engine's cost of one credit's worth of audio, at the model where that is highest."""
     models = [rates.flat] if rates.flat is not None else list(rates.models.values())
     return max(rate.cost * HUNDRED / 60 * MICRO / rate.micro for rate in models)
 
 
 def _price(engine: Decimal, rates: Rates, share: Decimal) -> int:
-    """Whole cents, rounded up, of which `share` is left."""
+    """Return the price in cents, rounded up, that covers `engine` and Stripe and leaves `share` of itself."""
     left = 1 - rates.stripe_fee_percent / HUNDRED - share
     return int(((engine + rates.stripe_fee_cents) / left).to_integral_value(ROUND_CEILING))
 

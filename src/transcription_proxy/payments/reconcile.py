@@ -1,4 +1,4 @@
-"""Stripe's checkout sessions, refunds and disputes against ours: what webhooks that got lost would have said."""
+"""Compares Stripe's checkout sessions, refunds and disputes with ours, to find what lost webhooks would have said."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -10,22 +10,23 @@ import structlog
 
 from transcription_proxy.db.pool import Database
 from transcription_proxy.payments import store, translate
-from transcription_proxy.payments.books import Unmatched
+from transcription_proxy.payments.fulfillment import UnbookableFact
 from transcription_proxy.payments.gateway import Gateway, NoSuchObject
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.payments.standing import Claim, Kind, Refund
 from transcription_proxy.payments.translate import Checkout, NotUnderstood, furthest
 
 RECONCILE: Final = "reconcile"
-"""The job that does it by itself."""
-RECONCILE_EVERY: Final = 3600.0
+"""The job that reconciles by itself."""
+RECONCILE_EVERY_SECONDS: Final = 3600.0
 LOOK_BACK: Final = timedelta(days=7)
+"""How far back the job looks, which is longer than Stripe retries a webhook."""
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What Stripe has and we have not. `subject` is Stripe's name of it; `why_not`: where it could not be booked."""
+    """Something that Stripe has and we have not. `subject`: its id at Stripe. `why_not`: why it could not be booked."""
 
     subject: str
     detail: str
@@ -35,14 +36,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A refund or dispute that is new here. It makes no difference where its charge has told as much."""
+    """A refund or dispute that is not known here. `differs`: False where its charge already said as much."""
 
     fact: Claim
     differs: bool = True
 
 
 class Reconciler:
-    """Reads both sides; with `fix` it books what is missing, as the webhook would have."""
+    """Reads both sides. With `fix` it books what is missing, as the webhook would have."""
 
     def __init__(self, database: Database, gateway: Gateway, payments: Payments) -> None:
         self._database = database
@@ -50,12 +51,16 @@ class Reconciler:
         self._payments = payments
 
     async def run(self, since: datetime, *, fix: bool) -> list[Difference]:
-        """Of all that was made since, and of what is open for longer. Raises StripeAway, Unavailable."""
+        """Return the differences in what was created since, and in what has been open longer.
+
+        Raise StripeAway, Unavailable.
+        """
         found = [one async for one in self._checkouts(since, fix)]
         found += [one async for one in self._claims(since, fix)]
         return found + ([one async for one in self._unmatched()] if fix else [])
 
     async def run_job(self, _key: str) -> None:
+        """Job: book what is missing from the last days, and log each difference."""
         for one in await self.run(datetime.now(UTC) - LOOK_BACK, fix=True):
             log.warning("payments_differed", subject=one.subject, detail=one.detail, why_not=one.why_not)
 
@@ -80,27 +85,27 @@ class Reconciler:
         try:
             fact = translate.checkout(thing)
         except NotUnderstood:
-            return  # of another product of the same Stripe account
+            return  # another product of the same Stripe account
         async with self._database.transaction() as connection:
             ours = await store.purchase_of_checkout(connection, fact.session_id, fact.purchase_id)
         if ours is None and (fact.purchase_id is None or fact.status != "paid"):
             return
         status = "unknown" if ours is None else ours.status
         if ours is None or furthest(status, fact.status) != status:
-            yield await self._settled(fact.session_id, f"{fact.status} at Stripe, {status} here", fact, fix)
+            yield await self._resolve(fact.session_id, f"{fact.status} at Stripe, {status} here", fact, fix)
 
     async def _claims(self, since: datetime, fix: bool) -> AsyncIterator[Difference]:
-        """All are looked at before any is booked: one may change what another looks like."""
+        """Compare all refunds and disputes before any is booked, since booking one may hide another's difference."""
         unknown = [found async for thing in self._claimed(since) if (found := await self._unknown(thing))]
         for one in unknown:
             fact = one.fact
             detail = f"a {fact.kind} of {fact.cents} {fact.currency} cents is missing here"
-            settled = await self._settled(fact.id, detail, fact, fix)
+            difference = await self._resolve(fact.id, detail, fact, fix)
             if one.differs:
-                yield settled
+                yield difference
 
     async def _claimed(self, since: datetime) -> AsyncIterator[translate.Object]:
-        """Refunds and disputes that were made since, or that we know to be open."""
+        """Yield the refunds and disputes that were created since, or that we know to be open."""
         listed = set()
         for things in (self._gateway.refunds(since), self._gateway.disputes(since)):
             async for thing in things:
@@ -115,12 +120,15 @@ class Reconciler:
                     yield await ask(name)
 
     async def _unknown(self, thing: translate.Object) -> Unknown | None:
-        """None where it is known, or none of ours. A refund comes with all of its charge: once one of them is known by
-        its id, the charge's amount does not count any more."""
+        """Return a refund or dispute that is unknown here; None where it is known, or belongs to no purchase of ours.
+
+        A refund comes with all refunds of its charge: once one of them is known by its id, the sum of the known ones
+        counts and the charge's own amount does not (money 28).
+        """
         try:
             fact = _fact(thing)
         except NotUnderstood:
-            return None  # of another product of the same Stripe account
+            return None  # another product of the same Stripe account
         async with self._database.transaction() as connection:
             purchase = await store.purchase_of_payment(connection, fact)
             known = await store.knows_claim(connection, fact)
@@ -132,33 +140,36 @@ class Reconciler:
         refunded = sum(refund.cents for refund in refunds if refund.standing == Refund.SUCCEEDED)
         return Unknown(replace(fact, refunds=tuple(refunds)), differs=refunded != purchase.refunded_cents)
 
-    async def _settled(self, subject: str, detail: str, fact: Claim | Checkout, fix: bool) -> Difference:
+    async def _resolve(self, subject: str, detail: str, fact: Claim | Checkout, fix: bool) -> Difference:
+        """Book a fact where `fix` is set, and return the difference with what became of it."""
         if not fix:
             return Difference(subject, detail)
         try:
             async with self._database.transaction() as connection:
-                await self._payments.books.apply(connection, fact)
-        except Unmatched as error:
+                await self._payments.fulfillment.apply(connection, fact)
+        except UnbookableFact as error:
             return Difference(subject, detail, why_not=str(error))
         return Difference(subject, detail, fixed=True)
 
     async def _unmatched(self) -> AsyncIterator[Difference]:
-        """Events that were kept, whose purchase is known now."""
+        """Book the kept events whose purchase is known now, and yield a difference for each."""
         for event in await self._payments.unmatched():
-            if await self._payments.try_again(event):
+            if await self._payments.retry(event):
                 yield Difference(event.id, f"{event.type} was unmatched", fixed=True)
 
 
 def _fact(thing: translate.Object) -> Claim:
-    """A refund or a dispute. Raises NotUnderstood."""
+    """Return the claim of a refund or a dispute. Raise NotUnderstood."""
     if thing.get("object") == "dispute":
         return translate.dispute(thing, reinstated=_came_back(thing.get("balance_transactions")))
     return translate.refund(thing)
 
 
 def _came_back(movements: Any) -> bool:
-    """Whether the money that a dispute took has returned, which its status does not say. Rates of exchange change, so
-    that movements are counted."""
+    """Return whether the money that a dispute took was returned, which its status does not say.
+
+    Exchange rates change between the movements, so movements are counted rather than added up.
+    """
     amounts = [one.get("amount") for one in movements or [] if isinstance(one, dict)]
     moved = [amount for amount in amounts if isinstance(amount, int)]
     taken, returned = sum(amount < 0 for amount in moved), sum(amount > 0 for amount in moved)

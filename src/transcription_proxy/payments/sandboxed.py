@@ -1,4 +1,4 @@
-"""Which Stripe to use, and where the sandbox of a DATA_DIR is: for the service, and for commands beside it."""
+"""Which Stripe to call: the real one or the sandbox, whose address and secrets are kept in DATA_DIR."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ FOLDER: Final = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`api_base` None: Stripe's own. `proxy` None: it is asked directly."""
+    """How to call Stripe. `api_base` None: Stripe's own. `proxy` None: without a proxy."""
 
     key: str
     api_base: str | None = None
@@ -23,7 +23,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Sandboxed:
-    """`port` 0: it has never run."""
+    """Address and secrets of the sandbox. `port` 0: it has never run."""
 
     key: str
     webhook_secret: str
@@ -36,7 +36,7 @@ class Sandboxed:
 
 
 def address(data_dir: Path, key: str | None, api_base: str | None, proxy: str | None) -> Address:
-    """The real one with a key, the sandbox without. Raises Unavailable where that has never run."""
+    """Return the real Stripe's address for a key, the sandbox's without one. Raise Unavailable if that never ran."""
     if key is not None:
         return Address(key, api_base, proxy)
     here = load(data_dir)
@@ -46,7 +46,7 @@ def address(data_dir: Path, key: str | None, api_base: str | None, proxy: str | 
 
 
 def load(data_dir: Path) -> Sandboxed | None:
-    """None where there was no sandbox yet."""
+    """Return the sandbox of a DATA_DIR, or None where there has been none yet."""
     try:
         return Sandboxed(**json.loads((data_dir / FOLDER / "address.json").read_text()))
     except (OSError, ValueError, TypeError):
@@ -54,12 +54,12 @@ def load(data_dir: Path) -> Sandboxed | None:
 
 
 def make(data_dir: Path) -> Sandboxed:
-    """The one that there is, or a new one with secrets of its own."""
+    """Return the sandbox of a DATA_DIR, or a new one with secrets of its own."""
     return load(data_dir) or Sandboxed(f"sk_test_{secrets.token_urlsafe(24)}", f"whsec_{secrets.token_urlsafe(24)}")
 
 
 def keep(data_dir: Path, sandboxed: Sandboxed, host: str, port: int) -> Sandboxed:
-    """Writes down where it listens now."""
+    """Write down where the sandbox listens now, and return it with that address."""
     here = replace(sandboxed, host=f"[{host}]" if ":" in host else host, port=port)
     folder = data_dir / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Payments: a purchase is begun, paid at Stripe, and credited when Stripe says so, once.
+"""Payments: starts a purchase, sends the buyer to Stripe, and credits the purchase once Stripe says it is paid.
 
 Every call raises Unavailable when the database is away, and Refusal with a code of docs/protocol.md."""
 
@@ -19,7 +19,7 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
 from transcription_proxy.ledger.entries import Balance, balance_after
 from transcription_proxy.payments import store, translate
-from transcription_proxy.payments.books import Books, Unmatched
+from transcription_proxy.payments.fulfillment import Fulfillment, UnbookableFact
 from transcription_proxy.payments.gateway import BadSignature, Gateway, NoSuchObject, StripeAway, verified
 from transcription_proxy.payments.packages import MOST_SECONDS, Package
 from transcription_proxy.payments.standing import Claim, Kind
@@ -28,23 +28,26 @@ from transcription_proxy.payments.translate import Event, NotUnderstood, is_id
 from transcription_wire.lengths import in_minutes
 
 DOUBLE_CLICK: Final = timedelta(seconds=60)
-"""The same thing asked for again within this time is the same purchase."""
+"""A second request for the same package within this time returns the first one's purchase."""
 ASK_PAUSE: Final = timedelta(seconds=3)
-"""Between questions to Stripe about one session, whoever waits for it."""
+"""The least time between two questions to Stripe about one Checkout Session."""
 LEAST_CENTS, MOST_CENTS = 100, 50_000
-"""Cents of a top-up (money 31)."""
+"""The smallest and the largest top-up, in cents (money 31)."""
 MOST_PURCHASES: Final = 100
 NO_CHECKOUT: Final = "cs_status"
+"""The id of a Checkout Session that does not exist."""
 TOPUP: Final = "topup"
 CUSTOMER: Final = "customer"
-"""The job that tells Stripe about a new account."""
+"""The job that creates a Stripe customer for a new account."""
 REFUNDS: Final = "refunds"
 """The job that fetches the refunds of a charge."""
 log = structlog.get_logger(__name__)
 
 
 class Payments:
-    """`secrets` sign the webhooks. `credits_per_dollar` None: no top-ups. `live_only`: test mode is refused."""
+    """`secrets`: any of them may sign a webhook. `credits_per_dollar` None: no top-ups.
+
+    `live_only`: events of Stripe's test mode are refused."""
 
     def __init__(
         self,
@@ -62,17 +65,23 @@ class Payments:
         self._credits_per_dollar = credits_per_dollar
         self._live_only = live_only
         self.packages = tuple(packages)
-        self.books = Books({package.id: package for package in packages})
+        self.fulfillment = Fulfillment({package.id: package for package in packages})
 
     async def buy(self, user_id: UUID, package_id: str) -> Purchase:
-        """A purchase with its checkout URL. Raises Refusal: unknown_package, amount_too_large, payments_unavailable."""
+        """Start buying a package, and return the purchase with its checkout URL.
+
+        Raise Refusal: unknown_package, amount_too_large, payments_unavailable.
+        """
         package = next((one for one in self.packages if one.id == package_id), None)
         if package is None:
             raise Refusal("unknown_package", sentences.no_such_package(self._ids()))
         return await self._begin(_draft(user_id, package))
 
     async def top_up(self, user_id: UUID, cents: int) -> Purchase:
-        """The same for a free amount. Raises Refusal: invalid_amount, amount_too_large, payments_unavailable."""
+        """Start buying credit for `cents`, and return the purchase with its checkout URL.
+
+        Raise Refusal: invalid_amount, amount_too_large, payments_unavailable.
+        """
         if self._credits_per_dollar is None:
             raise Refusal("invalid_amount", sentences.NO_TOP_UPS)
         seconds = cents * self._credits_per_dollar // 100
@@ -81,7 +90,7 @@ class Payments:
         return await self._begin(_draft(user_id, Package(TOPUP, in_minutes(seconds), seconds, cents)))
 
     async def _begin(self, draft: Draft) -> Purchase:
-        """The row first, under the balance's lock: a double click finds it, and Stripe makes one session of both."""
+        """Write the purchase, then ask Stripe for its checkout. A double click finds the first one's row."""
         async with self._database.transaction() as connection:
             balance_after(await ledger.lock_balance(connection, draft.user_id) or Balance(), draft.seconds)
             purchase = await store.open_purchase(connection, draft, DOUBLE_CLICK)
@@ -89,35 +98,34 @@ class Payments:
             buyer = await store.buyer(connection, draft.user_id)
         assert buyer is not None
         if purchase.checkout_url is None:
-            session_id, url = await self._at_stripe(purchase, buyer)
+            session_id, url = await self._create_checkout(purchase, buyer)
             async with self._database.transaction() as connection:
                 await store.lock_payment(connection, [session_id, str(purchase.id)])
                 await store.set_checkout(connection, purchase.id, session_id, url)
                 purchase = await store.purchase(connection, purchase.id)
             if purchase.checkout_session != session_id:
-                log.error("stripe_gave_the_session_of_another_purchase", purchase=str(purchase.id))
+                log.error("checkout_session_taken", purchase=str(purchase.id))  # it is another purchase's
                 raise _unavailable()
         return purchase
 
-    async def _at_stripe(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
-        """Several questions, for all of which the buyer waits as long as for one."""
+    async def _create_checkout(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
+        """Return id and URL of a purchase's Checkout Session. All calls together take no longer than one may.
+
+        A customer that Stripe does not know (deleted there, or of another Stripe account) is created again.
+        """
         try:
             async with asyncio.timeout(self._gateway.within):
-                return await self._checkout_of(purchase, buyer)
+                customer = buyer.stripe_customer_id or await self._create_customer(buyer, str(purchase.id))
+                try:
+                    return await self._gateway.create_checkout(purchase, customer)
+                except NoSuchObject:
+                    customer = await self._create_customer(buyer, str(purchase.id))
+                    return await self._gateway.create_checkout(purchase, customer)
         except (StripeAway, NoSuchObject, TimeoutError):
             raise _unavailable() from None
 
-    async def _checkout_of(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
-        """A customer that Stripe does not know (another account's, or deleted there) is made anew."""
-        customer = buyer.stripe_customer_id or await self._create_customer(buyer, str(purchase.id))
-        try:
-            return await self._gateway.create_checkout(purchase, customer)
-        except NoSuchObject:
-            customer = await self._create_customer(buyer, str(purchase.id))
-            return await self._gateway.create_checkout(purchase, customer)
-
     async def create_customer(self, key: str) -> None:
-        """Job: tells Stripe about an account, the id of which is `key`. Raises StripeAway."""
+        """Job: create a Stripe customer for the account whose id is `key`. Raise StripeAway."""
         async with self._database.transaction() as connection:
             buyer = await store.buyer(connection, UUID(key))
         if buyer is not None and buyer.stripe_customer_id is None:
@@ -130,42 +138,52 @@ class Payments:
         return customer
 
     async def purchase(self, user_id: UUID, session_id: str) -> Purchase:
-        """How far a session of the user's got; Stripe is asked where we do not know. Raises Refusal not_found."""
+        """Return the purchase of a user's Checkout Session, after asking Stripe if it is unpaid here.
+
+        Raise Refusal not_found.
+        """
         async with self._database.transaction() as connection:
             found = await store.purchase_of_checkout(connection, session_id) if is_id(session_id) else None
             if found is None or found.user_id != user_id:
                 raise Refusal("not_found", sentences.NO_SUCH_CHECKOUT)
-            ask = found.status in ("open", "pending") and await store.ask(connection, found.id, ASK_PAUSE)
-        if ask:
+            is_unpaid = found.status in ("open", "pending")
+            needs_lookup = is_unpaid and await store.begin_lookup(connection, found.id, ASK_PAUSE)
+        if needs_lookup:
             try:
                 await self.look_up(session_id)
-            except (StripeAway, NoSuchObject, Unmatched, NotUnderstood) as error:
+            except (StripeAway, NoSuchObject, UnbookableFact, NotUnderstood) as error:
                 log.warning("checkout_not_looked_up", error=type(error).__name__)
         async with self._database.transaction() as connection:
             return await store.purchase(connection, found.id)
 
     async def fetch_receipt(self, key: str) -> None:
-        """Job: completes what we know of the paid purchase whose id is `key`. Raises StripeAway."""
+        """Job: look up the paid purchase whose id is `key` at Stripe, which adds its receipt. Raise StripeAway."""
         async with self._database.transaction() as connection:
             session_id = (await store.purchase(connection, UUID(key))).checkout_session
         if session_id is not None:
             await self.look_up(session_id)
 
     async def look_up(self, session_id: str) -> None:
-        """Books what Stripe says of a session now. Raises StripeAway, NoSuchObject, NotUnderstood, Unmatched."""
+        """Book what Stripe says now of a Checkout Session.
+
+        Raise StripeAway, NoSuchObject, NotUnderstood, UnbookableFact.
+        """
         fact = translate.checkout(await self._gateway.checkout(session_id))
         async with self._database.transaction() as connection:
-            await self.books.apply(connection, fact)
+            await self.fulfillment.apply(connection, fact)
 
     async def purchases(
         self, user_id: UUID, limit: int = MOST_PURCHASES, before: tuple[datetime, UUID] | None = None
     ) -> list[Purchase]:
-        """Newest first, those that were never paid left out. `before`: date and id of one; those that follow it."""
+        """Return a user's purchases, newest first, without checkouts that were abandoned.
+
+        `before`: date and id of a purchase; only those that follow it in this order are returned.
+        """
         async with self._database.transaction() as connection:
             return await store.purchases(connection, user_id, limit, before)
 
     async def receive(self, payload: bytes, signature: str) -> None:
-        """A webhook. Raises Refusal: invalid_signature, invalid_event, test_mode."""
+        """Handle a webhook. Raise Refusal: invalid_signature, invalid_event, test_mode."""
         try:
             body = verified(payload, signature, self._secrets)
             event = translate.event(body)
@@ -176,14 +194,14 @@ class Payments:
         if self._live_only and not event.livemode:
             raise Refusal("test_mode", sentences.LIVE_ONLY)
         async with self._database.transaction() as connection:
-            if not await store.take_event(connection, event.id, event.type, event.object_id):
+            if not await store.add_event(connection, event.id, event.type, event.object_id):
                 return
             if (why := await self._book(connection, event)) is not None:
                 log.warning("event_unmatched", event_id=event.id, type=event.type, why=why)
                 await store.keep_event(connection, event.id, why, body)
 
     async def _book(self, connection: store.Connection, event: Event) -> str | None:
-        """Why it could not be booked, None where it could or needed not be."""
+        """Book an event. Return why it could not be booked; None where it was, or has nothing to book."""
         if event.type == "payment_intent.payment_failed":
             log.info("payment_failed", payment=event.object_id)
         if isinstance(event.fact, NotUnderstood):
@@ -191,26 +209,26 @@ class Payments:
         if event.fact is None:
             return None
         try:
-            await self.books.apply(connection, event.fact)
-        except Unmatched as error:
+            await self.fulfillment.apply(connection, event.fact)
+        except UnbookableFact as error:
             return str(error)
         if isinstance(event.fact, Claim) and event.fact.kind is Kind.CHARGE:
-            await self._explain(connection, event.fact)
+            await self._fetch_missing_refunds(connection, event.fact)
         return None
 
-    async def _explain(self, connection: store.Connection, charge: Claim) -> None:
-        """Have Stripe asked for the refunds of a charge that says something else than those that are known by id."""
-        if not await store.refunds_explain(connection, charge):
+    async def _fetch_missing_refunds(self, connection: store.Connection, charge: Claim) -> None:
+        """Enqueue a job for a charge whose amount is not the sum of its known refunds."""
+        if not await store.are_refunds_known(connection, charge):
             await jobs.enqueue(connection, REFUNDS, charge.id)
 
     async def fetch_refunds(self, key: str) -> None:
-        """Job: books the refunds of the charge whose id is `key`, all at once. Raises StripeAway."""
+        """Job: book the refunds of the charge whose id is `key`, all at once. Raise StripeAway."""
         if refunds := await self.refunds_of(key):
             async with self._database.transaction() as connection:
-                await self.books.apply(connection, replace(refunds[0], refunds=tuple(refunds)))
+                await self.fulfillment.apply(connection, replace(refunds[0], refunds=tuple(refunds)))
 
     async def refunds_of(self, charge_id: str) -> list[Claim]:
-        """The refunds of a charge, as Stripe lists them now. Raises StripeAway."""
+        """Return the refunds of a charge, as Stripe lists them now. Raise StripeAway."""
         found = []
         with suppress(NoSuchObject):
             async for thing in self._gateway.refunds_of(charge_id):
@@ -219,7 +237,7 @@ class Payments:
         return found
 
     async def stripe_answers(self) -> bool:
-        """Return whether Stripe answers and takes our key: asked for a checkout that there is not, it says so."""
+        """Return whether Stripe answers and accepts our key, by asking for a Checkout Session that does not exist."""
         try:
             await self._gateway.checkout(NO_CHECKOUT)
         except NoSuchObject:
@@ -228,13 +246,13 @@ class Payments:
             return False
         return True
 
-    async def unmatched(self, limit: int = 1000) -> list[store.Unmatched]:
-        """Events that belong to no purchase of ours: the newest of them, oldest first."""
+    async def unmatched(self, limit: int = 1000) -> list[store.UnmatchedEvent]:
+        """Return the events that belong to no purchase of ours: the newest `limit` of them, oldest first."""
         async with self._database.transaction() as connection:
             return await store.unmatched(connection, limit)
 
-    async def try_again(self, event: store.Unmatched) -> bool:
-        """Books an unmatched event, where that is possible now."""
+    async def retry(self, event: store.UnmatchedEvent) -> bool:
+        """Book an unmatched event if that is possible now, and return whether it was."""
         async with self._database.transaction() as connection:
             if await self._book(connection, translate.event(event.body)) is not None:
                 return False

@@ -1,6 +1,6 @@
-"""What is taken back of a purchase, and what is frozen, from all that is known of its payment (money 28, 29).
+"""How much of a purchase is taken back and frozen, computed from all claims on its payment (money 28, 29).
 
-Nothing here knows an order: facts are joined to the furthest state seen, so every order ends alike."""
+Each claim is kept in the furthest state seen of it, so the result does not depend on the order of Stripe's events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,15 @@ from uuid import UUID
 
 
 class Kind(StrEnum):
+    """Kind of a claim."""
+
     CHARGE = "charge"
     REFUND = "refund"
     DISPUTE = "dispute"
 
 
 class Refund(IntEnum):
-    """Later states are higher: one that failed never succeeds again."""
+    """State of a refund. A later state is higher: a failed refund never succeeds again."""
 
     UNDER_WAY = 0
     SUCCEEDED = 1
@@ -24,7 +26,7 @@ class Refund(IntEnum):
 
 
 class Dispute(IntEnum):
-    """Later states are higher: what is closed never opens again, and what was given back stays so."""
+    """State of a dispute. A later state is higher: a closed dispute never opens again, and returned money stays."""
 
     INQUIRY = 0
     OPEN = 1
@@ -34,8 +36,10 @@ class Dispute(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A charge, refund or dispute as far as it was seen. Of a charge, `cents` is the highest amount refunded, and
-    `refunds` are others of the same charge that are told with it."""
+    """A charge, refund or dispute, in the furthest state seen. `standing`: a Refund or Dispute state; 0 for a charge.
+
+    For a charge, `cents` is the highest amount_refunded seen and `of_cents` the whole amount. `refunds`: other refunds
+    of the same charge that came with this claim."""
 
     id: str
     kind: Kind
@@ -51,7 +55,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Seconds of a purchase: `taken` back in all, of these `lost` to disputes, and `frozen`. `refunded`: its cents."""
+    """Seconds of a purchase: `taken` back in all, of these `lost` to disputes, and `frozen`. `refunded`: in cents."""
 
     taken: int
     lost: int
@@ -60,7 +64,7 @@ class Standing:
 
 
 def standing(seconds: int, paid: int, currency: str, claims: Sequence[Claim]) -> Standing:
-    """Of a purchase of `seconds` for `paid` cents. All of them together never exceed it."""
+    """Return the standing of a purchase of `seconds` for `paid` cents. Taken and frozen together never exceed it."""
     cents = _Cents(paid, currency, claims)
     refunded = min(cents.refunded(), paid)
     lost = min(refunded + cents.disputed(Dispute.LOST), paid)
@@ -70,7 +74,7 @@ def standing(seconds: int, paid: int, currency: str, claims: Sequence[Claim]) ->
 
 
 class _Cents:
-    """The claims' amounts, in the currency of the purchase."""
+    """The amounts of claims, in cents of the purchase's currency."""
 
     def __init__(self, paid: int, currency: str, claims: Sequence[Claim]) -> None:
         self._paid = paid
@@ -78,7 +82,7 @@ class _Cents:
         self._claims = claims
 
     def refunded(self) -> int:
-        """The refunds known to have succeeded; where no refund is known by its id, what the charge says (money 28)."""
+        """Return the sum of the succeeded refunds; where no refund is known by its id, the charge's sum (money 28)."""
         if any(claim.kind is Kind.REFUND for claim in self._claims):
             return sum(self._amounts(Kind.REFUND, Refund.SUCCEEDED))
         return max(self._amounts(Kind.CHARGE), default=0)
@@ -90,7 +94,7 @@ class _Cents:
         return [self._amount(claim) for claim in self._claims if (claim.kind, claim.standing) == (kind, state)]
 
     def _amount(self, claim: Claim) -> int:
-        """In proportion to a charge of the same currency; without one the whole payment."""
+        """Return a claim's amount. In another currency: in proportion to a charge in it, else the whole payment."""
         if claim.currency == self._currency:
             return claim.cents
         whole = max((one.of_cents for one in self._claims if one.currency == claim.currency), default=0)
@@ -100,4 +104,4 @@ class _Cents:
 
 
 MOST_CENTS: Final = 10**12
-"""More than any payment: what names more is not understood."""
+"""More than any payment. An object with a larger amount is not understood."""

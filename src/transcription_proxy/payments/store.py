@@ -1,4 +1,4 @@
-"""The payments' statements, and nothing else: one function each, on a connection that is in a transaction."""
+"""The payments' SQL statements: one function for each, on a connection that is in a transaction."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -7,19 +7,18 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.rows import args_row, class_row, scalar_row
+from psycopg.rows import class_row, kwargs_row, scalar_row
 
 from transcription_proxy.db import queries
 from transcription_proxy.payments.standing import Claim, Kind, Standing
 from transcription_proxy.payments.translate import Checkout
 
 Connection = AsyncConnection[Any]
-SQL: Final = queries.load("transcription_proxy.payments")
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What was bought, how far it got, and what refunds and disputes have of it. Money is in cents of `currency`."""
+    """A purchase: what was bought, its status, and what refunds and disputes took. Money is in cents of `currency`."""
 
     id: UUID
     user_id: UUID
@@ -41,7 +40,7 @@ class Purchase:
 
     @property
     def shown_status(self) -> str:
-        """For the buyer: what became of a paid one since."""
+        """The status as the buyer sees it: for a paid purchase, what refunds and disputes made of it."""
         if self.seconds_frozen:
             return "disputed"
         if self.seconds_taken:
@@ -51,7 +50,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A purchase to be written."""
+    """A purchase that is not written yet. `cents`: its price in `currency`."""
 
     id: UUID
     user_id: UUID
@@ -65,14 +64,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
+    """An account as Stripe is told about it."""
+
     id: UUID
     email: str
     stripe_customer_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Unmatched:
-    """An event that belongs to no purchase of ours, and why."""
+class UnmatchedEvent:
+    """An event of Stripe's that could not be booked, and why. `body`: the JSON, to be tried again."""
 
     id: str
     type: str
@@ -80,6 +81,9 @@ class Unmatched:
     received_at: datetime
     why: str
     body: str
+
+
+SQL: Final = queries.load("transcription_proxy.payments", Purchase, Buyer)
 
 
 async def lock_payment(connection: Connection, names: Sequence[str | None]) -> None:
@@ -101,13 +105,15 @@ async def set_checkout(connection: Connection, purchase_id: UUID, session_id: st
 
 
 async def purchase_of_checkout(
-    connection: Connection, session_id: str, purchase_id: UUID | None = None
+    connection: Connection, session_id: str, purchase_id: UUID | None = None, *, lock: bool = False
 ) -> Purchase | None:
-    return await _purchase(connection, "purchase_of_checkout", session_id=session_id, purchase_id=purchase_id)
+    values: dict[str, Any] = {"session_id": session_id, "purchase_id": purchase_id}
+    return await _purchase(connection, "purchase_of_checkout", lock=lock, **values)
 
 
-async def purchase_of_payment(connection: Connection, claim: Claim) -> Purchase | None:
-    return await _purchase(connection, "purchase_of_payment", **asdict(claim))
+async def purchase_of_payment(connection: Connection, claim: Claim, *, lock: bool = False) -> Purchase | None:
+    values: dict[str, Any] = asdict(claim)
+    return await _purchase(connection, "purchase_of_payment", lock=lock, **values)
 
 
 async def purchase(connection: Connection, purchase_id: UUID) -> Purchase:
@@ -116,8 +122,8 @@ async def purchase(connection: Connection, purchase_id: UUID) -> Purchase:
     return found
 
 
-async def set_status(connection: Connection, purchase_id: UUID, status: str, checkout: Checkout) -> None:
-    values = {
+async def set_status(connection: Connection, purchase_id: UUID, status: str, checkout: Checkout) -> Purchase:
+    values: dict[str, Any] = {
         "id": purchase_id,
         "status": status,
         "session_id": checkout.session_id,
@@ -125,7 +131,9 @@ async def set_status(connection: Connection, purchase_id: UUID, status: str, che
         "receipt_url": checkout.receipt_url,
         "paid_cents": checkout.paid_cents,
     }
-    await connection.execute(SQL["set_status"], values)
+    updated = await _purchase(connection, "set_status", **values)
+    assert updated is not None
+    return updated
 
 
 async def set_standing(connection: Connection, purchase_id: UUID, standing: Standing) -> None:
@@ -133,13 +141,15 @@ async def set_standing(connection: Connection, purchase_id: UUID, standing: Stan
 
 
 async def lost(connection: Connection, purchase_id: UUID) -> int:
+    """Return the seconds of a purchase that disputes have taken so far."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["lost"], {"id": purchase_id})
         return int(await cursor.fetchone() or 0)
 
 
-async def ask(connection: Connection, purchase_id: UUID, pause: timedelta) -> bool:
-    return (await connection.execute(SQL["ask"], {"id": purchase_id, "pause": pause})).rowcount > 0
+async def begin_lookup(connection: Connection, purchase_id: UUID, pause: timedelta) -> bool:
+    """Note that Stripe is asked about a purchase now. Return False where it was asked less than `pause` ago."""
+    return (await connection.execute(SQL["begin_lookup"], {"id": purchase_id, "pause": pause})).rowcount > 0
 
 
 async def merge_claim(connection: Connection, claim: Claim) -> None:
@@ -152,8 +162,8 @@ async def knows_claim(connection: Connection, claim: Claim) -> bool:
         return bool(await cursor.fetchone())
 
 
-async def refunds_explain(connection: Connection, charge: Claim) -> bool:
-    """Whether the refunds known by their ids come to what the charge says."""
+async def are_refunds_known(connection: Connection, charge: Claim) -> bool:
+    """Return whether the refunds known by their ids add up to what the charge says."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["refunds_of_charge"], {"charge": charge.id})
         return await cursor.fetchone() == charge.cents
@@ -166,19 +176,19 @@ async def pending(connection: Connection) -> list[str]:
 
 
 async def open_claims(connection: Connection) -> list[tuple[str, Kind]]:
-    async with connection.cursor(row_factory=args_row(lambda name, kind: (str(name), Kind(kind)))) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(lambda id, kind: (str(id), Kind(kind)))) as cursor:
         await cursor.execute(SQL["open_claims"])
         return await cursor.fetchall()
 
 
 async def claims(connection: Connection, purchase: Purchase) -> list[Claim]:
-    async with connection.cursor(row_factory=args_row(_claim)) as cursor:
+    async with connection.cursor(row_factory=kwargs_row(_claim)) as cursor:
         await cursor.execute(SQL["claims"], {"id": purchase.id, "payment_intent": purchase.payment_intent})
         return await cursor.fetchall()
 
 
-def _claim(name: str, kind: str, *rest: Any) -> Claim:
-    return Claim(name, Kind(kind), *rest)
+def _claim(kind: str, **rest: Any) -> Claim:
+    return Claim(kind=Kind(kind), **rest)
 
 
 async def purchases(
@@ -191,9 +201,10 @@ async def purchases(
         return await cursor.fetchall()
 
 
-async def take_event(connection: Connection, event_id: str, kind: str, object_id: str | None) -> bool:
+async def add_event(connection: Connection, event_id: str, kind: str, object_id: str | None) -> bool:
+    """Add an event, and return whether it is new. Wait for another transaction that adds it at the same time."""
     values = {"id": event_id, "type": kind, "object_id": object_id}
-    return (await connection.execute(SQL["take_event"], values)).rowcount > 0
+    return (await connection.execute(SQL["add_event"], values)).rowcount > 0
 
 
 async def keep_event(connection: Connection, event_id: str, why: str, body: str) -> None:
@@ -208,14 +219,14 @@ async def match_claims(connection: Connection, claims: Sequence[Claim]) -> None:
     await connection.execute(SQL["match_claims"], {"claims": [claim.id for claim in claims]})
 
 
-async def unmatched(connection: Connection, limit: int) -> list[Unmatched]:
-    async with connection.cursor(row_factory=args_row(Unmatched)) as cursor:
+async def unmatched(connection: Connection, limit: int) -> list[UnmatchedEvent]:
+    async with connection.cursor(row_factory=class_row(UnmatchedEvent)) as cursor:
         await cursor.execute(SQL["unmatched"], {"limit": limit})
         return await cursor.fetchall()
 
 
 async def open_address(connection: Connection, user_id: UUID) -> str | None:
-    """The address of an account that is not blocked."""
+    """Return the email address of an account that is not blocked, else None."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["open_address"], {"user_id": user_id})
         found: str | None = await cursor.fetchone()
@@ -223,7 +234,7 @@ async def open_address(connection: Connection, user_id: UUID) -> str | None:
 
 
 async def balance_credited(connection: Connection, purchase_id: UUID) -> int:
-    """The balance right after a paid purchase was added to it."""
+    """Return the balance in seconds right after a paid purchase was added to it."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["balance_credited"], {"purchase_id": purchase_id})
         return int(await cursor.fetchone() or 0)
@@ -240,7 +251,9 @@ async def set_customer(connection: Connection, user_id: UUID, customer: str, ins
     await connection.execute(SQL["set_customer"], values)
 
 
-async def _purchase(connection: Connection, query: str, **values: Any) -> Purchase | None:
+async def _purchase(connection: Connection, query: str, *, lock: bool = False, **values: Any) -> Purchase | None:
+    """Run a query for one purchase. `lock`: lock the row until the transaction ends, and return it as it is then."""
+    statement = f"{SQL[query]}\nFOR NO KEY UPDATE" if lock else SQL[query]
     async with connection.cursor(row_factory=class_row(Purchase)) as cursor:
-        await cursor.execute(SQL[query], values)
+        await cursor.execute(statement, values)
         return await cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Stripe's objects and events, as far as money is concerned, in our own words. Anything else is None."""
+"""Translates Stripe's objects and events into the facts about money that they contain."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -24,21 +24,21 @@ NEEDED: Final = (
     "charge.dispute.closed",
     "charge.dispute.funds_reinstated",
 )
-"""Events that our endpoint must be sent; what others say of the same objects is understood too."""
+"""Events that our webhook endpoint must receive. Other events about the same objects are understood too."""
 STATUSES: Final = ("open", "pending", "failed", "expired", "paid")
-"""Of a purchase. A later one never gives way to an earlier one."""
+"""Statuses of a purchase, in order. A purchase never goes back to an earlier one."""
 Object = Mapping[str, Any]
 
 
 class NotUnderstood(Exception):
-    """An object of Stripe's that is not in its published shape, with what is wrong."""
+    """An object of Stripe's that does not have its published shape. The text says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A Checkout Session. The last four are its metadata, which name the purchase as it was made.
+    """A Checkout Session. The last four fields are its metadata, which describe the purchase as we created it.
 
-    `charge`: of its payment, where that was expanded; disputes and refunds may name nothing else.
+    `charge`: the payment's charge, where Stripe sent it expanded. Disputes and refunds may name only the charge.
     """
 
     session_id: str
@@ -57,7 +57,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`fact`: what it says about money; a NotUnderstood where that cannot be read."""
+    """An event of Stripe's. `fact`: what it says about money; a NotUnderstood where that cannot be read."""
 
     id: str
     type: str
@@ -67,7 +67,7 @@ class Event:
 
 
 def event(text: str) -> Event:
-    """From a webhook's JSON. Raises NotUnderstood for what is no event at all."""
+    """Read an event from a webhook's JSON. Raise NotUnderstood where the text is not an event."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
@@ -93,8 +93,11 @@ def _fact(kind: str, thing: Object) -> "Checkout | Claim | NotUnderstood | None"
     return _CLAIMS[kind](thing) if kind in _CLAIMS else None
 
 
-def checkout(thing: Object, stage: str | None = None) -> Checkout:
-    """A Checkout Session, with its payment expanded or not; `stage`: what the event says. Raises NotUnderstood."""
+def checkout(thing: Object, event_status: str | None = None) -> Checkout:
+    """Read a Checkout Session, with its payment expanded or not. Raise NotUnderstood.
+
+    `event_status`: the session's status as the event's type says it.
+    """
     payment = thing.get("payment_intent")
     latest = payment.get("latest_charge") if isinstance(payment, Mapping) else None
     data = thing.get("metadata") or {}
@@ -102,7 +105,7 @@ def checkout(thing: Object, stage: str | None = None) -> Checkout:
         raise NotUnderstood("metadata isn't an object")
     return Checkout(
         session_id=_needed(thing, "id"),
-        status=_status(stage or thing.get("status"), thing.get("payment_status"), payment),
+        status=_status(event_status or thing.get("status"), thing.get("payment_status"), payment),
         payment_intent=_reference(payment),
         charge=_understood(latest),
         paid_cents=_cents(thing, "amount_total"),
@@ -116,7 +119,7 @@ def checkout(thing: Object, stage: str | None = None) -> Checkout:
 
 
 def _understood(latest: Any) -> Claim | None:
-    """A payment's charge, where it was expanded and can be read: without it the session is as good."""
+    """Return a payment's charge where it was expanded and can be read. The session can be booked without it."""
     try:
         return charge(latest) if isinstance(latest, Mapping) else None
     except NotUnderstood:
@@ -124,7 +127,7 @@ def _understood(latest: Any) -> Claim | None:
 
 
 def charge(thing: Object) -> Claim:
-    """What was refunded of a charge, in all. Raises NotUnderstood."""
+    """Read what was refunded of a charge in all, with the refunds that it lists. Raise NotUnderstood."""
     name = _needed(thing, "id")
     refunded, whole = _cents(thing, "amount_refunded"), _cents(thing, "amount")
     if refunded > whole:
@@ -134,7 +137,7 @@ def charge(thing: Object) -> Claim:
 
 
 def _listed_refunds(thing: Object, payment_intent: str | None) -> Iterator[Claim]:
-    """The refunds that a charge's object lists: older versions of the API do, and newer ones when asked."""
+    """Yield the refunds in a charge object. Older versions of the API list them, newer ones only when asked."""
     listed = thing.get("refunds")
     found = listed.get("data") if isinstance(listed, Mapping) else None
     for one in found if isinstance(found, list) else []:
@@ -144,13 +147,13 @@ def _listed_refunds(thing: Object, payment_intent: str | None) -> Iterator[Claim
 
 
 def refund(thing: Object) -> Claim:
-    """Raises NotUnderstood."""
+    """Read a refund. Raise NotUnderstood."""
     state = _REFUNDS.get(_text(thing, "status"), Refund.UNDER_WAY)
     return _claim(thing, Kind.REFUND, state, _reference(thing.get("charge")), _cents(thing, "amount"))
 
 
 def dispute(thing: Object, *, closed: bool = False, reinstated: bool = False) -> Claim:
-    """`closed`, `reinstated`: the event says so, whatever the status. Raises NotUnderstood."""
+    """Read a dispute. `closed`, `reinstated`: the event says so, whatever the status. Raise NotUnderstood."""
     state = _DISPUTES.get(_text(thing, "status"), Dispute.OVER if closed else Dispute.INQUIRY)
     if reinstated:
         state = Dispute.OVER
@@ -158,7 +161,7 @@ def dispute(thing: Object, *, closed: bool = False, reinstated: bool = False) ->
 
 
 def furthest(one: str, other: str) -> str:
-    """Of two statuses of a purchase."""
+    """Return the later one of two statuses of a purchase."""
     return max(one, other, key=STATUSES.index)
 
 
@@ -193,7 +196,10 @@ _DISPUTES: Final[Mapping[str | None, Dispute]] = {
 
 
 def _status(stage: Any, paid: Any, payment: Any) -> str:
-    """A session that is complete is paid, or nothing was due, or its payment takes its time, or came to nothing."""
+    """Return the purchase's status for a session's `status` and `payment_status`.
+
+    A complete session is paid, or nothing was due, or its payment is still pending, or the payment failed.
+    """
     if paid == "paid":
         return "paid"
     if stage == "complete":
@@ -217,7 +223,7 @@ def _cents(thing: Object, name: str) -> int:
 
 
 def _seconds(value: Any) -> int | None:
-    """Metadata are text."""
+    """Read seconds from metadata, whose values are text. None where they are no valid number of seconds."""
     if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 9:
         return None
     return int(value) if 0 < int(value) <= MOST_SECONDS else None
@@ -247,17 +253,17 @@ def _text(thing: Object, name: str) -> str | None:
 
 
 def _url(value: Any) -> str | None:
-    """It is shown as a link."""
+    """Return a URL that pages may show as a link, else None."""
     fine = isinstance(value, str) and len(value) <= 2048 and value.isascii() and value.isprintable()
     return value if fine and value.startswith(("https://", "http://")) else None
 
 
 def is_id(value: Any) -> TypeGuard[str]:
-    """Stripe's names have at most 255 characters."""
+    """Return whether a value can be an id of Stripe's, which has at most 255 printable ASCII characters."""
     return isinstance(value, str) and 0 < len(value) <= 255 and value.isascii() and value.isprintable()
 
 
 def _reference(value: Any) -> str | None:
-    """The id of an object, expanded or not."""
+    """Return the id of a referenced object, which Stripe sends as the id or as the object itself."""
     found = value.get("id") if isinstance(value, Mapping) else value
     return found if is_id(found) else None

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from transcription_proxy import sentences
-from transcription_proxy.accounts.logins import Admission
+from transcription_proxy.accounts.logins import IssuedTokens
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, Provided
 
@@ -54,13 +54,13 @@ class Login(Tokens):
     user: UserBody
 
 
-def new_tokens(admission: Admission) -> Tokens:
-    return Tokens(token=admission.token, refresh_token=admission.refresh_token, expires_in=admission.expires_in)
+def new_tokens(issued: IssuedTokens) -> Tokens:
+    return Tokens(token=issued.token, refresh_token=issued.refresh_token, expires_in=issued.expires_in)
 
 
-def _login(admission: Admission) -> Login:
-    user = UserBody(id=admission.user.id, email=admission.user.email)
-    return Login(user=user, **new_tokens(admission).model_dump())
+def _login(issued: IssuedTokens) -> Login:
+    user = UserBody(id=issued.user.id, email=issued.user.email)
+    return Login(user=user, **new_tokens(issued).model_dump())
 
 
 @router.post(

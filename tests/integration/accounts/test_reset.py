@@ -13,16 +13,16 @@ from structlog.testing import capture_logs
 
 from tests.standin.smtp import HANGS, Mail, SmtpStandIn
 from transcription_proxy.accounts import reset
+from transcription_proxy.accounts.emails import AccountEmails
 from transcription_proxy.accounts.hasher import Hasher
-from transcription_proxy.accounts.letters import Letters
-from transcription_proxy.accounts.logins import Admission
+from transcription_proxy.accounts.logins import IssuedTokens
 from transcription_proxy.accounts.operator import Operator
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
-from transcription_proxy.mail import postman as postal
-from transcription_proxy.mail.postman import InDoubt, NotSent, Postman
+from transcription_proxy.mail import mailer as mailer_module
+from transcription_proxy.mail.mailer import InDoubt, Mailer, NotSent
 
 SITE = "https://captions.example"
 OLD, NEW = "correct horse", "battery staple"
@@ -44,11 +44,13 @@ class House:
             hasher=Hasher(cost=4),
         )
         self.operator = Operator(database)
-        self.letters = Letters(database, Postman(server.url(), None, SITE, Path("/nowhere")), SITE, lambda: self.now)
-        handlers = {reset.LINK_JOB: self.letters.send_reset_link, reset.NOTICE_JOB: self.letters.send_notice}
+        self.emails = AccountEmails(
+            database, Mailer(server.url(), None, SITE, Path("/nowhere")), SITE, lambda: self.now
+        )
+        handlers = {reset.LINK_JOB: self.emails.send_reset_link, reset.NOTICE_JOB: self.emails.send_notice}
         self.jobs = Jobs(database, handlers, {})
 
-    async def register(self) -> Admission:
+    async def register(self) -> IssuedTokens:
         return await self.accounts.register(f"{uuid4().hex}@example.org", OLD)
 
     async def work(self) -> int:
@@ -58,7 +60,7 @@ class House:
             done += 1
         return done
 
-    async def link(self, login: Admission) -> str:
+    async def link(self, login: IssuedTokens) -> str:
         """The token of a link that was asked for and came by mail."""
         await self.accounts.forgot(login.user.email)
         await self.work()
@@ -98,9 +100,9 @@ async def test_a_link_from_a_mail_sets_a_new_password_and_ends_every_token(house
     login, other = await house.register(), await house.register()
     again = await house.accounts.login(login.user.email, OLD)
     assert await house.accounts.reset(await house.link(login), NEW) == login.user
-    for admission in (login, again):
-        assert await refused(house.accounts.authenticate(admission.token)) == "unauthorized"
-        assert await refused(house.accounts.refresh(admission.refresh_token)) == "unauthorized"
+    for issued in (login, again):
+        assert await refused(house.accounts.authenticate(issued.token)) == "unauthorized"
+        assert await refused(house.accounts.refresh(issued.refresh_token)) == "unauthorized"
     assert await refused(house.accounts.login(login.user.email, OLD)) == "invalid_credentials"
     assert (await house.accounts.login(login.user.email, NEW)).user.id == login.user.id
     assert (await house.accounts.authenticate(other.token)).id == other.user.id
@@ -296,14 +298,14 @@ async def test_a_mail_that_cannot_be_sent_is_tried_again_and_counts_for_nothing(
 
 
 async def test_a_mail_in_doubt_counts_so_that_nobody_is_flooded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postal, "KEPT_WITHIN", 0.05)
+    monkeypatch.setattr(mailer_module, "DATA_SECONDS", 0.05)
     login = await house.register()
     house.server.replies["."] = HANGS
     for _ in range(3):
         with pytest.raises(InDoubt):
-            await house.letters.send_reset_link(str(login.user.id))
+            await house.emails.send_reset_link(str(login.user.id))
         last = await house.server.mail()
-    await house.letters.send_reset_link(str(login.user.id))
+    await house.emails.send_reset_link(str(login.user.id))
     assert house.server.empty
     await house.accounts.reset(token_in(last), NEW)
 
@@ -311,7 +313,7 @@ async def test_a_mail_in_doubt_counts_so_that_nobody_is_flooded(house: House, mo
 async def test_a_process_that_dies_while_it_sends_has_sent_a_mail(house: House) -> None:
     login = await house.register()
     house.server.replies["."] = HANGS
-    sending = asyncio.create_task(house.letters.send_reset_link(str(login.user.id)))
+    sending = asyncio.create_task(house.emails.send_reset_link(str(login.user.id)))
     await house.server.mail()
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
@@ -322,6 +324,6 @@ async def test_a_notice_is_tried_again_and_needs_an_account(house: House) -> Non
     login = await house.register()
     house.server.replies["MAIL"] = "451 later"
     with pytest.raises(NotSent):
-        await house.letters.send_notice(str(login.user.id))
-    await house.letters.send_notice(str(UUID(int=0)))
+        await house.emails.send_notice(str(login.user.id))
+    await house.emails.send_notice(str(UUID(int=0)))
     assert house.server.empty

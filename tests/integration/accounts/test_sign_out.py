@@ -10,7 +10,7 @@ import pytest
 from tests.integration.ledger.books import Books, opening
 from transcription_proxy.accounts import reset
 from transcription_proxy.accounts.hasher import Hasher
-from transcription_proxy.accounts.logins import Admission
+from transcription_proxy.accounts.logins import IssuedTokens
 from transcription_proxy.accounts.operator import Operator
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.pool import Database
@@ -34,13 +34,13 @@ def accounts(database: Database) -> Accounts:
     return Accounts(database, secret=SECRET, expiry=timedelta(days=1), trial_seconds=1000, hasher=Hasher(cost=4))
 
 
-async def register(accounts: Accounts) -> Admission:
+async def register(accounts: Accounts) -> IssuedTokens:
     return await accounts.register(f"{uuid4().hex}@example.org", OLD)
 
 
-async def link(books: Books, admission: Admission) -> str:
+async def link(books: Books, issued: IssuedTokens) -> str:
     async with books.database.transaction() as connection:
-        return await reset.make(connection, admission.user.id, datetime.now(UTC))
+        return await reset.make(connection, issued.user.id, datetime.now(UTC))
 
 
 async def open_with(books: Books, accounts: Accounts, token: str) -> Opened:
@@ -63,8 +63,8 @@ async def endings(books: Books, user: UUID) -> set[str | None]:
 @pytest.mark.parametrize("how", ["change", "reset"])
 async def test_a_new_password_ends_live_sessions_and_their_tokens(books: Books, accounts: Accounts, how: str) -> None:
     login, other = await register(accounts), await register(accounts)
-    for admission in (login, login, other):
-        await open_with(books, accounts, admission.token)
+    for issued in (login, login, other):
+        await open_with(books, accounts, issued.token)
     if how == "change":
         fresh = await accounts.change_password(login.user, OLD, NEW)
     else:
@@ -113,7 +113,7 @@ async def test_no_session_slips_in_while_a_password_is_changed(books: Books, acc
             accounts.change_password(login.user, OLD, NEW),
             return_exceptions=True,
         )
-        assert isinstance(changed, Admission)
+        assert isinstance(changed, IssuedTokens)
         if isinstance(opened, BaseException):
             assert isinstance(opened, Refusal)
             assert opened.code == "unauthorized"

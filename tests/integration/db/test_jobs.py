@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.integration.db.servers import answers
-from transcription_proxy.db.jobs import LONGEST_PAUSE, LOST_AFTER, MOST_TRIES, Handler, Jobs, enqueue
+from transcription_proxy.db.jobs import LONGEST_PAUSE_SECONDS, LOST_AFTER_SECONDS, MOST_TRIES, Handler, Jobs, enqueue
 from transcription_proxy.db.pool import Database
 
 PATIENCE = 30.0
@@ -55,7 +55,7 @@ class Office:
 
     async def has_put_off(self) -> bool:
         """Whether what recurs waits for its next run."""
-        return [(tries, due > LOST_AFTER) for _, _, tries, due in await self.rows()] == [(0, True)]
+        return [(tries, due > LOST_AFTER_SECONDS) for _, _, tries, due in await self.rows()] == [(0, True)]
 
     async def clock(self) -> float:
         """The database's, by which jobs are due."""
@@ -178,7 +178,7 @@ async def test_a_job_that_never_succeeds_is_given_up_at_last(office: Office) -> 
         await connection.execute("UPDATE jobs SET tries = %s", [MOST_TRIES - 2])
     assert await office.clerks[0].run_one()
     [(_, _, _, due)] = await office.rows()
-    assert LONGEST_PAUSE - 60 <= due <= LONGEST_PAUSE
+    assert LONGEST_PAUSE_SECONDS - 60 <= due <= LONGEST_PAUSE_SECONDS
     assert not await office.clerks[1].run_one()
     await office.time_passes()
     assert await office.clerks[0].run_one()
@@ -212,7 +212,7 @@ async def test_while_a_job_runs_nobody_else_takes_it(office: Office) -> None:
     await begun.wait()
     assert not await office.clerks[1].run_one()
     [(_, _, _, due)] = await office.rows()
-    assert LOST_AFTER - 60 <= due <= LOST_AFTER
+    assert LOST_AFTER_SECONDS - 60 <= due <= LOST_AFTER_SECONDS
     go_on.set()
     assert await first
     assert office.done == ["ann"]
@@ -271,7 +271,7 @@ async def test_what_recurs_is_tried_again_soon_when_it_fails_and_never_given_up(
         await connection.execute("UPDATE jobs SET tries = %s, run_at = now()", [MOST_TRIES + 5])
     assert await clock.run_one()
     [(_, _, tries, due)] = await office.rows()
-    assert 3500 <= due <= LONGEST_PAUSE
+    assert 3500 <= due <= LONGEST_PAUSE_SECONDS
 
 
 async def test_a_database_that_is_away_is_waited_for(office: Office, database_url: str, postgres_url: str) -> None:

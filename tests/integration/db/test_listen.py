@@ -40,7 +40,7 @@ async def _until_heard(other: psycopg.Connection, heard: "asyncio.Queue[int]", n
 async def test_nothing_is_lost_while_the_connection_is_tried_and_its_beginning_is_told(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PROBE", 0.005)
+    monkeypatch.setattr(module, "PROBE_SECONDS", 0.005)
     heard: list[str] = []
     ready = asyncio.Event()
     task = asyncio.create_task(listen(database_url, {"one": heard.append, "two": heard.append}, ready.set))

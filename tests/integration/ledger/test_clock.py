@@ -9,7 +9,7 @@ from tests.integration.ledger.books import Books
 from tests.standin import clock
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import LEASE_SECONDS, Balance
-from transcription_proxy.ledger.reaper import REAP_EVERY, Reaper
+from transcription_proxy.ledger.reaper import REAP_EVERY_SECONDS, Reaper
 
 HOUR = 3600.0
 
@@ -28,9 +28,9 @@ class Host:
         clock.set_ahead(self._url, self._ahead)
 
     async def reaps(self, *alive: UUID) -> set[UUID]:
-        """REAP_EVERY seconds pass; those that are alive settle meanwhile. Whom the reaper ends then."""
-        self._seconds += REAP_EVERY
-        self.jump(REAP_EVERY)
+        """REAP_EVERY_SECONDS seconds pass; those that are alive settle meanwhile. Whom the reaper ends then."""
+        self._seconds += REAP_EVERY_SECONDS
+        self.jump(REAP_EVERY_SECONDS)
         self._number += 1
         for session in alive:
             assert not (await self._books.settle(session, self._number, self._number)).gone
@@ -38,7 +38,7 @@ class Host:
 
     async def reaps_in(self, seconds: float, *alive: UUID) -> set[UUID]:
         ended = set[UUID]()
-        for _ in range(int(seconds / REAP_EVERY)):
+        for _ in range(int(seconds / REAP_EVERY_SECONDS)):
             ended |= await self.reaps(*alive)
         return ended
 
@@ -63,7 +63,7 @@ async def test_a_jump_forward_ends_nobody_who_lives(books: Books, host: Host) ->
     """Not even one that had no time yet to settle by the new clock."""
     user = await books.user(1000)
     alive, dead = await books.open(user), await books.open(user)
-    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY, alive, dead) == set()
+    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY_SECONDS, alive, dead) == set()
     host.jump(HOUR)
     assert await host.reaps() == set()
     assert await host.reaps_in(LEASE_SECONDS, alive) == {dead}
@@ -75,11 +75,11 @@ async def test_a_jump_back_ends_nobody_who_lives_and_keeps_no_hold_of_the_dead(b
     user = await books.user(1000)
     host.jump(HOUR)
     alive, dead = await books.open(user), await books.open(user)
-    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY, alive, dead) == set()
+    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY_SECONDS, alive, dead) == set()
     host.jump(-HOUR)
     assert await host.reaps(alive) == set()
     assert await books.row(dead, "lease_until <= clock_timestamp() + interval '60 s'") == (True,)
-    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY, alive) == {dead}
+    assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY_SECONDS, alive) == {dead}
     assert await books.row(alive, "status") == ("active",)
 
 

@@ -59,7 +59,8 @@ async def test_it_is_part_of_the_transaction_that_it_is_called_in(books: Books) 
             [(user,)] = await (
                 await connection.execute("INSERT INTO users (email, password_hash) VALUES ('a@b.c', '') RETURNING id")
             ).fetchall()
-            assert await store.credit(connection, user, 600, Description.TRIAL) == 600
+            balance = await store.lock_or_add_balance(connection, user)
+            assert await store.credit(connection, user, balance, 600, Description.TRIAL) == Balance(600)
             raise LookupError
     assert await books.sql("SELECT 1 FROM usage_ledger") == []
 

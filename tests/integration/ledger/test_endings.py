@@ -116,7 +116,7 @@ async def test_a_dead_process_loses_its_sessions_at_once_and_no_other(books: Boo
 
 
 async def test_a_dead_process_with_a_locked_session(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "BURY_TRIES", 2)
+    monkeypatch.setattr(service, "END_LIFE_TRIES", 2)
     user = await books.user(100)
     session = await books.open(user)
     async with books.database.transaction() as connection:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.integration.ledger.books import Books, closing
 from transcription_proxy.errors import Refusal
-from transcription_proxy.ledger.entries import Day, Description
+from transcription_proxy.ledger.audit import AUDIT_SECONDS, audit
+from transcription_proxy.ledger.entries import Audit, Day, Description
 from transcription_wire.codes import Reason, Status
 
 
@@ -77,8 +78,8 @@ async def test_a_live_session_is_found_by_the_beginning_of_its_id(books: Books) 
 async def test_the_audit_says_how_many_entries_it_checked(books: Books) -> None:
     await books.user(100)
     await books.user(200)
-    audit = await books.ledger.full_audit()
-    assert (audit.entries, audit.findings) == (2, [])
+    async with books.database.snapshot(AUDIT_SECONDS) as connection:
+        assert await audit(connection) == Audit(entries=2, findings=[])
 
 
 async def test_sessions_newest_first(books: Books) -> None:

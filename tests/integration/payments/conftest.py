@@ -11,4 +11,4 @@ async def till(database: Database) -> AsyncIterator[Till]:
     """Payments and their ledger, which must be right at the end of the test."""
     till = Till(database)
     yield till
-    assert await till.ledger.audit() == []
+    assert await till.findings() == []

@@ -16,8 +16,8 @@ from tests.integration.payments.elsewhere import HANG_UP, SILENCE, Answer, Elsew
 from tests.integration.payments.events import SECRET, signed
 from tests.integration.sandbox.running import KEY, Sandbox
 from transcription_proxy.payments.gateway import (
-    TIMEOUT,
-    WITHIN,
+    ATTEMPT_SECONDS,
+    CALL_SECONDS,
     BadSignature,
     Gateway,
     NoSuchObject,
@@ -226,13 +226,13 @@ async def test_whatever_goes_wrong_is_stripe_being_away(call: str, said: str) ->
     """In time, and with nothing in the log that is secret."""
     async with elsewhere(AWAY[said]) as there:
         with capture_logs() as logs, pytest.raises(StripeAway):
-            await CALLS[call](to(there, within=0.3, patience=0.3, retries=0))
+            await CALLS[call](to(there, within=0.3, page_within=0.3, retries=0))
     [line] = logs
     assert line["log_level"] == "error"
     assert SECRET_KEY not in str(logs)
 
 
-@pytest.mark.parametrize(("call", "waits"), [("create_checkout", "within"), ("refunds", "patience")])
+@pytest.mark.parametrize(("call", "waits"), [("create_checkout", "within"), ("refunds", "page_within")])
 async def test_silence_is_not_waited_for_longer_than_was_said(call: str, waits: str) -> None:
     """Not until the connection gives up."""
     async with elsewhere(SILENCE) as there:
@@ -294,7 +294,7 @@ async def test_a_page_that_is_lost_ends_the_list_with_an_error() -> None:
 
 
 def test_a_buyer_waits_ten_seconds_at_most_and_one_slow_answer_fits_in() -> None:
-    assert TIMEOUT < WITHIN < 10
+    assert ATTEMPT_SECONDS < CALL_SECONDS < 10
 
 
 # What Stripe sends of itself

@@ -178,7 +178,7 @@ class Histories(RuleBasedStateMachine):
             assert balance.seconds_remaining == sum(payment.owned for payment in theirs) - used
             assert balance.seconds_frozen == sum(payment.frozen for payment in theirs)
         assert self.run(self.till.unmatched()) == []
-        assert self.run(self.till.ledger.audit()) == []
+        assert self.run(self.till.findings()) == []
 
     def note(self, *events: Body) -> None:
         things = [event["data"]["object"] for event in events]
@@ -277,7 +277,7 @@ async def test_forty_deliveries_at_once_to_two_workers(database_url: str) -> Non
         rows = await tills[0].ledger_rows(user)
         assert [row for row in rows if row[0] == "credit_purchase"] == [("credit_purchase", 30_000)]
         assert await tills[0].ledger.balance(user) == Balance(20_000, 0, 0)
-        assert await tills[0].ledger.audit() == []
+        assert await tills[0].findings() == []
         assert await tills[0].unmatched() == []
 
 

@@ -258,7 +258,7 @@ async def test_a_payment_that_no_balance_holds_waits_until_there_is_room(till: T
     assert "1,000,000,000" in kept.why
     assert await till.sql("SELECT status FROM purchases") == [("open",)]
     await till.ledger.credit(user, -1, Description.MANUAL_ADJUSTMENT)
-    assert await till.payments.try_again(kept)
+    assert await till.payments.retry(kept)
     assert (await till.ledger.balance(user)).seconds_remaining == MAX_CREDITS
     assert await till.unmatched() == []
 

@@ -21,7 +21,7 @@ Step = Callable[[Sale], Any]
 async def shop(database: Database, sandbox: Sandbox) -> AsyncIterator[Shop]:
     shop = Shop(database, sandbox)
     yield shop
-    assert await shop.ledger.audit() == []
+    assert await shop.findings() == []
 
 
 def paid(sale: Sale) -> None:

@@ -6,7 +6,10 @@ from uuid import UUID, uuid4
 from tests.integration.ledger.books import Books
 from tests.integration.payments.events import SECRET, Body, signed
 from transcription_proxy.db.pool import Database
-from transcription_proxy.payments import packages, translate
+from transcription_proxy.ledger import audit as ledger_audit
+from transcription_proxy.ledger.audit import AUDIT_SECONDS
+from transcription_proxy.ledger.entries import Finding
+from transcription_proxy.payments import audit, packages, translate
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import Payments
@@ -44,7 +47,12 @@ class Till(Books):
     async def know(self, session: Body) -> None:
         """As when Stripe was asked about it."""
         async with self.database.transaction() as connection:
-            await self.payments.books.apply(connection, translate.checkout(session))
+            await self.payments.fulfillment.apply(connection, translate.checkout(session))
+
+    async def findings(self) -> list[Finding]:
+        """What an audit finds: the ledger's part and the payments'."""
+        async with self.database.snapshot(AUDIT_SECONDS) as connection:
+            return [*(await ledger_audit.audit(connection)).findings, *await audit.audit(connection)]
 
     async def ledger_rows(self, user: UUID) -> list[tuple[str, int]]:
         return [

@@ -19,7 +19,7 @@ from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.ledger.entries import MAX_CREDITS, Description
 from transcription_proxy.payments import packages
-from transcription_proxy.payments.books import RECEIPT
+from transcription_proxy.payments.fulfillment import RECEIPT
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import CUSTOMER, Payments
@@ -370,7 +370,7 @@ async def test_purchases_say_what_became_of_them(site: Site, ann: Buyer) -> None
     assert bought == sorted(bought, key=lambda one: one["date"], reverse=True)
     balance = await ann.get("/billing/balance")
     assert (balance["seconds_remaining"], balance["seconds_frozen"]) == (TRIAL + 3 * 30_000 - 10_067, 30_000)
-    assert await till.ledger.audit() == []
+    assert await till.findings() == []
 
 
 async def test_nobody_is_sold_more_than_a_balance_holds(site: Site, ann: Buyer) -> None:

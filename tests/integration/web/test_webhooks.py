@@ -29,7 +29,7 @@ async def till(site: Site) -> AsyncIterator[Till]:
     till = Till(site.database, secrets=[SECRET, OLD_SECRET])
     async with served(site, till):
         yield till
-    assert await till.ledger.audit() == []
+    assert await till.findings() == []
 
 
 def served(site: Site, till: Till) -> httpx.AsyncClient:
@@ -217,10 +217,10 @@ async def test_a_payment_that_names_nobody_is_kept_until_its_purchase_appears(
         assert (await tell(site, body)).json() == RECEIVED
     [kept] = await till.payments.unmatched()
     assert (kept.id, kept.type, kept.object_id, kept.why) == (body["id"], COMPLETED, "cs_2", why)
-    assert not await till.payments.try_again(kept)
+    assert not await till.payments.retry(kept)
     await till.purchase(ann, "cs_2")
     for _ in range(2):
-        assert await till.payments.try_again(kept)
+        assert await till.payments.retry(kept)
     assert await till.unmatched() == []
     assert await till.ledger_rows(ann) == CREDIT
 
@@ -299,7 +299,7 @@ async def test_no_event_breaks_anything_whatever_it_says(site: Site, till: Till,
         answer = await tell(site, body)
         assert answer.status_code == 200, (body, answer.text)
     for kept in await till.payments.unmatched():
-        await till.payments.try_again(kept)
+        await till.payments.retry(kept)
     [(credits,)] = await till.sql("SELECT count(*) FROM usage_ledger WHERE description = 'credit_purchase'")
     assert credits > 0
 

@@ -9,12 +9,12 @@ import bcrypt
 import pytest
 
 from tests.unit.accounts.test_passwords import NOBODYS
+from transcription_proxy.accounts.fair_queue import Requester
 from transcription_proxy.accounts.hasher import COST, DUMMY, MOST_WAITING, THREADS, Hasher, Match
-from transcription_proxy.accounts.turns import Asker
 from transcription_proxy.errors import Refusal
 
 CHEAP = 4
-ANN = Asker("ann@example.org", "192.0.2.7")
+ANN = Requester("ann@example.org", "192.0.2.7")
 
 
 def hashed(password: str) -> str:
@@ -80,7 +80,7 @@ async def test_it_costs_twelve_and_never_runs_on_the_event_loop(monkeypatch: pyt
 
 async def test_too_many_at_once_are_told_to_come_back_and_then_it_goes_on() -> None:
     hasher = Hasher(CHEAP)
-    asked = (hasher.hash(b"correct horse", Asker(str(number), str(number))) for number in range(MOST_WAITING + 5))
+    asked = (hasher.hash(b"correct horse", Requester(str(number), str(number))) for number in range(MOST_WAITING + 5))
     answers = await asyncio.gather(*asked, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, Refusal)]
     assert [(refusal.code, refusal.retry_after) for refusal in refused] == [("service_unavailable", 5)] * (5 - THREADS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from transcription_client.core import (
     AHEAD_SECONDS,
-    CATCH_UP,
+    CATCH_UP_RATE,
     Captions,
     FastPace,
     Format,
@@ -78,7 +78,7 @@ def test_a_frame_is_sent_when_it_has_been_spoken_whatever_held_up_those_before(
 
 def test_live_sound_waits_whatever_has_come_back() -> None:
     pace = Pace(Format())
-    pace.heard(60.0)
+    pace.note_words(60.0)
     assert pace.wait(SECOND, 5.0) == 1.0
 
 
@@ -103,8 +103,8 @@ def test_fast_sound_runs_ahead_of_the_words_only_so_far() -> None:
 def test_fast_sound_goes_on_when_its_words_come_back() -> None:
     pace = FastPace(Format())
     sent_at_once(pace)
-    pace.heard(5.0)
-    pace.heard(1.0)  # another channel's, further back
+    pace.note_words(5.0)
+    pace.note_words(1.0)  # another channel's, further back
     assert sent_at_once(pace) == pytest.approx(5.0 - 0.1)  # the frame that waited has gone
 
 
@@ -118,17 +118,17 @@ def test_live_sound_is_never_held_up(began: float, late: list[float]) -> None:
 def test_sound_that_had_to_wait_goes_ten_seconds_ahead_and_then_twice_as_fast_as_it_was_spoken() -> None:
     lead = Lead(100.0)
     assert lead.wait(AHEAD_SECONDS, 100.0) == 0
-    assert lead.wait(AHEAD_SECONDS + 4, 100.0) == 4 / CATCH_UP
-    assert lead.wait(AHEAD_SECONDS + 4, 101.0) == 4 / CATCH_UP - 1
+    assert lead.wait(AHEAD_SECONDS + 4, 100.0) == 4 / CATCH_UP_RATE
+    assert lead.wait(AHEAD_SECONDS + 4, 101.0) == 4 / CATCH_UP_RATE - 1
     assert lead.wait(AHEAD_SECONDS + 4, 110.0) == 0
 
 
 def test_sound_that_had_to_wait_goes_on_as_fast_as_its_words_come_back() -> None:
     lead = Lead(100.0)
-    lead.heard(30.0)
-    lead.heard(20.0)  # another channel's, further back
+    lead.note_words(30.0)
+    lead.note_words(20.0)  # another channel's, further back
     assert lead.wait(30 + AHEAD_SECONDS, 100.0) == 0
-    assert lead.wait(32 + AHEAD_SECONDS, 100.0) == 32 / CATCH_UP
+    assert lead.wait(32 + AHEAD_SECONDS, 100.0) == 32 / CATCH_UP_RATE
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,12 @@ def test_the_line_below_says_what_is_used_and_left(messages: list[wire.ServerMes
 @pytest.mark.parametrize(
     ("captions", "note"),
     [
-        (Captions(away="it was cut, try 2", gap_seconds=1.0, low=True), " - reconnecting... (it was cut, try 2)"),
-        (Captions(away="", engine_late=5), " - reconnecting..."),
-        (Captions(engine_late=5, line_late=6.4, gap_seconds=1.0), " - captions are 6 s behind"),
+        (
+            Captions(reconnecting="it was cut, try 2", gap_seconds=1.0, low=True),
+            " - reconnecting... (it was cut, try 2)",
+        ),
+        (Captions(reconnecting="", engine_delay=5), " - reconnecting..."),
+        (Captions(engine_delay=5, connection_delay=6.4, gap_seconds=1.0), " - captions are 6 s behind"),
         (Captions(gap_seconds=1.25, low=True), " - 1.2 s of audio lost"),
         (Captions(low=True), " - low on minutes"),
     ],

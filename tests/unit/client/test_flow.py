@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.unit.client.servers import Socket, caption_server
-from transcription_client.core import AHEAD_SECONDS, CATCH_UP, Format
+from transcription_client.connection import CaptionConnection
+from transcription_client.core import AHEAD_SECONDS, CATCH_UP_RATE, Format
 from transcription_client.errors import ClientError
 from transcription_client.flow import Flow, Source
-from transcription_client.line import Line
 from transcription_wire import messages as wire
 
 AUDIO = Format("mulaw", 8000)
@@ -38,23 +38,23 @@ def no_gap(seconds: float) -> None:
 
 
 @asynccontextmanager
-async def speaking(flow: Flow, server: str) -> AsyncIterator[Line]:
+async def speaking(flow: Flow, server: str) -> AsyncIterator[CaptionConnection]:
     """The flow speaks to a session."""
 
     def take(message: wire.ServerMessage, text: str) -> None:
         if isinstance(message, wire.Ready):
             flow.begin(time.monotonic())
         if isinstance(message, wire.Transcript):
-            flow.hear(message)
+            flow.record_words(message)
 
-    line = await Line.dial(server, take)
-    await line.begin(wire.Auth("a-token"))
-    speaking = asyncio.create_task(flow.speak(line))
+    connection = await CaptionConnection.dial(server, take)
+    await connection.open_session(wire.Auth("a-token"))
+    speaking = asyncio.create_task(flow.send_all(connection))
     try:
-        yield line
+        yield connection
     finally:
         speaking.cancel()
-        await line.hang_up()
+        await connection.close()
 
 
 async def test_what_can_wait_is_not_taken_before_a_session_began_and_what_cannot_is() -> None:
@@ -83,15 +83,15 @@ async def test_sound_without_words_is_sent_ten_seconds_ahead_and_what_can_wait_i
         await socket.ready()
         await socket.hears(round((AHEAD_SECONDS + 1) * len(SECOND)))
         taken = tap.taken
-        due = AHEAD_SECONDS + CATCH_UP * (time.monotonic() - began)
+        due = AHEAD_SECONDS + CATCH_UP_RATE * (time.monotonic() - began)
         assert len(socket.audio) <= due * len(SECOND)
         assert live or taken <= due + 1
         await socket.final("words", 0.0, 40.0)
         await socket.until("stop")
         await socket.end()
 
-    async with caption_server(script) as (server, heard), asyncio.timeout(20), speaking(flow, server) as line:
-        await line.listening
+    async with caption_server(script) as (server, heard), asyncio.timeout(20), speaking(flow, server) as connection:
+        await connection.listening
     assert heard.audio == SECOND * 40
     await flow.close()
 

@@ -104,7 +104,7 @@ async def test_sound_comes_as_16_khz_mono_in_tenths_of_a_second(sounddevice: Sou
             await asyncio.sleep(0)
             stream.hear(block(3))
             assert await waiting == block(3)
-        assert source.missed() == 0
+        assert source.take_missed() == 0
         assert not stream.closed
     assert stream.closed
 
@@ -130,7 +130,7 @@ async def test_while_this_program_is_held_up_ten_seconds_wait_and_the_oldest_go(
         async with asyncio.timeout(10):
             sound = [await anext(source.sound) for _ in range(MOST_BLOCKS)]
         assert sound == [block(number) for number in range(3, MOST_BLOCKS + 3)]
-        assert (source.missed(), source.missed()) == (3 * BLOCK, 0)
+        assert (source.take_missed(), source.take_missed()) == (3 * BLOCK, 0)
 
 
 async def test_one_that_is_pulled_out_says_so_after_what_it_heard(sounddevice: SoundDevice) -> None:

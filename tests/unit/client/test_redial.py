@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcription_client.errors import ClientError
-from transcription_client.redial import LAST_CHANCE, PAUSES, WITHIN, Ended, Redial, Step, next_step, owes_words
+from transcription_client.redial import (
+    LAST_TRY_SECONDS,
+    PAUSE_SECONDS,
+    RETRY_SECONDS,
+    Ended,
+    Redial,
+    Step,
+    next_step,
+    owes_words,
+)
 from transcription_wire.codes import ErrorCode, Reason
 
 AGAIN_AFTER = {
@@ -116,7 +125,7 @@ def test_why_it_is_sought_is_said_in_words(ended: Ended, why: str) -> None:
 def outage(redial: Redial, began: float, luck: float, *, takes: float = 0.0) -> list[float]:
     """The moments of all tries, where each of them fails after so many seconds."""
     now, tries = began, list[float]()
-    while (pause := redial.lost(now, luck)) is not None:
+    while (pause := redial.record_loss(now, luck)) is not None:
         assert pause >= 0
         now += pause
         tries.append(now)
@@ -128,9 +137,9 @@ def outage(redial: Redial, began: float, luck: float, *, takes: float = 0.0) -> 
 def test_it_is_sought_for_a_minute_and_no_longer(began: float, luck: float, takes: float) -> None:
     redial = Redial()
     tries = outage(redial, began, luck, takes=takes)
-    assert tries[0] - began <= PAUSES[0] + 1e-6
-    assert all(at - began <= WITHIN + 1e-6 for at in tries)
-    assert tries[-1] + takes - began >= WITHIN - 1e-6
+    assert tries[0] - began <= PAUSE_SECONDS[0] + 1e-6
+    assert all(at - began <= RETRY_SECONDS + 1e-6 for at in tries)
+    assert tries[-1] + takes - began >= RETRY_SECONDS - 1e-6
     assert redial.tries == len(tries) < 20
 
 
@@ -144,43 +153,43 @@ def test_each_pause_is_about_twice_the_one_before_and_never_more_than_15_seconds
 
 
 def test_clients_that_lost_the_same_service_come_back_at_different_moments() -> None:
-    pauses = {Redial().lost(0.0, luck / 10) for luck in range(10)}
+    pauses = {Redial().record_loss(0.0, luck / 10) for luck in range(10)}
     assert len(pauses) == 10
 
 
 def test_a_session_that_brings_nothing_does_not_start_the_clock_anew() -> None:
     redial, now = Redial(), 0.0
     for _ in range(100):
-        pause = redial.lost(now, 0.5)
+        pause = redial.record_loss(now, 0.5)
         if pause is None:
             break
-        redial.ready(now + pause)
+        redial.note_ready(now + pause)
         now += pause + 5
-    assert WITHIN <= now <= WITHIN + 20
-    assert redial.lost(now, 0.5) is None
+    assert RETRY_SECONDS <= now <= RETRY_SECONDS + 20
+    assert redial.record_loss(now, 0.5) is None
 
 
 def test_final_words_start_the_clock_anew() -> None:
     redial = Redial()
     for now in range(0, 600, 10):
-        assert redial.lost(float(now), 0.0) == PAUSES[0] / 2
+        assert redial.record_loss(float(now), 0.0) == PAUSE_SECONDS[0] / 2
         assert redial.tries == 1
-        redial.ready(now + 1.0)
-        redial.proved()
+        redial.note_ready(now + 1.0)
+        redial.note_progress()
 
 
 def test_so_does_a_session_that_lives_for_long_though_nobody_speaks() -> None:
     redial = Redial()
-    redial.lost(0.0, 0.0)
-    redial.ready(1.0)
-    assert redial.lost(1.0 + WITHIN, 0.0) == PAUSES[0] / 2
+    redial.record_loss(0.0, 0.0)
+    redial.note_ready(1.0)
+    assert redial.record_loss(1.0 + RETRY_SECONDS, 0.0) == PAUSE_SECONDS[0] / 2
     assert redial.tries == 1
 
 
 @pytest.mark.parametrize(("since", "takes"), list(product((0.0, 100.0), (0.0, 30.0))))
 def test_a_try_may_take_what_is_left_of_the_minute_and_a_little_in_any_case(since: float, takes: float) -> None:
     redial = Redial()
-    assert redial.patience(since) == WITHIN
-    redial.lost(since, 0.0)
-    assert redial.patience(since + takes) == WITHIN - takes
-    assert redial.patience(since + WITHIN - 1) == LAST_CHANCE
+    assert redial.attempt_seconds(since) == RETRY_SECONDS
+    redial.record_loss(since, 0.0)
+    assert redial.attempt_seconds(since + takes) == RETRY_SECONDS - takes
+    assert redial.attempt_seconds(since + RETRY_SECONDS - 1) == LAST_TRY_SECONDS

@@ -48,7 +48,7 @@ def test_sound_is_sent_in_order_and_once() -> None:
 
 def test_another_session_hears_what_was_sent_after_the_last_final_words_and_then_what_is_new() -> None:
     tape = sent(5)
-    assert tape.hear(words(0, 2))
+    assert tape.record_words(words(0, 2))
     tape.rewind()
     tape.append(sound(1, first=5))
     assert (tape.unsent, tape.sent_seconds) == (4 * SECOND, 0.0)
@@ -57,18 +57,18 @@ def test_another_session_hears_what_was_sent_after_the_last_final_words_and_then
 
 def test_words_that_may_still_change_are_not_final() -> None:
     tape = sent(5)
-    assert tape.hear(words(0, 4, final=False))
+    assert tape.record_words(words(0, 4, final=False))
     tape.rewind()
     assert tape.take(10 * SECOND) == sound(5)
 
 
 def test_the_times_of_another_session_count_from_what_it_was_sent() -> None:
     tape = sent(5)
-    tape.hear(words(0, 2))
+    tape.record_words(words(0, 2))
     tape.rewind()
     tape.take(2 * SECOND)
-    assert tape.heard_seconds(words(0, 1.5)) == 3.5
-    assert tape.hear(words(0, 1.5))
+    assert tape.words_end_seconds(words(0, 1.5)) == 3.5
+    assert tape.record_words(words(0, 1.5))
     tape.rewind()
     assert tape.take(10 * SECOND) == sound(1.5, first=3.5)
 
@@ -77,14 +77,14 @@ def test_the_times_of_another_session_count_from_what_it_was_sent() -> None:
 def test_no_words_are_believed_of_sound_that_was_not_sent(end: float) -> None:
     tape = sent(5)
     tape.append(sound(1, first=5))
-    assert tape.hear(words(0, end))
+    assert tape.record_words(words(0, end))
     tape.rewind()
     assert tape.take(10 * SECOND) == sound(1, first=5)
 
 
 def test_nor_of_a_time_before_the_beginning() -> None:
     tape = sent(2)
-    assert tape.hear(words(-7, -5))
+    assert tape.record_words(words(-7, -5))
     assert len(tape) == 2 * SECOND
 
 
@@ -92,9 +92,9 @@ def test_sound_is_cut_between_samples_only() -> None:
     tape = sent(1)
     tape.append(b"\xff")
     tape.take(1)
-    tape.hear(words(0, 0.55))
+    tape.record_words(words(0, 0.55))
     assert len(tape) == 5 * AUDIO.block + 1
-    tape.hear(words(0.55, 9))
+    tape.record_words(words(0.55, 9))
     assert len(tape) == 1
     tape.rewind()
     tape.append(b"\xee")
@@ -122,7 +122,7 @@ def test_the_oldest_is_lost_by_the_sample(nbytes: int, dropped: int) -> None:
 
 def test_what_a_session_was_sent_is_not_lost_while_that_session_lives() -> None:
     tape = sent(5, keep_seconds=5)
-    tape.hear(words(0, 1, final=False))
+    tape.record_words(words(0, 1, final=False))
     assert tape.fits(5 * SECOND)
     assert tape.append(sound(2, first=5)) == 0
     assert tape.take(10 * SECOND) == sound(2, first=5)
@@ -140,7 +140,7 @@ def test_silence_that_was_sent_before_is_not_lost_when_it_goes() -> None:
 
 def test_words_that_were_not_final_are_lost_when_they_go() -> None:
     tape = sent(5, keep_seconds=5)
-    tape.hear(words(0, 2, final=False))
+    tape.record_words(words(0, 2, final=False))
     tape.rewind()
     assert tape.append(sound(3, first=5)) == 2 * SECOND
 
@@ -149,9 +149,9 @@ def test_times_are_right_after_sound_was_lost_in_mid_session() -> None:
     tape = sent(2, keep_seconds=4)
     assert tape.append(sound(7, first=2)) == 3 * SECOND
     assert tape.take(10 * SECOND) == sound(4, first=5)
-    assert tape.heard_seconds(words(0, 1.5)) == 1.5
-    assert tape.heard_seconds(words(0, 3.0)) == 6.0
-    tape.hear(words(0, 3.0))
+    assert tape.words_end_seconds(words(0, 1.5)) == 1.5
+    assert tape.words_end_seconds(words(0, 3.0)) == 6.0
+    tape.record_words(words(0, 3.0))
     tape.rewind()
     assert tape.take(10 * SECOND) == sound(3, first=6)
 
@@ -161,34 +161,34 @@ def test_times_are_right_after_sound_was_lost_again_and_again() -> None:
     for second in range(2, 9):
         tape.append(sound(1, first=second))
     assert tape.take(10 * SECOND) == sound(4, first=5)
-    assert tape.heard_seconds(words(0, 3.0)) == 6.0
+    assert tape.words_end_seconds(words(0, 3.0)) == 6.0
 
 
 def test_with_channels_of_their_own_it_is_final_when_it_is_on_all_of_them() -> None:
     tape = sent(5, STEREO)
-    tape.hear(words(0, 4, channel=[0, 2]))
+    tape.record_words(words(0, 4, channel=[0, 2]))
     assert tape.seconds == 5
-    tape.hear(words(0, 3, channel=[1, 2]))
+    tape.record_words(words(0, 3, channel=[1, 2]))
     assert tape.seconds == 2
 
 
 def test_words_of_a_channel_that_were_final_before_are_repeated_words() -> None:
     tape = sent(5, STEREO)
-    tape.hear(words(0, 4, channel=[0, 2]))
-    tape.hear(words(0, 2, channel=[1, 2]))
+    tape.record_words(words(0, 4, channel=[0, 2]))
+    tape.record_words(words(0, 2, channel=[1, 2]))
     tape.rewind()
     tape.take(len(tape))
-    assert not tape.hear(words(0, 1, final=False, channel=[0, 2]))
-    assert not tape.hear(words(0, 2, channel=[0, 2]))
-    assert tape.hear(words(0, 2, channel=[1, 2]))
-    assert tape.hear(words(2, 3, channel=[0, 2]))
+    assert not tape.record_words(words(0, 1, final=False, channel=[0, 2]))
+    assert not tape.record_words(words(0, 2, channel=[0, 2]))
+    assert tape.record_words(words(0, 2, channel=[1, 2]))
+    assert tape.record_words(words(2, 3, channel=[0, 2]))
     assert tape.seconds == 1
 
 
 @pytest.mark.parametrize("channel", [[0, 0], [0, -1], [0, 10**12], [0], [], [0, 1, 2]])
 def test_channels_of_a_strange_service_are_one(channel: list[int]) -> None:
     tape = sent(5)
-    assert tape.hear(words(0, 2, channel=channel))
+    assert tape.record_words(words(0, 2, channel=channel))
     assert tape.seconds == 3
 
 
@@ -237,7 +237,7 @@ class Model:
         heard = min(size, len(self.session))
         end = self.session[heard] if heard < len(self.session) else self.next
         begin = self.begin
-        self.tape.hear(words(max(0.0, heard / SECOND - 0.1), heard / SECOND, final=final))
+        self.tape.record_words(words(max(0.0, heard / SECOND - 0.1), heard / SECOND, final=final))
         self.words_until = max(self.words_until, end)
         assert self.begin == (max(begin, end) if final else begin)
 

@@ -25,7 +25,7 @@ AUDIO = Format("mulaw", 8000)
 SECOND = AUDIO.bytes_per_second
 
 
-class Audience:
+class Display:
     """Keeps what it is shown."""
 
     def __init__(self) -> None:
@@ -45,22 +45,22 @@ class Audience:
         if repeated:
             self.repeated.append(message)
 
-    def away(self, why: str, tries: int) -> None:
+    def show_reconnecting(self, why: str, tries: int) -> None:
         self.reasons.append(why)
 
-    def overcome(self) -> None:
+    def clear_errors(self) -> None:
         self.overcame += 1
 
-    def late(self, seconds: float) -> None:
+    def show_delay(self, seconds: float) -> None:
         self.lates.append(seconds)
 
-    def gap(self, seconds: float) -> None:
+    def show_gap(self, seconds: float) -> None:
         self.gaps += seconds
 
-    def found(self, receipt: Receipt) -> None:
+    def show_receipt(self, receipt: Receipt) -> None:
         self.receipts.append(receipt)
 
-    def left(self, seconds: int) -> None:
+    def show_balance(self, seconds: int) -> None:
         self.balance = seconds
 
     @property
@@ -88,7 +88,7 @@ def microphone() -> Source:
 
 
 def quick(within: float = 10.0) -> Redial:
-    return Redial(within, pauses=(0.01,), last_chance=within)
+    return Redial(within, pauses=(0.01,), last_try=within)
 
 
 def no_other_token(login: Login) -> Login:
@@ -98,7 +98,7 @@ def no_other_token(login: Login) -> Login:
 async def run(
     server: str,
     source: Source,
-    audience: Audience,
+    display: Display,
     interrupted: asyncio.Event | None = None,
     redial: Redial | None = None,
     renew: Callable[[Login], Login] = no_other_token,
@@ -108,7 +108,7 @@ async def run(
             replace(LOGIN, server=server),
             renew,
             CONFIG,
-            audience,
+            display,
             interrupted or asyncio.Event(),
             redial or quick(),
         ).run(source)
@@ -130,13 +130,13 @@ async def test_from_auth_to_the_receipt() -> None:
         )
         await socket.end()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, heard):
-        assert await run(server, speech(b"one", b"two", b"three"), audience)
+        assert await run(server, speech(b"one", b"two", b"three"), display)
         await heard.closed.wait()
-    assert audience.messages[-1] == wire.SessionEnd(3, 2.5, "client_stop")
-    assert audience.kinds == ["Ready", "Transcript", "SessionEnd"]
-    assert json.loads(audience.texts[1])["text"] == "hello"
+    assert display.messages[-1] == wire.SessionEnd(3, 2.5, "client_stop")
+    assert display.kinds == ["Ready", "Transcript", "SessionEnd"]
+    assert json.loads(display.texts[1])["text"] == "hello"
     auth, *audio, stop = heard.said
     assert (auth["type"], auth["token"], auth["config"]) == ("auth", "a-token", CONFIG)
     assert audio == [b"one", b"two", b"three"]
@@ -159,7 +159,7 @@ async def test_no_sound_is_sent_before_the_service_is_ready() -> None:
         await socket.end()
 
     async with caption_server(script) as (server, heard):
-        assert await run(server, Source(sound(), AUDIO), Audience())
+        assert await run(server, Source(sound(), AUDIO), Display())
     assert heard.audio == b"sound"
 
 
@@ -173,10 +173,10 @@ async def test_an_interruption_stops_and_still_brings_the_receipt() -> None:
         await socket.until("stop")
         await socket.end()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, heard):
-        assert await run(server, microphone(), audience, interrupted)
-    assert audience.messages[-1] == wire.SessionEnd(3, 2.5, "client_stop")
+        assert await run(server, microphone(), display, interrupted)
+    assert display.messages[-1] == wire.SessionEnd(3, 2.5, "client_stop")
     assert heard.types == ["auth", "stop"]
 
 
@@ -190,12 +190,12 @@ async def test_a_source_that_breaks_off_is_told_after_the_receipt() -> None:
         await socket.until("stop")
         await socket.end()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, heard):
         with pytest.raises(ClientError, match="torn"):
-            await run(server, Source(torn(), AUDIO), audience)
+            await run(server, Source(torn(), AUDIO), display)
     assert heard.audio == b"half"
-    assert audience.kinds == ["Ready", "SessionEnd"]
+    assert display.kinds == ["Ready", "SessionEnd"]
 
 
 async def test_the_service_may_end_it() -> None:
@@ -205,11 +205,11 @@ async def test_the_service_may_end_it() -> None:
         await socket.say("error", code="insufficient_credits", message="No minutes are left.")
         await socket.end(reason="insufficient_credits")
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, _):
-        assert not await run(server, microphone(), audience)
-    assert audience.messages[-1] == wire.SessionEnd(3, 2.5, "insufficient_credits")
-    assert audience.kinds == ["Ready", "Error", "SessionEnd"]
+        assert not await run(server, microphone(), display)
+    assert display.messages[-1] == wire.SessionEnd(3, 2.5, "insufficient_credits")
+    assert display.kinds == ["Ready", "Error", "SessionEnd"]
 
 
 async def test_a_refusal_is_shown_and_has_no_receipt() -> None:
@@ -218,10 +218,10 @@ async def test_a_refusal_is_shown_and_has_no_receipt() -> None:
         await socket.say("error", code="a_code_of_tomorrow", message="Not today.")
         await socket.close(4499)
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, heard):
-        assert not await run(server, microphone(), audience)
-    assert audience.messages == [wire.Error("a_code_of_tomorrow", "Not today.")]
+        assert not await run(server, microphone(), display)
+    assert display.messages == [wire.Error("a_code_of_tomorrow", "Not today.")]
     assert heard.audio == b""
 
 
@@ -233,10 +233,10 @@ async def test_messages_of_a_newer_service_are_passed_over(message: str | bytes)
         await socket.until("stop")
         await socket.end(of_a_newer_server=1)
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, _):
-        assert await run(server, speech(b"x"), audience)
-    assert audience.kinds == ["Ready", "SessionEnd"]
+        assert await run(server, speech(b"x"), display)
+    assert display.kinds == ["Ready", "SessionEnd"]
 
 
 async def test_a_message_that_was_not_understood_is_no_refusal() -> None:
@@ -245,10 +245,10 @@ async def test_a_message_that_was_not_understood_is_no_refusal() -> None:
         await socket.say("error", code="bad_message", message="What?")
         await socket.close()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script, finishes) as (server, _):
-        assert await run(server, speech(bytes(SECOND)), audience)
-    assert audience.reasons == ["The connection was lost."]
+        assert await run(server, speech(bytes(SECOND)), display)
+    assert display.reasons == ["The connection was lost."]
 
 
 async def closes(socket: Socket) -> None:
@@ -275,7 +275,7 @@ async def test_a_connection_lost_before_the_receipt_is_told(script: Script) -> N
         with pytest.raises(
             ClientError, match=r"The connection was lost before the receipt\. Run transcription-client balance"
         ):
-            await run(server, speech(b"x", b"y"), Audience())
+            await run(server, speech(b"x", b"y"), Display())
 
 
 async def test_one_lost_before_it_began_is_told() -> None:
@@ -285,10 +285,10 @@ async def test_one_lost_before_it_began_is_told() -> None:
 
     async with caption_server(script) as (server, _):
         with pytest.raises(ClientError, match="The service didn't start the session"):
-            await run(server, microphone(), Audience())
+            await run(server, microphone(), Display())
 
 
-class ClosedPipe(Audience):
+class ClosedPipe(Display):
     def show(self, message: wire.ServerMessage, text: str, *, repeated: bool = False) -> None:
         raise BrokenPipeError
 
@@ -305,12 +305,12 @@ async def test_a_screen_that_fails_ends_the_session() -> None:
 
 async def test_without_a_service_there_is_no_transcription(nobody: str) -> None:
     with pytest.raises(ClientError, match=f"Can't reach {nobody}"):
-        await run(nobody, microphone(), Audience())
+        await run(nobody, microphone(), Display())
 
 
 async def test_nor_with_a_server_of_something_else(http: Http) -> None:
     with pytest.raises(ClientError, match=f"Can't reach {http.url} .*404"):
-        await run(http.url, microphone(), Audience())
+        await run(http.url, microphone(), Display())
 
 
 async def test_the_caption_socket_needs_no_proxy_on_this_machine(nobody: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,7 +322,7 @@ async def test_the_caption_socket_needs_no_proxy_on_this_machine(nobody: str, mo
     for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
         monkeypatch.setenv(name, nobody)
     async with caption_server(script) as (server, _):
-        assert await run(server, speech(b"x"), Audience())
+        assert await run(server, speech(b"x"), Display())
 
 
 # Connections that are lost
@@ -346,17 +346,17 @@ def cut_after(nbytes: int, final: float = 0.0) -> Script:
 
 
 async def test_another_session_takes_the_place_of_a_lost_one_and_hears_what_was_not_final() -> None:
-    audience = Audience()
+    display = Display()
     async with caption_server(cut_after(5 * SECOND, final=2.0), finishes) as (server, heard):
-        assert await run(server, speech(sound(5), sound(3, first=5)), audience)
+        assert await run(server, speech(sound(5), sound(3, first=5)), display)
     first, second = heard.each
     assert "replaces" not in first.said[0] or first.said[0]["replaces"] is None
     assert second.said[0]["replaces"] == "first-session"
     assert (second.said[0]["token"], second.said[0]["config"]) == ("a-token", CONFIG)
     assert second.audio == sound(6, first=2)
     assert second.types == ["auth", "stop"]
-    assert audience.reasons == ["The connection was lost."]
-    assert audience.repeated == []
+    assert display.reasons == ["The connection was lost."]
+    assert display.repeated == []
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, 1012])
@@ -370,7 +370,7 @@ async def test_a_close_without_a_receipt_is_a_loss(code: int) -> None:
             await socket.close(code)
 
     async with caption_server(script, finishes) as (server, heard):
-        assert await run(server, speech(sound(2)), Audience())
+        assert await run(server, speech(sound(2)), Display())
     assert heard.each[1].audio == sound(2)
 
 
@@ -394,16 +394,16 @@ async def test_an_end_that_may_pass_is_followed_by_another_session(reason: str, 
         await socket.say("session_end", seconds_used=1, audio_seconds=1.0, reason=reason)
         await socket.close(close)
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script, finishes) as (server, heard):
-        assert await run(server, speech(sound(3)), audience)
+        assert await run(server, speech(sound(3)), display)
     assert heard.each[1].said[0]["replaces"] == "first-session"
     assert heard.each[1].audio == sound(3)
-    assert [message for message in audience.messages if isinstance(message, wire.SessionEnd)] == [
+    assert [message for message in display.messages if isinstance(message, wire.SessionEnd)] == [
         wire.SessionEnd(1, 1.0, reason),
         wire.SessionEnd(3, 2.5, "client_stop"),
     ]
-    assert audience.overcame == 1
+    assert display.overcame == 1
 
 
 @pytest.mark.parametrize(
@@ -431,11 +431,11 @@ async def test_a_final_end_is_the_end(reason: str, code: str | None) -> None:
             await socket.say("error", code=code, message="That was it.")
         await socket.end(reason=reason)
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, heard):
-        assert await run(server, microphone(), audience) is (reason == "client_stop")
+        assert await run(server, microphone(), display) is (reason == "client_stop")
     assert len(heard.each) == 1
-    assert audience.reasons == []
+    assert display.reasons == []
 
 
 async def test_it_tries_again_and_again_with_the_same_session_to_be_replaced() -> None:
@@ -447,11 +447,11 @@ async def test_it_tries_again_and_again_with_the_same_session_to_be_replaced() -
         await socket.until("auth")
         socket.vanish()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(cut_after(SECOND), refuses, leaves, refuses, finishes) as (server, heard):
-        assert await run(server, speech(sound(2)), audience)
+        assert await run(server, speech(sound(2)), display)
     assert [each.said[0]["replaces"] for each in heard.each[1:]] == ["first-session"] * 4
-    assert audience.reasons == [
+    assert display.reasons == [
         "The connection was lost.",
         "You've reached your limit of live sessions.",
         "The service isn't responding.",
@@ -464,11 +464,11 @@ async def test_a_refusal_that_is_final_ends_it_in_mid_outage_too() -> None:
         await socket.until("auth")
         await socket.refuse("insufficient_credits", 4402, "No minutes are available.")
 
-    audience = Audience()
+    display = Display()
     async with caption_server(cut_after(SECOND), refuses) as (server, heard):
-        assert not await run(server, speech(sound(2)), audience)
+        assert not await run(server, speech(sound(2)), display)
     assert len(heard.each) == 2
-    assert audience.messages[-1] == wire.Error("insufficient_credits", "No minutes are available.")
+    assert display.messages[-1] == wire.Error("insufficient_credits", "No minutes are available.")
 
 
 async def test_sound_that_comes_meanwhile_is_kept_and_sent_first_but_not_all_at_once() -> None:
@@ -499,11 +499,11 @@ async def test_sound_that_comes_meanwhile_is_kept_and_sent_first_but_not_all_at_
         await socket.end()
 
     source = Source(sound_of_a_day(), AUDIO, live=True)
-    audience = Audience()
+    display = Display()
     async with caption_server(loses, is_late) as (server, heard):
-        assert await run(server, source, audience)
+        assert await run(server, source, display)
     assert heard.each[1].audio == sound(21)
-    assert audience.gaps == 0
+    assert display.gaps == 0
 
 
 async def test_of_sound_that_cannot_wait_the_oldest_is_lost_and_it_is_said_and_no_success() -> None:
@@ -523,10 +523,10 @@ async def test_of_sound_that_cannot_wait_the_oldest_is_lost_and_it_is_said_and_n
         await socket.until("stop")
         await socket.end()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(is_late) as (server, heard):
-        assert not await run(server, Source(sound_of_a_day(), AUDIO, live=True), audience)
-    assert audience.gaps == 10
+        assert not await run(server, Source(sound_of_a_day(), AUDIO, live=True), display)
+    assert display.gaps == 10
     assert heard.audio == sound(60, first=10)
 
 
@@ -551,12 +551,12 @@ async def test_sound_that_can_wait_does_and_nothing_is_lost() -> None:
         await socket.until("stop")
         await socket.end()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(cut_after(SECOND), is_late) as (server, heard):
-        assert await run(server, Source(file(), AUDIO), audience)
+        assert await run(server, Source(file(), AUDIO), display)
     assert taken == 99
     assert heard.each[1].audio == sound(100)
-    assert audience.gaps == 0
+    assert display.gaps == 0
 
 
 async def test_a_source_is_told_how_far_the_words_have_come_in_its_own_time() -> None:
@@ -569,19 +569,19 @@ async def test_a_source_is_told_how_far_the_words_have_come_in_its_own_time() ->
         await socket.until("stop")
         await socket.end()
 
-    source = replace(speech(sound(5), sound(3, first=5)), heard=told.append)
+    source = replace(speech(sound(5), sound(3, first=5)), on_words=told.append)
     async with caption_server(cut_after(5 * SECOND, final=2.0), script) as (server, _):
-        assert await run(server, source, Audience())
+        assert await run(server, source, Display())
     assert told == [2.0, 5.5]
 
 
 async def test_what_a_source_lost_itself_is_a_gap() -> None:
     missed = [SECOND // 2, 0]
-    source = replace(speech(sound(1), sound(1, first=1)), missed=missed.pop)
-    audience = Audience()
+    source = replace(speech(sound(1), sound(1, first=1)), take_missed=missed.pop)
+    display = Display()
     async with caption_server(finishes) as (server, _):
-        assert not await run(server, source, audience)
-    assert audience.gaps == 0.5
+        assert not await run(server, source, display)
+    assert display.gaps == 0.5
 
 
 async def test_words_of_a_channel_that_were_final_before_are_marked_as_repeated() -> None:
@@ -601,10 +601,10 @@ async def test_words_of_a_channel_that_were_final_before_are_marked_as_repeated(
         await socket.until("stop")
         await socket.end()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(loses, script) as (server, _):
-        assert await run(server, replace(speech(sound(4)), audio=audio), audience)
-    assert [message.text for message in audience.repeated if isinstance(message, wire.Transcript)] == ["first channel"]
+        assert await run(server, replace(speech(sound(4)), audio=audio), display)
+    assert [message.text for message in display.repeated if isinstance(message, wire.Transcript)] == ["first channel"]
 
 
 async def test_last_words_that_are_owed_are_sought_after_stop_too() -> None:
@@ -615,7 +615,7 @@ async def test_last_words_that_are_owed_are_sought_after_stop_too() -> None:
         socket.vanish()
 
     async with caption_server(loses, finishes) as (server, heard):
-        assert await run(server, speech(sound(2)), Audience())
+        assert await run(server, speech(sound(2)), Display())
     assert heard.each[1].audio == sound(1, first=1)
     assert heard.each[1].types == ["auth", "stop"]
 
@@ -628,9 +628,9 @@ async def test_a_restart_after_the_last_words_needs_no_other_session() -> None:
         await socket.say("error", code="service_restart", message="Connect again.")
         await socket.end(reason="service_restart")
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, heard):
-        assert await run(server, speech(sound(2)), audience)
+        assert await run(server, speech(sound(2)), display)
     assert len(heard.each) == 1
 
 
@@ -645,7 +645,7 @@ async def test_after_a_minute_it_gives_up_and_says_what_has_no_captions() -> Non
     async with caption_server(cut_after(2 * SECOND, final=0.5), refuses) as (server, heard):
         sentence = rf"^{SAYS_LATER}\. All .* busy right now\. The last 1\.5 s of audio have no captions\. Run "
         with pytest.raises(ClientError, match=sentence):
-            await run(server, speech(sound(2)), Audience(), redial=quick(0.2))
+            await run(server, speech(sound(2)), Display(), redial=quick(0.2))
     assert len(heard.each) > 2
 
 
@@ -655,20 +655,20 @@ async def test_a_service_that_does_not_answer_any_more_is_given_up_too() -> None
 
     async with caption_server(cut_after(SECOND), silent) as (server, heard):
         with pytest.raises(ClientError, match=rf"{SAYS_LATER}\. The service isn't responding"):
-            await run(server, speech(sound(2)), Audience(), redial=quick(0.2))
+            await run(server, speech(sound(2)), Display(), redial=quick(0.2))
         await asyncio.wait_for(heard.closed.wait(), 10)
 
 
 async def test_one_whose_sessions_bring_nothing_is_given_up_too() -> None:
     async with caption_server(cut_after(SECOND)) as (server, heard):
         with pytest.raises(ClientError, match=SAYS_LATER):
-            await run(server, speech(sound(2)), Audience(), redial=quick(0.2))
+            await run(server, speech(sound(2)), Display(), redial=quick(0.2))
     assert len(heard.each) > 2
 
 
 async def test_one_whose_sessions_bring_words_each_time_is_good_enough() -> None:
     async with caption_server(*[cut_after(2 * SECOND, final=1.0)] * 8, finishes) as (server, heard):
-        assert await run(server, speech(sound(12)), Audience(), redial=Redial(0.5, pauses=(0.2,)))
+        assert await run(server, speech(sound(12)), Display(), redial=Redial(0.5, pauses=(0.2,)))
     assert heard.each[8].audio == sound(4, first=8)
 
 
@@ -683,15 +683,15 @@ async def test_an_interruption_in_an_outage_ends_it_there() -> None:
         with pytest.raises(
             ClientError, match=r"^Stopped while reconnecting\. .* The last 2 s of audio have no captions\.$"
         ):
-            await run(server, speech(sound(2)), Audience(), interrupted, quick(600))
+            await run(server, speech(sound(2)), Display(), interrupted, quick(600))
         await asyncio.wait_for(heard.closed.wait(), 10)
 
 
 async def test_so_does_one_between_two_tries() -> None:
     interrupted = asyncio.Event()
 
-    class Impatient(Audience):
-        def away(self, why: str, tries: int) -> None:
+    class Impatient(Display):
+        def show_reconnecting(self, why: str, tries: int) -> None:
             interrupted.set()
 
     async with caption_server(cut_after(SECOND)) as (server, heard):
@@ -720,7 +720,7 @@ async def test_an_interruption_while_it_catches_up_still_captions_what_was_said(
         await socket.end()
 
     async with caption_server(script) as (server, heard):
-        assert await run(server, Source(sound_of_a_day(), AUDIO, live=True), Audience(), interrupted)
+        assert await run(server, Source(sound_of_a_day(), AUDIO, live=True), Display(), interrupted)
     assert heard.audio == sound(20)
 
 
@@ -736,11 +736,11 @@ async def test_a_token_that_is_refused_is_renewed_once_and_nobody_is_told() -> N
             await socket.until("stop")
             await socket.end()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, heard):
-        assert await run(server, speech(b"x"), audience, renew=lambda login: replace(login, token="another-token"))
+        assert await run(server, speech(b"x"), display, renew=lambda login: replace(login, token="another-token"))
     assert [each.said[0]["token"] for each in heard.each] == ["a-token", "another-token"]
-    assert (audience.overcame, audience.reasons) == (1, [])
+    assert (display.overcame, display.reasons) == (1, [])
 
 
 @pytest.mark.parametrize("renew", [no_other_token, lambda login: login])
@@ -751,10 +751,10 @@ async def test_a_token_that_cannot_be_renewed_or_is_refused_again_is_a_refusal(
         await socket.until("auth")
         await socket.refuse("unauthorized", 4401, "Log in again.")
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script) as (server, heard):
-        assert not await run(server, speech(b"x"), audience, renew=renew)
-    assert audience.messages[-1] == wire.Error("unauthorized", "Log in again.")
+        assert not await run(server, speech(b"x"), display, renew=renew)
+    assert display.messages[-1] == wire.Error("unauthorized", "Log in again.")
     assert len(heard.each) == (1 if renew is no_other_token else 2)
 
 
@@ -766,7 +766,7 @@ async def test_a_token_may_expire_in_mid_transcription_again_and_again() -> None
     tokens = iter(["second", "third"])
     cut = cut_after(SECOND)
     async with caption_server(cut, refuses, cut, refuses, finishes) as (server, heard):
-        assert await run(server, speech(sound(2)), Audience(), renew=lambda login: replace(login, token=next(tokens)))
+        assert await run(server, speech(sound(2)), Display(), renew=lambda login: replace(login, token=next(tokens)))
     assert [each.said[0]["token"] for each in heard.each] == ["a-token", "a-token", "second", "second", "third"]
     assert heard.each[4].said[0]["replaces"] == "first-session"
 
@@ -796,11 +796,11 @@ def accounts(*usages: list[dict[str, Any]]) -> Callable[[str], Answer]:
 async def test_the_receipt_of_a_lost_session_is_asked_for_until_it_is_there() -> None:
     live = {**ROW, "status": "active", "audio_seconds": None, "reason": None}
     answer = accounts([], [live, OTHER], [ROW, OTHER])
-    audience = Audience()
+    display = Display()
     async with caption_server(cut_after(SECOND), finishes, answer=answer) as (server, _):
-        assert await run(server, speech(sound(2)), audience)
-    assert audience.receipts == [Receipt("first-session", "completed", 1, 0.9, "client_gone")]
-    assert audience.balance == 590
+        assert await run(server, speech(sound(2)), display)
+    assert display.receipts == [Receipt("first-session", "completed", 1, 0.9, "client_gone")]
+    assert display.balance == 590
 
 
 async def test_all_is_well_when_only_the_receipt_was_lost() -> None:
@@ -810,11 +810,11 @@ async def test_all_is_well_when_only_the_receipt_was_lost() -> None:
         await socket.final("words", 0.0, 2.0)
         socket.vanish()
 
-    audience = Audience()
+    display = Display()
     async with caption_server(script, answer=accounts([ROW])) as (server, heard):
-        assert await run(server, speech(sound(2)), audience)
+        assert await run(server, speech(sound(2)), display)
     assert len(heard.each) == 1
-    assert len(audience.receipts) == 1
+    assert len(display.receipts) == 1
 
 
 async def test_nothing_is_asked_when_all_receipts_came() -> None:
@@ -822,4 +822,4 @@ async def test_nothing_is_asked_when_all_receipts_came() -> None:
         raise AssertionError(path)
 
     async with caption_server(finishes, answer=answer) as (server, _):
-        assert await run(server, speech(sound(1)), Audience())
+        assert await run(server, speech(sound(1)), Display())

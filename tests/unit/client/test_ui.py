@@ -170,14 +170,14 @@ def test_words_that_are_withdrawn_leave_nothing(capsys: pytest.CaptureFixture[st
 def test_a_slow_connection_is_said_when_it_begins_and_when_it_is_over(capsys: pytest.CaptureFixture[str]) -> None:
     with Screen() as view:
         for seconds in (4.2, 5.2, 0.0):
-            view.late(seconds)
+            view.show_delay(seconds)
     assert capsys.readouterr().err.splitlines() == [
         "The connection is slow. Captions are 4 s behind.",
         "The connection is back to normal.",
     ]
     file = io.StringIO()
     with Screen(console=Console(file=file, force_terminal=True, width=60)) as view:
-        view.late(5.2)
+        view.show_delay(5.2)
     assert ["0 s billed - captions are 5 s behind"] in screens(file.getvalue().replace("\n", "\r\n"))
     assert capsys.readouterr().err == ""
 
@@ -193,9 +193,9 @@ def lost_and_found(view: Screen) -> None:
     for message in before:
         view.show(message, wire.encode(message).decode())
     view.show(wire.Error("service_restart", "Connect again."), "{}")
-    view.overcome()
-    view.away("The connection was lost.", 1)
-    view.away("the service\x1b[2J is busy", 2)
+    view.clear_errors()
+    view.show_reconnecting("The connection was lost.", 1)
+    view.show_reconnecting("the service\x1b[2J is busy", 2)
     after: list[wire.ServerMessage] = [
         wire.Ready("b", 597),
         words("two", final=True),
@@ -203,8 +203,8 @@ def lost_and_found(view: Screen) -> None:
     ]
     for message in after:
         view.show(message, wire.encode(message).decode())
-    view.found(Receipt("a", "completed", 3, 2.5, "client_gone"))
-    view.left(593)
+    view.show_receipt(Receipt("a", "completed", 3, 2.5, "client_gone"))
+    view.show_balance(593)
 
 
 SUM = "Done: 5.7 s of audio, 7 s billed in 2 sessions, 9 min 53 s left."
@@ -245,7 +245,7 @@ def test_json_has_each_sessions_receipt_and_nothing_of_ours(capsys: pytest.Captu
         for number, reason in enumerate(("service_restart", "client_stop")):
             for message in (wire.Ready(str(number), 600), wire.SessionEnd(3, 2.5, reason)):
                 view.show(message, wire.encode(message).decode())
-            view.away("the service restarts", 1)
+            view.show_reconnecting("the service restarts", 1)
     out, err = capsys.readouterr()
     kinds = [(message["type"], message.get("reason")) for message in map(json.loads, out.splitlines())]
     assert kinds == [
@@ -274,9 +274,9 @@ def test_sound_that_is_lost_is_told_once_in_each_outage_and_added_up(capsys: pyt
     with Screen() as view:
         view.show(wire.Ready("a", 600), "{}")
         for _ in range(2):
-            view.away("The connection was lost.", 1)
+            view.show_reconnecting("The connection was lost.", 1)
             for _ in range(15):
-                view.gap(0.1)
+                view.show_gap(0.1)
             view.show(wire.Ready("b", 600), "{}")
     told = "Offline for too long. The oldest audio is being dropped."
     lines = capsys.readouterr().err.splitlines()
@@ -287,7 +287,7 @@ def test_sound_that_is_lost_is_told_once_in_each_outage_and_added_up(capsys: pyt
 def test_sound_that_is_lost_is_seen_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     file = io.StringIO()
     with Screen(console=Console(file=file, force_terminal=True, width=100, highlight=False)) as view:
-        view.gap(1.5)
+        view.show_gap(1.5)
     assert ["0 s billed - 1.5 s of audio lost"] in screens(file.getvalue().replace("\n", "\r\n"))
     assert capsys.readouterr().err == "1.5 s of audio were lost and have no captions.\n"
 

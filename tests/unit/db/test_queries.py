@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import pytest
 
 from transcription_proxy.db.queries import parse
@@ -17,15 +19,25 @@ SELECT 3
 """
 
 
-def test_statements_by_attribute_and_by_name() -> None:
+@dataclass
+class Row:
+    id: int
+    email: str
+
+
+def test_statements_by_name() -> None:
     queries = parse(TWO)
-    assert queries.open_session == "SELECT 1,\n  -- a reason\n  2;"
-    assert queries["audit"] == "SELECT 3"
+    assert queries == {"open_session": "SELECT 1,\n  -- a reason\n  2;", "audit": "SELECT 3"}
+
+
+def test_a_row_stands_for_its_columns() -> None:
+    text = "-- name: users\n-- All of them.\nSELECT {Row} FROM users"
+    assert parse(text, Row) == {"users": "SELECT id, email FROM users"}
+    with pytest.raises(ValueError, match="Row"):
+        parse(text)
 
 
 def test_a_missing_name_raises() -> None:
-    with pytest.raises(AttributeError, match="nothing"):
-        _ = parse(TWO).nothing
     with pytest.raises(KeyError):
         _ = parse(TWO)["nothing"]
 

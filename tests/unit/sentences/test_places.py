@@ -12,7 +12,7 @@ from transcription_proxy.web import shared_sentences
 
 SERVICE: Final = SOURCE / "transcription_proxy"
 SPEAKING: Final = ("web", "accounts", "payments", "relay", "stream", "ledger", "mail")
-PLACES: Final = (SERVICE / "mail" / "letters.py", SERVICE / "mail" / "receipts.py")
+PLACES: Final = (SERVICE / "mail" / "emails.py", SERVICE / "mail" / "receipts.py")
 SENTENCE: Final = re.compile(r"[A-Z][\w']*[a-z'][^\n]* [^\n]*[.?!:]")
 """Capital first, several words, an end. SQL begins with a word in capitals."""
 WORDS: Final = re.compile(r"[A-Z](?!\d)[\w']* [^\n]+")

@@ -1,4 +1,4 @@
-"""What came in, what it cost and what is left of it, as values. Money is decimal US cents, never a float."""
+"""The figures of the operator's report: sales, usage, costs, balances. Money is decimal US cents, never a float."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ from transcription_proxy.metering.engines import engine_name
 from transcription_proxy.metering.rates import Rates
 
 MICRO_A_CENT: Final = 10_000
+"""Millionths of a dollar in a cent."""
 OURS: Final = "usd"
 """The currency that costs are known in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """Paid purchases of one package. `charged`: those that were not free; `lost_cents`: to disputes."""
+    """Paid purchases of one package. `charged`: how many were not free. `lost_cents`: cents lost to disputes."""
 
     package_id: str
     label: str
@@ -33,7 +34,9 @@ class Sold:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Sessions of one engine and model. `seconds`: billed; `unpriced_seconds`: audio whose cost was not kept."""
+    """Sessions of one engine and model. `seconds`: billed seconds. `cost_micro`: millionths of a dollar.
+
+    `unpriced_seconds`: seconds of audio whose cost was not recorded."""
 
     engine: str | None
     model: str | None
@@ -54,7 +57,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Seconds on all accounts now. `owed`: by `debtors`, whose balance is below 0."""
+    """Seconds on all accounts now. `owed`: seconds owed by `debtors`, accounts with a balance below 0."""
 
     outstanding: int
     held: int
@@ -65,7 +68,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`given`: seconds given by hand or to try. What was paid in another currency is left out of the sums of money."""
+    """The report from `since` to `until`. `given`: seconds given as trials or by an operator.
+
+    Sums of money leave out purchases in currencies other than US dollars."""
 
     since: datetime
     until: datetime
@@ -101,13 +106,13 @@ class Report:
 
     @property
     def fees(self) -> Decimal:
-        """By the rates file's figures; Stripe keeps them when it refunds."""
+        """Stripe's fees by the figures in the rates file. Stripe keeps them when a payment is refunded."""
         charged = sum(one.charged for one in self.counted)
         return self.cents * self.rates.stripe_fee_percent / 100 + charged * self.rates.stripe_fee_cents
 
     @property
     def margin(self) -> Decimal:
-        """What was paid and not taken back, less Stripe's fees and the engine's cost."""
+        """What was paid and not taken back, minus Stripe's fees and the engine's cost."""
         return self.cents - self.refunded - self.lost - self.fees - self.engine
 
     @property

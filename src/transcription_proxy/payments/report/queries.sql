@@ -1,11 +1,12 @@
--- All of them are asked in one snapshot.
+-- The report runs all of these in one snapshot.
 
 -- name: sold
--- What was paid for since, by package, and what of that was refunded, lost to disputes and is disputed now. Seconds that
--- are taken back or frozen are cents in the proportion of the purchase, rounded up as they were rounded down.
-SELECT package_id, max(label), currency, count(*), count(*) FILTER (WHERE paid_cents > 0),
-  sum(paid_cents)::bigint, sum(seconds)::bigint, sum(seconds_taken)::bigint, sum(refunded_cents)::bigint,
-  sum(greatest(gone - refunded_cents, 0))::bigint, sum(claimed - gone)::bigint
+-- Purchases paid since a moment, by package, with what was refunded, lost to disputes and is disputed now. Seconds taken
+-- back or frozen are converted to cents in the proportion of the purchase; they were rounded down, so cents round up.
+SELECT package_id, max(label) AS label, currency, count(*), count(*) FILTER (WHERE paid_cents > 0) AS charged,
+  sum(paid_cents)::bigint AS cents, sum(seconds)::bigint AS seconds, sum(seconds_taken)::bigint AS seconds_taken,
+  sum(refunded_cents)::bigint AS refunded_cents, sum(greatest(gone - refunded_cents, 0))::bigint AS lost_cents,
+  sum(claimed - gone)::bigint AS disputed_cents
 FROM purchases CROSS JOIN LATERAL (
   SELECT ceil(seconds_taken::numeric * paid_cents / seconds) AS gone,
     ceil((seconds_taken + seconds_frozen)::numeric * paid_cents / seconds) AS claimed
@@ -14,11 +15,12 @@ WHERE paid_at >= %(since)s
 GROUP BY package_id, currency ORDER BY sum(paid_cents) DESC, package_id, currency
 
 -- name: used
--- What sessions that began since have used, by what listened, live ones as far as they are settled. The built-in engine
--- has one model, whatever name was asked for. The engine's cost is of the audio that was billed, in millionths of a
--- dollar; of sessions from before costs were kept only the audio is known.
-SELECT engine, model, count(*), sum(seconds_used)::bigint, sum(audio), coalesce(sum(audio * channels * cost_micro / 60), 0),
-  coalesce(sum(audio) FILTER (WHERE cost_micro IS NULL), 0)
+-- Usage of the sessions that began since a moment, by engine and model; live sessions as far as they are settled. The
+-- built-in engine has one model, whatever name the client asked for. The cost is that of the billed audio, in millionths
+-- of a dollar; sessions from before costs were recorded have audio only.
+SELECT engine, model, count(*) AS sessions, sum(seconds_used)::bigint AS seconds, sum(audio) AS audio_seconds,
+  coalesce(sum(audio * channels * cost_micro / 60), 0) AS cost_micro,
+  coalesce(sum(audio) FILTER (WHERE cost_micro IS NULL), 0) AS unpriced_seconds
 FROM transcription_sessions CROSS JOIN LATERAL (
   SELECT coalesce(audio_seconds, seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 0) AS audio,
     CASE WHEN engine IS DISTINCT FROM 'builtin' THEN deepgram_model END AS model
@@ -27,15 +29,15 @@ WHERE ready_at IS NOT NULL AND started_at >= %(since)s
 GROUP BY engine, model ORDER BY sum(seconds_used) DESC, model, engine
 
 -- name: given
--- Seconds given away since, and taken back by hand.
+-- Seconds given as trials or by an operator since a moment, minus what an operator took back.
 SELECT coalesce(sum(seconds), 0)::bigint FROM usage_ledger
 WHERE recorded_at >= %(since)s AND description IN ('trial', 'manual_adjustment')
 
 -- name: standing
--- What users have now and may still use, and what some of them owe after a claw-back.
-SELECT coalesce(sum(greatest(seconds_remaining, 0)), 0)::bigint, coalesce(sum(seconds_held), 0)::bigint,
-  coalesce(sum(seconds_frozen), 0)::bigint, coalesce(-sum(least(seconds_remaining, 0)), 0)::bigint,
-  count(*) FILTER (WHERE seconds_remaining < 0)
+-- Balances, holds and frozen seconds of all users now, and what some of them owe after a claw-back.
+SELECT coalesce(sum(greatest(seconds_remaining, 0)), 0)::bigint AS outstanding,
+  coalesce(sum(seconds_held), 0)::bigint AS held, coalesce(sum(seconds_frozen), 0)::bigint AS frozen,
+  coalesce(-sum(least(seconds_remaining, 0)), 0)::bigint AS owed, count(*) FILTER (WHERE seconds_remaining < 0) AS debtors
 FROM credit_balance
 
 -- name: now

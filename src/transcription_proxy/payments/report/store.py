@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from psycopg import AsyncConnection
-from psycopg.rows import args_row, scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from transcription_proxy.db import queries
 from transcription_proxy.db.pool import Database
@@ -13,14 +13,14 @@ from transcription_proxy.payments.report.figures import Report, Sold, Standing, 
 
 Connection = AsyncConnection[Any]
 SQL: Final = queries.load("transcription_proxy.payments.report")
-TIMEOUT: Final = 600.0
+STATEMENT_SECONDS: Final = 600.0
+"""How long one statement of a report may take."""
 T = TypeVar("T")
 
 
 async def report(database: Database, rates: Rates, since: datetime) -> Report:
-    """Raises Unavailable."""
-    async with database.transaction(TIMEOUT) as connection:
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    """Return the report since a moment. Raise Unavailable."""
+    async with database.snapshot(STATEMENT_SECONDS) as connection:
         [standing] = await _rows(connection, "standing", Standing, since)
         return Report(
             since=since,
@@ -34,7 +34,7 @@ async def report(database: Database, rates: Rates, since: datetime) -> Report:
 
 
 async def _rows(connection: Connection, query: str, kind: type[T], since: datetime) -> list[T]:
-    async with connection.cursor(row_factory=args_row(kind)) as cursor:
+    async with connection.cursor(row_factory=class_row(kind)) as cursor:
         await cursor.execute(SQL[query], {"since": since})
         return await cursor.fetchall()
 

@@ -163,8 +163,9 @@ async def test_debts_are_no_credit_and_gifts_are_told(till: Till) -> None:
     await till.open(rich)
     purchase = await paid(till, poor)
     async with till.database.transaction() as connection:
-        await ledger.lock_balance(connection, poor)
-        await ledger.claw_back(connection, poor, purchase, 40, 7, Description.REFUND)
+        balance = await ledger.lock_or_add_balance(connection, poor)
+        await ledger.claw_back(connection, poor, balance, purchase, 40, Description.REFUND)
+        await ledger.freeze(connection, poor, 7)
     found = await report(till)
     assert found.standing == Standing(outstanding=1030, held=45, frozen=7, owed=40, debtors=1)
     assert found.given == 30

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from transcription_proxy.accounts.turns import Asker, Turns
+from transcription_proxy.accounts.fair_queue import FairQueue, Requester
 from transcription_proxy.errors import Refusal
 
 
 class Line:
     """Those who asked for a turn; each keeps it until `done`."""
 
-    def __init__(self, places: int = 2, most_waiting: int = 4, within: float = 60) -> None:
-        self.turns = Turns(places, most_waiting, within)
+    def __init__(self, slots: int = 2, most_waiting: int = 4, within: float = 60) -> None:
+        self.queue = FairQueue(slots, most_waiting, within)
         self.running: list[str] = []
         self.refused: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -22,9 +22,9 @@ class Line:
     async def ask(self, *names: str, account: str = "", client: str = "") -> None:
         """Asks for each name; an account or client that is not given is the name's own."""
         for name in names:
-            asker = Asker(account or name, client or name)
+            requester = Requester(account or name, client or name)
             self.ends[name] = asyncio.Event()
-            self.tasks[name] = asyncio.create_task(self._hold(name, asker))
+            self.tasks[name] = asyncio.create_task(self._hold(name, requester))
         await settled()
 
     async def done(self, name: str) -> None:
@@ -45,9 +45,9 @@ class Line:
             await self.done(self.running[0])
         return order
 
-    async def _hold(self, name: str, asker: Asker) -> None:
+    async def _hold(self, name: str, requester: Requester) -> None:
         try:
-            async with self.turns.turn(asker):
+            async with self.queue.slot(requester):
                 self.running.append(name)
                 try:
                     await self.ends[name].wait()
@@ -77,7 +77,7 @@ async def test_as_many_as_there_are_places_have_a_turn_and_the_others_follow_in_
 
 @pytest.mark.parametrize("key", ["account", "client"])
 async def test_no_account_and_no_client_has_all_places(key: str) -> None:
-    line = Line(places=3)
+    line = Line(slots=3)
     await line.ask(*several("flood", 4), **{key: "x"})
     assert line.running == ["flood0", "flood1"]
     await line.ask("other")
@@ -85,14 +85,14 @@ async def test_no_account_and_no_client_has_all_places(key: str) -> None:
 
 
 async def test_a_single_place_is_anybodys() -> None:
-    line = Line(places=1)
+    line = Line(slots=1)
     await line.ask("a", "b", account="x", client="y")
     assert await line.drain() == ["a", "b"]
 
 
 @pytest.mark.parametrize("key", ["account", "client"])
 async def test_who_has_less_waiting_goes_first(key: str) -> None:
-    line = Line(places=1, most_waiting=10)
+    line = Line(slots=1, most_waiting=10)
     await line.ask(*several("flood", 4), **{key: "x"})
     await line.ask("ann", "bob")
     await line.ask(*several("few", 2), **{key: "y"})
@@ -101,14 +101,14 @@ async def test_who_has_less_waiting_goes_first(key: str) -> None:
 
 async def test_one_account_is_behind_others_also_behind_the_same_address() -> None:
     """As it is in an office, or behind a proxy that is not trusted."""
-    line = Line(places=1, most_waiting=10)
+    line = Line(slots=1, most_waiting=10)
     await line.ask(*several("flood", 4), account="x", client="office")
     await line.ask("ann", client="office")
     assert await line.drain() == ["flood0", "ann", "flood1", "flood2", "flood3"]
 
 
 async def test_when_the_line_is_too_long_the_one_with_most_in_it_is_refused() -> None:
-    line = Line(places=1, most_waiting=4)
+    line = Line(slots=1, most_waiting=4)
     await line.ask(*several("flood", 6), account="x")
     assert line.refused == ["flood5"]
     await line.ask("ann", "bob")
@@ -117,7 +117,7 @@ async def test_when_the_line_is_too_long_the_one_with_most_in_it_is_refused() ->
 
 
 async def test_whoever_waits_too_long_is_refused_and_leaves_the_line() -> None:
-    line = Line(places=1, within=0.01)
+    line = Line(slots=1, within=0.01)
     await line.ask("a", "b")
     await line.tasks["b"]
     assert line.refused == ["b"]
@@ -127,14 +127,14 @@ async def test_whoever_waits_too_long_is_refused_and_leaves_the_line() -> None:
 
 @pytest.mark.parametrize(("leaving", "order"), [("a", ["b", "c"]), ("b", ["a", "c"])])
 async def test_whoever_leaves_makes_room(leaving: str, order: list[str]) -> None:
-    line = Line(places=1)
+    line = Line(slots=1)
     await line.ask("a", "b", "c", account="x", client="y")
     await line.leave(leaving)
     assert await line.drain() == order
 
 
 async def test_whoever_leaves_when_its_turn_has_come_makes_room_too() -> None:
-    line = Line(places=1)
+    line = Line(slots=1)
     await line.ask("a", "b", "c", account="x", client="y")
     line.ends["a"].set()
     await until(lambda: not line.running)
@@ -143,7 +143,7 @@ async def test_whoever_leaves_when_its_turn_has_come_makes_room_too() -> None:
 
 
 async def test_one_that_leaves_at_the_moment_it_is_refused_or_given_a_turn_is_just_gone() -> None:
-    line = Line(places=1, most_waiting=1)
+    line = Line(slots=1, most_waiting=1)
     await line.ask("a", "b", account="x")
     line.tasks["b"].cancel()
     task = asyncio.create_task(line.ask("c", account="x"))
@@ -154,11 +154,11 @@ async def test_one_that_leaves_at_the_moment_it_is_refused_or_given_a_turn_is_ju
 
 
 async def test_nothing_is_remembered_of_those_who_are_gone() -> None:
-    line = Line(places=1, most_waiting=2)
+    line = Line(slots=1, most_waiting=2)
     await line.ask(*several("flood", 5), account="x")
     await line.drain()
-    assert not line.turns._present
-    assert not line.turns._running
+    assert not line.queue._present
+    assert not line.queue._running
 
 
 async def until(holds: Callable[[], bool]) -> None:

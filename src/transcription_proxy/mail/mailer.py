@@ -1,6 +1,6 @@
-"""Brings a letter to an SMTP server, or, where none is configured, into a folder of files.
+"""Sends email to an SMTP server, or writes it to a folder of files where no server is configured.
 
-Addresses and texts are secrets: they are never logged, nor in the exceptions raised here."""
+Addresses and texts are secrets: neither the log nor the exceptions raised here contain them."""
 
 import asyncio
 import os
@@ -20,32 +20,34 @@ from uuid import uuid4
 import aiosmtplib
 import structlog
 
-from transcription_proxy.mail.letters import Letter
+from transcription_proxy.mail.emails import Email
 
-WITHIN: Final = 20.0
-"""Seconds that each step with the server may take."""
-KEPT_WITHIN: Final = 60.0
-"""The same for the last one, in which many servers look into the mail."""
+STEP_SECONDS: Final = 20.0
+"""How long the server may take for each step."""
+DATA_SECONDS: Final = 60.0
+"""How long the server may take for the last step, in which many servers scan the email."""
 SMTPS_PORT: Final = 465
 SUBMISSION_PORT: Final = 587
 FAILURES: Final = (aiosmtplib.SMTPException, OSError, ValueError)
-"""Of a conversation with a server."""
+"""Exceptions that a conversation with a server may raise."""
 log = structlog.get_logger(__name__)
 
 
 class NotSent(Exception):
-    """The server could not be reached or did not take the mail: another try may succeed."""
+    """The server could not be reached, or did not accept the email. Another try may succeed."""
 
 
 class InDoubt(Exception):
-    """The server has the mail and did not say whether it keeps it: another try may send it twice."""
+    """The server got the email and did not answer. Another try may send it twice."""
 
 
-class Postman:
-    """`smtp_url`: smtp[s]://[user:password@]host[:port]; None: a file in `outbox` for each mail.
-    `sender`: an address, or Name <address>; None: an address at the host of `site`.
-    `name`: the service's, which stands for the sender's where there is none and, with `site` and `support`, below each
-    mail."""
+class Mailer:
+    """Sends email from one sender.
+
+    `smtp_url`: smtp[s]://[user:password@]host[:port]; None writes a file to `outbox` for each email.
+    `sender`: an address, or Name <address>; None uses an address at the host of `site`.
+    `name`: the service's name. It is the sender's name where `sender` has none. Name, `site` and `support`, an address
+    for help, are the signature of each email."""
 
     def __init__(
         self,
@@ -62,18 +64,18 @@ class Postman:
         self._signature = "\n".join(["", "-- ", name, site, *([support] if support else []), ""])
         self._outbox = outbox
 
-    async def look(self) -> str:
-        """Where mail goes, once a server has let us in. Raises NotSent."""
+    async def check(self) -> str:
+        """Log in at the server, and return where email goes. Raise NotSent."""
         if self._server is None:
             return f"files in {self._outbox}"
-        await self._server.look(self._sender.domain)
+        await self._server.check(self._sender.domain)
         return self._server.place
 
-    async def deliver(self, to: str, letter: Letter) -> None:
-        """Raises NotSent and InDoubt. An address that the server refuses for good is given up."""
-        message = self._message(to, letter).as_bytes(policy=LINES)
+    async def deliver(self, to: str, email: Email) -> None:
+        """Send an email. Raise NotSent, InDoubt. An address that the server refuses for good is logged and given up."""
+        message = self._message(to, email).as_bytes(policy=LINES)
         if self._server is not None:
-            await self._server.take(self._sender, to, message)
+            await self._server.send(self._sender, to, message)
             return
         try:
             path = await asyncio.to_thread(_write, self._outbox, message)
@@ -82,21 +84,23 @@ class Postman:
             raise NotSent(type(error).__name__) from None
         log.info("mail_written", path=str(path))
 
-    def _message(self, to: str, letter: Letter) -> EmailMessage:
+    def _message(self, to: str, email: Email) -> EmailMessage:
         message = EmailMessage()
         message["From"] = self._sender
         message["To"] = Address(addr_spec=to)
-        message["Subject"] = letter.subject
+        message["Subject"] = email.subject
         message["Date"] = format_datetime(datetime.now(UTC))
         message["Message-ID"] = make_msgid(domain=self._sender.domain)
         message["Auto-Submitted"] = "auto-generated"
-        text = letter.text + self._signature
-        # not quoted-printable unless it must be: that would break the link for whoever reads the file
+        text = email.text + self._signature
+        # quoted-printable only where needed, since it breaks the link in a file of the outbox
         message.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")
         return message
 
 
 class _Server:
+    """An SMTP server, given by its URL."""
+
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
         self._tls = _tls(self._url)
@@ -109,7 +113,8 @@ class _Server:
     def _port(self) -> int:
         return self._url.port or (SMTPS_PORT if self._url.scheme == "smtps" else SUBMISSION_PORT)
 
-    async def look(self, name: str) -> None:
+    async def check(self, name: str) -> None:
+        """Connect and log in. Raise NotSent."""
         client = self._client(name)
         try:
             await client.connect()
@@ -119,13 +124,14 @@ class _Server:
         finally:
             client.close()
 
-    async def take(self, sender: Address, to: str, message: bytes) -> None:
+    async def send(self, sender: Address, to: str, message: bytes) -> None:
+        """Send a message. Raise NotSent, InDoubt."""
         client = self._client(sender.domain)
         try:
             await client.connect()
             await client.mail(sender.addr_spec)
             await client.rcpt(to)
-            await _hand_over(client, message)
+            await _send_data(client, message)
         except aiosmtplib.SMTPRecipientRefused as error:
             log.warning("mail_refused", status=error.code)
             if error.code < 500:
@@ -137,7 +143,7 @@ class _Server:
             client.close()
 
     def _client(self, name: str) -> aiosmtplib.SMTP:
-        """With smtp:// TLS is begun where the server offers it, and a password crosses no network without it."""
+        """Return a client. With smtp:// it starts TLS where the server offers it, and sends no password without TLS."""
         url, smtps = self._url, self._url.scheme == "smtps"
         secret = url.password is not None and not _is_here(url)
         return aiosmtplib.SMTP(
@@ -149,13 +155,13 @@ class _Server:
             use_tls=smtps,
             start_tls=None if smtps else secret or None,
             tls_context=self._tls,
-            timeout=WITHIN,
+            timeout=STEP_SECONDS,
         )
 
 
-async def _hand_over(client: aiosmtplib.SMTP, message: bytes) -> None:
+async def _send_data(client: aiosmtplib.SMTP, message: bytes) -> None:
     try:
-        await client.data(message, timeout=KEPT_WITHIN)
+        await client.data(message, timeout=DATA_SECONDS)
     except (aiosmtplib.SMTPTimeoutError, aiosmtplib.SMTPServerDisconnected) as error:
         log.warning("mail_in_doubt", error=type(error).__name__)
         raise InDoubt(type(error).__name__) from None
@@ -164,13 +170,13 @@ async def _hand_over(client: aiosmtplib.SMTP, message: bytes) -> None:
 
 
 def _why(error: Exception) -> str:
-    """What a server says is left out: it may repeat an address or a password."""
+    """Return an error's type and code. Its text is left out: the server may repeat an address or a password in it."""
     code = getattr(error, "code", None)
     return type(error).__name__ if code is None else f"{type(error).__name__} {code}"
 
 
 def _tls(url: SplitResult) -> ssl.SSLContext:
-    """Made once, as it takes a while. This machine's own mail server needs no certificate that others trust."""
+    """Return a TLS context, which takes some time to create. A server on this machine needs no trusted certificate."""
     context = ssl.create_default_context()
     if _is_here(url):
         context.check_hostname = False
@@ -187,7 +193,7 @@ def _is_here(url: SplitResult) -> bool:
 
 
 def _write(outbox: Path, message: bytes) -> Path:
-    """A file for its owner only, which is whole from the moment that it is there."""
+    """Write a file that only its owner can read. It appears under its name once it is complete."""
     outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = outbox / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid4().hex}.eml"
     draft = path.with_suffix(".tmp")
@@ -202,6 +208,8 @@ def _mailbox(text: str, default_name: str) -> Address:
 
 
 def _domain(site: str) -> str:
-    """Of a sender that nobody configured."""
+    """Return the domain of a sender that is not configured: the host of `site`, or localhost."""
     host = urlsplit(site).hostname or "localhost"
-    return host if any(letter.isalpha() for letter in host) and ":" not in host and host.isascii() else "localhost"
+    return (
+        host if any(character.isalpha() for character in host) and ":" not in host and host.isascii() else "localhost"
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from transcription_proxy.cli.shop import pricing_command as pricing
+from transcription_proxy.cli.pricing import pricing_command as pricing
 from transcription_proxy.errors import ConfigError, Refusal
 from transcription_proxy.payments import packages
 

@@ -1,4 +1,4 @@
-"""One connection to the caption socket: what is said on it both ways, and how it ended."""
+"""One connection to the service's caption socket."""
 
 import asyncio
 import time
@@ -13,20 +13,21 @@ from transcription_client.net import HTTP_SECONDS, proxy_for, unreachable
 from transcription_client.redial import Ended
 from transcription_wire import messages as wire
 
-PING_EVERY: Final = 10.0
-PONG_WITHIN: Final = 20.0
-"""The service may leave us unread for as long, while it waits for credit or for another engine. Seconds."""
+PING_SECONDS: Final = 10.0
+PONG_SECONDS: Final = 20.0
+"""The service may not read for this long, while it waits for credit or for another engine."""
 PROBE_SECONDS: Final = 1.0
+"""Pause between two measurements of the connection's delay."""
 LATE_SECONDS: Final = 4.0
-"""A connection that takes longer delays the words by as much."""
-CLOSE_WITHIN: Final = 2.0
+"""A delay of the connection that is shown, because words are late by as much."""
+CLOSE_SECONDS: Final = 2.0
 """Seconds for a peer that may be gone to answer our close."""
 OnMessage = Callable[[wire.ServerMessage, str], None]
-"""A message, and how it came."""
+"""Gets each message, decoded and as text."""
 
 
-class Line:
-    """Listens by itself from the beginning, and tells every message."""
+class CaptionConnection:
+    """A connection that calls `on_message` for every message, from its beginning to its end."""
 
     def __init__(self, socket: websockets.ClientConnection, on_message: OnMessage) -> None:
         self._socket = socket
@@ -36,14 +37,14 @@ class Line:
         self._reason: str | None = None
         self._arrived_at = time.monotonic()
         self.listening = asyncio.create_task(self._listen())
-        """Done when the service has closed the connection, or it was lost."""
+        """The task that reads. It is done when the connection was closed or lost."""
 
     @classmethod
     async def dial(cls, server: str, on_message: OnMessage) -> Self:
-        """Connects. Raises ClientError."""
+        """Connect to a server. Raise ClientError."""
         url = "ws" + server.removeprefix("http") + "/ws/transcribe"
         options: dict[str, Any] = {"max_size": None, "compression": None, "open_timeout": HTTP_SECONDS}
-        options |= {"close_timeout": CLOSE_WITHIN, "ping_interval": PING_EVERY, "ping_timeout": PONG_WITHIN}
+        options |= {"close_timeout": CLOSE_SECONDS, "ping_interval": PING_SECONDS, "ping_timeout": PONG_SECONDS}
         proxy = proxy_for(server)
         try:
             socket = await websockets.connect(url, proxy=proxy, **options)
@@ -51,9 +52,9 @@ class Line:
             raise unreachable(server, error) from error
         return cls(socket, on_message)
 
-    async def begin(self, auth: wire.Auth) -> bool:
-        """Asks for a session; whether there is one. Waits for as long as the service takes."""
-        await self.say(auth)
+    async def open_session(self, auth: wire.Auth) -> bool:
+        """Ask for a session, wait for the service's answer, and return whether the session is ready."""
+        await self.send_message(auth)
         ready = asyncio.create_task(self._ready.wait())
         try:
             await asyncio.wait((ready, self.listening), return_when=asyncio.FIRST_COMPLETED)
@@ -61,15 +62,15 @@ class Line:
             ready.cancel()
         return self._ready.is_set()
 
-    async def say(self, message: wire.ClientMessage) -> bool:
-        """False: the connection is lost."""
+    async def send_message(self, message: wire.ClientMessage) -> bool:
+        """Send a message. Return False where the connection is lost."""
         return await self._send(wire.encode(message).decode())
 
-    async def send(self, sound: bytes) -> bool:
-        """As `say`."""
+    async def send_audio(self, sound: bytes) -> bool:
+        """Send audio. Return False where the connection is lost."""
         return await self._send(sound)
 
-    async def watch(self, on_late: Callable[[float], None]) -> None:
+    async def report_delay(self, on_delay: Callable[[float], None]) -> None:
         """Report the connection's delay each second while it is over LATE_SECONDS, and 0 once it is not."""
         probing = asyncio.create_task(self._probe())
         is_late = False
@@ -78,13 +79,13 @@ class Line:
                 late = time.monotonic() - self._arrived_at
                 if is_late or late > LATE_SECONDS:
                     is_late = late > LATE_SECONDS
-                    on_late(late if is_late else 0.0)
+                    on_delay(late if is_late else 0.0)
                 await asyncio.wait((probing,), timeout=PROBE_SECONDS)
         finally:
             probing.cancel()
 
-    async def hang_up(self) -> Ended:
-        """Closes, and says how it ended. Raises what the listener or `on_message` raised."""
+    async def close(self) -> Ended:
+        """Close the connection, and return how it ended. Raise what `on_message` raised."""
         await self._socket.close()
         await self.listening
         return Ended(self._ready.is_set(), self._error, self._reason)
@@ -97,7 +98,7 @@ class Line:
         return True
 
     async def _probe(self) -> None:
-        """Note again and again up to which time all that was sent has arrived."""
+        """Measure with pings up to which time everything sent has arrived."""
         with suppress(websockets.ConnectionClosed):
             while True:
                 asked_at = time.monotonic()
@@ -116,7 +117,7 @@ class Line:
         try:
             message = wire.decode_server(text)
         except msgspec.DecodeError:
-            return  # of a newer server
+            return  # a message of a newer server
         match message:
             case wire.Ready():
                 self._ready.set()

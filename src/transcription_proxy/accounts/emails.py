@@ -1,4 +1,4 @@
-"""The jobs that write to an account's owner. A job's key is the account's id: no secret lies in the queue."""
+"""The jobs that send email to an account's owner. A job's key is the account's id, so the queue holds no secrets."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,50 +10,53 @@ from transcription_proxy.accounts import reset, store, tokens
 from transcription_proxy.accounts.service import utc_now
 from transcription_proxy.accounts.store import Connection, User
 from transcription_proxy.db.pool import Database
-from transcription_proxy.mail import letters
-from transcription_proxy.mail.postman import NotSent, Postman
+from transcription_proxy.mail import emails
+from transcription_proxy.mail.mailer import Mailer, NotSent
 
 log = structlog.get_logger(__name__)
 
 
-class Letters:
-    """Raises Unavailable, NotSent and InDoubt: then the job is tried again, with another link."""
+class AccountEmails:
+    """Each method is a job. It raises Unavailable, NotSent or InDoubt to be run again, with another link.
 
-    def __init__(
-        self, database: Database, postman: Postman, site: str, clock: Callable[[], datetime] = utc_now
-    ) -> None:
+    `site`: the URL that links in an email begin with."""
+
+    def __init__(self, database: Database, mailer: Mailer, site: str, clock: Callable[[], datetime] = utc_now) -> None:
         self._database = database
-        self._postman = postman
+        self._mailer = mailer
         self._site = site
         self._clock = clock
 
     async def send_reset_link(self, key: str) -> None:
-        """A link, made now. Nothing to a blocked account, to nobody, or for the fourth time in an hour."""
+        """Send a new password-reset link. Do nothing for a blocked or unknown account, or after 3 mails in an hour."""
         async with self._database.transaction() as connection:
             user = await store.lock(connection, UUID(key))
             token = await self._token(connection, user) if user else None
         if user is None or token is None:
             return
         try:
-            await self._postman.deliver(user.email, letters.reset_link(self._site, reset.link(self._site, token)))
+            await self._mailer.deliver(user.email, emails.reset_link(self._site, reset.link(self._site, token)))
         except NotSent:
             async with self._database.transaction() as connection:
                 await store.reset_not_mailed(connection, tokens.digest(token))
             raise
 
     async def send_notice(self, key: str) -> None:
-        """That the password was changed. There is no limit to these: one could hide a theft behind it."""
+        """Send the notice that the password was changed. There is no limit, behind which a thief could hide."""
         async with self._database.transaction() as connection:
             user = await store.by_id(connection, UUID(key))
         if user is not None:
-            await self._postman.deliver(user.email, letters.password_changed(self._site))
+            await self._mailer.deliver(user.email, emails.password_changed(self._site))
 
     async def _token(self, connection: Connection, user: User) -> str | None:
-        """It counts as a mail before it is one: so a process that dies in between sends none too many."""
+        """Return a reset token, or None where no mail may be sent.
+
+        The token counts as a sent mail from now on, so a process that dies before it sends does not exceed the limit.
+        """
         now = self._clock()
         if user.blocked_at is not None:
             return None
-        if await store.resets_mailed(connection, user.id, now - reset.LIVES) >= reset.MOST_MAILS:
+        if await store.resets_mailed(connection, user.id, now - reset.LIFETIME) >= reset.MOST_MAILS:
             log.info("reset_mail_withheld", user=str(user.id))
             return None
         return await reset.make(connection, user.id, now, mailed=True)

@@ -1,16 +1,19 @@
-"""What our mails say: short plain text. To whom, and how they get there, is the postman's business."""
+"""The texts of emails about accounts, as plain text. mailer.py sends them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
+    """Subject and plain text of an email, without its signature."""
+
     subject: str
     text: str
 
 
-def reset_link(site: str, link: str) -> Letter:
-    return Letter(
+def reset_link(site: str, link: str) -> Email:
+    """Return the email with a link to choose a new password."""
+    return Email(
         "Reset your password",
         f"""\
 Someone asked to reset your password for {site}.
@@ -24,8 +27,9 @@ The link can be used once. If it wasn't you, ignore this email. Your password st
     )
 
 
-def password_changed(site: str) -> Letter:
-    return Letter(
+def password_changed(site: str) -> Email:
+    """Return the email that says that the password was changed."""
+    return Email(
         "Your password was changed",
         f"""\
 The password of your account at {site} was changed. You've been signed out everywhere else.

@@ -1,4 +1,4 @@
-"""`pricing`: what each package leaves once the engine and Stripe are paid, and what it would have to cost."""
+"""`pricing`: the margin of each package after engine and Stripe, and the prices for a wanted margin."""
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from transcription_proxy import offer
-from transcription_proxy.cli.books import Json
+from transcription_proxy.cli.services import Json
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import Settings, environment, load
 from transcription_proxy.errors import Refusal
@@ -46,7 +46,7 @@ def pricing_command(
 
 
 def _settings() -> Settings:
-    """As in development: what production insists on has nothing to do with prices, and may be set later."""
+    """Load the settings as for development. What production requires has nothing to do with prices."""
     return load({**environment(), "APP_ENV": "development", "JWT_SECRET": "not used"})
 
 
@@ -94,7 +94,7 @@ def _row(sale: Sale) -> tuple[object, ...]:
 
 
 def _topups(found: Offer) -> str:
-    """One line: what a dollar buys, what that costs, and how it compares with the packages."""
+    """Return a line about top-ups: what a dollar buys, what that costs, and how it compares with the packages."""
     sale = pricing.sale(pricing.topup(found.credits_per_dollar), found.rates)
     state = "enabled" if found.topups else "disabled; set TOPUPS=true"
     loses = ", which LOSES MONEY" if sale.loses else ""
@@ -105,7 +105,7 @@ def _topups(found: Offer) -> str:
 
 
 def _compared(found: Offer) -> str:
-    """With the package that is dearest by the second."""
+    """Compare the price of a top-up with the package that is most expensive by the second."""
     ratio, package = pricing.dearness(found.credits_per_dollar, found.packages)
     if ratio == 1:
         return f"That is the price of {package.id}."
@@ -146,7 +146,7 @@ def _plain(sale: Sale) -> dict[str, Any]:
 
 
 def _figures(sale: Sale) -> dict[str, Any]:
-    """Cents, to the hundredth; a float only here, at the very end."""
+    """Return a sale's figures in cents, to the hundredth. They are floats only here, for JSON."""
     return {
         "engine_cents": float(round(sale.engine, 2)),
         "fee_cents": float(round(sale.fee, 2)),

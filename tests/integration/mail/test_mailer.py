@@ -1,4 +1,4 @@
-"""The postman before a mail server that takes, refuses, hangs and hangs up; and without one."""
+"""The mailer before a mail server that takes, refuses, hangs and hangs up; and without one."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,14 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.standin.smtp import HANGS, LEAVES, SmtpStandIn
-from transcription_proxy.mail import postman as module
-from transcription_proxy.mail.letters import Letter
-from transcription_proxy.mail.postman import InDoubt, NotSent, Postman
+from transcription_proxy.mail import mailer as module
+from transcription_proxy.mail.emails import Email
+from transcription_proxy.mail.mailer import InDoubt, Mailer, NotSent
 
 SITE = "https://captions.example"
 TO = "ann+x@example.org"
 LINK = f"{SITE}/reset#token={'aB-_' * 10}"
-LETTER = Letter("Reset your password", f"Open\n\n{LINK}\n\n.\n.dots stay\n")
+EMAIL = Email("Reset your password", f"Open\n\n{LINK}\n\n.\n.dots stay\n")
 NOWHERE = Path("/nowhere")
 
 
@@ -31,8 +31,8 @@ async def server() -> AsyncIterator[SmtpStandIn]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WITHIN", 0.1)
-    monkeypatch.setattr(module, "KEPT_WITHIN", 0.1)
+    monkeypatch.setattr(module, "STEP_SECONDS", 0.1)
+    monkeypatch.setattr(module, "DATA_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -42,17 +42,17 @@ def logs() -> Iterator[Callable[[], str]]:
         yield lambda: repr(entries)
 
 
-def postman(server: SmtpStandIn, host: str = "127.0.0.1", login: str = "", sender: str | None = None) -> Postman:
-    return Postman(server.url(host, login), sender, SITE, NOWHERE)
+def mailer(server: SmtpStandIn, host: str = "127.0.0.1", login: str = "", sender: str | None = None) -> Mailer:
+    return Mailer(server.url(host, login), sender, SITE, NOWHERE)
 
 
 async def test_a_letter_arrives_as_it_was_written(server: SmtpStandIn) -> None:
-    await postman(server, sender="Jürgen, live <captions@b.example>").deliver(TO, LETTER)
+    await mailer(server, sender="Jürgen, live <captions@b.example>").deliver(TO, EMAIL)
     mail = await server.mail()
     assert (mail.sender, mail.recipient, mail.user, mail.tls) == ("captions@b.example", TO, None, False)
-    assert mail.text == f"{LETTER.text}\n-- \nLive Captions\n{SITE}\n"
+    assert mail.text == f"{EMAIL.text}\n-- \nLive Captions\n{SITE}\n"
     message = mail.message
-    assert (message["Subject"], message["To"]) == (LETTER.subject, TO)
+    assert (message["Subject"], message["To"]) == (EMAIL.subject, TO)
     assert str(message["From"]) == '"Jürgen, live" <captions@b.example>'
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Message-ID"].endswith("@b.example>")
@@ -71,7 +71,7 @@ async def test_a_letter_arrives_as_it_was_written(server: SmtpStandIn) -> None:
     ],
 )
 async def test_a_sender_that_nobody_named_is_at_the_sites_host(server: SmtpStandIn, site: str, sender: str) -> None:
-    await Postman(server.url(), None, site, NOWHERE).deliver(TO, LETTER)
+    await Mailer(server.url(), None, site, NOWHERE).deliver(TO, EMAIL)
     assert (await server.mail()).sender == sender
 
 
@@ -82,7 +82,7 @@ async def test_the_service_has_its_name_in_the_sender_and_below_the_text(server:
         ("captions@b.example", "captions@b.example"),
         ("Bob <captions@b.example>", "Bob"),
     ]:
-        await Postman(server.url(), sender, SITE, NOWHERE, **named).deliver(TO, LETTER)
+        await Mailer(server.url(), sender, SITE, NOWHERE, **named).deliver(TO, EMAIL)
         mail = await server.mail()
         [origin] = mail.message["From"].addresses
         assert origin.display_name == (shown if shown == "Bob" else named["name"])
@@ -92,7 +92,7 @@ async def test_the_service_has_its_name_in_the_sender_and_below_the_text(server:
 
 @pytest.mark.parametrize("address", ["a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".io", "{a=?q?x?=}'/|@b.example"])
 async def test_an_address_is_passed_on_whole_however_odd(server: SmtpStandIn, address: str) -> None:
-    await postman(server).deliver(address, LETTER)
+    await mailer(server).deliver(address, EMAIL)
     mail = await server.mail()
     assert mail.recipient == address
     assert mail.message["To"].addresses[0].addr_spec == address
@@ -102,12 +102,12 @@ async def test_an_address_is_passed_on_whole_however_odd(server: SmtpStandIn, ad
 async def test_an_address_that_is_more_than_one_is_nobodys(server: SmtpStandIn, address: str) -> None:
     """Accounts have no such address; were there one, it would not become a header."""
     with pytest.raises((ValueError, MessageError)):
-        await postman(server).deliver(address, LETTER)
+        await mailer(server).deliver(address, EMAIL)
     assert server.heard == []
 
 
 async def test_letters_of_all_alphabets_are_sent_in_ascii(server: SmtpStandIn) -> None:
-    await postman(server).deliver(TO, Letter("Bücher", "https://bücher.example\n"))
+    await mailer(server).deliver(TO, Email("Bücher", "https://bücher.example\n"))
     mail = await server.mail()
     assert mail.raw.isascii()
     assert (mail.message["Subject"], mail.text.splitlines()[0]) == ("Bücher", "https://bücher.example")
@@ -115,14 +115,14 @@ async def test_letters_of_all_alphabets_are_sent_in_ascii(server: SmtpStandIn) -
 
 async def test_it_logs_in_with_name_and_password_from_the_url() -> None:
     async with SmtpStandIn(users={"me@x": "p/w#%"}) as server:
-        await postman(server, login="me%40x:p%2Fw%23%25@").deliver(TO, LETTER)
+        await mailer(server, login="me%40x:p%2Fw%23%25@").deliver(TO, EMAIL)
         assert (await server.mail()).user == "me@x"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_tls_is_begun_where_it_is_offered_before_the_password_is_said(host: str) -> None:
     async with SmtpStandIn(users={"me": "pw"}, starttls=True) as server:
-        await postman(server, host, "me:pw@").deliver(TO, LETTER)
+        await mailer(server, host, "me:pw@").deliver(TO, EMAIL)
         mail = await server.mail()
         assert (mail.user, mail.tls) == ("me", True)
         assert server.verbs[:4] == ["EHLO", "STARTTLS", "EHLO", "AUTH"]
@@ -130,7 +130,7 @@ async def test_tls_is_begun_where_it_is_offered_before_the_password_is_said(host
 
 async def test_smtps_is_tls_from_the_first_byte() -> None:
     async with SmtpStandIn(users={"me": "pw"}, smtps=True) as server:
-        await postman(server, login="me:pw@").deliver(TO, LETTER)
+        await mailer(server, login="me:pw@").deliver(TO, EMAIL)
         mail = await server.mail()
         assert (mail.user, mail.tls) == ("me", True)
         assert "STARTTLS" not in server.verbs
@@ -144,19 +144,19 @@ ELSEWHERE = "127.1"
 async def test_a_password_crosses_no_network_without_tls_that_can_be_trusted(starttls: bool) -> None:
     async with SmtpStandIn(users={"me": "pw"}, starttls=starttls) as server:
         with pytest.raises(NotSent):
-            await postman(server, ELSEWHERE, "me:pw@").deliver(TO, LETTER)
+            await mailer(server, ELSEWHERE, "me:pw@").deliver(TO, EMAIL)
         assert "AUTH" not in server.verbs
 
 
 async def test_without_a_password_a_mail_may_go_as_it_is(server: SmtpStandIn) -> None:
-    await postman(server, ELSEWHERE).deliver(TO, LETTER)
+    await mailer(server, ELSEWHERE).deliver(TO, EMAIL)
     assert not (await server.mail()).tls
 
 
 async def test_a_wrong_password_is_not_sent(logs: Callable[[], str]) -> None:
     async with SmtpStandIn(users={"me": "right"}) as server:
         with pytest.raises(NotSent):
-            await postman(server, login="me:hunter2@").deliver(TO, LETTER)
+            await mailer(server, login="me:hunter2@").deliver(TO, EMAIL)
     assert "SMTPAuthenticationError" in logs()
     assert "535" in logs()
     assert "hunter2" not in logs()
@@ -170,7 +170,7 @@ async def test_what_is_not_taken_may_be_tried_again_and_its_reason_is_logged_wit
 ) -> None:
     server.replies[verb] = reply.format(to=TO)
     with pytest.raises(InDoubt if verb == "DATA" and reply in (HANGS, LEAVES) else NotSent) as failed:
-        await postman(server).deliver(TO, LETTER)
+        await mailer(server).deliver(TO, EMAIL)
     assert server.empty
     for told in (logs(), str(failed.value)):
         assert "ann" not in told
@@ -181,12 +181,12 @@ async def test_what_is_not_taken_may_be_tried_again_and_its_reason_is_logged_wit
 async def test_a_mailbox_that_is_full_may_be_tried_again(server: SmtpStandIn) -> None:
     server.replies["RCPT"] = "452 full"
     with pytest.raises(NotSent, match="452"):
-        await postman(server).deliver(TO, LETTER)
+        await mailer(server).deliver(TO, EMAIL)
 
 
 async def test_an_address_that_is_refused_for_good_is_given_up(server: SmtpStandIn, logs: Callable[[], str]) -> None:
     server.replies["RCPT"] = f"550 no {TO} here"
-    await postman(server).deliver(TO, LETTER)
+    await mailer(server).deliver(TO, EMAIL)
     assert server.empty
     assert "mail_refused" in logs()
     assert "550" in logs()
@@ -197,7 +197,7 @@ async def test_an_address_that_is_refused_for_good_is_given_up(server: SmtpStand
 async def test_a_text_that_is_refused_was_not_sent(server: SmtpStandIn, reply: str) -> None:
     server.replies["."] = reply
     with pytest.raises(NotSent):
-        await postman(server).deliver(TO, LETTER)
+        await mailer(server).deliver(TO, EMAIL)
 
 
 @pytest.mark.parametrize("reply", [HANGS, LEAVES])
@@ -205,7 +205,7 @@ async def test_a_text_that_is_refused_was_not_sent(server: SmtpStandIn, reply: s
 async def test_a_server_that_has_it_all_and_says_nothing_leaves_a_doubt(server: SmtpStandIn, reply: str) -> None:
     server.replies["."] = reply
     with pytest.raises(InDoubt):
-        await postman(server).deliver(TO, LETTER)
+        await mailer(server).deliver(TO, EMAIL)
     assert (await server.mail()).recipient == TO
 
 
@@ -213,7 +213,7 @@ async def test_a_server_that_has_it_all_and_says_nothing_leaves_a_doubt(server: 
 @pytest.mark.usefixtures("impatient")
 async def test_how_it_takes_its_leave_does_not_matter(server: SmtpStandIn, reply: str) -> None:
     server.replies["QUIT"] = reply
-    await postman(server).deliver(TO, LETTER)
+    await mailer(server).deliver(TO, EMAIL)
     assert (await server.mail()).recipient == TO
 
 
@@ -221,23 +221,23 @@ async def test_a_server_that_is_away_may_be_tried_again(server: SmtpStandIn) -> 
     url = server.url()
     await server.__aexit__()
     with pytest.raises(NotSent):
-        await Postman(url, None, SITE, NOWHERE).deliver(TO, LETTER)
+        await Mailer(url, None, SITE, NOWHERE).deliver(TO, EMAIL)
 
 
 async def test_a_look_logs_in_and_sends_nothing() -> None:
     async with SmtpStandIn(users={"me": "pw"}, starttls=True) as server:
-        assert await postman(server, login="me:pw@").look() == f"127.0.0.1:{server.port}"
+        assert await mailer(server, login="me:pw@").check() == f"127.0.0.1:{server.port}"
         assert server.verbs == ["EHLO", "STARTTLS", "EHLO", "AUTH", "QUIT"]
         with pytest.raises(NotSent, match=r"^SMTPAuthenticationError 535$"):
-            await postman(server, login="me:hunter2@").look()
-    assert await Postman(None, None, SITE, NOWHERE).look() == "files in /nowhere"
+            await mailer(server, login="me:hunter2@").check()
+    assert await Mailer(None, None, SITE, NOWHERE).check() == "files in /nowhere"
 
 
 async def test_no_connection_is_left_behind(server: SmtpStandIn) -> None:
     server.replies["MAIL"] = "451 later"
     for _ in range(3):
         with pytest.raises(NotSent):
-            await postman(server).deliver(TO, LETTER)
+            await mailer(server).deliver(TO, EMAIL)
     await server.until_alone()
 
 
@@ -246,14 +246,14 @@ async def test_without_a_server_it_is_a_file_for_its_owner_that_the_log_names(
 ) -> None:
     outbox = tmp_path / "data" / "outbox"
     for _ in range(2):
-        await Postman(None, None, SITE, outbox).deliver(TO, LETTER)
+        await Mailer(None, None, SITE, outbox).deliver(TO, EMAIL)
     files = sorted(outbox.iterdir())
     assert [path.suffix for path in files] == [".eml", ".eml"]
     assert {S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert S_IMODE(outbox.stat().st_mode) == 0o700
     assert LINK in files[0].read_text().splitlines()
     message = message_from_bytes(files[0].read_bytes(), policy=default)
-    assert (message["To"], message["Subject"]) == (TO, LETTER.subject)
+    assert (message["To"], message["Subject"]) == (TO, EMAIL.subject)
     assert all(str(path) in logs() for path in files)
     assert not re.search("ann|token", logs())
 
@@ -261,6 +261,6 @@ async def test_without_a_server_it_is_a_file_for_its_owner_that_the_log_names(
 async def test_an_outbox_that_cannot_be_written_may_be_tried_again(tmp_path: Path, logs: Callable[[], str]) -> None:
     (tmp_path / "outbox").write_text("in the way")
     with pytest.raises(NotSent):
-        await Postman(None, None, SITE, tmp_path / "outbox").deliver(TO, LETTER)
+        await Mailer(None, None, SITE, tmp_path / "outbox").deliver(TO, EMAIL)
     assert str(tmp_path / "outbox") in logs()
     assert "token" not in logs()

@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -16,6 +16,7 @@ from transcription_proxy.logs import configure_logging
 if TYPE_CHECKING:
     from transcription_proxy.accounts.operator import Operator
     from transcription_proxy.db.pool import Database
+    from transcription_proxy.ledger.entries import Audit
     from transcription_proxy.ledger.service import Ledger
 
 T = TypeVar("T")
@@ -24,30 +25,44 @@ Email = Annotated[str, typer.Argument(metavar="EMAIL")]
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class CommandServices:
+    """The services of one command, on its own database connections."""
+
     settings: Settings
     ledger: "Ledger"
     operator: "Operator"
     database: "Database"
 
+    async def audit(self) -> "Audit":
+        """Audit ledger and purchases from one snapshot. Raise Unavailable."""
+        from transcription_proxy.ledger import audit as ledger  # noqa: PLC0415 - `serve` must start without psycopg
+        from transcription_proxy.payments import audit as payments  # noqa: PLC0415
+
+        async with self.database.snapshot(ledger.AUDIT_SECONDS) as connection:
+            found = await ledger.audit(connection)
+            return replace(found, findings=[*found.findings, *await payments.audit(connection)])
+
 
 def actor() -> str:
-    """Who gives the command, for the books. A container's user may have no name."""
+    """Return who runs the command, for the ledger. A container's user may have no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
 
 
-def with_books(work: Callable[[Books], Awaitable[T]]) -> T:
-    """What `work` returns. Raises Unavailable, and ConfigError for a database of another version."""
+def with_services(work: Callable[[CommandServices], Awaitable[T]]) -> T:
+    """Run `work` on the services, and return what it returns.
+
+    Raise Unavailable, and ConfigError for a database of another version.
+    """
     settings = load()
     configure_logging(settings.log_level)
     with database_url(settings) as url:
         return asyncio.run(_opened(settings, url, work))
 
 
-async def _opened(settings: Settings, url: str, work: Callable[[Books], Awaitable[T]]) -> T:
+async def _opened(settings: Settings, url: str, work: Callable[[CommandServices], Awaitable[T]]) -> T:
     from transcription_proxy.accounts.operator import Operator  # noqa: PLC0415 - `serve` must start without psycopg
     from transcription_proxy.db.pool import Database  # noqa: PLC0415
     from transcription_proxy.ledger.service import Ledger  # noqa: PLC0415
@@ -59,6 +74,6 @@ async def _opened(settings: Settings, url: str, work: Callable[[Books], Awaitabl
         ledger = Ledger(
             database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams
         )
-        return await work(Books(settings, ledger, Operator(database), database))
+        return await work(CommandServices(settings, ledger, Operator(database), database))
     finally:
         await database.close()

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from tests.unit.client.servers import Script, Socket, caption_server
-from transcription_client import line as line_module
+from transcription_client import connection as connection_module
+from transcription_client.connection import CaptionConnection
 from transcription_client.errors import ClientError
-from transcription_client.line import Line
 from transcription_client.redial import Ended
 from transcription_wire import messages as wire
 
@@ -18,10 +18,10 @@ async def play(script: Script) -> tuple[bool, Ended, list[wire.ServerMessage]]:
     """Whether a session began, how the connection ended, and what was told."""
     told: list[wire.ServerMessage] = []
     async with caption_server(script) as (server, _), asyncio.timeout(10):
-        line = await Line.dial(server, lambda message, text: told.append(message))
-        began = await line.begin(AUTH)
-        await line.listening
-        return began, await line.hang_up(), told
+        connection = await CaptionConnection.dial(server, lambda message, text: told.append(message))
+        began = await connection.open_session(AUTH)
+        await connection.listening
+        return began, await connection.close(), told
 
 
 async def test_a_session_that_ends_with_its_receipt() -> None:
@@ -76,15 +76,15 @@ async def test_what_is_said_is_heard_in_order_until_the_connection_is_lost() -> 
         await socket.end()
 
     async with caption_server(script) as (server, heard), asyncio.timeout(10):
-        line = await Line.dial(server, lambda message, text: None)
-        await line.begin(AUTH)
-        assert await line.send(b"one")
-        assert await line.send(b"two")
-        assert await line.say(wire.Stop())
-        await line.listening
-        assert not await line.send(b"three")
-        assert not await line.say(wire.Stop())
-        await line.hang_up()
+        connection = await CaptionConnection.dial(server, lambda message, text: None)
+        await connection.open_session(AUTH)
+        assert await connection.send_audio(b"one")
+        assert await connection.send_audio(b"two")
+        assert await connection.send_message(wire.Stop())
+        await connection.listening
+        assert not await connection.send_audio(b"three")
+        assert not await connection.send_message(wire.Stop())
+        await connection.close()
     auth = {"type": "auth", "token": "a-token", "config": {"model": "nova-2"}, "replaces": "an-earlier-session"}
     assert heard.said == [auth, b"one", b"two", {"type": "stop"}]
 
@@ -92,11 +92,11 @@ async def test_what_is_said_is_heard_in_order_until_the_connection_is_lost() -> 
 async def test_a_connection_that_is_slow_is_reported_each_second_until_it_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(line_module, "PROBE_SECONDS", 0.01)
-    monkeypatch.setattr(line_module, "LATE_SECONDS", 0.2)
+    monkeypatch.setattr(connection_module, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(connection_module, "LATE_SECONDS", 0.2)
     enough, over, lates = asyncio.Event(), asyncio.Event(), list[float]()
 
-    def on_late(late: float) -> None:
+    def on_delay(late: float) -> None:
         lates.append(late)
         enough.set() if late > 0.3 else None
         over.set() if late == 0 else None
@@ -110,10 +110,10 @@ async def test_a_connection_that_is_slow_is_reported_each_second_until_it_is_not
         await socket.end()
 
     async with caption_server(script) as (server, _), asyncio.timeout(10):
-        line = await Line.dial(server, lambda message, text: None)
-        await line.begin(AUTH)
-        await line.watch(on_late)
-        await line.hang_up()
+        connection = await CaptionConnection.dial(server, lambda message, text: None)
+        await connection.open_session(AUTH)
+        await connection.report_delay(on_delay)
+        await connection.close()
     *late, last = lates
     assert late == sorted(late)
     assert 0.2 < late[0] < 0.3 < late[-1]
@@ -128,13 +128,13 @@ async def test_what_who_is_told_raises_is_raised_at_the_end() -> None:
         await socket.ready()
 
     async with caption_server(script) as (server, heard), asyncio.timeout(10):
-        line = await Line.dial(server, fails)
-        await line.begin(AUTH)
+        connection = await CaptionConnection.dial(server, fails)
+        await connection.open_session(AUTH)
         with pytest.raises(ZeroDivisionError):
-            await line.hang_up()
+            await connection.close()
         await heard.closed.wait()
 
 
 async def test_where_nobody_listens_it_says_so(nobody: str) -> None:
     with pytest.raises(ClientError, match=f"Can't reach {nobody}"):
-        await Line.dial(nobody, lambda message, text: None)
+        await CaptionConnection.dial(nobody, lambda message, text: None)

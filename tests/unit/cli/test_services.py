@@ -5,7 +5,7 @@ import pwd
 
 import pytest
 
-from transcription_proxy.cli.books import actor
+from transcription_proxy.cli.services import actor
 
 
 def test_the_operator_goes_by_the_name_of_the_login(monkeypatch: pytest.MonkeyPatch) -> None:

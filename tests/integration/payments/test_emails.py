@@ -14,9 +14,9 @@ from tests.integration.payments.events import Body, charge, dispute, event, name
 from tests.integration.payments.till import Till
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.pool import Database
-from transcription_proxy.mail.postman import Postman
+from transcription_proxy.mail.mailer import Mailer
 from transcription_proxy.payments import notices
-from transcription_proxy.payments.letters import BuyerLetters
+from transcription_proxy.payments.emails import BuyerEmails
 
 SITE = "https://captions.example.org"
 
@@ -26,11 +26,11 @@ class Post(Till):
 
     def __init__(self, database: Database, outbox: Path, stripe: str) -> None:
         super().__init__(database, stripe)
-        letters = BuyerLetters(database, Postman(None, None, SITE, outbox), self.payments.fetch_receipt, SITE)
+        emails = BuyerEmails(database, Mailer(None, None, SITE, outbox), self.payments.fetch_receipt, SITE)
         self._outbox = outbox
         self._jobs = Jobs(
             database,
-            {notices.PAID: letters.send_paid, notices.FAILED: letters.send_failed, notices.TAKEN: letters.send_taken},
+            {notices.PAID: emails.send_paid, notices.FAILED: emails.send_failed, notices.TAKEN: emails.send_taken},
             {},
         )
 
@@ -72,7 +72,7 @@ async def counter() -> AsyncIterator[Counter]:
 async def post(database: Database, tmp_path: Path, counter: Counter) -> AsyncIterator[Post]:
     post = Post(database, tmp_path, counter.url)
     yield post
-    assert await post.ledger.audit() == []
+    assert await post.findings() == []
 
 
 async def test_a_paid_purchase_is_mailed_once_with_the_receipt_that_stripe_gives(post: Post, counter: Counter) -> None:

@@ -1,0 +1,28 @@
+"""Each of the payments' checks finds the harm that it is there for, and nothing else."""
+
+import pytest
+
+from tests.integration.payments.events import dispute, event, refund, session
+from tests.integration.payments.till import Till
+from transcription_proxy.db.pool import Database
+
+
+@pytest.mark.parametrize(
+    ("harm", "checks"),
+    [
+        ("UPDATE credit_balance SET seconds_frozen = seconds_frozen + 1", {("warning", "frozen")}),
+        ("UPDATE purchases SET seconds_frozen = 0", {("warning", "frozen")}),
+        ("UPDATE purchases SET seconds_taken = seconds_taken + 1", {("error", "purchases")}),
+        ("UPDATE purchases SET seconds = seconds + 1", {("error", "purchases")}),
+        ("UPDATE usage_ledger SET purchase_id = NULL WHERE description = 'refund'", {("error", "purchases")}),
+    ],
+)
+async def test_harm_to_purchases_is_found(database: Database, harm: str, checks: set[tuple[str, str]]) -> None:
+    till = Till(database)
+    await till.purchase(await till.buyer(), "cs_1")
+    await till.hear(event("checkout.session.completed", session("cs_1", payment="pi_1")))
+    await till.hear(event("refund.updated", refund("re_1", "pi_1", 100, "succeeded")))
+    await till.hear(event("charge.dispute.created", dispute("dp_1", "pi_1", 100, "needs_response")))
+    assert await till.findings() == []
+    await till.sql(harm)
+    assert {(finding.severity, finding.check) for finding in await till.findings()} == checks
