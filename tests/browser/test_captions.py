@@ -329,7 +329,7 @@ async def test_words_are_kept_as_text_and_subtitles(ears: Browser, service: Serv
             "() => { window.jumps = 0; new PerformanceObserver(list => list.getEntries().forEach("
             "each => window.jumps += each.value)).observe({type: 'layout-shift'}); }"
         )
-        await expect(page.get_by_role("button", name="Copy")).to_be_disabled()
+        await expect(page.get_by_role("button", name="Copy", exact=True)).to_be_disabled()
         await visitor.press("Start")
         await used(visitor, 5)
         await stop(visitor)
@@ -352,7 +352,7 @@ async def test_words_are_kept_as_text_and_subtitles(ears: Browser, service: Serv
         assert kept["captions.vtt"].startswith(f"WEBVTT\n\n00:00:00.000 --> 00:00:02.000\n{words(4)}\n\n00:00:02.000")
         await visitor.press("Clear")
         await visitor.says("Your words appear here.")
-        await expect(page.get_by_role("button", name="Copy")).to_be_disabled()
+        await expect(page.get_by_role("button", name="Copy", exact=True)).to_be_disabled()
 
 
 async def test_subtitles_follow_the_conventions_of_deepgram_captions(visitor: Visitor) -> None:

@@ -23,6 +23,7 @@ async def test_logging_out_ends_the_login_and_logging_in_begins_another(visitor:
     await visitor.goto("/register")
     await visitor.register(email.upper())
     await visitor.is_at("/captions")
+    await expect(visitor.page.locator("#left")).to_have_text("10 min left")
     old = await visitor.page.evaluate("JSON.parse(localStorage.getItem('session')).refresh_token")
     await visitor.press("Log out")
     await visitor.is_at("/")

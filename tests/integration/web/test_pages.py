@@ -205,6 +205,7 @@ async def test_pages_are_told_what_this_installation_is(site: Site, http: httpx.
         "refunds_url": None,
         "status_url": None,
         "source_url": None,
+        "sessions_per_user": 2,
     }
 
 

@@ -176,10 +176,17 @@ export class Choices {
   }
 }
 
+/** A choice of one is text. */
 function fill(select, entries, wanted) {
   replace(select, ...entries.map(({ id, name }) => option(id, name)));
   select.value = wanted.find((id) => entries.some((entry) => entry.id === id)) ?? entries[0].id;
-  select.disabled = entries.length < 2;
+  select.disabled = false;
+  const only = /** @type {HTMLOutputElement} */ (byId(`${select.id}-only`));
+  const isOne = entries.length === 1;
+  only.textContent = isOne ? entries[0].name : "";
+  select.hidden = isOne;
+  only.hidden = !isOne;
+  byId("choices").querySelector(`label[for^="${select.id}"]`)?.setAttribute("for", isOne ? only.id : select.id);
 }
 
 function option(value, text) {

@@ -17,12 +17,15 @@ export class Stage {
   #captions = byId("captions");
   #finals = byId("finals");
   #interim = byId("interim");
+  #press;
   #speaker = "";
   /** The text that stays, as far as the space after it depends on it. */
   #last = "";
   #size = Number(localStorage.getItem(KEY)) || USUAL;
 
-  constructor() {
+  /** @param {() => void} press what the key S does, as the button that starts and stops */
+  constructor(press) {
+    this.#press = press;
     byId("smaller").addEventListener("click", () => this.#resize(1 / STEP));
     byId("larger").addEventListener("click", () => this.#resize(STEP));
     byId("full").addEventListener("click", () => this.#fill());
@@ -94,11 +97,19 @@ export class Stage {
     if (document.fullscreenElement) this.#captions.focus({ preventScroll: true });
   }
 
+  #list() {
+    const list = /** @type {HTMLDetailsElement} */ (byId("shortcuts"));
+    list.open = !list.open;
+    if (list.open) list.scrollIntoView({ block: "nearest" });
+  }
+
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "+" || event.key === "=") this.#resize(STEP);
     else if (event.key === "-") this.#resize(1 / STEP);
     else if (event.key.toLowerCase() === "f") this.#fill();
+    else if (event.key.toLowerCase() === "s" && !event.repeat) this.#press();
+    else if (event.key === "?") this.#list();
     else return;
     event.preventDefault();
   }

@@ -2,15 +2,20 @@
 
 import { api } from "./api.js";
 import { stayAwake } from "./awake.js";
-import { plainText, srt, vtt } from "./subtitles.js";
-import { byId, h, notice, replace } from "./dom.js";
-import { sentence } from "./ends.js";
-import "./frame.js";
-import { Microphone, problem } from "./microphone.js";
-import { findReceipts } from "./receipts.js";
-import { CAPTIONS, COMMON, MICROPHONE } from "./sentences.js";
+import { said, say, unsay } from "./captions-alerts.js";
 import { Choices } from "./captions-choices.js";
 import { Stage } from "./captions-stage.js";
+import { Steps } from "./captions-steps.js";
+import { byId, h, replace } from "./dom.js";
+import { elsewhere, LiveElsewhere, makeRoom, whereLive } from "./elsewhere.js";
+import { sentence } from "./ends.js";
+import { site } from "./frame.js";
+import { setIcon } from "./icons.js";
+import { Microphone, problem } from "./microphone.js";
+import { findReceipts } from "./receipts.js";
+import { CAPTIONS, COMMON, ELSEWHERE, MICROPHONE } from "./sentences.js";
+import { answerTabs, forgetOpened, rememberOpened } from "./tabs.js";
+import { Transcript } from "./transcript.js";
 import { Transcription } from "./transcription.js";
 
 /** Of a state's tag; all others warn. */
@@ -24,14 +29,16 @@ const TIMES = new Set(["begin", "end", "start"]);
 const BUY = { href: "/dashboard#buy", text: COMMON.buyMinutes };
 
 const choices = new Choices();
-const stage = new Stage();
+const stage = new Stage(press);
+const steps = new Steps();
+const transcript = new Transcript(cleared);
 const start = /** @type {HTMLButtonElement} */ (byId("start"));
-/** @type {import("./subtitles.js").Line[]} */
-let lines = [];
 /** @type {Microphone | null} */
 let microphone = null;
 /** @type {Transcription | null} */
 let transcription = null;
+/** When the transcription began. */
+let since = "";
 /** Seconds of the transcriptions before this one, whose words are still there. */
 let before = 0;
 /** When sound was heard last. */
@@ -43,37 +50,69 @@ let starting = null;
 let [shown, late] = ["idle", 0];
 /** Why it was stopped, where nobody asked for it. */
 let because = "";
+/** Whether somebody is logging out, and knows that captions end. */
+let isLeaving = false;
 
-start.addEventListener("click", () => (starting ? starting.abort() : transcription ? stop() : begin()));
-byId("copy").addEventListener("click", copy);
-byId("save-srt").addEventListener("click", () => save("captions.srt", "application/x-subrip", srt(lines)));
-byId("save-vtt").addEventListener("click", () => save("captions.vtt", "text/vtt", vtt(lines)));
-byId("save-txt").addEventListener("click", () => save("captions.txt", "text/plain", plainText(lines)));
-byId("clear").addEventListener("click", clear);
-addEventListener("beforeunload", (event) => transcription && event.preventDefault());
+const tellOver = answerTabs({
+  live: () => transcription && { ids: transcription.parts.map(({ session_id }) => session_id), since },
+  moved: () => transcription?.moved(),
+  end() {
+    starting?.abort();
+    isLeaving = true;
+    stop();
+  },
+});
+start.addEventListener("click", press);
+addEventListener("beforeunload", (event) => transcription && !isLeaving && event.preventDefault());
 balance();
+lookElsewhere();
 
-async function begin() {
-  if (!choices.ready || choices.wrong()) return;
+/** Start, cancel or stop. */
+function press() {
+  if (starting) starting.abort();
+  else if (transcription) stop();
+  else begin();
+}
+
+/** @param {"move" | "beside"} [way] what to do with captions that run elsewhere; without one, it is asked first */
+async function begin(way) {
+  if (starting || microphone || transcription || !choices.ready || choices.wrong()) return;
   replace(byId("alerts"));
   choices.deviceProblem("");
   show("asking");
   starting = new AbortController();
+  const looked = mayBegin(way);
+  looked.catch(() => {}); // it fails with the microphone, or after that
   try {
-    microphone = await Microphone.open(choices.device, starting.signal);
+    microphone = await Microphone.open(choices.device, starting.signal, looked);
   } catch (error) {
     show("idle");
+    if (error instanceof LiveElsewhere) return offerMove(error.found);
     return choices.deviceProblem(problem(error));
   } finally {
     starting = null;
   }
+  steps.done("microphone");
+  run(await looked.then((found) => makeRoom(found, way === "move")));
+}
+
+/** @param {"move" | "beside"} [way] */
+async function mayBegin(way) {
+  const found = await elsewhere();
+  if (!way && found.places.length) throw new LiveElsewhere(found);
+  return found;
+}
+
+/** The microphone is open. @param {string} [replaces] the session that ends with this beginning */
+function run(replaces) {
   choices.listDevices();
   heardAt = performance.now();
   watch = setInterval(mindSilence, 1000);
   because = "";
   late = 0;
+  since = new Date().toISOString();
   stage.speaks(choices.config.language);
-  transcription = new Transcription(choices.config, choices.rate, audience);
+  transcription = new Transcription(choices.config, choices.rate, audience, replaces);
   microphone.listen(heard, () => stop(MICROPHONE.unplugged));
   transcription.begin();
   stayAwake(true);
@@ -119,13 +158,16 @@ function mindSilence() {
 
 /** @type {import("./transcription.js").Audience} */
 const audience = {
-  state: (state) => show(microphone ? state : "ending"),
+  state(state) {
+    if (transcription?.parts.length) rememberOpened(transcription.parts.at(-1).session_id);
+    show(microphone ? state : "ending");
+  },
   words({ text, is_final, words, begin, end }) {
+    if (text) steps.done("words");
     if (!is_final || !text) return stage.interim(text);
     const line = later({ text, begin, end, words: words.map(later) });
-    lines.push(line);
+    transcript.add(line);
     stage.final(line);
-    offerKeeping();
   },
   usage() {
     byId("used").textContent = CAPTIONS.used(transcription.used);
@@ -155,7 +197,10 @@ async function ended(end) {
   transcription = null;
   stayAwake(false);
   show("idle");
+  tellOver();
+  forgetOpened(over.parts.filter(({ settled }) => settled).map(({ session_id }) => session_id));
   replace(byId("alerts"));
+  if (end.error === "too_many_connections" && (await lookElsewhere(false))) return undefined;
   const { kind, text, link } = because ? { kind: "warn", text: because } : sentence(end);
   if (!end.began) return end.reason === "client_stop" ? undefined : say("end", kind, text, link);
   const tell = () => say("end", kind, `${text} ${receipt(over)}`, link);
@@ -190,8 +235,10 @@ function show(state) {
   if (place.textContent !== text) place.textContent = text;
   place.className = `tag wraps ${isLate ? "warn" : (KINDS[state] ?? "warn")}`;
   const idle = state === "idle";
-  start.textContent = CAPTIONS.buttons[state] ?? CAPTIONS.stop;
-  start.classList.toggle("stop", !["idle", "asking", "ending"].includes(state));
+  const stops = !["idle", "asking", "ending"].includes(state);
+  byId("start-text").textContent = CAPTIONS.buttons[state] ?? CAPTIONS.stop;
+  start.classList.toggle("stop", stops);
+  setIcon(start, stops ? "stop" : "mic");
   if (state === "ending") start.setAttribute("aria-disabled", "true");
   else start.removeAttribute("aria-disabled");
   choices.lock(!idle);
@@ -219,53 +266,24 @@ function showLeft(seconds) {
   byId("left").textContent = COMMON.left(seconds);
 }
 
-/** Says it below the words; what was said about the same before is gone. */
-function say(about, kind, text, link) {
-  const box = notice(kind, h("p", {}, text, link && " ", link && h("a", { href: link.href }, link.text)));
-  box.setAttribute("role", kind === "info" ? "status" : "alert");
-  box.dataset.about = about;
-  unsay(about);
-  byId("alerts").append(box);
+/** Say what is live elsewhere, if anything is. @param {boolean} [mayBeside] @returns {Promise<boolean>} */
+async function lookElsewhere(mayBeside = true) {
+  const found = await elsewhere();
+  if (!found.places.length || starting || transcription) return false;
+  await offerMove(found, mayBeside);
+  return true;
 }
 
-function unsay(about) {
-  said(about)?.remove();
+/** @param {import("./elsewhere.js").Elsewhere} found @param {boolean} [mayBeside] whether the service has not refused that */
+async function offerMove({ places }, mayBeside = true) {
+  const { sessions_per_user: most } = await site;
+  const button = (kind, text, way) => h("button", { type: "button", class: `button ${kind}`, onclick: () => begin(way) }, text);
+  const beside = mayBeside && places.length < most && button("quiet", ELSEWHERE.too, "beside");
+  say("elsewhere", "warn", whereLive(places), undefined, button("", ELSEWHERE.move, "move"), ...(beside ? [beside] : []));
 }
 
-function said(about) {
-  return byId("alerts").querySelector(`[data-about="${about}"]`);
-}
-
-function offerKeeping() {
-  for (const id of ["copy", "save-srt", "save-vtt", "save-txt", "clear"]) {
-    /** @type {HTMLButtonElement} */ (byId(id)).disabled = !lines.length;
-  }
-}
-
-async function copy() {
-  try {
-    await navigator.clipboard.writeText(plainText(lines));
-    kept(CAPTIONS.copied);
-  } catch {
-    kept(CAPTIONS.noCopy);
-  }
-}
-
-function save(name, type, content) {
-  const url = URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
-  h("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  kept(CAPTIONS.saved(name));
-}
-
-function clear() {
-  lines = [];
+/** What was said before is gone from the page, and its time from what is said next. */
+function cleared() {
   before = transcription ? -transcription.length : 0;
   stage.clear();
-  offerKeeping();
-  kept("");
-}
-
-function kept(text) {
-  byId("kept").textContent = text;
 }

@@ -42,6 +42,7 @@ export class Transcription {
   #redial = new Redial();
   #config;
   #rate;
+  #replaces;
   /** @type {Audience} */
   #audience;
   /** @type {WebSocket | null} */
@@ -68,8 +69,12 @@ export class Transcription {
   #late = 0;
   #timer = 0;
 
-  /** @param {object} config @param {number} rate credits a second @param {Audience} audience */
-  constructor(config, rate, audience) {
+  /**
+   * @param {object} config @param {number} rate credits a second @param {Audience} audience
+   * @param {string} [replaces] the session of another page that ends when this begins
+   */
+  constructor(config, rate, audience, replaces) {
+    this.#replaces = replaces;
     this.#config = config;
     this.#rate = rate;
     this.#audience = audience;
@@ -96,6 +101,11 @@ export class Transcription {
     if (!this.parts.length) return this.#finish(1000, DONE);
     if (this.#state === "live" || this.#state === "engine") this.#enter("ending");
     this.#tick();
+  }
+
+  /** Captions go on elsewhere. The service ends a live session and says so; one that is being dialled ends here. */
+  moved() {
+    if (!this.#ready && this.#state !== "over") this.#finish(LOST, { ...NO_END, reason: "replaced" });
   }
 
   /** Seconds used, of all sessions: what the service said, and what was sent since. */
@@ -139,7 +149,7 @@ export class Transcription {
     } catch {
       return this.#lose();
     }
-    const replaces = this.#part && !this.#part.settled ? this.#part.session_id : undefined;
+    const replaces = this.#part ? (this.#part.settled ? undefined : this.#part.session_id) : this.#replaces;
     if (socket === this.#socket && socket.readyState === WebSocket.OPEN)
       socket.send(JSON.stringify({ type: "auth", token: this.#token, config: this.#config, replaces }));
   }
