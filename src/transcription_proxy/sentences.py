@@ -22,7 +22,7 @@ REFRESH_REUSED: Final = "This refresh token has already been used. Log in again.
 LINK_EXPIRED: Final = "This link has expired or has already been used. Request a new one."
 RESET_SENT: Final = "If there is an account with this email, we've sent it a link to reset the password."
 PASSWORD_SET: Final = "Password changed. Log in with your new password."  # noqa: S105
-OVERLAY_GONE: Final = "This overlay URL no longer works. Copy the new one from your account page."
+OVERLAY_GONE: Final = "This overlay URL no longer works. Copy the new one from the Overlay page of your account."
 RANDOM_EMAIL_TAKEN: Final = "A random email was already taken. Run the command again."
 COMMON_PASSWORD: Final = "This password is too common. A few random words work well."  # noqa: S105
 
@@ -52,6 +52,8 @@ NOT_RFC_6455: Final = "Closed after a frame that the WebSocket protocol (RFC 645
 OVERLAY_AUTH: Final = "Send a first message whose type is auth, with the overlay's key."
 CROWDED: Final = "Too many apps are connecting right now. Try again in a moment."
 CONFIG_NO_OBJECT: Final = "config must be an object."
+TEST_CAPTION: Final = "This is a test caption."
+"""What an overlay shows when its owner tests it."""
 TOO_MANY_PAGES: Final = "Too many overlays are connected. Try again in a moment."
 
 # HTTP itself

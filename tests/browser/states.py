@@ -107,6 +107,16 @@ async def ask_for_a_link(visitor: Visitor) -> None:
     await visitor.says("a reset link is on its way")
 
 
+async def customize(visitor: Visitor) -> None:
+    await visitor.page.get_by_text("Customize").click()
+    await expect(visitor.page.locator("#overlay-copy")).to_be_enabled()
+
+
+async def regenerate(visitor: Visitor) -> None:
+    await visitor.press("Regenerate URL")
+    await visitor.says("The old URL stops working immediately.")
+
+
 HOSTILE_ACCOUNT: Final = {
     "/account/me": {"email": LONG, "created_at": "2026-11-20T10:00:00Z", "credits": balance(0)},
     "/account/purchases": {"purchases": [{**BOUGHT, "label": HOSTILE, "status": HOSTILE}]},
@@ -153,6 +163,9 @@ STATES: Final = {
     "account hostile": State(
         "/account", member(balance(0), live=[session(2, None, model=HOSTILE)], answers=HOSTILE_ACCOUNT)
     ),
+    "overlay setup": State("/overlay/setup", member(balance(600)), customize),
+    "overlay setup regenerating": State("/overlay/setup", member(balance(600)), regenerate),
+    "overlay setup failed": State("/overlay/setup", failing("/account/overlay", "/captions/options")),
     "success waiting": State(BACK, checkout("open"), bones=True),
     "success paid": State(BACK, checkout("paid")),
     "success pending": State(BACK, checkout("pending")),

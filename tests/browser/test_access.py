@@ -25,6 +25,7 @@ LOADING: Final = [
     "dashboard debt",
     "dashboard failed",
     "account",
+    "overlay setup",
     "success paid",
 ]
 

@@ -33,7 +33,7 @@ async def test_the_steps_tick_themselves_off_and_are_gone(ears: Browser, service
         assert url.startswith(f"{service.url}/overlay")
         await visitor.answer("/account/overlay/test", {"watching": 0})
         await visitor.press("Test overlay")
-        await visitor.says("No overlay is open yet.")
+        await visitor.says("No overlay is open.")
         await ticked(page, "microphone", "words")
         await visitor.answer("/account/overlay/test", {"watching": 1})
         await visitor.press("Test overlay")

@@ -1,4 +1,4 @@
-"""The overlay: live words on a transparent page that its address describes, and that address on the account's page."""
+"""The overlay: live words on a transparent page that its URL describes."""
 
 import asyncio
 import json
@@ -313,44 +313,6 @@ async def test_a_service_that_says_nothing_is_given_up_and_asked_ever_more_rarel
     await expect(visitor.page.locator("body")).to_have_text("")
 
 
-async def test_an_address_that_was_renewed_says_that_it_is_not_valid_and_asks_no_more(
-    visitor: Visitor, service: Service
-) -> None:
-    user = await service.user()
-    await visitor.become(user)
-    url = await address(service, user)
-    async with watching(visitor, url) as page:
-        await visitor.goto("/account")
-        renew, keep_it = (
-            visitor.page.get_by_role("button", name=name, exact=True) for name in ("Regenerate", "Cancel")
-        )
-        await renew.click()
-        await expect(keep_it).to_be_focused()
-        await keep_it.click()
-        await expect(renew).to_be_focused()
-        assert await address(service, user) == url
-        await renew.click()
-        await visitor.press("Regenerate URL")
-        await visitor.says("This is your new URL. Paste it into OBS.")
-        new = await address(service, user)
-        assert new != url
-        await expect(page.locator("#says")).to_have_text(
-            "This overlay URL no longer works. Copy the new one from your account page."
-        )
-        before = len(visitor.sockets)
-        await page.reload()
-        await expect(page.locator("#says")).to_contain_text("no longer works")
-        assert len(visitor.sockets) == before + 1
-    async with watching(visitor, new) as page:
-        captions = await talk(service, user)
-        await captions.send(sound(2))
-        await shows(page, words(4))
-        await captions.stop()
-    log = service.log()
-    assert key(url) not in log
-    assert key(new) not in log
-
-
 @pytest.mark.parametrize(
     ("code", "says"),
     [("too_many_watchers", "10 pages show these captions already: close one."), ("service_unavailable", "")],
@@ -380,7 +342,7 @@ async def test_what_its_owner_can_mend_is_said_and_goes_away(
 @pytest.mark.parametrize("fragment", ["", "#", "#a%20key", "#ключ"])
 async def test_an_address_that_is_not_whole_says_so(visitor: Visitor, fragment: str) -> None:
     await visitor.goto(f"/overlay{fragment}")
-    await visitor.says("This overlay URL is incomplete. Copy it again from your account page.")
+    await visitor.says("This overlay URL is incomplete. Copy it again from the Overlay page of your account.")
     assert visitor.sockets == []
 
 
@@ -404,48 +366,3 @@ async def test_only_the_overlay_may_stand_in_the_page_of_another(browser: Browse
             "chrome-error://chromewebdata/",
         ]
         await context.close()
-
-
-async def test_the_account_dresses_the_overlay_and_keeps_its_address_covered(
-    browser: Browser, service: Service
-) -> None:
-    user = await service.user()
-    url = await address(service, user)
-    async with Visitor.arriving(browser, service, permissions=["clipboard-read", "clipboard-write"]) as visitor:
-        await visitor.become(user)
-        await visitor.goto("/account")
-        page, field = visitor.page, visitor.page.get_by_label("Overlay URL")
-        await expect(field).to_have_value(f"{service.url}/overlay#••••••••••••")
-        assert key(url) not in await page.content()
-        await page.get_by_label("Font").select_option("Handwriting")
-        await page.get_by_label("Position").select_option("Top left")
-        await page.locator("#overlay-size").fill("96")
-        await page.locator("#overlay-color").fill("#ffee00")
-        await page.get_by_label("Mask swear words").check()
-        query = "?font=casual&size=96&color=ffee00&position=top-left&mask=1"
-        await expect(field).to_have_value(f"{service.url}/overlay{query}#••••••••••••")
-        said = page.locator("#overlay-preview .said")
-        await expect(said).to_contain_text("that was a d*** close game.")
-        assert await style(page, "#overlay-preview .said", "color", "fontSize") == ["rgb(255, 238, 0)", "96px"]
-        await page.locator("#overlay").get_by_role("button", name="Copy").click()
-        await visitor.says("Copied. Paste it into an OBS browser source.")
-        assert await page.evaluate("navigator.clipboard.readText()") == url.replace("#", f"{query}#")
-        await page.get_by_role("button", name="Show the whole URL").click()
-        await expect(field).to_have_value(url.replace("#", f"{query}#"))
-        await page.reload()
-        await expect(field).to_have_value(f"{service.url}/overlay{query}#••••••••••••")
-        await visitor.press("Reset to defaults")
-        await expect(field).to_have_value(f"{service.url}/overlay#••••••••••••")
-        await expect(said).to_contain_text("that was a damn close game.")
-
-
-async def test_an_address_that_cannot_be_had_is_asked_for_again(visitor: Visitor, service: Service) -> None:
-    await visitor.become(await service.user())
-    await visitor.refuse("/account/overlay", 503, "service_unavailable")
-    await visitor.goto("/account")
-    alert = visitor.page.locator("#overlay-alert")
-    await expect(alert).to_contain_text("temporarily unavailable")
-    await expect(visitor.page.locator("#overlay-copy")).to_be_disabled()
-    await visitor.context.unroute_all()
-    await alert.get_by_role("button", name="Try again").click()
-    await expect(visitor.page.locator("#overlay-copy")).to_be_enabled()

@@ -26,6 +26,7 @@ PAGES: Final = {
     "/captions": "captions.html",
     "/account": "account.html",
     "/overlay": "overlay.html",
+    "/overlay/setup": "overlay-setup.html",
     "/billing/success": "success.html",
     "/billing/cancel": "cancel.html",
 }

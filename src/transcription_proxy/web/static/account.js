@@ -11,6 +11,9 @@ import { keep, session } from "./session.js";
 import { LiveList, liveSessions } from "./sessions.js";
 import { table } from "./table.js";
 
+/** Where the settings of the overlay were once. */
+if (location.hash === "#overlay") location.replace("/overlay/setup");
+
 const EVERY = 4000;
 const COLUMNS = [
   { name: ACCOUNT.columns.date },

@@ -15,6 +15,11 @@ export function say(about, kind, text, link, ...actions) {
   byId("alerts").append(box);
 }
 
+/** Scroll to the box about it, where the screen ends above it. @param {string} about */
+export function reveal(about) {
+  said(about)?.scrollIntoView({ block: "nearest" });
+}
+
 /** @param {string} about */
 export function unsay(about) {
   said(about)?.remove();

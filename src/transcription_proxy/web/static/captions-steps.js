@@ -5,7 +5,7 @@ import { byId, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { microphones, problem } from "./microphone.js";
 import { overlayUrl } from "./overlay-url.js";
-import { FIRST } from "./sentences.js";
+import { FIRST, OVERLAY } from "./sentences.js";
 import { session } from "./session.js";
 
 /** @typedef {"microphone" | "words" | "overlay"} Step */
@@ -85,7 +85,7 @@ export class Steps {
     tell(FIRST.testing);
     try {
       const { watching } = await api("POST", "/account/overlay/test");
-      tell(watching > 0 ? FIRST.shown : FIRST.nobodyWatches);
+      tell(OVERLAY.tested(watching));
       if (watching > 0) this.done("overlay");
     } catch (failure) {
       tell(failure.message);
@@ -100,7 +100,7 @@ async function copy() {
   try {
     url = await overlayUrl();
     await navigator.clipboard.writeText(url);
-    tell(FIRST.copied);
+    tell(OVERLAY.copied);
   } catch (failure) {
     tell(url ? FIRST.noCopy : failure.message);
   }

@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { stayAwake } from "./awake.js";
-import { said, say, unsay } from "./captions-alerts.js";
+import { reveal, said, say, unsay } from "./captions-alerts.js";
 import { Choices } from "./captions-choices.js";
 import { Stage } from "./captions-stage.js";
 import { Steps } from "./captions-steps.js";
@@ -14,7 +14,7 @@ import { setIcon } from "./icons.js";
 import { Microphone, problem } from "./microphone.js";
 import { findReceipts } from "./receipts.js";
 import { CAPTIONS, COMMON, ELSEWHERE, MICROPHONE } from "./sentences.js";
-import { answerTabs, forgetOpened, rememberOpened } from "./tabs.js";
+import { answerTabs } from "./tabs.js";
 import { Transcript } from "./transcript.js";
 import { Transcription } from "./transcription.js";
 
@@ -87,7 +87,7 @@ async function begin(way) {
     microphone = await Microphone.open(choices.device, starting.signal, looked);
   } catch (error) {
     show("idle");
-    if (error instanceof LiveElsewhere) return offerMove(error.found);
+    if (error instanceof LiveElsewhere) return offerMove(error.found).then(() => reveal("elsewhere"));
     return choices.deviceProblem(problem(error));
   } finally {
     starting = null;
@@ -158,10 +158,7 @@ function mindSilence() {
 
 /** @type {import("./transcription.js").Audience} */
 const audience = {
-  state(state) {
-    if (transcription?.parts.length) rememberOpened(transcription.parts.at(-1).session_id);
-    show(microphone ? state : "ending");
-  },
+  state: (state) => show(microphone ? state : "ending"),
   words({ text, is_final, words, begin, end }) {
     if (text) steps.done("words");
     if (!is_final || !text) return stage.interim(text);
@@ -198,13 +195,16 @@ async function ended(end) {
   stayAwake(false);
   show("idle");
   tellOver();
-  forgetOpened(over.parts.filter(({ settled }) => settled).map(({ session_id }) => session_id));
   replace(byId("alerts"));
   if (end.error === "too_many_connections" && (await lookElsewhere(false))) return undefined;
   const { kind, text, link } = because ? { kind: "warn", text: because } : sentence(end);
-  if (!end.began) return end.reason === "client_stop" ? undefined : say("end", kind, text, link);
+  if (!end.began) {
+    if (end.reason !== "client_stop") say("end", kind, text, link);
+    return reveal("end");
+  }
   const tell = () => say("end", kind, `${text} ${receipt(over)}`, link);
   tell();
+  reveal("end");
   if (over.parts.every(({ settled }) => settled)) return undefined;
   await findReceipts(over.parts);
   if (!transcription && !microphone) tell();

@@ -10,7 +10,8 @@ const PATIENCE = 3000;
 
 /**
  * @typedef {{id: string, since: string, tab: boolean}} Place one that is live; `id` is empty before its session is open
- * `left`: sessions of closed tabs of this browser, which the service has not seen end yet: nobody speaks there.
+ * `left`: sessions of this browser that may end unasked: of closed tabs, which the service has not seen end yet, and
+ * previews of the overlay.
  * @typedef {{places: Place[], left: string[]}} Elsewhere
  */
 

@@ -2,7 +2,8 @@
 
 import { byId, notice, replace } from "./dom.js";
 import { Failure } from "./http.js";
-import { COMMON, FORMS } from "./sentences.js";
+import { setIcon } from "./icons.js";
+import { FORMS } from "./sentences.js";
 
 /** Bytes of a password, in UTF-8, that bcrypt looks at. */
 const LONGEST = 72;
@@ -82,6 +83,6 @@ function reveal(event) {
   const input = button.parentElement.querySelector("input");
   const shown = input.type === "password";
   input.type = shown ? "text" : "password";
-  button.textContent = shown ? COMMON.hide : COMMON.show;
+  setIcon(button, shown ? "hide" : "show");
   button.setAttribute("aria-pressed", String(shown));
 }

@@ -10,18 +10,21 @@ const FINAL = "overlay_gone";
 const PASSING = new Set(["service_unavailable", "auth_timeout", "internal"]);
 
 /**
- * Shows what comes, for as long as the key is valid. `says`: a sentence for who set this up, empty when all is well;
- * `missed`: the connection begins, and lines may have been missed before.
+ * Show what comes, for as long as the key is valid. `says`: a sentence for who set this up, empty when all is well;
+ * `missed`: the connection begins, and lines may have been missed before; `gone`: the key is void, and nothing more comes.
  * @param {string} key
- * @param {{line: (line: any) => void, clear: (which: any) => void, missed: () => void, says: (sentence: string) => void}} audience
+ * @param {{line: (line: any) => void, clear: (which: any) => void, missed: () => void, says: (sentence: string) => void,
+ *   gone?: () => void}} audience
+ * @param {AbortSignal} [ended] stops following
  */
-export async function follow(key, audience) {
+export async function follow(key, audience, ended) {
   let tries = 0;
   for (;;) {
     const began = performance.now();
-    const refused = await listen(key, audience);
+    const refused = await listen(key, audience, ended);
+    if (ended?.aborted) return;
     if (refused) audience.says(refused.message);
-    if (refused?.code === FINAL) return;
+    if (refused?.code === FINAL) return audience.gone?.();
     if (performance.now() - began > LIVED) tries = 0;
     const pause = PAUSES[Math.min(tries++, PAUSES.length - 1)];
     await new Promise((resolve) => setTimeout(resolve, (pause * (1 + Math.random())) / 2));
@@ -29,7 +32,7 @@ export async function follow(key, audience) {
 }
 
 /** One connection, until it ends; why it was refused, where we were told. */
-function listen(key, audience) {
+function listen(key, audience, ended) {
   return new Promise((resolve) => {
     const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/overlay`);
     let refused = null;
@@ -45,6 +48,7 @@ function listen(key, audience) {
       timer = setTimeout(over, QUIET); // the close of a connection that is dead may take minutes
     };
     alive();
+    ended?.addEventListener("abort", over, { once: true });
     socket.onopen = () => {
       socket.send(JSON.stringify({ type: "auth", key }));
       audience.missed();

@@ -55,6 +55,17 @@ export class Overlay {
     for (const voice of this.#voices.values()) this.#end(voice);
   }
 
+  /** Nothing is shown any more. */
+  empty() {
+    for (const voice of this.#voices.values()) voice.leave();
+  }
+
+  /** Words look like this from now on. @param {import("./overlay-style.js").Style} style */
+  restyle(style) {
+    this.#style = style;
+    apply(this.#place, style);
+  }
+
   #end(voice) {
     voice.ended = true;
     voice.leaveAfter(this.#style.fade || AFTERWARDS);

@@ -6,10 +6,24 @@ import { read } from "./overlay-style.js";
 import { Overlay } from "./overlay-words.js";
 import { OVERLAY } from "./sentences.js";
 
+/** How long a sentence for who sets this up is shown: on a stream, viewers would read it too. In ms. */
+const SAID_FOR = 10_000;
 const overlay = new Overlay(byId("overlay"), read(new URLSearchParams(location.search)));
 const key = location.hash.slice(1);
 
+let said = "";
+let timer = 0;
+
+/** Show a sentence for a while. It is not shown again by each try that fails for the same reason. */
 function says(sentence) {
+  if (sentence === said) return;
+  said = sentence;
+  clearTimeout(timer);
+  show(sentence);
+  if (sentence) timer = setTimeout(() => show(""), SAID_FOR);
+}
+
+function show(sentence) {
   const place = byId("says");
   place.textContent = sentence;
   place.hidden = !sentence;
@@ -21,6 +35,7 @@ if (/^[\w.~-]{1,200}$/.test(key)) {
     line: (line) => overlay.line(line),
     clear: (which) => overlay.clear(which),
     missed: () => overlay.missed(),
+    gone: () => overlay.empty(),
     says,
   });
 } else {

@@ -13,8 +13,6 @@ export const COMMON = {
   tryInBrowser: "Try captions in the browser",
   outOfDate: (why) => `What you see may be out of date. ${why}`,
   left: (seconds) => `${duration(Math.max(0, seconds))} left`,
-  show: "Show",
-  hide: "Hide",
   unknown: "Unknown",
 };
 
@@ -222,10 +220,7 @@ export const FIRST = {
   done: "Done:",
   allowed: "Allowed.",
   testing: "Sending a test line...",
-  shown: "Your overlay is showing the test line.",
-  nobodyWatches: "No overlay is open yet. Paste the URL into OBS, then test again.",
-  copied: "Copied. Paste it into an OBS browser source.",
-  noCopy: "Your browser blocked copying. Copy the URL on the overlay page instead.",
+  noCopy: "Your browser blocked copying. Copy the URL on the Overlay page instead.",
   finished: "You're all set. Press Start whenever you go live.",
 };
 
@@ -265,7 +260,19 @@ export const OVERLAY = {
   copied: "Copied. Paste it into an OBS browser source.",
   noCopy: "Your browser blocked copying. The URL is selected, so copy it yourself.",
   regenerated: "This is your new URL. Paste it into OBS.",
-  incomplete: "This overlay URL is incomplete. Copy it again from your account page.",
+  tested: (count) =>
+    count
+      ? `Test caption sent to ${count === 1 ? "1 open overlay" : `${grouped(count)} open overlays`}.`
+      : "No overlay is open. Add the URL to OBS first, then test again.",
+  preview: "Preview with your voice",
+  stopPreview: "Stop preview",
+  following: "Showing your live captions",
+  freePreview: "Shows the captions that are live now, at no extra cost.",
+  shortPreview: (seconds) => `Starts captions for up to ${duration(seconds)}. They also show on open overlays.`,
+  using: (seconds, most) => `${duration(seconds)} used. Stops by itself after ${duration(most)}.`,
+  previewed: (seconds) => `Done. ${duration(seconds)} billed.`,
+  changed: "The overlay URL changed, so this preview stopped. Start it again.",
+  incomplete: "This overlay URL is incomplete. Copy it again from the Overlay page of your account.",
 };
 
 /** Why a session ended, in a few words. @param {string | null} reason */

@@ -55,7 +55,7 @@ export async function endTabs(count) {
   channel.close();
 }
 
-/** The sessions that pages of this browser opened and did not see end. @returns {string[]} */
+/** The sessions that pages of this browser opened and did not see end: captions, and previews of the overlay. @returns {string[]} */
 export function openedHere() {
   try {
     return JSON.parse(localStorage.getItem(OPENED) ?? "[]");

@@ -3,6 +3,7 @@
 
 import { mayPass, Redial } from "./redial.js";
 import { renew, token } from "./session.js";
+import { forgetOpened, rememberOpened } from "./tabs.js";
 import { Tape } from "./tape.js";
 
 /**
@@ -188,6 +189,7 @@ export class Transcription {
 
   #begun({ session_id, seconds_remaining }) {
     this.parts.push({ session_id, used: 0, audio: 0, settled: false });
+    rememberOpened(session_id);
     this.#balance(seconds_remaining);
     this.#readyAt = this.#arrivedAt = performance.now();
     this.#askedAt = this.#behind = 0;
@@ -213,6 +215,7 @@ export class Transcription {
 
   #settle({ seconds_used, audio_seconds, reason }) {
     Object.assign(this.#part, { used: seconds_used, audio: audio_seconds, settled: true });
+    forgetOpened([this.#part.session_id]);
     this.#said = { ...this.#said, reason };
     this.#audience.usage();
   }

@@ -1,0 +1,68 @@
+/** How the overlay looks: presets and the form with everything that can be chosen, remembered in this browser. */
+
+import { byId } from "./dom.js";
+import { dressed, wears } from "./overlay-presets.js";
+import { OPTIONS, read, write } from "./overlay-style.js";
+import { OVERLAY } from "./sentences.js";
+
+const KEY = "overlay-style";
+/** How numbers are shown beside their sliders. A slider may end before the address does, where more is of little use. */
+const FIGURES = {
+  size: OVERLAY.pixels,
+  opacity: OVERLAY.percent,
+  background_opacity: OVERLAY.percent,
+  width: OVERLAY.percent,
+  lines: String,
+  outline: (number) => (number ? OVERLAY.pixels(number) : OVERLAY.noOutline),
+  fade: OVERLAY.fade,
+};
+
+export class Looks {
+  #style = read(new URLSearchParams(localStorage.getItem(KEY) ?? ""));
+  #changed;
+  #presets = [...byId("presets").querySelectorAll("button")];
+
+  /** @param {(style: import("./overlay-style.js").Style) => void} changed also called once with the looks there are */
+  constructor(changed) {
+    this.#changed = changed;
+    byId("overlay-looks").addEventListener("input", () => this.#set(given()));
+    byId("overlay-form").addEventListener("submit", (event) => event.preventDefault());
+    byId("overlay-usual").addEventListener("click", () => this.#set(read(new URLSearchParams())));
+    for (const button of this.#presets) {
+      button.addEventListener("click", () => this.#set(dressed(this.#style, button.dataset.preset)));
+    }
+    this.#set(this.#style);
+  }
+
+  /** Show these looks in the fields, tell of them, and remember them. */
+  #set(style) {
+    this.#style = style;
+    localStorage.setItem(KEY, String(write(style)));
+    for (const name of Object.keys(OPTIONS)) show(name, style[name]);
+    for (const button of this.#presets) button.setAttribute("aria-pressed", String(wears(style, button.dataset.preset)));
+    this.#changed(style);
+  }
+}
+
+function show(name, value) {
+  const place = field(name);
+  if (place.type === "checkbox") place.checked = value;
+  else place.value = place.type === "color" ? `#${value}` : String(value);
+  if (!(name in FIGURES)) return;
+  const text = FIGURES[name](value);
+  place.parentElement.querySelector("output").textContent = text;
+  place.setAttribute("aria-valuetext", text);
+}
+
+/** What the fields say. */
+function given() {
+  const entries = Object.keys(OPTIONS).map((name) => {
+    const { type, checked, value } = field(name);
+    return [name, type === "checkbox" ? String(Number(checked)) : value.replace("#", "")];
+  });
+  return read(new URLSearchParams(entries));
+}
+
+function field(name) {
+  return /** @type {HTMLInputElement} */ (byId(`overlay-${name}`));
+}
