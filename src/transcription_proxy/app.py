@@ -161,6 +161,7 @@ class Service:
                 refunds_url=settings.refunds_url,
                 status_url=settings.status_url,
                 source_url=settings.source_url,
+                sessions_per_user=settings.max_sessions_per_user,
             ),
             ready=lambda: self._begun and not self._switchboard.draining,
             speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key),

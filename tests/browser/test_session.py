@@ -15,11 +15,12 @@ LEAVES = "() => import('/static/session.js').then((module) => { module.leave(); 
 
 
 async def arrived(visitor: Visitor) -> str:
-    """A new account, on its dashboard; the address."""
+    """A new account, on its dashboard; return its address."""
     email = nobody()
     await visitor.goto("/register")
     await visitor.register(email)
-    await visitor.is_at("/dashboard")
+    await visitor.is_at("/captions")
+    await visitor.goto("/dashboard")
     await expect(visitor.page.locator("#minutes")).to_be_visible()
     return email
 

@@ -35,6 +35,7 @@ class Site:
     refunds_url: str | None = None
     status_url: str | None = None
     source_url: str | None = None
+    sessions_per_user: int = 2
 
 
 @dataclass(frozen=True, slots=True)

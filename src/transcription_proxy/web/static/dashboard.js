@@ -99,7 +99,7 @@ async function inTimeZone(zone) {
 
 /** What to do first. */
 function first() {
-  const tryIt = h("a", { class: "button quiet", href: "/try" }, COMMON.tryInBrowser);
+  const tryIt = h("a", { class: "button quiet", href: "/captions" }, COMMON.tryInBrowser);
   return h("div", { class: "empty" }, h("p", {}, DASHBOARD.noSessions), tryIt);
 }
 

@@ -1,6 +1,16 @@
 /* Runs before anything is drawn, so that nobody sees the wrong header or a page that is not theirs.
-   A plain script, as modules run too late; the names are those of session.js and form.js. */
+   A plain script, as modules run too late; the names are those of session.js, form.js and captions-steps.js. */
 (() => {
+  /** Whether the first steps on /captions are done or hidden; captions-steps.js writes them down. */
+  function areOver() {
+    try {
+      const { email } = JSON.parse(localStorage.getItem("session"));
+      const { hidden, microphone, words, overlay } = JSON.parse(localStorage.getItem("get-started"))[email];
+      return hidden || (microphone && words && overlay);
+    } catch {
+      return false;
+    }
+  }
   const root = document.documentElement;
   const signedIn = localStorage.getItem("session") !== null;
   root.dataset.session = signedIn ? "in" : "out";
@@ -9,6 +19,7 @@
     sessionStorage.setItem("notice", sessionStorage.getItem("notice") ?? root.dataset.notice ?? "");
     location.replace("/");
   }
+  root.dataset.steps = areOver() ? "over" : "open";
   // A form that is sent before its module is there waits for it: no browser sends one by itself.
   addEventListener("submit", (event) => {
     event.preventDefault();

@@ -3,12 +3,13 @@
 import { byId, h } from "./dom.js";
 import { request } from "./http.js";
 import { drawIcons } from "./icons.js";
-import { followTabs, logOut } from "./session.js";
+import { askLogOut } from "./log-out.js";
+import { followTabs } from "./session.js";
 
 /**
  * What this installation says of itself.
  * @typedef {{trial_seconds: number, sandbox: boolean, support_email: string | null, terms_url: string | null,
- *   privacy_url: string | null, source_url: string | null}} Site
+ *   privacy_url: string | null, source_url: string | null, sessions_per_user: number}} Site
  */
 
 const NOTHING = {
@@ -18,6 +19,7 @@ const NOTHING = {
   terms_url: null,
   privacy_url: null,
   source_url: null,
+  sessions_per_user: 2,
 };
 
 /** @type {Promise<Site>} */
@@ -31,4 +33,4 @@ export function outside(url, text) {
 
 drawIcons();
 followTabs();
-byId("log-out").addEventListener("click", logOut);
+byId("log-out").addEventListener("click", askLogOut);

@@ -32,14 +32,18 @@ export class Microphone {
   /**
    * Opens it, from a click. Throws what `problem` puts into words, and has closed all that it opened by then.
    * @param {string} device empty: the system's choice @param {AbortSignal} cancelled
+   * @param {Promise<unknown>} [allowed] the microphone is asked for once this is fulfilled; where it fails, so does this
    */
-  static async open(device, cancelled) {
+  static async open(device, cancelled, allowed = Promise.resolve()) {
     if (!navigator.mediaDevices) throw fault("InsecureError");
     const audio = device ? { ...AS_IT_IS, deviceId: { exact: device } } : AS_IT_IS;
     const context = new AudioContext(); // made and resumed in the click, or it stays silent
     const resumed = context.resume();
     resumed.catch(() => {}); // it is looked at later
-    const asked = navigator.mediaDevices.getUserMedia({ audio });
+    const asked = allowed.then(() => {
+      cancelled.throwIfAborted();
+      return navigator.mediaDevices.getUserMedia({ audio });
+    });
     try {
       const stream = await step(asked, ASKING, "UnansweredError", cancelled);
       await step(resumed, STARTING, "SilentError", cancelled);

@@ -215,6 +215,31 @@ export const CAPTIONS = {
   speaker: (number) => `Speaker ${number}: `,
 };
 
+/** The first steps on the page of captions. */
+export const FIRST = {
+  done: "Done:",
+  allowed: "Allowed.",
+  testing: "Sending a test line...",
+  noCopy: "Your browser blocked copying. Copy the URL on the Overlay page instead.",
+  finished: "You're all set. Press Start whenever you go live.",
+};
+
+/** What else of the account is live. */
+export const ELSEWHERE = {
+  tab: (iso) => `You are live in another tab (since ${clock(iso)}).`,
+  device: (iso) => `You are live on another device or in an app (since ${clock(iso)}).`,
+  several: (count) => `You are live in ${count} other places. Moving captions here ends them all.`,
+  move: "Move captions here",
+  too: "Start here too",
+};
+
+export const LOGOUT = {
+  title: "Log out?",
+  ends: "You're live. Logging out ends your captions.",
+  stay: "Stay logged in",
+  leave: "End captions and log out",
+};
+
 /** Why captions ended, where the page knows more than the service says. */
 export const ENDED = {
   cannotStart: "You have no minutes left, so captions can't start.",

@@ -97,9 +97,9 @@ function goToLogin(sentence) {
   location.replace("/");
 }
 
-/** After a login: to the page that asked for it, or to the dashboard. */
-export function enter() {
-  const path = sessionStorage.getItem(RETURN_TO) ?? "/dashboard";
+/** After a login: to the page that asked for it, or to this one. @param {string} [usual] */
+export function enter(usual = "/dashboard") {
+  const path = sessionStorage.getItem(RETURN_TO) ?? usual;
   sessionStorage.removeItem(RETURN_TO);
   sessionStorage.removeItem(NOTICE);
   forgetEmail();

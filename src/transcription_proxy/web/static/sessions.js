@@ -19,9 +19,9 @@ const COLUMNS = [
   { name: SESSIONS.columns.end, whole: true },
 ];
 
-/** @returns {Promise<Session[]>} */
-export async function liveSessions() {
-  return (await api("GET", "/account/sessions?live=true")).sessions;
+/** @param {number} [patience] in ms @returns {Promise<Session[]>} */
+export async function liveSessions(patience) {
+  return (await api("GET", "/account/sessions?live=true", { patience })).sessions;
 }
 
 /** @param {Session[]} sessions newest first */

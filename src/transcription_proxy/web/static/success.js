@@ -56,7 +56,7 @@ function toDashboard() {
 }
 
 function start() {
-  return h("a", { class: "button quiet", href: "/try" }, COMMON.startCaptions);
+  return h("a", { class: "button quiet", href: "/captions" }, COMMON.startCaptions);
 }
 
 function toPackages() {

@@ -3,6 +3,7 @@
 
 import { mayPass, Redial } from "./redial.js";
 import { renew, token } from "./session.js";
+import { forgetOpened, rememberOpened } from "./tabs.js";
 import { Tape } from "./tape.js";
 
 /**
@@ -42,6 +43,7 @@ export class Transcription {
   #redial = new Redial();
   #config;
   #rate;
+  #replaces;
   /** @type {Audience} */
   #audience;
   /** @type {WebSocket | null} */
@@ -68,8 +70,12 @@ export class Transcription {
   #late = 0;
   #timer = 0;
 
-  /** @param {object} config @param {number} rate credits a second @param {Audience} audience */
-  constructor(config, rate, audience) {
+  /**
+   * @param {object} config @param {number} rate credits a second @param {Audience} audience
+   * @param {string} [replaces] the session of another page that ends when this begins
+   */
+  constructor(config, rate, audience, replaces) {
+    this.#replaces = replaces;
     this.#config = config;
     this.#rate = rate;
     this.#audience = audience;
@@ -96,6 +102,11 @@ export class Transcription {
     if (!this.parts.length) return this.#finish(1000, DONE);
     if (this.#state === "live" || this.#state === "engine") this.#enter("ending");
     this.#tick();
+  }
+
+  /** Captions go on elsewhere. The service ends a live session and says so; one that is being dialled ends here. */
+  moved() {
+    if (!this.#ready && this.#state !== "over") this.#finish(LOST, { ...NO_END, reason: "replaced" });
   }
 
   /** Seconds used, of all sessions: what the service said, and what was sent since. */
@@ -139,7 +150,7 @@ export class Transcription {
     } catch {
       return this.#lose();
     }
-    const replaces = this.#part && !this.#part.settled ? this.#part.session_id : undefined;
+    const replaces = this.#part ? (this.#part.settled ? undefined : this.#part.session_id) : this.#replaces;
     if (socket === this.#socket && socket.readyState === WebSocket.OPEN)
       socket.send(JSON.stringify({ type: "auth", token: this.#token, config: this.#config, replaces }));
   }
@@ -178,6 +189,7 @@ export class Transcription {
 
   #begun({ session_id, seconds_remaining }) {
     this.parts.push({ session_id, used: 0, audio: 0, settled: false });
+    rememberOpened(session_id);
     this.#balance(seconds_remaining);
     this.#readyAt = this.#arrivedAt = performance.now();
     this.#askedAt = this.#behind = 0;
@@ -203,6 +215,7 @@ export class Transcription {
 
   #settle({ seconds_used, audio_seconds, reason }) {
     Object.assign(this.#part, { used: seconds_used, audio: audio_seconds, settled: true });
+    forgetOpened([this.#part.session_id]);
     this.#said = { ...this.#said, reason };
     this.#audience.usage();
   }

@@ -1,10 +1,11 @@
 /** Where words appear and settle, as large as one likes, on the whole screen too. */
 
-import { turns } from "./captions.js";
+import { turns } from "./subtitles.js";
 import { byId, h, replace } from "./dom.js";
 import { CAPTIONS } from "./sentences.js";
 import { gap } from "./spacing.js";
 
+/** From the name this page once had: browsers keep the size under it. */
 const KEY = "try-size";
 /** Of the words, in rem. */
 const [SMALLEST, LARGEST, USUAL, STEP] = [1, 12, 1.75, 1.2];
@@ -16,12 +17,15 @@ export class Stage {
   #captions = byId("captions");
   #finals = byId("finals");
   #interim = byId("interim");
+  #press;
   #speaker = "";
   /** The text that stays, as far as the space after it depends on it. */
   #last = "";
   #size = Number(localStorage.getItem(KEY)) || USUAL;
 
-  constructor() {
+  /** @param {() => void} press what the key S does, as the button that starts and stops */
+  constructor(press) {
+    this.#press = press;
     byId("smaller").addEventListener("click", () => this.#resize(1 / STEP));
     byId("larger").addEventListener("click", () => this.#resize(STEP));
     byId("full").addEventListener("click", () => this.#fill());
@@ -42,7 +46,7 @@ export class Stage {
     this.#show(() => (this.#interim.textContent = gap(this.#last, text) + text));
   }
 
-  /** Words that stay. @param {import("./captions.js").Line} line */
+  /** Words that stay. @param {import("./subtitles.js").Line} line */
   final(line) {
     const parts = turns(line).flatMap(({ label, text }) => this.#turn(label, text));
     const shown = h("span", { class: "line fresh" }, ...parts);
@@ -93,11 +97,19 @@ export class Stage {
     if (document.fullscreenElement) this.#captions.focus({ preventScroll: true });
   }
 
+  #list() {
+    const list = /** @type {HTMLDetailsElement} */ (byId("shortcuts"));
+    list.open = !list.open;
+    if (list.open) list.scrollIntoView({ block: "nearest" });
+  }
+
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "+" || event.key === "=") this.#resize(STEP);
     else if (event.key === "-") this.#resize(1 / STEP);
     else if (event.key.toLowerCase() === "f") this.#fill();
+    else if (event.key.toLowerCase() === "s" && !event.repeat) this.#press();
+    else if (event.key === "?") this.#list();
     else return;
     event.preventDefault();
   }

@@ -1,61 +1,17 @@
-"""Words that are late, withdrawn or written without spaces, on /try and the overlay; and a start that fails."""
+"""Words that are late, withdrawn or written without spaces, on /captions and the overlay; and a start that fails."""
 
-import asyncio
-import json
 import re
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from playwright.async_api import Browser, WebSocketRoute, expect
+from playwright.async_api import Browser, expect
 
+from tests.browser.scripted import Scripted
 from tests.browser.speaker import said, speaking, state, states
 from tests.browser.visitor import Visitor
 from tests.e2e.service import Service
 from tests.unit.wire.test_spacing import LINES
 from transcription_wire.spacing import join
-
-
-class Scripted:
-    """A caption socket whose service is the test's."""
-
-    def __init__(self) -> None:
-        self.answers = True
-        """Whether it answers a keepalive that asks for it."""
-        self._socket: WebSocketRoute
-        self._open = asyncio.Event()
-
-    @classmethod
-    async def of(cls, visitor: Visitor) -> "Scripted":
-        self = cls()
-        await visitor.page.route_web_socket("**/ws/transcribe", self._meet)
-        return self
-
-    def says(self, kind: str, **fields: Any) -> None:
-        self._socket.send(json.dumps({"type": kind, **fields}))
-
-    def words(self, text: str, start: float, *, final: bool) -> None:
-        times = {"start": start, "duration": 1.0}
-        self.says("transcript", text=text, is_final=final, confidence=None, speech_final=final, **times)
-
-    async def begun(self) -> None:
-        await asyncio.wait_for(self._open.wait(), 10)
-
-    def _meet(self, socket: WebSocketRoute) -> None:
-        self._socket = socket
-        socket.on_message(self._heard)
-
-    def _heard(self, message: str | bytes) -> None:
-        if isinstance(message, bytes):
-            return
-        match json.loads(message):
-            case {"type": "auth"}:
-                self.says("ready", session_id="1", seconds_remaining=3600)
-                self._open.set()
-            case {"type": "keepalive", "answer": True} if self.answers:
-                self.says("alive")
-            case {"type": "stop"}:
-                self.says("session_end", seconds_used=10, audio_seconds=9.2, reason="client_stop")
-                asyncio.ensure_future(self._socket.close(code=1000))  # noqa: RUF006 - the page waits for it
 
 
 async def test_withdrawn_words_go_and_late_ones_are_said(ears: Browser, service: Service) -> None:
@@ -68,7 +24,7 @@ async def test_withdrawn_words_go_and_late_ones_are_said(ears: Browser, service:
         await expect(interim).to_have_text("hm")
         scripted.words("", 0, final=True)
         await expect(interim).to_be_empty()
-        await expect(visitor.page.get_by_role("button", name="Copy")).to_be_disabled()
+        await expect(visitor.page.get_by_role("button", name="Copy", exact=True)).to_be_disabled()
         scripted.words("One.", 0, final=True)
         scripted.words("two", 1, final=False)
         await expect(interim).to_have_text("two")
@@ -103,7 +59,7 @@ async def test_a_session_that_goes_on_elsewhere_hears_interim_words_again(ears: 
         await scripted.begun()
         scripted.words("hm", 0, final=False)
         await expect(visitor.page.locator("#interim")).to_have_text("hm")
-        await scripted._socket.close(code=1012)
+        await scripted.close(1012)
         await state(visitor, "Reconnecting")
         await expect(visitor.page.locator("#interim")).to_have_text("hm")
         await state(visitor, "Live")
@@ -143,7 +99,7 @@ async def test_pages_join_words_as_the_service_does(visitor: Visitor) -> None:
     words = [{"word": word, "start": at, "end": at + 1} for at, word in enumerate(["今日", "は", "晴れ", "です。"])]
     lines = [{"text": "今日は晴れです。", "begin": 0, "end": 4, "words": words}]
     kept = await visitor.page.evaluate(
-        "lines => import('/static/captions.js').then(({srt, vtt}) => [srt(lines), vtt(lines)])", lines
+        "lines => import('/static/subtitles.js').then(({srt, vtt}) => [srt(lines), vtt(lines)])", lines
     )
     assert kept[0] == "1\n00:00:00,000 --> 00:00:04,000\n今日は晴れです。\n"
     assert kept[1] == "WEBVTT\n\n00:00:00.000 --> 00:00:04.000\n今日は晴れです。\n"
@@ -204,6 +160,7 @@ async def test_a_start_can_be_cancelled_while_the_browser_asks(ears: Browser, se
     async with speaking(ears, service, await service.user(), script=COUNTED + late) as visitor:
         await visitor.press("Start")
         await state(visitor, "Waiting for the microphone")
+        await visitor.page.wait_for_function("window.allow")
         await visitor.press("Cancel")
         await state(visitor, "Not listening")
         await expect(visitor.page.locator("#device-wrong")).to_be_empty()
