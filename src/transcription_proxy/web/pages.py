@@ -25,6 +25,8 @@ PAGES: Final = {
     "/dashboard": "dashboard.html",
     "/try": "try.html",
     "/account": "account.html",
+    "/sessions": "sessions.html",
+    "/purchases": "purchases.html",
     "/overlay": "overlay.html",
     "/billing/success": "success.html",
     "/billing/cancel": "cancel.html",
