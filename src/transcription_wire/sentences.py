@@ -54,7 +54,7 @@ ERRORS: Final[dict[ErrorCode, Sentence]] = {
 ENDS: Final[dict[Reason, End]] = {
     Reason.CLIENT_STOP: End("Stopped by you", Sentence("Done.")),
     Reason.CLIENT_GONE: End("Disconnected", Sentence("The connection was lost.", "Check it, then start again.")),
-    Reason.REPLACED: End("Moved to a new session", Sentence("These captions continued in another window or app.")),
+    Reason.REPLACED: End("Moved to a new session", Sentence("Captions moved to another tab, device or app.")),
     Reason.SIGNED_OUT: End(
         "Password changed", Sentence("Your password was changed, so captions stopped.", "Log in again.")
     ),

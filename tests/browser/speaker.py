@@ -1,4 +1,4 @@
-"""Somebody who speaks into /try, and what they see there."""
+"""Somebody who speaks into /captions, and what they see there."""
 
 import re
 from collections.abc import AsyncIterator
@@ -26,11 +26,11 @@ WATCH: Final = """() => {
 async def speaking(
     browser: Browser, service: Service, user: User, *, script: str = "", **options: Any
 ) -> AsyncIterator[Visitor]:
-    """Somebody on /try who has not pressed Start yet. `script` runs in the page before its own."""
+    """Somebody on /captions who has not pressed Start yet. `script` runs in the page before its own."""
     async with Visitor.arriving(browser, service, **{"permissions": ALLOWED, **options}) as visitor:
         await visitor.become(user)
         await visitor.page.add_init_script(script)
-        await visitor.goto("/try")
+        await visitor.goto("/captions")
         await expect(visitor.page.locator("#left")).to_contain_text("left")
         await expect(visitor.page.locator("#language")).not_to_be_empty()
         await visitor.page.evaluate(WATCH)

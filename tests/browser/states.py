@@ -1,4 +1,4 @@
-"""Every page in the states that it may be in, for tests that look at all of them but /try and the overlay."""
+"""Every page in the states that it may be in, for tests that look at all of them but /captions and the overlay."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ async def test_a_new_password_ends_live_captions_and_the_page_warns_first(visito
     email = nobody()
     await visitor.goto("/register")
     await visitor.register(email)
-    await visitor.is_at("/dashboard")
+    await visitor.is_at("/captions")
     await visitor.goto("/account")
     warning = visitor.page.get_by_text("You have live captions. They stop when you change your password.")
     await visitor.says("Nothing live right now.")

@@ -177,7 +177,7 @@ async def test_an_account_without_sessions_says_what_to_do_first(visitor: Visito
     await visitor.become(await service.user())
     await visitor.goto("/dashboard")
     link = visitor.page.get_by_role("link", name="Try captions in the browser").first
-    await expect(link).to_have_attribute("href", "/try")
+    await expect(link).to_have_attribute("href", "/captions")
     await visitor.says("No usage yet.")
 
 

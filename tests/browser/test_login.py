@@ -8,21 +8,21 @@ from playwright.async_api import Route, expect
 from tests.browser.visitor import PASSWORD, Visitor, nobody
 
 
-async def test_who_registers_is_on_the_dashboard_with_the_trial_minutes(visitor: Visitor) -> None:
+async def test_who_registers_can_caption_at_once_with_the_trial_minutes(visitor: Visitor) -> None:
     await visitor.goto("/")
     await visitor.says("Your first 10 minutes are free.")
     await visitor.page.get_by_role("link", name="Create an account").first.click()
     await visitor.register(nobody())
-    await visitor.is_at("/dashboard")
-    await expect(visitor.page.locator("#minutes")).to_have_text("10min")
-    await visitor.says("No sessions yet.")
+    await visitor.is_at("/captions")
+    await expect(visitor.page.locator("#left")).to_have_text("10 min left")
+    await expect(visitor.page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
 
 
 async def test_logging_out_ends_the_login_and_logging_in_begins_another(visitor: Visitor) -> None:
     email = nobody()
     await visitor.goto("/register")
     await visitor.register(email.upper())
-    await visitor.is_at("/dashboard")
+    await visitor.is_at("/captions")
     old = await visitor.page.evaluate("JSON.parse(localStorage.getItem('session')).refresh_token")
     await visitor.press("Log out")
     await visitor.is_at("/")
@@ -100,7 +100,7 @@ async def test_a_form_is_sent_once_however_often_it_is_pressed(visitor: Visitor)
     await visitor.goto("/register")
     await visitor.fill(email=nobody(), password=PASSWORD)
     await visitor.page.locator("#register").evaluate("form => { form.requestSubmit(); form.requestSubmit(); }")
-    await visitor.is_at("/dashboard")
+    await visitor.is_at("/captions")
     assert visitor.asked("POST", "/auth/register") == 1
 
 
@@ -108,7 +108,7 @@ async def test_a_password_can_be_changed_and_all_other_logins_end(visitor: Visit
     email = nobody()
     await visitor.goto("/register")
     await visitor.register(email)
-    await visitor.is_at("/dashboard")
+    await visitor.is_at("/captions")
     elsewhere = (await visitor.service.http.post("/auth/login", json={"email": email, "password": PASSWORD})).json()
     await visitor.goto("/account")
     await visitor.fill(current="not this one", new=PASSWORD + "!")
@@ -174,5 +174,5 @@ async def test_a_form_that_is_sent_before_its_script_has_come_waits_for_it(visit
     assert await visitor.page.evaluate("location.href") == f"{visitor.service.url}/register"
     assert visitor.asked("POST", "/auth/register") == 0
     arrived.set()
-    await visitor.is_at("/dashboard")
+    await visitor.is_at("/captions")
     assert visitor.asked("POST", "/auth/register") == 1

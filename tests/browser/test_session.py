@@ -11,11 +11,12 @@ SESSION = "JSON.parse(localStorage.getItem('session'))"
 
 
 async def arrived(visitor: Visitor) -> str:
-    """A new account, on its dashboard; the address."""
+    """A new account, on its dashboard; return its address."""
     email = nobody()
     await visitor.goto("/register")
     await visitor.register(email)
-    await visitor.is_at("/dashboard")
+    await visitor.is_at("/captions")
+    await visitor.goto("/dashboard")
     await expect(visitor.page.locator("#minutes")).to_be_visible()
     return email
 

@@ -18,7 +18,7 @@ Added: {length(seconds)}
 New balance: {length(balance)}
 {link}
 Start captions:
-{site}/try
+{site}/captions
 """,
     )
 

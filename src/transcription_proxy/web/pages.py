@@ -23,7 +23,7 @@ PAGES: Final = {
     "/forgot": "forgot.html",
     "/reset": "reset.html",
     "/dashboard": "dashboard.html",
-    "/try": "try.html",
+    "/captions": "captions.html",
     "/account": "account.html",
     "/sessions": "sessions.html",
     "/purchases": "purchases.html",

@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
 from transcription_proxy.web.services import Provided
 
-GUESSED: Final = {"/login": "/#log-in", "/signup": "/register", "/pricing": "/#prices"}
-"""Addresses that people type, and where each of them leads."""
-PRIVATE: Final = ("/account", "/auth/", "/billing/", "/dashboard", "/overlay", "/reset", "/try", "/ws/")
+GUESSED: Final = {"/login": "/#log-in", "/signup": "/register", "/pricing": "/#prices", "/try": "/captions"}
+"""Addresses that people type or still have from earlier, and where each of them leads."""
+PRIVATE: Final = ("/account", "/auth/", "/billing/", "/captions", "/dashboard", "/overlay", "/reset", "/try", "/ws/")
 """Paths that search engines have nothing to look for in."""
 ROBOTS: Final = "User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in PRIVATE)
 router = APIRouter(include_in_schema=False)
@@ -25,7 +25,7 @@ async def manifest(services: Provided) -> JSONResponse:
     """What a phone or desktop shows of the site when somebody installs it."""
     content = {
         "name": services.site.name,
-        "start_url": "/dashboard",
+        "start_url": "/captions",
         "display": "standalone",
         "background_color": "#faf9f6",
         "theme_color": "#0d6b62",

@@ -190,7 +190,7 @@ async def test_the_page_for_the_lost_is_sent_whole_each_time(http: httpx.AsyncCl
 async def test_the_header_says_where_one_is(http: httpx.AsyncClient) -> None:
     for path in PLACES:
         here = re.findall(r'<a href="([^"]*)" aria-current="page">', (await http.get(path)).text)
-        assert here == ([path] if path in ("/dashboard", "/try", "/account") else [])
+        assert here == ([path] if path in ("/captions", "/dashboard", "/account") else [])
 
 
 async def test_pages_are_told_what_this_installation_is(site: Site, http: httpx.AsyncClient) -> None:

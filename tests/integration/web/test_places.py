@@ -39,6 +39,8 @@ async def test_people_get_the_page(http: httpx.AsyncClient, accept: str) -> None
         ("/login?from=mail&x=%20", "/?from=mail&x=%20#log-in"),
         ("/signup?ref=a", "/register?ref=a"),
         ("/pricing", "/#prices"),
+        ("/try", "/captions"),
+        ("/try?from=mail", "/captions?from=mail"),
     ],
 )
 async def test_addresses_that_people_guess_lead_somewhere(http: httpx.AsyncClient, asked: str, place: str) -> None:

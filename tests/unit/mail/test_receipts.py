@@ -14,7 +14,7 @@ def test_a_paid_purchase_names_money_minutes_balance_and_receipt() -> None:
         "Thanks! Your payment went through.\n\n"
         "Purchase: 500 minutes\nPaid: $3.00\nAdded: 8 h 20 min\nNew balance: 8 h 30 min\n"
         "Receipt: https://pay.example/r\n\n"
-        "Start captions:\nhttps://captions.example/try\n"
+        "Start captions:\nhttps://captions.example/captions\n"
     )
 
 

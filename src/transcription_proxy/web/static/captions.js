@@ -1,90 +1,271 @@
-/** What was said, as subtitles and as text. SubRip and WebVTT follow the conventions of deepgram-captions: eight words a
- * cue at most, a new one where the speaker changes. */
+/** Captions in the browser: the microphone in, words out, and for every end its reason. */
 
-import { CAPTIONS } from "./sentences.js";
-import { join } from "./spacing.js";
+import { api } from "./api.js";
+import { stayAwake } from "./awake.js";
+import { plainText, srt, vtt } from "./subtitles.js";
+import { byId, h, notice, replace } from "./dom.js";
+import { sentence } from "./ends.js";
+import "./frame.js";
+import { Microphone, problem } from "./microphone.js";
+import { findReceipts } from "./receipts.js";
+import { CAPTIONS, COMMON, MICROPHONE } from "./sentences.js";
+import { Choices } from "./captions-choices.js";
+import { Stage } from "./captions-stage.js";
+import { Transcription } from "./transcription.js";
 
-/**
- * @typedef {{word: string, punctuated_word?: string, start: number, end: number, speaker?: number}} Word
- * @typedef {{text: string, begin: number, end: number, words: Word[]}} Line what was final at once; seconds
- */
+/** Of a state's tag; all others warn. */
+const KINDS = { idle: "", live: "live" };
+/** Peaks: of what is no silence, of a voice that is loud enough, of one that is too loud. */
+const [SOUND, VOICE, LOUD] = [0.001, 0.05, 0.99];
+/** Milliseconds of silence after which it is said. */
+const QUIET = 5000;
+const FLOOR_DB = 60;
+const TIMES = new Set(["begin", "end", "start"]);
+const BUY = { href: "/dashboard#buy", text: COMMON.buyMinutes };
 
-const CUE = 8;
+const choices = new Choices();
+const stage = new Stage();
+const start = /** @type {HTMLButtonElement} */ (byId("start"));
+/** @type {import("./subtitles.js").Line[]} */
+let lines = [];
+/** @type {Microphone | null} */
+let microphone = null;
+/** @type {Transcription | null} */
+let transcription = null;
+/** Seconds of the transcriptions before this one, whose words are still there. */
+let before = 0;
+/** When sound was heard last. */
+let heardAt = 0;
+let watch = 0;
+/** While the microphone is being opened. @type {AbortController | null} */
+let starting = null;
+/** The state that is shown, and how many seconds late words are in it. */
+let [shown, late] = ["idle", 0];
+/** Why it was stopped, where nobody asked for it. */
+let because = "";
 
-/** @param {Line[]} lines */
-export function plainText(lines) {
-  return lines.flatMap((line) => turns(line).map(({ label, text }) => `${label}${text}\n`)).join("");
-}
+start.addEventListener("click", () => (starting ? starting.abort() : transcription ? stop() : begin()));
+byId("copy").addEventListener("click", copy);
+byId("save-srt").addEventListener("click", () => save("captions.srt", "application/x-subrip", srt(lines)));
+byId("save-vtt").addEventListener("click", () => save("captions.vtt", "text/vtt", vtt(lines)));
+byId("save-txt").addEventListener("click", () => save("captions.txt", "text/plain", plainText(lines)));
+byId("clear").addEventListener("click", clear);
+addEventListener("beforeunload", (event) => transcription && event.preventDefault());
+balance();
 
-/** @param {Line[]} lines */
-export function srt(lines) {
-  let speaker;
-  const blocks = cues(lines).map((cue, index) => {
-    const label = cue.speaker !== undefined && cue.speaker !== speaker ? `[speaker ${cue.speaker}]\n` : "";
-    speaker = cue.speaker;
-    return `${index + 1}\n${time(cue.start, ",")} --> ${time(cue.end, ",")}\n${label}${cue.text}\n`;
-  });
-  return blocks.join("\n");
-}
-
-/** @param {Line[]} lines */
-export function vtt(lines) {
-  const blocks = cues(lines).map((cue) => {
-    const label = cue.speaker === undefined ? "" : `<v Speaker ${cue.speaker}>`;
-    return `${time(cue.start, ".")} --> ${time(cue.end, ".")}\n${label}${escaped(cue.text)}\n`;
-  });
-  return ["WEBVTT\n", ...blocks].join("\n");
-}
-
-/** A line as its speakers said it; without any, one turn without a label. @param {Line} line */
-export function turns(line) {
-  if (line.words[0]?.speaker === undefined) return [{ label: "", text: line.text }];
-  return runs(line.words, Infinity).map((words) => ({ label: CAPTIONS.speaker(words[0].speaker), text: joined(words) }));
-}
-
-function cues(lines) {
-  return lines.flatMap((line) => runs(line.words.length ? line.words : spread(line), CUE)).map((words) => ({
-    start: words[0].start,
-    end: words.at(-1).end,
-    speaker: words[0].speaker,
-    text: joined(words),
-  }));
-}
-
-/** Words of one speaker each, so many at most. */
-function runs(words, most) {
-  const found = [];
-  for (const word of words) {
-    const last = found.at(-1);
-    if (last && last.length < most && last[0].speaker === word.speaker) last.push(word);
-    else found.push([word]);
+async function begin() {
+  if (!choices.ready || choices.wrong()) return;
+  replace(byId("alerts"));
+  choices.deviceProblem("");
+  show("asking");
+  starting = new AbortController();
+  try {
+    microphone = await Microphone.open(choices.device, starting.signal);
+  } catch (error) {
+    show("idle");
+    return choices.deviceProblem(problem(error));
+  } finally {
+    starting = null;
   }
-  return found;
+  choices.listDevices();
+  heardAt = performance.now();
+  watch = setInterval(mindSilence, 1000);
+  because = "";
+  late = 0;
+  stage.speaks(choices.config.language);
+  transcription = new Transcription(choices.config, choices.rate, audience);
+  microphone.listen(heard, () => stop(MICROPHONE.unplugged));
+  transcription.begin();
+  stayAwake(true);
 }
 
-/** Words for an engine that gives none: each takes the time of its letters. */
-function spread({ text, begin, end }) {
-  const words = text.split(/\s+/).filter(Boolean);
-  const letters = words.reduce((sum, word) => sum + word.length, 0);
-  let at = begin;
-  return words.map((word) => {
-    const start = at;
-    at += ((end - begin) * word.length) / letters;
-    return { word, start, end: at };
-  });
+/** @param {string} [why] where nobody asked for it */
+async function stop(why = "") {
+  const stopping = transcription;
+  if (!stopping || !microphone) return;
+  because = why;
+  show("ending");
+  await silence();
+  stopping.stop();
 }
 
-function joined(words) {
-  return join(words.map((word) => word.punctuated_word ?? word.word));
+/** Closes the microphone; what it still had has been heard then. */
+async function silence() {
+  const closing = microphone;
+  microphone = null;
+  clearInterval(watch);
+  level(0);
+  unsay("silent");
+  await closing?.close();
 }
 
-/** 00:01:05,400 */
-function time(seconds, point) {
-  const ms = Math.round(seconds * 1000);
-  const parts = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, Math.floor(ms / 1000) % 60];
-  return `${parts.map((part) => String(part).padStart(2, "0")).join(":")}${point}${String(ms % 1000).padStart(3, "0")}`;
+function heard({ samples, peak }) {
+  transcription?.push(samples);
+  if (!microphone) return;
+  level(peak);
+  if (peak < SOUND) return;
+  heardAt = performance.now();
+  unsay("silent");
+  if (peak > VOICE) unsay("too_quiet");
 }
 
-function escaped(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+/** Whether it is muted, or nothing comes from it at all. */
+function mindSilence() {
+  if (performance.now() - heardAt < QUIET || said("silent")) return;
+  level(0);
+  unsay("too_quiet");
+  say("silent", "warn", MICROPHONE.silent);
+}
+
+/** @type {import("./transcription.js").Audience} */
+const audience = {
+  state: (state) => show(microphone ? state : "ending"),
+  words({ text, is_final, words, begin, end }) {
+    if (!is_final || !text) return stage.interim(text);
+    const line = later({ text, begin, end, words: words.map(later) });
+    lines.push(line);
+    stage.final(line);
+    offerKeeping();
+  },
+  usage() {
+    byId("used").textContent = CAPTIONS.used(transcription.used);
+    if (transcription.left !== null) showLeft(transcription.left);
+  },
+  low(left) {
+    say("low", "warn", CAPTIONS.low(left), BUY);
+  },
+  gap(seconds) {
+    say("gap", "warn", CAPTIONS.gap(seconds));
+  },
+  late(seconds) {
+    late = seconds;
+    show(shown);
+  },
+  warning(code, message) {
+    if (code !== "too_quiet" || !said("silent")) say(code, "warn", message);
+  },
+  ended,
+};
+
+async function ended(end) {
+  const over = transcription;
+  stage.interim("");
+  await silence();
+  before += over.length;
+  transcription = null;
+  stayAwake(false);
+  show("idle");
+  replace(byId("alerts"));
+  const { kind, text, link } = because ? { kind: "warn", text: because } : sentence(end);
+  if (!end.began) return end.reason === "client_stop" ? undefined : say("end", kind, text, link);
+  const tell = () => say("end", kind, `${text} ${receipt(over)}`, link);
+  tell();
+  if (over.parts.every(({ settled }) => settled)) return undefined;
+  await findReceipts(over.parts);
+  if (!transcription && !microphone) tell();
+  return undefined;
+}
+
+/** What it came to. */
+function receipt({ parts, left, used }) {
+  const audio = parts.reduce((sum, part) => sum + part.audio, 0);
+  const sessions = parts.length > 1 ? CAPTIONS.inSessions(parts.length) : "";
+  const rest = left === null ? "" : ` ${COMMON.left(left)}.`;
+  if (!parts.every(({ settled }) => settled)) return `${CAPTIONS.roughReceipt(used)}${sessions}.${rest}`;
+  const rounded = used - audio > 0 && used - audio < parts.length ? CAPTIONS.rounded : "";
+  return `${CAPTIONS.receipt(audio, used)}${sessions}${rounded}.${rest}`;
+}
+
+/** The same in the time of all transcriptions whose words are there; what was said before they were cleared is at 0. */
+function later(times) {
+  const moved = Object.entries(times).map(([name, value]) => [name, TIMES.has(name) ? Math.max(0, before + value) : value]);
+  return Object.fromEntries(moved);
+}
+
+function show(state) {
+  shown = state;
+  const isLate = state === "live" && late > 0;
+  const text = isLate ? CAPTIONS.late(late) : CAPTIONS.states[state];
+  const place = byId("state");
+  if (place.textContent !== text) place.textContent = text;
+  place.className = `tag wraps ${isLate ? "warn" : (KINDS[state] ?? "warn")}`;
+  const idle = state === "idle";
+  start.textContent = CAPTIONS.buttons[state] ?? CAPTIONS.stop;
+  start.classList.toggle("stop", !["idle", "asking", "ending"].includes(state));
+  if (state === "ending") start.setAttribute("aria-disabled", "true");
+  else start.removeAttribute("aria-disabled");
+  choices.lock(!idle);
+}
+
+function level(peak) {
+  const part = peak ? Math.max(0, 1 + (20 * Math.log10(peak)) / FLOOR_DB) : 0;
+  const meter = byId("level");
+  meter.style.setProperty("--level", part.toFixed(3));
+  meter.classList.toggle("loud", peak > LOUD);
+  meter.setAttribute("aria-valuenow", String(Math.round(part * 100)));
+}
+
+async function balance() {
+  try {
+    const { seconds_remaining: left, seconds_frozen: frozen } = await api("GET", "/billing/balance");
+    showLeft(left);
+    if (left - frozen <= 0) say("end", "bad", CAPTIONS.noMinutes, BUY);
+  } catch {
+    byId("left").textContent = CAPTIONS.leftUnknown;
+  }
+}
+
+function showLeft(seconds) {
+  byId("left").textContent = COMMON.left(seconds);
+}
+
+/** Says it below the words; what was said about the same before is gone. */
+function say(about, kind, text, link) {
+  const box = notice(kind, h("p", {}, text, link && " ", link && h("a", { href: link.href }, link.text)));
+  box.setAttribute("role", kind === "info" ? "status" : "alert");
+  box.dataset.about = about;
+  unsay(about);
+  byId("alerts").append(box);
+}
+
+function unsay(about) {
+  said(about)?.remove();
+}
+
+function said(about) {
+  return byId("alerts").querySelector(`[data-about="${about}"]`);
+}
+
+function offerKeeping() {
+  for (const id of ["copy", "save-srt", "save-vtt", "save-txt", "clear"]) {
+    /** @type {HTMLButtonElement} */ (byId(id)).disabled = !lines.length;
+  }
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(plainText(lines));
+    kept(CAPTIONS.copied);
+  } catch {
+    kept(CAPTIONS.noCopy);
+  }
+}
+
+function save(name, type, content) {
+  const url = URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  kept(CAPTIONS.saved(name));
+}
+
+function clear() {
+  lines = [];
+  before = transcription ? -transcription.length : 0;
+  stage.clear();
+  offerKeeping();
+  kept("");
+}
+
+function kept(text) {
+  byId("kept").textContent = text;
 }

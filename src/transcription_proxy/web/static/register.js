@@ -1,4 +1,4 @@
-/** A new account; it is logged in at once. */
+/** A new account; it is logged in at once, and goes on to its first captions. */
 
 import { byId, h, replace } from "./dom.js";
 import { emailProblem, form, passwordProblem } from "./form.js";
@@ -13,7 +13,7 @@ form("register", {
   async send({ email, password }) {
     const login = await request("POST", "/auth/register", { body: { email: email.trim(), password } });
     keep(login, login.user.email);
-    enter();
+    enter("/captions");
   },
   fields: { invalid_email: "email", email_taken: "email", weak_password: "password" },
   replies: { email_taken: [REGISTER.taken, h("a", { href: "/#log-in" }, REGISTER.logIn)] },

@@ -13,6 +13,8 @@ const RETURN_TO = "return_to";
 const NOTICE = "notice";
 /** Renewed this long before the end, in seconds, or in the last quarter of a short life. */
 const EARLY = 10 * 60;
+/** Whether somebody is logging out of this page: what its requests come to does not matter then. */
+let leaving = false;
 
 /** @returns {Session | null} */
 export function session() {
@@ -61,6 +63,7 @@ export function renew(stale) {
 
 /** Forgets the tokens and goes to the login, which leads back here. @param {string} [sentence] */
 export function leave(sentence = LOGIN.expired) {
+  if (leaving) return new Promise(() => {});
   sessionStorage.setItem(RETURN_TO, location.pathname + location.search + location.hash);
   startAgain(sentence);
   return new Promise(() => {}); // nobody shows an error on a page that is being left
@@ -75,6 +78,7 @@ export function startAgain(sentence) {
 
 /** Ends the login, here and at the service, as far as it can be reached. */
 export async function logOut() {
+  leaving = true;
   const found = session();
   localStorage.removeItem(KEY); // before the service answers, so that no other tab renews it meanwhile
   if (found) {
@@ -85,9 +89,9 @@ export async function logOut() {
   startAgain(LOGIN.loggedOut);
 }
 
-/** After a login: to the page that asked for it, or to the dashboard. */
-export function enter() {
-  const path = sessionStorage.getItem(RETURN_TO) ?? "/dashboard";
+/** After a login: to the page that asked for it, or to this one. @param {string} [usual] */
+export function enter(usual = "/dashboard") {
+  const path = sessionStorage.getItem(RETURN_TO) ?? usual;
   sessionStorage.removeItem(RETURN_TO);
   sessionStorage.removeItem(NOTICE);
   location.replace(path);

@@ -1,4 +1,4 @@
-"""/try: captions from a microphone in the browser, whatever happens to it, and the words to keep."""
+"""/captions: captions from a microphone in the browser, whatever happens to it, and the words to keep."""
 
 import re
 from pathlib import Path
@@ -163,8 +163,7 @@ async def test_a_token_that_the_service_does_not_take_any_more_is_renewed(ears: 
     async with Visitor.arriving(ears, service, permissions=ALLOWED) as visitor:
         await visitor.goto("/register")
         await visitor.register(nobody())
-        await visitor.is_at("/dashboard")
-        await visitor.goto("/try")
+        await visitor.is_at("/captions")
         await expect(visitor.page.locator("#left")).to_have_text("10 min left")
         await visitor.page.evaluate(
             "session => localStorage.setItem('session', JSON.stringify({...JSON.parse(session), token: 'x'}))",
@@ -227,7 +226,7 @@ async def test_a_microphone_that_does_not_open_is_said_beside_it(
     await visitor.page.add_init_script(
         f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('odd', '{error}'));"
     )
-    await visitor.goto("/try")
+    await visitor.goto("/captions")
     await expect(visitor.page.locator("#language")).not_to_be_empty()
     await visitor.press("Start")
     await visitor.wrong("device", sentence)
@@ -241,7 +240,7 @@ async def test_a_microphone_that_is_silent_or_gone_is_said(visitor: Visitor, ser
         "navigator.mediaDevices.getUserMedia = async () => {"
         " window.stream = new MediaStreamAudioDestinationNode(new AudioContext()).stream; return window.stream; };"
     )
-    await visitor.goto("/try")
+    await visitor.goto("/captions")
     await expect(visitor.page.locator("#language")).not_to_be_empty()
     await visitor.press("Start")
     await expect(visitor.page.locator("#alerts")).to_have_text(
@@ -305,7 +304,7 @@ async def test_what_has_no_price_is_not_offered(visitor: Visitor, service: Servi
     await visitor.become(await service.user())
     options = (await service.http.get("/captions/options")).json()
     await visitor.answer("/captions/options", {**options, "addons": []})
-    await visitor.goto("/try")
+    await visitor.goto("/captions")
     await visitor.page.locator("#model").select_option("nova-3")
     await expect(visitor.page.get_by_label("Label speakers")).to_be_hidden()
     await expect(visitor.page.get_by_label("Names and words to get right")).to_be_hidden()
@@ -315,7 +314,7 @@ async def test_options_that_could_not_be_loaded_are_asked_for_again(visitor: Vis
     await visitor.become(await service.user())
     await visitor.refuse("/captions/options", 500, "internal")
     await visitor.answer("/billing/balance", balance(0))
-    await visitor.goto("/try")
+    await visitor.goto("/captions")
     await visitor.says("Couldn't load the models.")
     await visitor.says("You have no minutes to use, so captions can't start.")
     await visitor.context.unroute_all()
@@ -358,26 +357,26 @@ async def test_words_are_kept_as_text_and_subtitles(ears: Browser, service: Serv
 
 async def test_subtitles_follow_the_conventions_of_deepgram_captions(visitor: Visitor) -> None:
     await visitor.goto("/billing/cancel")
-    assert await module(visitor.page, "captions.js", "module.srt(argument)", LINES) == (
+    assert await module(visitor.page, "subtitles.js", "module.srt(argument)", LINES) == (
         "1\n00:00:00,000 --> 00:00:02,400\n[speaker 0]\nIt was the best of\n\n"
         "2\n00:00:02,500 --> 00:00:04,900\n[speaker 1]\ntimes, it was the worst\n\n"
         "3\n00:00:05,000 --> 00:00:05,900\n[speaker 2]\nof <times>.\n\n"
         "4\n00:59:59,500 --> 01:00:00,700\nNo times here.\n"
     )
-    assert await module(visitor.page, "captions.js", "module.vtt(argument)", LINES) == (
+    assert await module(visitor.page, "subtitles.js", "module.vtt(argument)", LINES) == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:02.400\n<v Speaker 0>It was the best of\n\n"
         "00:00:02.500 --> 00:00:04.900\n<v Speaker 1>times, it was the worst\n\n"
         "00:00:05.000 --> 00:00:05.900\n<v Speaker 2>of &lt;times&gt;.\n\n"
         "00:59:59.500 --> 01:00:00.700\nNo times here.\n"
     )
-    assert await module(visitor.page, "captions.js", "module.plainText(argument)", LINES) == (
+    assert await module(visitor.page, "subtitles.js", "module.plainText(argument)", LINES) == (
         "Speaker 0: It was the best of\nSpeaker 1: times, it was the worst\nSpeaker 2: of <times>.\nNo times here.\n"
     )
     ten = [{"text": " ".join(map(str, range(10))), "begin": 1, "end": 2, "words": []}]
-    assert await module(visitor.page, "captions.js", "module.srt(argument)", ten) == (
+    assert await module(visitor.page, "subtitles.js", "module.srt(argument)", ten) == (
         "1\n00:00:01,000 --> 00:00:01,800\n0 1 2 3 4 5 6 7\n\n2\n00:00:01,800 --> 00:00:02,000\n8 9\n"
     )
-    assert await module(visitor.page, "captions.js", "module.vtt(argument)", []) == "WEBVTT\n"
+    assert await module(visitor.page, "subtitles.js", "module.vtt(argument)", []) == "WEBVTT\n"
 
 
 async def test_it_works_by_keyboard_alone_as_large_as_one_likes(ears: Browser, service: Service) -> None:

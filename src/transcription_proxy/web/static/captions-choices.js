@@ -1,4 +1,4 @@
-/** The settings of /try: microphone, model, language, words to get right; remembered in this browser, and what they cost. */
+/** The settings of /captions: microphone, model, language, words to get right; remembered in this browser, and what they cost. */
 
 import { byId, failed, h, replace } from "./dom.js";
 import { request } from "./http.js";
@@ -12,6 +12,7 @@ import { MICROPHONE, SETTINGS } from "./sentences.js";
  * @typedef {{engine: string, models: Model[], languages: Language[], addons: Addon[], default: Record<string, any>}} Options
  */
 
+/** The name this page once had: browsers keep the settings under it. */
 const KEY = "try";
 /** Deepgram's models that take keywords; later ones take keyterm instead, and refuse these. */
 const KEYWORDS = /^nova-2(-|$)/;

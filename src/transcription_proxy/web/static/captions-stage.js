@@ -1,10 +1,11 @@
 /** Where words appear and settle, as large as one likes, on the whole screen too. */
 
-import { turns } from "./captions.js";
+import { turns } from "./subtitles.js";
 import { byId, h, replace } from "./dom.js";
 import { CAPTIONS } from "./sentences.js";
 import { gap } from "./spacing.js";
 
+/** From the name this page once had: browsers keep the size under it. */
 const KEY = "try-size";
 /** Of the words, in rem. */
 const [SMALLEST, LARGEST, USUAL, STEP] = [1, 12, 1.75, 1.2];
@@ -42,7 +43,7 @@ export class Stage {
     this.#show(() => (this.#interim.textContent = gap(this.#last, text) + text));
   }
 
-  /** Words that stay. @param {import("./captions.js").Line} line */
+  /** Words that stay. @param {import("./subtitles.js").Line} line */
   final(line) {
     const parts = turns(line).flatMap(({ label, text }) => this.#turn(label, text));
     const shown = h("span", { class: "line fresh" }, ...parts);

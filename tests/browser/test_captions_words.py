@@ -1,4 +1,4 @@
-"""Words that are late, withdrawn or written without spaces, on /try and the overlay; and a start that fails."""
+"""Words that are late, withdrawn or written without spaces, on /captions and the overlay; and a start that fails."""
 
 import asyncio
 import json
@@ -143,7 +143,7 @@ async def test_pages_join_words_as_the_service_does(visitor: Visitor) -> None:
     words = [{"word": word, "start": at, "end": at + 1} for at, word in enumerate(["今日", "は", "晴れ", "です。"])]
     lines = [{"text": "今日は晴れです。", "begin": 0, "end": 4, "words": words}]
     kept = await visitor.page.evaluate(
-        "lines => import('/static/captions.js').then(({srt, vtt}) => [srt(lines), vtt(lines)])", lines
+        "lines => import('/static/subtitles.js').then(({srt, vtt}) => [srt(lines), vtt(lines)])", lines
     )
     assert kept[0] == "1\n00:00:00,000 --> 00:00:04,000\n今日は晴れです。\n"
     assert kept[1] == "WEBVTT\n\n00:00:00.000 --> 00:00:04.000\n今日は晴れです。\n"
