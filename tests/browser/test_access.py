@@ -22,9 +22,12 @@ LOADING: Final = [
     "register",
     "dashboard in use",
     "dashboard live",
+    "dashboard low",
     "dashboard debt",
     "dashboard failed",
     "account",
+    "sessions",
+    "purchases",
     "success paid",
 ]
 
