@@ -130,6 +130,7 @@ async def test_a_pending_payment_is_on_the_dashboard_until_it_is_paid(visitor: V
     await expect(pending).to_have_count(1)
     for words in ("Payment pending", "$3.00 for 500 minutes, since", "Your minutes arrive once it clears"):
         await expect(pending).to_contain_text(words)
+    await expect(visitor.page.locator("#pending-seconds")).to_have_text("500 minutes")
     await visitor.answer("/account/purchases", {"purchases": [{**bought, "status": "paid"}], "next": None})
     await visitor.answer("/billing/balance", balance(30600))
     await expect(visitor.page.locator("#minutes")).to_have_text("510min", timeout=10_000)

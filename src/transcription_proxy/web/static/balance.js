@@ -2,7 +2,7 @@
 
 import { h, replace } from "./dom.js";
 import { lastsFor } from "./forecast.js";
-import { duration, grouped } from "./format.js";
+import { duration, grouped, inMinutes } from "./format.js";
 import { BALANCE } from "./sentences.js";
 
 /**
@@ -43,9 +43,9 @@ export class Pace {
 
 /**
  * The large figure and what belongs to it. @param {Element} place @param {Balance} balance
- * @param {number} live @param {number | null} rate @param {Day[]} days
+ * @param {number} live @param {number | null} rate @param {Day[]} days @param {number} pending seconds of payments under way
  */
-export function showBalance(place, balance, live, rate, days) {
+export function showBalance(place, balance, live, rate, days, pending) {
   const { seconds_remaining: left, seconds_held: held, seconds_frozen: frozen } = balance;
   replace(
     place,
@@ -56,6 +56,7 @@ export function showBalance(place, balance, live, rate, days) {
       { class: "facts" },
       fact(BALANCE.usedToday, duration(days.at(-1)?.seconds_used ?? 0), "today"),
       fact(BALANCE.reserved, duration(held), "held", BALANCE.reservedWhy),
+      pending > 0 && fact(BALANCE.pending, inMinutes(pending), "pending-seconds"),
       frozen > 0 && fact(BALANCE.frozen, duration(frozen), "frozen"),
       left < 0 && fact(BALANCE.owed, duration(-left), "owed"),
     ),

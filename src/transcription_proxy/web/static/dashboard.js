@@ -27,6 +27,8 @@ const pace = new Pace();
 let balance = null;
 /** @type {import("./balance.js").Day[]} */
 let days = [];
+/** Seconds of payments that are under way. */
+let pending = 0;
 let counting = 0;
 let seen = { key: "", at: -Infinity };
 
@@ -51,7 +53,7 @@ function show(left, sessions) {
   balance = left;
   if (sessions.length) pace.look(left.seconds_remaining, performance.now() / 1000);
   else pace.forget();
-  showBalance(byId("balance"), left, sessions.length, pace.rate, days);
+  showBalance(byId("balance"), left, sessions.length, pace.rate, days, pending);
   now.show(left, sessions.length, pace.rate);
   live.show(sessions);
   shop.mind(left.seconds_remaining);
@@ -73,7 +75,7 @@ async function past() {
   const sessions = month.sessions.slice(0, LISTED);
   replace(byId("sessions"), sessions.length ? sessionTable(sessions) : noSessions());
   replace(byId("purchases"), purchases.length ? purchaseTable(purchases.slice(0, LISTED)) : nothingBought());
-  showPending(byId("pending"), purchases);
+  pending = showPending(byId("pending"), purchases);
 }
 
 /** The packages are just above. */

@@ -32,13 +32,12 @@ export function noPurchases() {
   return h("div", { class: "empty" }, h("p", {}, PURCHASES.none), buy);
 }
 
-/** Payments that are under way, each with what happens next. @param {Element} list @param {Purchase[]} purchases */
+/** Payments that are under way, each with what happens next. Returns the seconds they will bring.
+ * @param {Element} list @param {Purchase[]} purchases */
 export function showPending(list, purchases) {
-  const found = purchases.filter(({ status }) => status === "pending").map(pending);
-  const shown = JSON.stringify(found.map(({ textContent }) => textContent));
-  if (list.dataset.shown === shown) return;
-  list.dataset.shown = shown;
-  list.replaceChildren(...found);
+  const found = purchases.filter(({ status }) => status === "pending");
+  list.replaceChildren(...found.map(pending));
+  return found.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
 function pending({ amount_cents, currency, seconds, date }) {

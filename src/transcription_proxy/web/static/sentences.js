@@ -80,6 +80,7 @@ export const BALANCE = {
   usedToday: "Used today",
   reserved: "Reserved for live sessions",
   reservedWhy: "Set aside while you're live. What you don't use comes back when captions stop.",
+  pending: "Payment pending",
   frozen: "Frozen, payment disputed",
   owed: "Owed",
   debt: (seconds) => `You owe ${duration(seconds)}.`,
