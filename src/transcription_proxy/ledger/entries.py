@@ -15,6 +15,8 @@ from transcription_wire.codes import Reason, Status
 
 MAX_CREDITS: Final = 1_000_000_000
 """No entry and no balance is larger, either way (money 25)."""
+LOW_PERCENT: Final = 20
+MOST_LOW_SECONDS: Final = 600
 LEASE_SECONDS: Final = 60
 """How long a session lives without a settle (money 20)."""
 
@@ -103,6 +105,11 @@ class Audit:
 
     entries: int
     findings: list[Finding]
+
+
+def low_mark(granted: int) -> int:
+    """Return the seconds below which a balance is low: 20% of the last grant or purchase, 10 minutes at most."""
+    return min(granted * LOW_PERCENT // 100, MOST_LOW_SECONDS)
 
 
 def new_hold(available: int, remaining_hold: int, cap: int, max_sessions: int, taken: int = 0) -> int:

@@ -191,6 +191,13 @@ async def purchases(
         return await cursor.fetchall()
 
 
+async def spent(connection: Connection, user_id: UUID, tz: str, days: int) -> int:
+    """Cents paid for purchases of the last days, less what was refunded."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["spent"], {"user_id": user_id, "tz": tz, "days": days})
+        return int(await cursor.fetchone() or 0)
+
+
 async def take_event(connection: Connection, event_id: str, kind: str, object_id: str | None) -> bool:
     values = {"id": event_id, "type": kind, "object_id": object_id}
     return (await connection.execute(SQL["take_event"], values)).rowcount > 0

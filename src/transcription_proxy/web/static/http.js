@@ -15,11 +15,11 @@ export class Failure extends Error {
 }
 
 /**
- * The JSON of the answer, null for an empty one. Throws Failure.
+ * The JSON of the answer, null for an empty one; with `file` its bytes and name, as {blob, name}. Throws Failure.
  * @param {string} method @param {string} path
- * @param {{body?: unknown, token?: string, patience?: number}} [options]
+ * @param {{body?: unknown, token?: string, patience?: number, file?: boolean}} [options]
  */
-export async function request(method, path, { body, token, patience = PATIENCE } = {}) {
+export async function request(method, path, { body, token, patience = PATIENCE, file = false } = {}) {
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (token) headers.set("Authorization", `Bearer ${token}`);
@@ -27,6 +27,7 @@ export async function request(method, path, { body, token, patience = PATIENCE }
   try {
     const signal = AbortSignal.timeout(patience);
     answer = await fetch(path, { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+    if (file && answer.ok) return { blob: await answer.blob(), name: fileName(answer) };
     text = await answer.text();
   } catch (error) {
     throw unanswered(error);
@@ -34,6 +35,11 @@ export async function request(method, path, { body, token, patience = PATIENCE }
   const content = parsed(text);
   if (answer.ok && content !== undefined) return content;
   throw refused(answer, content);
+}
+
+/** As the service names it. */
+function fileName(answer) {
+  return /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "";
 }
 
 function unanswered(error) {
