@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
+
+from playwright.async_api import Route
 
 from tests.browser.visitor import Visitor
 
@@ -10,12 +13,13 @@ HOSTILE: Final = "<img src=x onerror=alert(1)>" + "w" * 300
 """Shown as text wherever it comes up, and breaks no layout."""
 
 
-def balance(left: int, held: int = 0, frozen: int = 0) -> dict[str, int]:
+def balance(left: int, held: int = 0, frozen: int = 0, low: int = 600) -> dict[str, int]:
     return {
         "seconds_remaining": left,
         "minutes_remaining": max(0, left // 60),
         "seconds_held": held,
         "seconds_frozen": frozen,
+        "low_at_seconds": low,
     }
 
 
@@ -29,14 +33,15 @@ def session(number: int, reason: str | None = "client_stop", **more: Any) -> dic
         "seconds_used": 754,
         "audio_seconds": None if reason is None else 753.4,
         "model": "nova-2",
+        "engine": "Deepgram Nova-2",
         "status": "active" if reason is None else "completed",
         "reason": reason,
         **more,
     }
 
 
-def days(**used: int) -> list[dict[str, Any]]:
-    """The last thirty; `d0=60`: a minute today, `d3=60`: three days ago. Something was bought 20 days ago."""
+def days(count: int = 30, **used: int) -> list[dict[str, Any]]:
+    """The last ones; `d0=60`: a minute today, `d3=60`: three days ago. Something was bought 20 days ago."""
     today = datetime.now(UTC).date()
     return [
         {
@@ -45,8 +50,20 @@ def days(**used: int) -> list[dict[str, Any]]:
             "seconds_purchased": 30000 if ago == 20 else 0,
             "seconds_adjusted": -60 if ago == 5 else 0,
         }
-        for ago in range(29, -1, -1)
+        for ago in range(count - 1, -1, -1)
     ]
+
+
+def usage(count: int, used: dict[str, int], sessions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of so many days, with a session and three dollars for each that was used."""
+    found = days(count, **used)
+    live = sum(day["seconds_used"] > 0 for day in found)
+    totals = {name: sum(day[name] for day in found) for name in found[0] if name != "date"}
+    return {
+        "days": found,
+        "totals": {**totals, "sessions": live, "spent_cents": 300 * live, "currency": "usd"},
+        "sessions": sessions,
+    }
 
 
 async def live(
@@ -60,4 +77,9 @@ async def live(
     """From now on the service says this of the visitor."""
     await visitor.answer("/billing/balance", left)
     await visitor.answer("/account/sessions", {"sessions": live or []})
-    await visitor.answer("/account/usage", {"days": days(**(used or {})), "sessions": sessions or []})
+
+    async def answer(route: Route) -> None:
+        count = int(parse_qs(urlsplit(route.request.url).query).get("days", ["30"])[0])
+        await route.fulfill(json=usage(count, used or {}, sessions or []))
+
+    await visitor.context.route(lambda url: urlsplit(url).path == "/account/usage", answer)

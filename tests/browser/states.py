@@ -129,6 +129,12 @@ PURCHASES: Final = {
         "purchases": [{**BOUGHT, "status": each} for each in ("paid", "pending", "failed", "refunded", "disputed")]
     }
 }
+PENDING: Final = {"purchases": [{**BOUGHT, "status": "pending", "receipt_url": None}, BOUGHT], "next": None}
+MANY_SESSIONS: Final = {
+    "sessions": [session(n, SESSIONS[n % 3]["reason"]) for n in range(1, 26)],
+    "next": "1770000000000000.0",
+}
+MANY_PURCHASES: Final = {"purchases": PURCHASES["/account/purchases"]["purchases"] * 5, "next": "1770000000000000.0"}
 BACK: Final = "/billing/success?session_id=cs_1"
 STATES: Final = {
     "landing": State("/"),
@@ -143,7 +149,13 @@ STATES: Final = {
     "dashboard new": State("/dashboard", member(balance(600))),
     "dashboard in use": State("/dashboard", member(balance(30200), sessions=SESSIONS, used=USED)),
     "dashboard live": State("/dashboard", member(balance(30200, 45), live=[session(4, None)], used=USED)),
-    "dashboard low": State("/dashboard", member(balance(412), sessions=SESSIONS, used=USED)),
+    "dashboard low": State(
+        "/dashboard", member(balance(412), sessions=SESSIONS, used=USED, answers={"/account/purchases": PENDING})
+    ),
+    "dashboard low and live": State(
+        "/dashboard", member(balance(412, 45), live=[session(4, None)], sessions=SESSIONS, used=USED)
+    ),
+    "dashboard empty": State("/dashboard", member(balance(0))),
     "dashboard debt": State("/dashboard", member(balance(-4200), sessions=SESSIONS)),
     "dashboard frozen": State("/dashboard", member(balance(30200, 0, 30000), sessions=SESSIONS)),
     "dashboard failed": State("/dashboard", failing("/billing/balance", "/billing/packages")),
@@ -152,8 +164,8 @@ STATES: Final = {
         "/dashboard",
         member(
             balance(30200),
-            sessions=[session(1, HOSTILE, model=HOSTILE)],
-            live=[session(2, None, model=HOSTILE)],
+            sessions=[session(1, HOSTILE, engine=HOSTILE)],
+            live=[session(2, None, engine=HOSTILE)],
             answers=HOSTILE_ACCOUNT,
         ),
     ),
@@ -161,11 +173,16 @@ STATES: Final = {
     "account new": State("/account", member(balance(600))),
     "account failed": State("/account", failing("/account/me", "/account/sessions", "/account/purchases")),
     "account hostile": State(
-        "/account", member(balance(0), live=[session(2, None, model=HOSTILE)], answers=HOSTILE_ACCOUNT)
+        "/account", member(balance(0), live=[session(2, None, engine=HOSTILE)], answers=HOSTILE_ACCOUNT)
     ),
     "overlay setup": State("/overlay/setup", member(balance(600)), customize),
     "overlay setup regenerating": State("/overlay/setup", member(balance(600)), regenerate),
     "overlay setup failed": State("/overlay/setup", failing("/account/overlay", "/captions/options")),
+    "sessions": State("/sessions", member(balance(600), answers={"/account/sessions": MANY_SESSIONS})),
+    "sessions none": State("/sessions", member(balance(600))),
+    "sessions failed": State("/sessions", failing("/account/sessions")),
+    "purchases": State("/purchases", member(balance(600), answers={"/account/purchases": MANY_PURCHASES})),
+    "purchases none": State("/purchases", member(balance(600))),
     "success waiting": State(BACK, checkout("open"), bones=True),
     "success paid": State(BACK, checkout("paid")),
     "success pending": State(BACK, checkout("pending")),

@@ -22,10 +22,13 @@ LOADING: Final = [
     "register",
     "dashboard in use",
     "dashboard live",
+    "dashboard low",
     "dashboard debt",
     "dashboard failed",
     "account",
     "overlay setup",
+    "sessions",
+    "purchases",
     "success paid",
 ]
 

@@ -74,7 +74,7 @@ async def test_real_speech_is_understood_and_paid_for_while_it_lasts(scratch: Pa
 async def test_minutes_that_run_out_end_it_with_the_reason_and_the_way_to_more(ears: Browser, service: Service) -> None:
     async with speaking(ears, service, await service.user(4)) as visitor:
         await visitor.press("Start")
-        await visitor.says("4 s left. Captions stop at zero.")
+        await expect(visitor.page.locator("#left")).to_have_text("4 s left")
         await state(visitor, "Not listening")
         alerts = visitor.page.locator("#alerts")
         await expect(alerts).to_have_text(

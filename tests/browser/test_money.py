@@ -1,9 +1,12 @@
 """Buying minutes, and what came of it: the way to Stripe and back, and the list of purchases."""
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.lives import HOSTILE, balance
+from tests.browser.states import BOUGHT
 from tests.browser.visitor import Visitor
 from tests.e2e.service import Service
 
@@ -19,6 +22,16 @@ async def test_the_prices_are_those_of_the_api(visitor: Visitor, service: Servic
     for name, price in zip(PACKAGES, ["$3.00", "$6.00", "$12.00"], strict=True):
         card = visitor.page.get_by_role("listitem").filter(has=visitor.page.get_by_role("heading", name=name))
         await expect(card.get_by_text(price, exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/", "/dashboard"])
+async def test_the_best_value_is_marked_where_there_is_one(visitor: Visitor, service: Service, path: str) -> None:
+    if path != "/":
+        await visitor.become(await service.user())
+    await visitor.goto(path)
+    cards = visitor.page.locator("#packages").get_by_role("listitem")
+    await expect(cards).to_have_count(3)
+    await expect(cards.filter(has_text="Best value")).to_contain_text(["3000 minutesBest value$12.00"])
 
 
 async def test_buying_leads_to_the_checkout(visitor: Visitor, service: Service) -> None:
@@ -88,6 +101,40 @@ async def test_the_page_waits_for_the_minutes_and_shows_the_new_balance(visitor:
         await visitor.page.clock.run_for(2500)
     await visitor.says("500 minutes added")
     await expect(visitor.page.locator("#minutes")).to_have_text("510minutes left")
+    buttons = visitor.page.locator("#state .button")
+    await expect(buttons).to_have_text(["Start captions", "Receipt"])
+    await expect(buttons.first).to_have_attribute("href", "/captions")
+    await expect(buttons.last).to_have_attribute("href", "/purchases")
+    receipt = {"status": "paid", "seconds": 30000, "receipt_url": "https://pay.example/r"}
+    await visitor.answer("/billing/checkout/cs_1", receipt)
+    async with visitor.page.expect_response("**/billing/checkout/cs_1"):
+        await visitor.page.clock.run_for(2500)
+    await expect(buttons.last).to_have_attribute("href", "https://pay.example/r")
+
+
+async def test_a_receipt_that_is_no_address_of_the_web_is_not_linked(visitor: Visitor, service: Service) -> None:
+    await visitor.become(await service.user())
+    paid = {"status": "paid", "seconds": 30000, "receipt_url": "javascript:alert(1)"}
+    await visitor.answer("/billing/checkout/cs_1", paid)
+    await visitor.goto(BACK)
+    await expect(visitor.page.get_by_role("link", name="Receipt")).to_have_attribute("href", "/purchases")
+
+
+async def test_a_pending_payment_is_on_the_dashboard_until_it_is_paid(visitor: Visitor, service: Service) -> None:
+    bought = {**BOUGHT, "date": datetime.now(UTC).isoformat(), "status": "pending", "receipt_url": None}
+    await visitor.become(await service.user())
+    await visitor.answer("/account/purchases", {"purchases": [bought, {**bought, "status": "paid"}], "next": None})
+    await visitor.answer("/billing/balance", balance(600))
+    await visitor.goto("/dashboard")
+    pending = visitor.page.get_by_role("list", name="Pending payments").get_by_role("listitem")
+    await expect(pending).to_have_count(1)
+    for words in ("Payment pending", "$3.00 for 500 minutes, since", "Your minutes arrive once it clears"):
+        await expect(pending).to_contain_text(words)
+    await expect(visitor.page.locator("#pending-seconds")).to_have_text("500 minutes")
+    await visitor.answer("/account/purchases", {"purchases": [{**bought, "status": "paid"}], "next": None})
+    await visitor.answer("/billing/balance", balance(30600))
+    await expect(visitor.page.locator("#minutes")).to_have_text("510min", timeout=10_000)
+    await expect(pending).to_have_count(0)
 
 
 @pytest.mark.parametrize("path", ["/billing/success", "/billing/success?session_id=cs_of_another"])

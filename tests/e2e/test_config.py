@@ -134,6 +134,7 @@ async def test_what_is_no_option_is_refused_by_name_before_anything_is_opened(
         "minutes_remaining": 60,
         "seconds_held": 0,
         "seconds_frozen": 0,
+        "low_at_seconds": 600,
     }
 
 

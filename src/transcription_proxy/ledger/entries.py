@@ -15,6 +15,8 @@ from transcription_wire.codes import Reason, Status
 
 MAX_CREDITS: Final = 1_000_000_000
 """The largest entry and the largest balance in credits, positive or negative (money 25)."""
+LOW_PERCENT: Final = 20
+LOW_MAX_SECONDS: Final = 600
 LEASE_SECONDS: Final = 60
 """How long a session stays active without a settle (money 20)."""
 
@@ -105,6 +107,11 @@ class Audit:
 
     entries: int
     findings: list[Finding]
+
+
+def low_mark(granted: int) -> int:
+    """Return the seconds below which a balance is low: 20% of the last grant or purchase, 10 minutes at most."""
+    return min(granted * LOW_PERCENT // 100, LOW_MAX_SECONDS)
 
 
 def new_hold(available: int, remaining_hold: int, cap: int, max_sessions: int, taken: int = 0) -> int:

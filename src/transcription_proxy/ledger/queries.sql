@@ -250,6 +250,12 @@ SELECT NOT EXISTS (SELECT FROM transcription_sessions WHERE status = 'active' AN
 -- A user's balance, without a lock.
 SELECT {Balance} FROM credit_balance WHERE user_id = %(user_id)s
 
+-- name: last_grant
+-- The newest seconds that were bought or given. Its conditions are those of the index usage_ledger_grants.
+SELECT seconds FROM usage_ledger
+WHERE user_id = %(user_id)s AND seconds > 0 AND description IN ('credit_purchase', 'manual_adjustment', 'trial')
+ORDER BY seq DESC LIMIT 1
+
 -- name: timezones
 -- The time zones that usage_days accepts. PostgreSQL itself would accept any word with a number in it.
 SELECT name FROM pg_timezone_names
@@ -271,6 +277,12 @@ SELECT day AS date, coalesce(sum(used), 0)::bigint AS seconds_used, coalesce(sum
 FROM (SELECT today - ago AS day FROM today, generate_series(0, %(days)s::integer - 1) AS ago) days
 LEFT JOIN entries USING (day)
 GROUP BY day ORDER BY day
+
+-- name: count_sessions
+-- Sessions that became ready in the last days, up to today in a time zone.
+SELECT count(*) FROM transcription_sessions
+WHERE user_id = %(user_id)s AND ready_at IS NOT NULL
+  AND started_at >= ((clock_timestamp() AT TIME ZONE %(tz)s)::date - %(days)s::integer + 1)::timestamp AT TIME ZONE %(tz)s
 
 -- name: sessions
 -- Sessions that became ready, newest first; with `before_at`, those that follow that row in this order.

@@ -24,6 +24,7 @@ from transcription_proxy.ledger.entries import (
     Finding,
     SessionRow,
     billable,
+    low_mark,
     new_hold,
 )
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
@@ -197,13 +198,27 @@ class Ledger:
         async with self._database.transaction() as connection:
             return await store.balance(connection, user_id) or Balance()
 
+    async def low_mark(self, user_id: UUID) -> int:
+        """Seconds below which the user's balance is low."""
+        async with self._database.transaction() as connection:
+            return low_mark(await store.last_grant(connection, user_id))
+
     async def usage_days(self, user_id: UUID, tz: str = "UTC", days: int = 30) -> list[Day]:
         """Return a user's last `days` up to today in a time zone, oldest first. Raise Refusal invalid_timezone."""
         async with self._database.transaction() as connection:
-            self._timezones = self._timezones or await store.timezones(connection)
-            if tz not in self._timezones:
-                raise Refusal("invalid_timezone", sentences.BAD_TIME_ZONE)
+            await self._check_timezone(connection, tz)
             return await store.usage_days(connection, user_id, tz, days)
+
+    async def count_sessions(self, user_id: UUID, tz: str = "UTC", days: int = 30) -> int:
+        """The number of sessions that became ready in these days. Raises Refusal invalid_timezone."""
+        async with self._database.transaction() as connection:
+            await self._check_timezone(connection, tz)
+            return await store.count_sessions(connection, user_id, tz, days)
+
+    async def _check_timezone(self, connection: store.Connection, tz: str) -> None:
+        self._timezones = self._timezones or await store.timezones(connection)
+        if tz not in self._timezones:
+            raise Refusal("invalid_timezone", sentences.BAD_TIME_ZONE)
 
     async def sessions(
         self,

@@ -312,6 +312,10 @@ async def balance(connection: Connection, user_id: UUID) -> Balance | None:
         return await cursor.fetchone()
 
 
+async def last_grant(connection: Connection, user_id: UUID) -> int:
+    return int(await _scalar(connection, "last_grant", {"user_id": user_id}) or 0)
+
+
 async def timezones(connection: Connection) -> frozenset[str]:
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["timezones"])
@@ -322,6 +326,10 @@ async def usage_days(connection: Connection, user_id: UUID, tz: str, days: int) 
     async with connection.cursor(row_factory=class_row(Day)) as cursor:
         await cursor.execute(SQL["usage_days"], {"user_id": user_id, "tz": tz, "days": days})
         return await cursor.fetchall()
+
+
+async def count_sessions(connection: Connection, user_id: UUID, tz: str, days: int) -> int:
+    return int(await _scalar(connection, "count_sessions", {"user_id": user_id, "tz": tz, "days": days}))
 
 
 async def sessions(

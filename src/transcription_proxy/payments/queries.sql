@@ -119,6 +119,12 @@ SELECT {Purchase} FROM purchases WHERE user_id = %(user_id)s AND status IN ('pen
   AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s, %(before_id)s::uuid))
 ORDER BY created_at DESC, id DESC LIMIT %(limit)s
 
+-- name: spent
+-- What a user paid for purchases of the last days, up to today in a time zone, less what was refunded.
+SELECT coalesce(sum(coalesce(paid_cents, amount_cents) - refunded_cents), 0)::bigint FROM purchases
+WHERE user_id = %(user_id)s AND status = 'paid'
+  AND created_at >= ((clock_timestamp() AT TIME ZONE %(tz)s)::date - %(days)s::integer + 1)::timestamp AT TIME ZONE %(tz)s
+
 -- name: add_event
 -- Add an event; no row where it was added before. Waits for another transaction that adds it at the same time.
 INSERT INTO stripe_events (id, type, object_id) VALUES (%(id)s, %(type)s, %(object_id)s)

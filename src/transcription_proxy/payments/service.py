@@ -182,6 +182,11 @@ class Payments:
         async with self._database.transaction() as connection:
             return await store.purchases(connection, user_id, limit, before)
 
+    async def spent(self, user_id: UUID, tz: str, days: int) -> int:
+        """Cents paid in the last days of a time zone that PostgreSQL knows, less what was refunded."""
+        async with self._database.transaction() as connection:
+            return await store.spent(connection, user_id, tz, days)
+
     async def receive(self, payload: bytes, signature: str) -> None:
         """Handle a webhook. Raise Refusal: invalid_signature, invalid_event, test_mode."""
         try:

@@ -201,6 +201,13 @@ async def purchases(
         return await cursor.fetchall()
 
 
+async def spent(connection: Connection, user_id: UUID, tz: str, days: int) -> int:
+    """Return the cents paid for purchases of the last days, less what was refunded."""
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["spent"], {"user_id": user_id, "tz": tz, "days": days})
+        return int(await cursor.fetchone() or 0)
+
+
 async def add_event(connection: Connection, event_id: str, kind: str, object_id: str | None) -> bool:
     """Add an event, and return whether it is new. Wait for another transaction that adds it at the same time."""
     values = {"id": event_id, "type": kind, "object_id": object_id}

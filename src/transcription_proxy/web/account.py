@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
+from transcription_proxy.payments.packages import CURRENCY
 from transcription_proxy.payments.store import Purchase as PurchaseRow
 from transcription_proxy.web import cursors
 from transcription_proxy.web.auth import Tokens, new_tokens
@@ -88,13 +89,18 @@ class SessionPage(Sessions):
 
 
 class Totals(BaseModel):
+    """`sessions`: how many began; `spent_cents`: paid less what was refunded, in hundredths of `currency`."""
+
     seconds_used: int
     seconds_purchased: int
     seconds_adjusted: int
+    sessions: int
+    spent_cents: int
+    currency: str = CURRENCY
 
 
 class Usage(Sessions):
-    """`totals`: the sums over `days`."""
+    """`totals`: what came together in `days`."""
 
     days: list[Day]
     totals: Totals
@@ -173,6 +179,8 @@ async def usage(
             seconds_used=sum(day.seconds_used for day in found),
             seconds_purchased=sum(day.seconds_purchased for day in found),
             seconds_adjusted=sum(day.seconds_adjusted for day in found),
+            sessions=await services.ledger.count_sessions(user.id, tz, days),
+            spent_cents=await services.payments.spent(user.id, tz, days),
         ),
         sessions=[Session.model_validate(row) for row in rows],
     )

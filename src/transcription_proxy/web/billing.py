@@ -47,17 +47,25 @@ class Checkout(BaseModel):
 
 
 class CheckoutState(BaseModel):
-    """`pending`: the bank is processing the payment. `seconds`: the length of captions bought."""
+    """`pending`: the bank is processing the payment. `seconds`: the length of captions bought.
+
+    `receipt_url`: the payment's receipt, where there is one.
+    """
 
     status: Literal["open", "paid", "pending", "failed", "expired"]
     seconds: int
+    receipt_url: str | None = None
 
 
 class BalanceBody(Credits):
-    """`seconds_held`: set aside for live sessions; `seconds_frozen`: of disputed payments."""
+    """`seconds_held`: set aside for live sessions; `seconds_frozen`: of disputed payments.
+
+    `low_at_seconds`: the balance is low below this, 20% of the last grant or purchase and 600 at most.
+    """
 
     seconds_held: int
     seconds_frozen: int
+    low_at_seconds: int
 
 
 @router.get("/packages", summary="List packages for sale", response_model_exclude_defaults=True)
@@ -89,7 +97,10 @@ async def checkout(order: Order, user: SignedIn, services: Provided) -> Checkout
 
 
 @router.get(
-    "/checkout/{session_id}", summary="Get the status of a checkout", responses=documented("unauthorized", "not_found")
+    "/checkout/{session_id}",
+    summary="Get the status of a checkout",
+    response_model_exclude_none=True,
+    responses=documented("unauthorized", "not_found"),
 )
 async def checkout_state(session_id: str, user: SignedIn, services: Provided) -> CheckoutState:
     """Asks Stripe if no webhook has arrived yet, every few seconds at most."""
@@ -105,6 +116,7 @@ async def balance(user: SignedIn, services: Provided) -> BalanceBody:
         minutes_remaining=minutes(found.seconds_remaining),
         seconds_held=found.seconds_held,
         seconds_frozen=found.seconds_frozen,
+        low_at_seconds=await services.ledger.low_mark(user.id),
     )
 
 

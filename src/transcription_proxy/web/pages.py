@@ -25,6 +25,8 @@ PAGES: Final = {
     "/dashboard": "dashboard.html",
     "/captions": "captions.html",
     "/account": "account.html",
+    "/sessions": "sessions.html",
+    "/purchases": "purchases.html",
     "/overlay": "overlay.html",
     "/overlay/setup": "overlay-setup.html",
     "/billing/success": "success.html",

@@ -78,6 +78,7 @@ async def test_minutes_are_never_below_zero_but_seconds_may_be(books: Books, ann
         "minutes_remaining": 0,
         "seconds_held": 0,
         "seconds_frozen": 0,
+        "low_at_seconds": 120,
     }
 
 
@@ -89,7 +90,25 @@ async def test_the_balance_says_what_is_held_and_frozen(site: Site, books: Books
         "minutes_remaining": 10,
         "seconds_held": 45,
         "seconds_frozen": 7,
+        "low_at_seconds": 120,
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "description", "mark"),
+    [
+        (30_000, Description.CREDIT_PURCHASE, 600),
+        (1000, Description.MANUAL_ADJUSTMENT, 200),
+        (-300, Description.MANUAL_ADJUSTMENT, 120),
+        (-300, Description.SESSION_USAGE, 120),
+        (5000, Description.REFUND, 120),
+    ],
+)
+async def test_a_balance_is_low_by_the_last_seconds_that_were_bought_or_given(
+    site: Site, ann: Account, seconds: int, description: Description, mark: int
+) -> None:
+    await entry(site, ann.id, seconds, description, datetime.now(UTC))
+    assert (await ann.get("/billing/balance"))["low_at_seconds"] == mark
 
 
 async def test_usage_is_thirty_days_up_to_today_oldest_first_with_those_of_nothing(site: Site, ann: Account) -> None:

@@ -156,7 +156,29 @@ async def test_days_of_the_chart_and_their_totals(site: Site, ann: dict[str, Any
         "seconds_used": 0,
         "seconds_purchased": 0,
         "seconds_adjusted": 600 if count == 90 else 0,
+        "sessions": 0,
+        "spent_cents": 0,
+        "currency": "usd",
     }
+
+
+PAID = """INSERT INTO purchases
+  (user_id, package_id, label, seconds, amount_cents, paid_cents, refunded_cents, currency, status, paid_at, created_at)
+SELECT %s, 'pack_500', 'x', 30000, 305, 300, %s, 'usd', 'paid', now(), now() - %s * interval '1 day'"""
+
+
+async def test_totals_count_sessions_and_what_was_paid_less_refunds(site: Site, ann: dict[str, Any]) -> None:
+    user = ann["user"]["id"]
+    await site.sql(PURCHASES, user, "never paid", datetime.now(UTC), 8)
+    for refunded, ago in [(0, 1), (100, 3), (0, 20), (0, 60)]:
+        await site.sql(PAID, user, refunded, ago)
+    for count, ago in [(2, 1), (3, 20), (4, 60)]:
+        await site.sql(SESSIONS, user, datetime.now(UTC) - timedelta(days=ago), count)
+    found = {}
+    for days in (7, 30, 90):
+        totals = (await get(site.http, ann, f"/account/usage?days={days}"))["totals"]
+        found[days] = (totals["sessions"], totals["spent_cents"])
+    assert found == {7: (2, 500), 30: (5, 800), 90: (9, 1100)}
 
 
 @pytest.mark.parametrize("days", ["", "0", "8", "365", "x", "30.5", "-7"])

@@ -11,6 +11,7 @@ from transcription_proxy.ledger.entries import (
     audio_seconds,
     balance_after,
     billable,
+    low_mark,
     new_hold,
     upstream_seconds,
 )
@@ -54,6 +55,23 @@ def test_a_new_hold_is_never_lower_and_never_more_than_there_is(
 )
 def test_billable(total: int, settled: int, hold: int, billed: int) -> None:
     assert billable(total, settled, hold) == billed
+
+
+@pytest.mark.parametrize(
+    ("granted", "mark"),
+    [
+        (0, 0),
+        (4, 0),
+        (5, 1),
+        (600, 120),  # a trial of ten minutes warns below two
+        (2999, 599),
+        (3000, 600),
+        (30_000, 600),
+        (MAX_CREDITS, 600),
+    ],
+)
+def test_low_mark(granted: int, mark: int) -> None:
+    assert low_mark(granted) == mark
 
 
 def test_available_leaves_out_what_is_held_or_frozen() -> None:

@@ -3,27 +3,20 @@
 import { api } from "./api.js";
 import { byId, failed, h, notice, replace } from "./dom.js";
 import { form, passwordProblem } from "./form.js";
-import { date, duration, money, when } from "./format.js";
-import { outside } from "./frame.js";
+import { date, duration } from "./format.js";
+import "./frame.js";
 import { poll } from "./poll.js";
-import { ACCOUNT, COMMON, FORMS, PURCHASE_STATES } from "./sentences.js";
+import { noPurchases, purchaseTable } from "./purchases.js";
+import { ACCOUNT, COMMON, FORMS, PURCHASES } from "./sentences.js";
 import { keep, session } from "./session.js";
 import { LiveList, liveSessions } from "./sessions.js";
-import { table } from "./table.js";
 
 /** Where the settings of the overlay were once. */
 if (location.hash === "#overlay") location.replace("/overlay/setup");
 
 const EVERY = 4000;
-const COLUMNS = [
-  { name: ACCOUNT.columns.date },
-  { name: ACCOUNT.columns.what },
-  { name: ACCOUNT.columns.bought, figure: true },
-  { name: ACCOUNT.columns.paid, figure: true },
-  { name: ACCOUNT.columns.state },
-  { name: ACCOUNT.columns.receipt },
-];
-const KINDS = { paid: "good", pending: "warn", failed: "bad", disputed: "warn" };
+/** Purchases of the short list. */
+const LISTED = 5;
 
 const live = new LiveList(byId("live-list"), byId("live-alert"), () => look());
 const element = form("change", {
@@ -82,31 +75,16 @@ async function turn() {
 async function purchases() {
   const place = byId("purchases");
   try {
-    const found = (await api("GET", "/account/purchases")).purchases;
-    replace(place, found.length ? table(ACCOUNT.caption, COLUMNS, found.map(purchase)) : none());
+    const found = (await api("GET", `/account/purchases?limit=${LISTED}`)).purchases;
+    if (found.length) replace(place, purchaseTable(found), all());
+    else replace(place, noPurchases());
   } catch (failure) {
     replace(place, failed(failure.message, purchases));
   }
 }
 
-function purchase({ date: bought, label, amount_cents, currency, seconds, status, receipt_url }) {
-  return [
-    when(bought),
-    h("span", { class: "break" }, label),
-    duration(seconds),
-    money(amount_cents, currency),
-    h("span", { class: `tag wraps ${KINDS[status] ?? ""}` }, PURCHASE_STATES[status] ?? status),
-    outside(receipt_url, ACCOUNT.receipt) ?? h("span", { class: "muted" }, ACCOUNT.noReceipt),
-  ];
-}
-
-function none() {
-  return h(
-    "div",
-    { class: "empty" },
-    h("p", {}, ACCOUNT.nothingBought),
-    h("a", { class: "button", href: "/dashboard#buy" }, COMMON.buyMinutes),
-  );
+function all() {
+  return h("p", {}, h("a", { href: "/purchases" }, PURCHASES.all));
 }
 
 const look = poll(turn, EVERY);

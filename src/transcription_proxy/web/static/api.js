@@ -5,7 +5,7 @@ import { leave, renew, token } from "./session.js";
 
 /**
  * The JSON of the answer. Throws Failure; where the login has ended, the page is left instead.
- * @param {string} method @param {string} path @param {{body?: object, patience?: number}} [options]
+ * @param {string} method @param {string} path @param {{body?: object, patience?: number, file?: boolean}} [options]
  */
 export async function api(method, path, options = {}) {
   const first = await token();

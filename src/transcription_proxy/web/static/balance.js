@@ -1,17 +1,18 @@
 /** The balance in words: what is left, how long it lasts, and what stands in its way. */
 
-import { bar, h, replace } from "./dom.js";
-import { duration, grouped } from "./format.js";
-import { BALANCE, COMMON } from "./sentences.js";
+import { h, replace } from "./dom.js";
+import { lastsFor } from "./forecast.js";
+import { duration, grouped, inMinutes } from "./format.js";
+import { BALANCE } from "./sentences.js";
 
 /**
- * @typedef {{seconds_remaining: number, minutes_remaining: number, seconds_held: number, seconds_frozen: number}} Balance
+ * @typedef {{seconds_remaining: number, minutes_remaining: number, seconds_held: number, seconds_frozen: number,
+ *   low_at_seconds: number}} Balance
  * @typedef {{date: string, seconds_used: number, seconds_purchased: number, seconds_adjusted: number}} Day
+ * @typedef {{kind: "warn" | "bad", about: "debt" | "frozen" | "low" | "none", title: string, text: string, usable: number}} Warning
  */
 
-const LOW = 600;
-const WEEK = 7;
-const DAY = 86_400;
+const TWO_DAYS = 2 * 86_400;
 /** How far back the present rate is looked for, and how much of it must be known, in seconds. */
 const [WINDOW, ENOUGH] = [60, 20];
 
@@ -42,47 +43,40 @@ export class Pace {
 
 /**
  * The large figure and what belongs to it. @param {Element} place @param {Balance} balance
- * @param {number} live @param {number | null} rate @param {Day[]} days
+ * @param {number} live @param {number | null} rate @param {Day[]} days @param {number} pending seconds of payments under way
  */
-export function showBalance(place, balance, live, rate, days) {
-  const { seconds_remaining: left, minutes_remaining: minutes, seconds_held: held, seconds_frozen: frozen } = balance;
-  const rest = Math.max(0, left) - minutes * 60;
+export function showBalance(place, balance, live, rate, days, pending) {
+  const { seconds_remaining: left, seconds_held: held, seconds_frozen: frozen } = balance;
   replace(
     place,
-    h(
-      "p",
-      { class: `meter ${grade(balance)}`, id: "minutes", "data-seconds": left },
-      grouped(minutes),
-      h("small", {}, BALANCE.unit(rest)),
-    ),
+    h("p", { class: `meter ${grade(balance)}`, id: "minutes", "data-seconds": left }, ...figure(left)),
     h("p", { class: "lasting", id: "lasts" }, lasting(left - frozen, live, rate, days)),
     h(
       "dl",
       { class: "facts" },
       fact(BALANCE.usedToday, duration(days.at(-1)?.seconds_used ?? 0), "today"),
-      fact(BALANCE.usedMonth, duration(used(days)), "month"),
       fact(BALANCE.reserved, duration(held), "held", BALANCE.reservedWhy),
+      pending > 0 && fact(BALANCE.pending, inMinutes(pending), "pending-seconds"),
       frozen > 0 && fact(BALANCE.frozen, duration(frozen), "frozen"),
       left < 0 && fact(BALANCE.owed, duration(-left), "owed"),
     ),
   );
 }
 
-/** What must not be overlooked. @param {Balance} balance */
-export function warnings({ seconds_remaining: left, seconds_frozen: frozen }) {
+/** The large figure alone, between two looks at the balance. @param {Element} place @param {number} seconds */
+export function showFigure(place, seconds) {
+  const meter = place.querySelector(".meter");
+  if (meter) replace(meter, ...figure(seconds));
+}
+
+/** What must not be overlooked, the gravest first. @param {Balance} balance @returns {Warning[]} */
+export function warnings({ seconds_remaining: left, seconds_frozen: frozen, low_at_seconds: low }) {
   const usable = left - frozen;
   const found = [];
-  if (left < 0) {
-    found.push(say("bad", BALANCE.debt(-left), BALANCE.debtWhy, true));
-  }
-  if (frozen > 0) {
-    found.push(say("warn", BALANCE.frozenNow(frozen), BALANCE.frozenWhy(usable), usable < LOW));
-  } else if (left >= 0 && left < LOW) {
-    const [kind, strong, text] = left
-      ? ["warn", BALANCE.low(left), BALANCE.lowWhy]
-      : ["bad", BALANCE.none, BALANCE.noneWhy];
-    found.push(say(kind, strong, text, true));
-  }
+  if (left < 0) found.push(warning("bad", "debt", BALANCE.debt(-left), BALANCE.debtWhy, usable));
+  if (frozen > 0) found.push(warning("warn", "frozen", BALANCE.frozenNow(frozen), BALANCE.frozenWhy(usable), usable));
+  else if (left === 0) found.push(warning("bad", "none", BALANCE.none, BALANCE.noneWhy, usable));
+  else if (left > 0 && left < low) found.push(warning("warn", "low", BALANCE.low(left), BALANCE.lowWhy, usable));
   return found;
 }
 
@@ -91,28 +85,27 @@ export function afterDebt(left, bought) {
   return left < 0 ? BALANCE.afterDebt(-left, left + bought) : "";
 }
 
-function say(kind, strong, text, buy = false) {
-  const action = buy && h("a", { class: "button", href: "#buy" }, COMMON.buyMinutes);
-  return bar(kind, h("p", {}, h("strong", {}, strong), " ", text), action);
+/** @returns {Warning} */
+function warning(kind, about, title, text, usable) {
+  return { kind, about, title, text, usable };
 }
 
-function grade({ seconds_remaining: left, seconds_frozen: frozen }) {
+function figure(seconds) {
+  const whole = Math.max(0, seconds);
+  const minutes = Math.floor(whole / 60);
+  return [grouped(minutes), h("small", {}, BALANCE.unit(whole - minutes * 60))];
+}
+
+function grade({ seconds_remaining: left, seconds_frozen: frozen, low_at_seconds: low }) {
   if (left - frozen <= 0) return "out";
-  return left - frozen < LOW ? "low" : "";
+  return left - frozen < low ? "low" : "";
 }
 
 function lasting(usable, live, rate, days) {
   if (usable <= 0) return BALANCE.nothingToUse;
   if (live) return BALANCE.lastsLive(usable / (rate ?? live));
-  const week = used(days.slice(-WEEK));
-  const lasts = (usable / week) * WEEK * DAY;
-  if (!week || lasts < 2 * DAY) return BALANCE.lasts(usable);
-  return BALANCE.lastsAtRate(lasts, week / WEEK);
-}
-
-/** @param {Day[]} days */
-function used(days) {
-  return days.reduce((sum, day) => sum + day.seconds_used, 0);
+  const lasts = lastsFor(usable, days);
+  return lasts && lasts >= TWO_DAYS ? BALANCE.lastsAtPace(lasts) : BALANCE.lasts(usable);
 }
 
 function fact(name, value, id, title) {

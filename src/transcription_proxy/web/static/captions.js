@@ -48,6 +48,8 @@ let watch = 0;
 let starting = null;
 /** The state that is shown, and how many seconds late words are in it. */
 let [shown, late] = ["idle", 0];
+/** Seconds below which the balance is low; until that is known, those of the service's first warning. */
+let lowAt = 600;
 /** Why it was stopped, where nobody asked for it. */
 let because = "";
 /** Whether somebody is logging out, and knows that captions end. */
@@ -171,7 +173,8 @@ const audience = {
     if (transcription.left !== null) showLeft(transcription.left);
   },
   low(left) {
-    say("low", "warn", CAPTIONS.low(left), BUY);
+    showLeft(left);
+    if (left < lowAt) byId("low").textContent = CAPTIONS.low(left);
   },
   gap(seconds) {
     say("gap", "warn", CAPTIONS.gap(seconds));
@@ -254,16 +257,22 @@ function level(peak) {
 
 async function balance() {
   try {
-    const { seconds_remaining: left, seconds_frozen: frozen } = await api("GET", "/billing/balance");
-    showLeft(left);
+    const { seconds_remaining: left, seconds_frozen: frozen, low_at_seconds } = await api("GET", "/billing/balance");
+    lowAt = low_at_seconds;
+    audience.low(left);
     if (left - frozen <= 0) say("end", "bad", CAPTIONS.noMinutes, BUY);
   } catch {
     byId("left").textContent = CAPTIONS.leftUnknown;
   }
 }
 
+/** In the place that is kept for it: when minutes run low, nothing moves. */
 function showLeft(seconds) {
-  byId("left").textContent = COMMON.left(seconds);
+  const isLow = seconds < lowAt;
+  const place = byId("left");
+  place.textContent = isLow ? CAPTIONS.low(seconds) : COMMON.left(seconds);
+  place.classList.toggle("low", isLow);
+  byId("buy").hidden = !isLow;
 }
 
 /** Say what is live elsewhere, if anything is. @param {boolean} [mayBeside] @returns {Promise<boolean>} */

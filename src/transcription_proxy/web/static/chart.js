@@ -1,4 +1,4 @@
-/** Bars of the last 30 days: axes, a tip on hover and focus, and the same in a table for who cannot see them. */
+/** Bars of the last days: axes, a tip on hover and focus, and the same in a table for who cannot see them. */
 
 import { h, replace, s } from "./dom.js";
 import { dayName, dayTick, duration } from "./format.js";
@@ -8,6 +8,11 @@ import { CHART } from "./sentences.js";
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [56, 8, 20, 28];
 const MOST_TICKS = 4;
+/** What the name of a day takes, in pixels, and how many days there may be from one name to the next. */
+const NAME_WIDTH = 60;
+const NAME_EVERY = [1, 2, 5, 10, 15, 30];
+/** Seconds on the axis of days without use. */
+const IDLE_TOP = 3600;
 /** What one step of the axis may be, in minutes. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360];
 
@@ -30,8 +35,8 @@ export class Chart {
   /** @param {Day[]} days oldest first */
   show(days) {
     if (JSON.stringify(days) === JSON.stringify(this.#days)) return;
+    if (days.length !== this.#days.length) this.#chosen = days.length - 1;
     this.#days = days;
-    if (this.#chosen < 0 || this.#chosen >= days.length) this.#chosen = days.length - 1;
     this.#draw();
   }
 
@@ -40,17 +45,20 @@ export class Chart {
     if (!width || !this.#days.length) return;
     const focused = this.#place.contains(document.activeElement);
     this.scale = new Scale(this.#days, width, height);
-    const svg = s(
-      "svg",
-      { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": CHART.label },
-      ...this.#axes(),
-      ...this.#bars(),
-    );
     this.#hide();
-    const idle = this.#days.every((day) => !day.seconds_used && !day.seconds_purchased);
-    if (idle) replace(this.#place, nothing());
-    else replace(this.#place, svg, this.tip, table(this.#days));
+    const viewBox = `0 0 ${width} ${height}`;
+    if (this.#days.every((day) => !day.seconds_used && !day.seconds_purchased)) return this.#drawIdle(viewBox);
+    const label = CHART.label(this.#days.length);
+    const svg = s("svg", { viewBox, role: "group", "aria-label": label }, ...this.#axes(), ...this.#bars());
+    replace(this.#place, svg, this.tip, table(this.#days));
     if (focused) this.#bar(this.#chosen)?.focus();
+    return undefined;
+  }
+
+  /** Axes that nothing stands on yet, and why. */
+  #drawIdle(viewBox) {
+    const axes = s("svg", { viewBox, class: "idle", "aria-hidden": "true" }, ...this.#axes());
+    replace(this.#place, axes, h("p", { class: "idle-text muted" }, CHART.empty(this.#days.length)));
   }
 
   #axes() {
@@ -59,7 +67,7 @@ export class Chart {
       s("line", { class: tick ? "grid" : "base", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
       s("text", { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, tick ? duration(tick) : "0"),
     ]);
-    const every = width < 520 ? 10 : 5;
+    const every = NAME_EVERY.find((count) => count * slot >= NAME_WIDTH) ?? this.#days.length;
     const names = this.#days.map((day, index) => {
       const fromEnd = this.#days.length - 1 - index;
       if (fromEnd % every) return null;
@@ -145,7 +153,8 @@ export class Chart {
 /** From days and seconds to pixels. */
 class Scale {
   constructor(days, width, height) {
-    const most = Math.max(60, ...days.map((day) => day.seconds_used));
+    const used = Math.max(...days.map((day) => day.seconds_used));
+    const most = used ? Math.max(60, used) : IDLE_TOP;
     const step = tickStep(most / 60) * 60;
     const top = Math.ceil(most / step) * step;
     this.width = width;
@@ -170,10 +179,6 @@ function facts(day) {
   return found;
 }
 
-function nothing() {
-  return h("div", { class: "empty" }, h("p", {}, CHART.empty));
-}
-
 /** In a box of its own, as a table itself is never narrower than its words. */
 function table(days) {
   const cell = (seconds) => h("td", {}, seconds ? duration(seconds) : CHART.none);
@@ -192,6 +197,6 @@ function table(days) {
   return h(
     "div",
     { class: "unseen" },
-    h("table", {}, h("caption", {}, CHART.caption), head, h("tbody", {}, ...rows)),
+    h("table", {}, h("caption", {}, CHART.caption(days.length)), head, h("tbody", {}, ...rows)),
   );
 }

@@ -15,11 +15,11 @@ export class Failure extends Error {
 }
 
 /**
- * The JSON of the answer, null for an empty one. Throws Failure.
+ * The JSON of the answer, null for an empty one; with `file` its bytes and name, as {blob, name}. Throws Failure.
  * @param {string} method @param {string} path
- * @param {{body?: object, token?: string, patience?: number}} [options]
+ * @param {{body?: object, token?: string, patience?: number, file?: boolean}} [options]
  */
-export async function request(method, path, { body, token, patience = PATIENCE } = {}) {
+export async function request(method, path, { body, token, patience = PATIENCE, file = false } = {}) {
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (token) headers.set("Authorization", `Bearer ${token}`);
@@ -28,6 +28,7 @@ export async function request(method, path, { body, token, patience = PATIENCE }
   try {
     const signal = AbortSignal.timeout(patience);
     answer = await fetch(path, { ...content, method, headers, signal, cache: "no-store" });
+    if (file && answer.ok) return { blob: await answer.blob(), name: fileName(answer) };
     text = await answer.text();
   } catch (error) {
     throw unanswered(error);
@@ -35,6 +36,11 @@ export async function request(method, path, { body, token, patience = PATIENCE }
   const reply = parsed(text);
   if (answer.ok && reply !== undefined) return reply;
   throw refused(answer, reply);
+}
+
+/** As the service names it. */
+function fileName(answer) {
+  return /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "";
 }
 
 function unanswered(error) {

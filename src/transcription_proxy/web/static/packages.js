@@ -5,7 +5,8 @@ import { money } from "./format.js";
 import { request } from "./http.js";
 import { PACKAGES } from "./sentences.js";
 
-/** @typedef {{id: string, label: string, seconds: number, price_cents: number, currency: string}} Package */
+/** @typedef {{id: string, label: string, seconds: number, price_cents: number, currency: string,
+ *   best_value?: boolean}} Package */
 
 /** @returns {Promise<Package[]>} */
 export async function packages() {
@@ -34,13 +35,17 @@ function card(item, action, remark) {
     h(
       "div",
       { class: "stack tight" },
-      h("h3", { class: "break" }, item.label),
+      h("div", { class: "row apart heading" }, h("h3", { class: "break" }, item.label), item.best_value && badge()),
       h("p", { class: "price" }, money(item.price_cents, item.currency)),
       h("p", { class: "muted small" }, PACKAGES.worth(item.seconds, hourly(item))),
       remark && h("p", { class: "small" }, remark),
     ),
     action,
   );
+}
+
+function badge() {
+  return h("p", { class: "badge" }, PACKAGES.best);
 }
 
 function hourly({ price_cents, seconds, currency }) {

@@ -1,7 +1,7 @@
 /** What the pages say, by page. Fixed text of a page stands in its HTML; what server, client and pages have in common is
  * in shared-sentences.js, which the server makes. Everything else that people read is here and nowhere else. */
 
-import { clock, duration, exactly, grouped, inMinutes, roughly } from "./format.js";
+import { clock, duration, exactly, grouped, inMinutes, money, roughly, when } from "./format.js";
 import { END_LABELS, ERROR_SENTENCES, MUTED } from "./shared-sentences.js";
 
 export { END_SENTENCES, ERROR_SENTENCES, PURCHASE_STATES } from "./shared-sentences.js";
@@ -65,6 +65,7 @@ export const REGISTER = {
 export const PACKAGES = {
   none: "Nothing is for sale right now.",
   failed: (why) => `Couldn't load prices. ${why}`,
+  best: "Best value",
   worth: (seconds, hourly) => `${duration(seconds)} of captions, ${hourly} per hour`,
 };
 
@@ -73,11 +74,11 @@ export const BALANCE = {
   nothingToUse: "No minutes to use right now.",
   lastsLive: (seconds) => `${sentence(roughly(seconds))} left at the current rate.`,
   lasts: (seconds) => `${sentence(roughly(seconds))} of captions.`,
-  lastsAtRate: (seconds, daily) => `Lasts ${roughly(seconds)} at last week's ${duration(daily)} a day.`,
+  lastsAtPace: (seconds) => `Lasts ${roughly(seconds)} at your usual pace.`,
   usedToday: "Used today",
-  usedMonth: "Used in 30 days",
   reserved: "Reserved for live sessions",
   reservedWhy: "Set aside while you're live. What you don't use comes back when captions stop.",
+  pending: "Payment pending",
   frozen: "Frozen, payment disputed",
   owed: "Owed",
   debt: (seconds) => `You owe ${duration(seconds)}.`,
@@ -88,7 +89,7 @@ export const BALANCE = {
       ? `A payment is disputed. You can use ${duration(usable)} until it's settled.`
       : "A payment is disputed. Captions won't start until it's settled.",
   low: (seconds) => `${duration(seconds)} left.`,
-  lowWhy: "Captions stop at zero. Buy more to keep going.",
+  lowWhy: "Captions stop at zero.",
   none: "No minutes left.",
   noneWhy: "Buy minutes to start captions.",
   afterDebt: (owed, rest) =>
@@ -98,29 +99,39 @@ export const BALANCE = {
 };
 
 export const CHART = {
-  label: "Seconds used and bought on each of the last 30 days. Use the left and right arrow keys to move between days.",
-  caption: "Last 30 days",
+  label: (days) => `Seconds used and bought on each of the last ${days} days. Use the left and right arrow keys to move between days.`,
+  caption: (days) => `Last ${days} days`,
   columns: ["Day", "Used", "Bought", "Other"],
   today: "today",
   used: (seconds) => (seconds ? `${duration(seconds)} used` : "nothing used"),
   bought: (seconds) => `${duration(seconds)} bought`,
   adjusted: (seconds) => (seconds > 0 ? `${duration(seconds)} added` : `${duration(-seconds)} taken back`),
   none: "none",
-  empty: "No usage yet. Your daily usage will show up here.",
+  empty: (days) => `No usage in the last ${days} days. Your daily usage will show up here.`,
+};
+
+export const USAGE = {
+  used: "Used",
+  sessions: "Sessions",
+  spent: "Spent",
+  said: (days, { seconds_used, sessions, spent_cents, currency }) =>
+    `Last ${days} days: ${duration(seconds_used)} used in ${grouped(sessions)} ${sessions === 1 ? "session" : "sessions"}, ${money(spent_cents, currency)} spent.`,
 };
 
 export const DASHBOARD = {
   waiting: "The service is slow to respond. This page will load as soon as it does.",
   unknown: "Not available right now.",
-  noSessions: "No sessions yet. Try captions in the browser, then add the overlay to OBS.",
+  off: "Captions are off",
+  startHere: "Start here in the browser, or from your caption app.",
   buy: "Buy",
   buyThis: (label) => `Buy ${label}`,
   noCheckout: "Couldn't open the checkout. Try again.",
 };
 
 export const SESSIONS = {
-  columns: { date: "Date", model: "Model", length: "Length", billed: "Billed", end: "How it ended" },
-  caption: "Recent sessions, newest first",
+  columns: { date: "Date", engine: "Engine", length: "Length", billed: "Billed", end: "How it ended" },
+  caption: "Sessions, newest first",
+  none: "No sessions yet. Try captions in the browser, then add the overlay to OBS.",
   rounding: "Billed time is rounded up to the next second, once per session.",
   live: "Live",
   liveSince: (iso) => `Live since ${clock(iso)}`,
@@ -130,23 +141,38 @@ export const SESSIONS = {
   endThis: (iso) => `End the session that started at ${clock(iso)}`,
 };
 
-export const ACCOUNT = {
+/** What happens to a payment that isn't through yet. */
+const CLEARING = "Your bank is processing the payment. Your minutes arrive once it clears, which can take days.";
+
+export const PURCHASES = {
   columns: { date: "Date", what: "Item", bought: "Amount", paid: "Price", state: "Status", receipt: "Receipt" },
   caption: "Purchases, newest first",
+  none: "No purchases yet.",
   receipt: "Receipt",
   noReceipt: "none",
+  pending: (price, seconds, iso) => `${price} for ${inMinutes(seconds)}, since ${when(iso)}.`,
+  pendingNext: CLEARING,
+  all: "All purchases",
+};
+
+export const LISTING = {
+  range: (newest, oldest) => (newest === oldest ? when(newest) : `${when(newest)} to ${when(oldest)}`),
+  none: "Nothing older than this.",
+};
+
+export const DOWNLOAD = {
+  failed: (why) => `Couldn't download the file. ${why}`,
+};
+
+export const ACCOUNT = {
   unknown: "not available",
   passwordChanged: "Password changed. You've been signed out on other devices.",
   nothingLive: "Nothing live right now.",
-  nothingBought: "No purchases yet.",
 };
 
 export const SUCCESS = {
   late: ["Still waiting", "This is taking longer than usual. Your minutes will arrive on their own."],
-  pending: [
-    "Payment pending",
-    "Your bank is processing the payment. Your minutes arrive once it clears, which can take days. You can close this page.",
-  ],
+  pending: ["Payment pending", `${CLEARING} You can close this page.`],
   failed: ["Payment failed", "You weren't charged."],
   expired: ["Checkout expired", "The payment wasn't completed in time. You weren't charged."],
   unknown: ["Purchase not found", "You have no purchase with this number."],
@@ -156,6 +182,7 @@ export const SUCCESS = {
   thanks: "Thanks! They're in your balance now.",
   stillOwed: (seconds) => `Thanks! They went toward what you owe. You still owe ${duration(seconds)}.`,
   minutesLeft: "minutes left",
+  receipt: "Receipt",
   toDashboard: "Go to dashboard",
   toPackages: "Back to packages",
 };

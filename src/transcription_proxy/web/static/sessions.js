@@ -8,12 +8,12 @@ import { table } from "./table.js";
 
 /**
  * @typedef {{id: string, started_at: string, ended_at: string | null, seconds_used: number, audio_seconds: number | null,
- *   model: string | null, status: "active" | "completed" | "terminated", reason: string | null}} Session
+ *   engine: string, status: "active" | "completed" | "terminated", reason: string | null}} Session
  */
 
 const COLUMNS = [
   { name: SESSIONS.columns.date },
-  { name: SESSIONS.columns.model },
+  { name: SESSIONS.columns.engine },
   { name: SESSIONS.columns.length, figure: true, label: true },
   { name: SESSIONS.columns.billed, figure: true, label: true },
   { name: SESSIONS.columns.end, whole: true },
@@ -28,13 +28,19 @@ export async function liveSessions(patience) {
 export function sessionTable(sessions) {
   const rows = sessions.map((session) => [
     when(session.started_at),
-    h("span", { class: "break" }, session.model ?? COMMON.unknown),
+    h("span", { class: "break" }, session.engine || COMMON.unknown),
     session.status === "active" ? duration(age(session)) : exactly(session.audio_seconds ?? 0),
     exactly(session.seconds_used, 0),
     state(session),
   ]);
   const note = h("p", { class: "muted small" }, SESSIONS.rounding);
   return h("div", { class: "stack tight" }, table(SESSIONS.caption, COLUMNS, rows), note);
+}
+
+/** What to do first. */
+export function noSessions() {
+  const tryIt = h("a", { class: "button quiet", href: "/captions" }, COMMON.tryInBrowser);
+  return h("div", { class: "empty" }, h("p", {}, SESSIONS.none), tryIt);
 }
 
 /** Live sessions in a list that keeps its buttons, and with them the focus, from one look to the next. */

@@ -3,25 +3,30 @@
 import { api } from "./api.js";
 import { byId, failed, h, replace } from "./dom.js";
 import { grouped } from "./format.js";
-import "./frame.js";
+import { outside } from "./frame.js";
 import { poll } from "./poll.js";
 import { COMMON, SUCCESS } from "./sentences.js";
 
 const EVERY = 2000;
 /** After so many looks it is said that this takes longer than usual. */
 const LONG = 15;
+/** The receipt follows the payment: so often it is looked for. */
+const RECEIPT_LOOKS = 10;
 
 const id = new URLSearchParams(location.search).get("session_id");
 let looks = 0;
 let shown = "";
+let receiptLooks = 0;
 
 async function turn() {
-  if (shown === "paid") return;
+  if (shown === "paid" && receiptLooks >= RECEIPT_LOOKS) return;
   try {
-    const { status, seconds } = await api("GET", `/billing/checkout/${encodeURIComponent(id ?? "")}`);
+    const { status, seconds, receipt_url } = await api("GET", `/billing/checkout/${encodeURIComponent(id ?? "")}`);
     looks += 1;
     await show(status, seconds);
+    if (status === "paid") linkReceipt(receipt_url);
   } catch (failure) {
+    if (shown === "paid") throw failure;
     shown = failure.message;
     if (failure.status === 404) say(SUCCESS.unknown, toDashboard());
     else replace(byId("state"), failed(SUCCESS.safe(failure.message), look));
@@ -43,7 +48,15 @@ async function paid(seconds) {
   const [number, unit] = [grouped(minutes_remaining), h("small", {}, SUCCESS.minutesLeft)];
   const figure = h("p", { class: "meter", id: "minutes" }, number, unit);
   const thanks = seconds_remaining < 0 ? SUCCESS.stillOwed(-seconds_remaining) : SUCCESS.thanks;
-  say([SUCCESS.added(seconds), thanks], figure, toDashboard(), start());
+  const next = h("div", { class: "row halves" }, start(), receipt());
+  say([SUCCESS.added(seconds), thanks], figure, next, h("p", {}, h("a", { href: "/dashboard" }, SUCCESS.toDashboard)));
+}
+
+/** Leads to the receipt itself once there is one. @param {string | undefined} url */
+function linkReceipt(url) {
+  receiptLooks = url ? RECEIPT_LOOKS : receiptLooks + 1;
+  const href = outside(url ?? null, "")?.href;
+  if (href) byId("receipt").setAttribute("href", href);
 }
 
 function say([title, text], ...more) {
@@ -56,7 +69,12 @@ function toDashboard() {
 }
 
 function start() {
-  return h("a", { class: "button quiet", href: "/captions" }, COMMON.startCaptions);
+  return h("a", { class: "button", href: "/captions" }, COMMON.startCaptions);
+}
+
+/** To the list of purchases, which has it, until its own address is known. */
+function receipt() {
+  return h("a", { class: "button quiet", id: "receipt", href: "/purchases" }, SUCCESS.receipt);
 }
 
 function toPackages() {

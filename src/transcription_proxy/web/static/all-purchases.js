@@ -1,0 +1,16 @@
+/** All purchases, page by page, and as a file. */
+
+import { byId } from "./dom.js";
+import { offerDownload } from "./download.js";
+import "./frame.js";
+import { Listing } from "./listing.js";
+import { noPurchases, purchaseTable } from "./purchases.js";
+
+offerDownload(byId("download"), byId("download-alert"), "/account/purchases.csv");
+new Listing({
+  path: "/account/purchases",
+  name: "purchases",
+  moment: ({ date }) => date,
+  table: purchaseTable,
+  empty: noPurchases,
+});
