@@ -28,8 +28,8 @@ async def test_a_stranger_buys_minutes(service: Service) -> None:
     assert back == f"{service.url}/billing/success?session_id={order.session}"
     assert (await service.http.get(back)).status_code == 200
     await order.balance_is(TRIAL + 30000)
-    paid = await order.state()
-    assert (paid["status"], paid["seconds"]) == ("paid", 30000)
+    state = await order.state()
+    assert (state["status"], state["seconds"]) == ("paid", 30000)
     await order.becomes("paid")
     async with asyncio.timeout(20):  # the receipt is fetched after the credit
         while (await order.purchases())[0]["receipt_url"] is None:

@@ -9,7 +9,19 @@ from transcription_proxy.web.services import Provided
 
 GUESSED: Final = {"/login": "/#log-in", "/signup": "/register", "/pricing": "/#prices", "/try": "/captions"}
 """Addresses that people type or still have from earlier, and where each of them leads."""
-PRIVATE: Final = ("/account", "/auth/", "/billing/", "/captions", "/dashboard", "/overlay", "/reset", "/try", "/ws/")
+PRIVATE: Final = (
+    "/account",
+    "/auth/",
+    "/billing/",
+    "/captions",
+    "/dashboard",
+    "/overlay",
+    "/purchases",
+    "/reset",
+    "/sessions",
+    "/try",
+    "/ws/",
+)
 """Paths that search engines have nothing to look for in."""
 ROBOTS: Final = "User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in PRIVATE)
 router = APIRouter(include_in_schema=False)

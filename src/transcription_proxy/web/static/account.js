@@ -84,7 +84,7 @@ async function purchases() {
 }
 
 function all() {
-  return h("p", {}, h("a", { href: "/purchases" }, PURCHASES.all));
+  return h("p", {}, h("a", { class: "more", href: "/purchases" }, PURCHASES.all));
 }
 
 const look = poll(turn, EVERY);

@@ -58,7 +58,7 @@ export class Chart {
   /** Axes that nothing stands on yet, and why. */
   #drawIdle(viewBox) {
     const axes = s("svg", { viewBox, class: "idle", "aria-hidden": "true" }, ...this.#axes());
-    replace(this.#place, axes, h("p", { class: "idle-text muted" }, CHART.empty(this.#days.length)));
+    replace(this.#place, axes, h("p", { class: "idle-text muted" }, h("span", {}, CHART.empty(this.#days.length))));
   }
 
   #axes() {
