@@ -57,7 +57,7 @@ def sale(package: Package, rates: Rates) -> Sale:
 
 
 def suggest(packages: Iterable[Package], rates: Rates, percent: Decimal) -> list[Package]:
-    """The same packages at the lowest price that leaves this margin. Raises ValueError where no price does."""
+    """The same packages at the lowest price ending in .99 that leaves this margin, else ValueError."""
     share = percent / HUNDRED
     if not 0 <= share < 1 - rates.stripe_fee_percent / HUNDRED:
         most = HUNDRED - rates.stripe_fee_percent
@@ -107,8 +107,9 @@ def _cure(sale: Sale) -> str:
 
 
 def _least(package: Package, rates: Rates, share: Decimal) -> int:
-    """Whole cents, of which `share` is left, and no less than Stripe charges."""
-    return max(LEAST_CENTS, _price(package.seconds * _cents_a_credit(rates), rates, share))
+    """Cents that end in 99, of which `share` is left, and no less than Stripe charges."""
+    least = max(LEAST_CENTS, _price(package.seconds * _cents_a_credit(rates), rates, share))
+    return least + 99 - least % 100
 
 
 def _cents_a_credit(rates: Rates) -> Decimal:
