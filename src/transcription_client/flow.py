@@ -76,9 +76,13 @@ class Flow:
     def hear(self, words: wire.Transcript) -> bool:
         """Words came. False: they were final in an earlier session."""
         self._lead.heard(words.start + words.duration)
-        self._source.heard(self._tape.heard_seconds(words))
+        self._source.heard(self.span(words)[1])
         self._stirred.set()
         return self._tape.hear(words)
+
+    def span(self, words: wire.Transcript) -> tuple[float, float]:
+        """Where words begin and end in all of the sound, whatever session they came from, seconds."""
+        return self._tape.span(words)
 
     def rewind(self) -> None:
         """The session is over; the next one hears what is kept."""

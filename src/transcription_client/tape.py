@@ -79,9 +79,10 @@ class Tape:
             self._forget(min(self._finals.get(each, 0) for each in range(channels)))
         return True
 
-    def heard_seconds(self, words: wire.Transcript) -> float:
-        """Where the words end, in the sound of the whole transcription."""
-        return self._place(words.start + words.duration) / self._audio.bytes_per_second
+    def span(self, words: wire.Transcript) -> tuple[float, float]:
+        """Where the words begin and end, in the sound of the whole transcription, seconds."""
+        rate = self._audio.bytes_per_second
+        return self._place(words.start) / rate, self._place(words.start + words.duration) / rate
 
     def rewind(self) -> None:
         """The session is over: all that is kept has to be sent to the next one."""

@@ -51,7 +51,8 @@ class Audience(Protocol):
 
 
 class Transcription:
-    """`renew`: another login in the place of one whose token was refused; raises ClientError."""
+    """`renew`: another login in the place of one whose token was refused; raises ClientError. `keep` gets final words,
+    with where they begin and end in all of the sound, seconds."""
 
     def __init__(
         self,
@@ -61,12 +62,14 @@ class Transcription:
         audience: Audience,
         interrupted: asyncio.Event,
         redial: Redial | None = None,
+        keep: Callable[[float, float, str], None] = lambda start, end, text: None,
     ) -> None:
         self._login = login
         self._renew = renew
         self._config = config
         self._audience = audience
         self._interrupted = interrupted
+        self._keep = keep
         self._redial = redial or Redial()
         self._flow: Flow
         self._session_id: str | None = None
@@ -195,9 +198,11 @@ class Transcription:
                 self._redial.ready(time.monotonic())
                 self._flow.begin(time.monotonic())
             case wire.Transcript(is_final=is_final):
+                begin, end = self._flow.span(message)
                 repeated = not self._flow.hear(message)
                 if is_final and not repeated:
                     self._redial.proved()
+                    self._keep(begin, end, message.text)
         self._audience.show(message, text, repeated=repeated)
 
     async def _find_receipts(self) -> None:

@@ -56,9 +56,7 @@ def test_the_prices_suggested_for_the_three_packages() -> None:
 
 
 def test_a_price_that_ends_in_99_already_is_kept() -> None:
-    table = Rates(
-        {"one": Rate(1_000_000, Decimal("0.006"))}, stripe_fee_percent=Decimal(0), stripe_fee_cents=Decimal(0)
-    )
+    table = Rates({"one": Rate(1_000_000, Decimal("0.006"))}, stripe_fee_percent=Decimal(0), stripe_fee_cents=0)
     [suggested] = pricing.suggest([Package("a", "A", 9_900, 1)], table, Decimal(0))
     assert suggested.price_cents == 99
 
