@@ -76,9 +76,13 @@ class Flow:
     def record_words(self, words: wire.Transcript) -> bool:
         """Note that words came. Return False where they were final in an earlier session."""
         self._lead.note_words(words.start + words.duration)
-        self._source.on_words(self._tape.words_end_seconds(words))
+        self._source.on_words(self.span_of(words)[1])
         self._stirred.set()
         return self._tape.record_words(words)
+
+    def span_of(self, words: wire.Transcript) -> tuple[float, float]:
+        """Return the start and end of words, in seconds since the transcription began."""
+        return self._tape.span_of(words)
 
     def rewind(self) -> None:
         """Prepare to send all kept audio to the next session, since the last one is over."""

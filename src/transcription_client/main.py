@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from transcription_client import audio, net, ui
+from transcription_client import audio, net, output, ui
 from transcription_client.core import FastPace, Format, Pace
 from transcription_client.errors import ClientError
 from transcription_client.flow import Source
@@ -124,6 +124,7 @@ def balance(as_json: Json = False) -> None:
 
 @app.command(
     epilog="\b\nExamples:\n  transcription-client transcribe talk.mp3\n  transcription-client transcribe --mic\n"
+    "  transcription-client transcribe talk.mp3 --fast --srt talk.srt\n"
     "  arecord -f S16_LE -r 16000 -t raw | transcription-client transcribe -"
 )
 def transcribe(
@@ -137,6 +138,13 @@ def transcribe(
     ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Send a file as fast as its captions come back.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the service's JSON messages, one per line.")] = False,
+    srt: Annotated[
+        Path | None, typer.Option("--srt", metavar="FILE", help="Save the captions as subtitles when done.")
+    ] = None,
+    output_file: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Save the captions when done: .srt, .json, or else as text."),
+    ] = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="Speech model.")] = "nova-2",
     language: Annotated[str, typer.Option(metavar="CODE", help="Language spoken.")] = "en-US",
     encoding: Annotated[
@@ -169,7 +177,15 @@ def transcribe(
         decoded = audio.from_file(Path(source), sound)
         start = lambda: nullcontext(Source(audio.paced(decoded, sound, pace), sound, on_words=pace.note_words))  # noqa: E731
     chosen |= {"encoding": sound.encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
-    asyncio.run(_transcribe(chosen, start, as_json=as_json))
+    asyncio.run(_transcribe(chosen, start, _record(srt, output_file), as_json=as_json))
+
+
+def _record(srt: Path | None, output_file: Path | None) -> output.Record:
+    """For the files that were asked for. Raises ClientError where one cannot be written."""
+    files = [] if srt is None else [output.File(srt, output.as_srt)]
+    if output_file is not None:
+        files.append(output.File(output_file, output.by_extension(output_file)))
+    return output.Record(files)
 
 
 class _WrongUse(typer.BadParameter):
@@ -186,13 +202,18 @@ def _check_use(context: typer.Context, source: str | None, *, mic: bool, device:
         raise _WrongUse(f"{source} and {'--mic' if mic else '--device'} can't be combined", ctx=context)
 
 
-async def _transcribe(config: dict[str, Any], start: Start, *, as_json: bool) -> None:
+async def _transcribe(config: dict[str, Any], start: Start, record: output.Record, *, as_json: bool) -> None:
     with start() as source:
         store = Store()
         login = await asyncio.to_thread(net.current, store)
         with ui.Screen(as_json=as_json) as screen, _interruptions(screen) as interrupted:
             renew = partial(net.renewed, store)
-            captioned = await Transcription(login, renew, config, screen, interrupted).run(source)
+            transcription = Transcription(login, renew, config, screen, interrupted, keep=record.add)
+            captioned = False
+            try:
+                captioned = await transcription.run(source)
+            finally:
+                record.write(complete=captioned)  # what came before an error is kept too
     if not captioned:
         raise typer.Exit(1)
 

@@ -83,9 +83,10 @@ class Tape:
             self._forget(min(self._finals.get(each, 0) for each in range(channels)))
         return True
 
-    def words_end_seconds(self, words: wire.Transcript) -> float:
-        """Return where words end, in seconds since the transcription began."""
-        return self._place(words.start + words.duration) / self._audio.bytes_per_second
+    def span_of(self, words: wire.Transcript) -> tuple[float, float]:
+        """Return the start and end of words, in seconds since the transcription began."""
+        rate = self._audio.bytes_per_second
+        return self._place(words.start) / rate, self._place(words.start + words.duration) / rate
 
     def rewind(self) -> None:
         """Mark all kept audio as unsent, for the next session."""

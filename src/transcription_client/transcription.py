@@ -51,7 +51,8 @@ class Display(Protocol):
 
 
 class Transcription:
-    """Runs one transcription. `renew` returns a login in place of one that was refused, or raises ClientError."""
+    """Runs one transcription. `renew` returns a login in place of one that was refused, or raises ClientError. `keep`
+    gets the start and end of final words, in seconds since the transcription began, and their text."""
 
     def __init__(
         self,
@@ -61,12 +62,14 @@ class Transcription:
         display: Display,
         interrupted: asyncio.Event,
         redial: Redial | None = None,
+        keep: Callable[[float, float, str], None] = lambda start, end, text: None,
     ) -> None:
         self._login = login
         self._renew = renew
         self._config = config
         self._display = display
         self._interrupted = interrupted
+        self._keep = keep
         self._redial = redial or Redial()
         self._flow: Flow
         self._session_id: str | None = None
@@ -198,9 +201,11 @@ class Transcription:
                 self._redial.note_ready(time.monotonic())
                 self._flow.begin(time.monotonic())
             case wire.Transcript(is_final=is_final):
+                start, end = self._flow.span_of(message)
                 repeated = not self._flow.record_words(message)
                 if is_final and not repeated:
                     self._redial.note_progress()
+                    self._keep(start, end, message.text)
         self._display.show(message, text, repeated=repeated)
 
     async def _find_receipts(self) -> None:

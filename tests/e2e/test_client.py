@@ -188,6 +188,32 @@ async def test_raw_sound_comes_by_a_pipe(known: Desktop, upstream: Upstream) -> 
     assert bytes(heard.audio) == audio
 
 
+async def test_captions_are_saved_as_subtitles_and_by_extension(
+    known: Desktop, upstream: Upstream, tmp_path: Path
+) -> None:
+    _, arguments = scripted(upstream)
+    path = wav(tmp_path / "talk.wav", sound(6))
+    files = ["--srt", str(tmp_path / "talk.srt"), "--output", str(tmp_path / "talk.json")]
+    out, _ = await known.run("transcribe", str(path), "--fast", *files, *arguments)
+    finals = out.splitlines()
+    assert finals == [words(4, first=first) for first in (0, 4, 8)]
+    saved = json.loads((tmp_path / "talk.json").read_text())
+    assert [each["text"] for each in saved["segments"]] == finals
+    assert [(each["start"], each["end"]) for each in saved["segments"]] == [(0, 2), (2, 4), (4, 6)]
+    cues = (tmp_path / "talk.srt").read_text().strip().split("\n\n")
+    assert cues[1].splitlines()[:2] == ["2", "00:00:02,000 --> 00:00:04,000"]
+
+
+async def test_captions_that_cannot_be_saved_are_refused_before_any_audio_is_sent(
+    known: Desktop, upstream: Upstream, tmp_path: Path
+) -> None:
+    config, arguments = scripted(upstream)
+    path = wav(tmp_path / "talk.wav", sound(6))
+    said = await known.refused("transcribe", str(path), "--srt", str(tmp_path / "none" / "talk.srt"), *arguments)
+    assert "talk.srt (No such file or directory). Choose another file." in said
+    assert list(upstream.met(config)) == []
+
+
 async def test_captions_come_while_the_pipe_is_open(known: Desktop, upstream: Upstream) -> None:
     _, arguments = scripted(upstream)
     async with known.running("transcribe", "-", *arguments, stdin=subprocess.PIPE) as running:

@@ -30,6 +30,9 @@ RECEIPT = re.compile(
     r"Receipt: ([\d.]+) s of audio, (\d+) s billed; balance before (\d+) s \(.*\), after (\d+) s \(.*\)\."
 )
 
+NO_CAPTION = r"^(.* s of audio, .* billed, .*|Captions are \d+ s behind\.|Captions are on time again\.)$"
+"""The client's own receipt, and what it says while the machine is busy with other tests."""
+
 
 @pytest.fixture
 def corner(scratch: Path) -> Path:
@@ -100,7 +103,7 @@ async def test_the_demo_shows_captions_of_real_speech_and_a_receipt_that_adds_up
         out = (await process.communicate())[0].decode()
         assert process.returncode == 0, out
     captions = out[out.index(" live:") + len(" live:") : out.index("Receipt:")]
-    captions = re.sub(r"^.* s of audio, .* billed, .*$", "", captions, flags=re.MULTILINE)  # the client's own receipt
+    captions = re.sub(NO_CAPTION, "", captions, flags=re.MULTILINE)
     assert errors(captions) < 0.2, captions
     found = RECEIPT.search(out)
     assert found, out

@@ -91,7 +91,8 @@ async def test_a_live_session_is_listed_shown_and_ended(service: Service) -> Non
     captions = await talking(service, user)
     [live] = (await as_json(service, "user", "show", user.email))["live_sessions"]
     assert (live["id"], live["status"], live["email"]) == (captions.session_id, "active", user.email)
-    assert live in await as_json(service, "session", "list", "--live")
+    listed = {row["id"]: row for row in await as_json(service, "session", "list", "--live")}
+    assert (listed[live["id"]]["status"], listed[live["id"]]["email"]) == ("active", user.email)
     text = await service.command("session", "list", "--live")
     assert captions.session_id[:8] in text
     assert user.email in text

@@ -20,7 +20,8 @@ from transcription_wire.lengths import length
 
 def pricing_command(
     suggest: Annotated[
-        str | None, typer.Option(metavar="PERCENT", help="Print a PACKAGES_FILE with this margin.")
+        str | None,
+        typer.Option(metavar="PERCENT", help="Print a PACKAGES_FILE with at least this margin. Prices end in .99."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -41,7 +42,9 @@ def pricing_command(
     if as_json:
         _print_json([pricing.sale(package, found.rates) for package in packages], found)
     else:
-        typer.echo(f"# A margin of {percent:f}% or slightly more, calculated by transcription-proxy pricing.")
+        typer.echo(
+            f"# A margin of at least {percent:f}%, calculated by transcription-proxy pricing. Prices end in .99."
+        )
         typer.echo(pricing.as_toml(packages), nl=False)
 
 

@@ -57,7 +57,8 @@ def sale(package: Package, rates: Rates) -> Sale:
 
 
 def suggest(packages: Iterable[Package], rates: Rates, percent: Decimal) -> list[Package]:
-    """Return the packages at the lowest prices that leave a margin of `percent`. Raise ValueError where none does."""
+    """Return the packages at the lowest prices ending in .99 that leave a margin of `percent`. Raise ValueError where
+    none does."""
     share = percent / HUNDRED
     if not 0 <= share < 1 - rates.stripe_fee_percent / HUNDRED:
         most = HUNDRED - rates.stripe_fee_percent
@@ -107,8 +108,9 @@ def _cure(sale: Sale) -> str:
 
 
 def _least(package: Package, rates: Rates, share: Decimal) -> int:
-    """Return the lowest price in cents that leaves `share` of it, and that Stripe accepts."""
-    return max(LEAST_CENTS, _price(package.seconds * _cents_a_credit(rates), rates, share))
+    """Return the lowest price in cents ending in 99 that leaves `share` of it, and that Stripe accepts."""
+    least = max(LEAST_CENTS, _price(package.seconds * _cents_a_credit(rates), rates, share))
+    return least + 99 - least % 100
 
 
 def _cents_a_credit(rates: Rates) -> Decimal:

@@ -109,7 +109,8 @@ def test_a_suggestion_is_a_packages_file_with_that_margin(
     monkeypatch.setenv("PACKAGES_FILE", str(file))
     wanted = float(percent.strip(" %"))
     for package in as_json(capsys)["packages"]:
-        assert wanted <= package["margin_percent"] < wanted + 0.5
+        assert wanted <= package["margin_percent"]
+        assert package["price_cents"] % 100 == 99
         assert not package["loses"]
 
 

@@ -67,7 +67,7 @@ def test_the_times_of_another_session_count_from_what_it_was_sent() -> None:
     tape.record_words(words(0, 2))
     tape.rewind()
     tape.take(2 * SECOND)
-    assert tape.words_end_seconds(words(0, 1.5)) == 3.5
+    assert tape.span_of(words(0, 1.5))[1] == 3.5
     assert tape.record_words(words(0, 1.5))
     tape.rewind()
     assert tape.take(10 * SECOND) == sound(1.5, first=3.5)
@@ -149,8 +149,8 @@ def test_times_are_right_after_sound_was_lost_in_mid_session() -> None:
     tape = sent(2, keep_seconds=4)
     assert tape.append(sound(7, first=2)) == 3 * SECOND
     assert tape.take(10 * SECOND) == sound(4, first=5)
-    assert tape.words_end_seconds(words(0, 1.5)) == 1.5
-    assert tape.words_end_seconds(words(0, 3.0)) == 6.0
+    assert tape.span_of(words(0, 1.5))[1] == 1.5
+    assert tape.span_of(words(0, 3.0))[1] == 6.0
     tape.record_words(words(0, 3.0))
     tape.rewind()
     assert tape.take(10 * SECOND) == sound(3, first=6)
@@ -161,7 +161,7 @@ def test_times_are_right_after_sound_was_lost_again_and_again() -> None:
     for second in range(2, 9):
         tape.append(sound(1, first=second))
     assert tape.take(10 * SECOND) == sound(4, first=5)
-    assert tape.words_end_seconds(words(0, 3.0)) == 6.0
+    assert tape.span_of(words(0, 3.0))[1] == 6.0
 
 
 def test_with_channels_of_their_own_it_is_final_when_it_is_on_all_of_them() -> None:

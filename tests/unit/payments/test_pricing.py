@@ -1,5 +1,6 @@
 """What packages leave, by the figures of the contract and by figures made up."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -38,18 +39,33 @@ def test_the_dearest_model_a_credit_counts() -> None:
     assert pricing.sale(Package("a", "A", 6000, 1000), table).engine == 90
 
 
-def test_a_suggested_price_leaves_the_margin_and_no_cent_less_does() -> None:
-    for package in pricing.suggest(packages.load(), BUILT_IN, Decimal(30)):
-        assert pricing.sale(package, BUILT_IN).margin >= package.price_cents * Decimal("0.3")
-        cheaper = Package(package.id, package.label, package.seconds, package.price_cents - 1)
-        assert pricing.sale(cheaper, BUILT_IN).margin < cheaper.price_cents * Decimal("0.3")
+@pytest.mark.parametrize("percent", [0, 10, 30, 55])
+def test_a_suggested_price_ends_in_99_and_leaves_the_margin_as_no_lower_one_does(percent: int) -> None:
+    share = Decimal(percent) / 100
+    for package in pricing.suggest(packages.load(), BUILT_IN, Decimal(percent)):
+        assert package.price_cents % 100 == 99
+        assert pricing.sale(package, BUILT_IN).margin >= package.price_cents * share
+        cheaper = replace(package, price_cents=package.price_cents - 100)
+        assert pricing.sale(cheaper, BUILT_IN).margin < cheaper.price_cents * share
+
+
+def test_the_prices_suggested_for_the_three_packages() -> None:
+    """For 4.92, 11.18 and 27.28, which leave exactly 30%."""
+    suggested = pricing.suggest(packages.load(), BUILT_IN, Decimal(30))
+    assert [package.price_cents for package in suggested] == [499, 1199, 2799]
+
+
+def test_a_price_that_ends_in_99_already_is_kept() -> None:
+    table = Rates({"one": Rate(1_000_000, Decimal("0.006"))}, stripe_fee_percent=Decimal(0), stripe_fee_cents=0)
+    [suggested] = pricing.suggest([Package("a", "A", 9_900, 1)], table, Decimal(0))
+    assert suggested.price_cents == 99
 
 
 def test_no_suggestion_is_cheaper_than_stripe_takes() -> None:
     """50 cents; so that what is suggested can be loaded."""
     free = Rates({"free": Rate(1_000_000, Decimal(0))})
     [suggested] = pricing.suggest([Package("a", "A", 60, 1000)], free, Decimal(0))
-    assert suggested.price_cents == packages.LEAST_CENTS
+    assert suggested.price_cents == 99
     assert packages.load(pricing.as_toml([suggested])) == (suggested,)
 
 
