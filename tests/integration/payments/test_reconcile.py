@@ -260,7 +260,7 @@ async def test_it_mends_by_itself_and_says_so_in_the_log(shop: Shop) -> None:
     sale.pay()
     with structlog.testing.capture_logs() as logs:
         await shop.reconciler.run_job("")
-    assert sale.session in [line["subject"] for line in logs if line["event"] == "payments_differed"]
+    assert sale.session in [line["subject"] for line in logs if line["event"] == "payment_difference"]
     assert await shop.ledger_rows(sale.user) == [CREDIT]
 
 
