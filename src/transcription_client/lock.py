@@ -12,6 +12,7 @@ else:
     import fcntl
 
 POLL_SECONDS: Final = 0.05
+"""Pause between two tries to take the lock."""
 
 
 def take(path: Path, within: float) -> int | None:

@@ -10,6 +10,7 @@ from transcription_client.core import Format
 from transcription_wire import messages as wire
 
 KEEP_SECONDS: Final = 60.0
+"""Audio that is kept at most."""
 
 
 class Tape:

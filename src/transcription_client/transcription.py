@@ -23,6 +23,7 @@ END_SECONDS: Final = 30.0
 LOOKUP_SECONDS: Final = 10.0
 """How long to look for the receipts of lost sessions. The service ends those within 5 s."""
 LOOKUP_PAUSE_SECONDS: Final = 0.5
+"""Pause between two requests for these receipts."""
 
 
 class Display(Protocol):

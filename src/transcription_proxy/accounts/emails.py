@@ -57,6 +57,6 @@ class AccountEmails:
         if user.blocked_at is not None:
             return None
         if await store.resets_mailed(connection, user.id, now - reset.LIFETIME) >= reset.MOST_MAILS:
-            log.info("reset_mail_withheld", user=str(user.id))
+            log.info("reset_mail_limit_reached", user=str(user.id))
             return None
         return await reset.make(connection, user.id, now, mailed=True)

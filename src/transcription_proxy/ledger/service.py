@@ -128,7 +128,7 @@ class Ledger:
             remaining = await store.close(connection, closing, locked, billed)
         if not locked.active:
             late, unbilled = billed - locked.seconds_used, max(closing.total - billed, 0)
-            log.warning("closed_after_its_end", session_id=str(closing.session_id), billed=late, unbilled=unbilled)
+            log.warning("late_close", session_id=str(closing.session_id), billed=late, unbilled=unbilled)
         return Closed(closing.session_id, billed, closing.reason, remaining)
 
     async def credit(
@@ -258,6 +258,6 @@ class Ledger:
 def _as_stored(closing: Closing, locked: store.Locked) -> Closed:
     if closing.number > locked.number and closing.total > locked.seconds_used:
         unbilled = closing.total - locked.seconds_used
-        log.warning("closed_after_its_end", session_id=str(closing.session_id), billed=0, unbilled=unbilled)
+        log.warning("late_close", session_id=str(closing.session_id), billed=0, unbilled=unbilled)
     reason = closing.reason if locked.reason is None else Reason(locked.reason)
     return Closed(closing.session_id, locked.seconds_used, reason, locked.seconds_remaining)

@@ -62,7 +62,7 @@ class Reconciler:
     async def run_job(self, _key: str) -> None:
         """Job: book what is missing from the last days, and log each difference."""
         for one in await self.run(datetime.now(UTC) - LOOK_BACK, fix=True):
-            log.warning("payments_differed", subject=one.subject, detail=one.detail, why_not=one.why_not)
+            log.warning("payment_difference", subject=one.subject, detail=one.detail, why_not=one.why_not)
 
     async def _checkouts(self, since: datetime, fix: bool) -> AsyncIterator[Difference]:
         listed = set()

@@ -22,6 +22,7 @@ from transcription_proxy.payments import store, translate
 from transcription_proxy.payments.fulfillment import Fulfillment, UnbookableFact
 from transcription_proxy.payments.gateway import BadSignature, Gateway, NoSuchObject, StripeAway, verified
 from transcription_proxy.payments.packages import MOST_SECONDS, Package
+from transcription_proxy.payments.pricing import TOPUP
 from transcription_proxy.payments.standing import Claim, Kind
 from transcription_proxy.payments.store import Buyer, Draft, Purchase
 from transcription_proxy.payments.translate import Event, NotUnderstood, is_id
@@ -34,9 +35,9 @@ ASK_PAUSE: Final = timedelta(seconds=3)
 LEAST_CENTS, MOST_CENTS = 100, 50_000
 """The smallest and the largest top-up, in cents (money 31)."""
 MOST_PURCHASES: Final = 100
+"""Purchases in one list, unless the caller asks for another number."""
 NO_CHECKOUT: Final = "cs_status"
 """The id of a Checkout Session that does not exist."""
-TOPUP: Final = "topup"
 CUSTOMER: Final = "customer"
 """The job that creates a Stripe customer for a new account."""
 REFUNDS: Final = "refunds"

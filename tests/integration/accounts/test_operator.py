@@ -77,7 +77,7 @@ async def test_one_who_is_not_there(operator: Operator, email: str, code: str) -
         assert refusal.value.code == code
 
 
-async def test_block_shuts_out_at_once_and_tells_the_live_sessions(books: Books, operator: Operator) -> None:
+async def test_block_refuses_tokens_at_once_and_ends_live_sessions(books: Books, operator: Operator) -> None:
     user, other = await books.user(1000), await books.user(1000)
     mine = [await books.open(user), await books.open(user)]
     foreign = await books.open(other)

@@ -90,5 +90,5 @@ async def test_what_is_no_key_opens_nothing(overlays: Overlays, key: str) -> Non
     assert await refused(overlays.by_key(key)) == "overlay_gone"
 
 
-async def test_who_is_nobody_has_no_version(overlays: Overlays, users: list[store.User]) -> None:
+async def test_accounts_without_an_overlay_have_no_version(overlays: Overlays, users: list[store.User]) -> None:
     assert await overlays.overlay_versions([UUID(int=0), users[0].id]) == {}

@@ -108,7 +108,7 @@ async def test_a_link_from_a_mail_sets_a_new_password_and_ends_every_token(house
     assert (await house.accounts.authenticate(other.token)).id == other.user.id
 
 
-async def test_the_owner_is_told_of_a_new_password_however_it_came_about(house: House) -> None:
+async def test_every_new_password_is_mailed_to_the_owner(house: House) -> None:
     login = await house.register()
     await house.accounts.reset(await house.link(login), NEW)
     assert await house.work() == 1
@@ -297,7 +297,9 @@ async def test_a_mail_that_cannot_be_sent_is_tried_again_and_counts_for_nothing(
     assert await house.sql("SELECT mailed_at IS NULL, count(*) FROM password_resets GROUP BY 1") == [(False, 1)]
 
 
-async def test_a_mail_in_doubt_counts_so_that_nobody_is_flooded(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_mail_that_may_have_arrived_counts_towards_the_limit(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mailer_module, "DATA_SECONDS", 0.05)
     login = await house.register()
     house.server.replies["."] = HANGS

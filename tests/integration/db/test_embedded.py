@@ -165,7 +165,7 @@ def test_killed_at_any_moment_of_the_first_start(
     assert not draft.exists()
 
 
-def test_nobody_else_gets_in(data_dir: Path) -> None:
+def test_another_user_cannot_enter_the_folders(data_dir: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         home = data_dir / "postgres" / "server"
         assert [(home / name).stat().st_mode & 0o777 for name in ("password", "cluster", "socket")] == [

@@ -198,7 +198,7 @@ async def test_one_that_fails_does_not_hold_up_the_others(office: Office) -> Non
     assert [row[:3] for row in await office.rows()] == [("letter", "bad", 1)]
 
 
-async def test_while_a_job_runs_nobody_else_takes_it(office: Office) -> None:
+async def test_a_running_job_is_not_claimed_by_another_process(office: Office) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(key: str) -> None:
@@ -241,7 +241,7 @@ async def test_a_run_that_is_lost_is_taken_over_and_has_no_say_when_it_comes_bac
     assert [row[:3] for row in await office.rows()] == left
 
 
-async def test_a_kind_that_nobody_here_knows_is_left_for_another_version(office: Office) -> None:
+async def test_a_job_of_an_unknown_kind_is_left_for_another_version(office: Office) -> None:
     await office.order("ann", kind="novelty")
     assert not await office.clerks[0].run_one()
     assert [row[:3] for row in await office.rows()] == [("novelty", "ann", 0)]

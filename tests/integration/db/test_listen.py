@@ -37,9 +37,7 @@ async def _until_heard(other: psycopg.Connection, heard: "asyncio.Queue[int]", n
                     return
 
 
-async def test_nothing_is_lost_while_the_connection_is_tried_and_its_beginning_is_told(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_probes_lose_no_notification(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PROBE_SECONDS", 0.005)
     heard: list[str] = []
     ready = asyncio.Event()

@@ -80,7 +80,7 @@ def test_one_that_is_still_in_use_is_not_set_aside(data_dir: Path, home: Path) -
     assert words(data_dir) is None
 
 
-def test_a_server_that_nobody_uses_is_stopped_before_it_is_set_aside(data_dir: Path, home: Path) -> None:
+def test_an_unused_server_is_stopped_before_it_is_set_aside(data_dir: Path, home: Path) -> None:
     server = Embedded.acquire(data_dir)
     os.close(server.lock_fd)  # as if we were killed
     shutil.rmtree(data_dir)
@@ -112,7 +112,7 @@ def test_one_from_before_there_were_notes_is_adopted(data_dir: Path, home: Path)
     assert ownership.read(data_dir) == ownership.read(home / "server") is not None
 
 
-def test_a_data_dir_that_was_copied_is_told_where_its_database_is(
+def test_a_copied_data_dir_logs_where_its_database_is(
     data_dir: Path, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     copy = data_dir.with_name("copy")

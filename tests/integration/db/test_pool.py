@@ -170,7 +170,7 @@ async def test_a_restart_goes_unseen_by_the_next_calls(server: Embedded) -> None
     await database.close()
 
 
-async def test_a_frozen_server_holds_nobody_for_long(server: Embedded) -> None:
+async def test_a_frozen_server_delays_a_caller_by_its_timeout_only(server: Embedded) -> None:
     database = Database(server.url, max_size=1)
     await database.open()
     async with database.transaction() as connection:

@@ -59,7 +59,7 @@ def host(books: Books, database_url: str) -> Host:
     return Host(books, database_url)
 
 
-async def test_a_jump_forward_ends_nobody_who_lives(books: Books, host: Host) -> None:
+async def test_a_clock_that_jumps_forward_ends_no_live_session(books: Books, host: Host) -> None:
     """Not even one that had no time yet to settle by the new clock."""
     user = await books.user(1000)
     alive, dead = await books.open(user), await books.open(user)
@@ -71,7 +71,7 @@ async def test_a_jump_forward_ends_nobody_who_lives(books: Books, host: Host) ->
     assert (await books.ledger.balance(user)).seconds_held == 45
 
 
-async def test_a_jump_back_ends_nobody_who_lives_and_keeps_no_hold_of_the_dead(books: Books, host: Host) -> None:
+async def test_a_clock_that_jumps_back_ends_dead_sessions_only(books: Books, host: Host) -> None:
     user = await books.user(1000)
     host.jump(HOUR)
     alive, dead = await books.open(user), await books.open(user)
@@ -83,7 +83,7 @@ async def test_a_jump_back_ends_nobody_who_lives_and_keeps_no_hold_of_the_dead(b
     assert await books.row(alive, "status") == ("active",)
 
 
-async def test_a_clock_that_jumps_just_before_the_reaping_ends_nobody(books: Books, host: Host) -> None:
+async def test_a_clock_that_jumps_just_before_reaping_ends_no_session(books: Books, host: Host) -> None:
     user = await books.user(1000)
     session = await books.open(user)
     now = await books.ledger.clock()

@@ -105,7 +105,7 @@ async def test_a_close_after_the_reaper_books_what_the_hold_covered_once(books: 
     assert await books.row(session, "audio_seconds") == (Decimal("30.0"),)
     assert await books.ledger.balance(user) == Balance(970, 0, 0)
     told = [(entry["event"], entry["billed"], entry["unbilled"]) for entry in logs]
-    assert told == [("closed_after_its_end", 20, 0), ("closed_after_its_end", 0, 10)]
+    assert told == [("late_close", 20, 0), ("late_close", 0, 10)]
 
 
 async def test_a_close_after_the_reaper_books_no_more_than_the_hold(books: Books) -> None:

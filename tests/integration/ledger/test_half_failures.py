@@ -16,7 +16,7 @@ from transcription_proxy.relay import settler
 from transcription_proxy.stream import funding, session, teardown
 
 LEASE_SECONDS: Final = 2.0
-LATE: Final = "closed_after_its_end"
+LATE: Final = "late_close"
 
 
 @pytest.fixture

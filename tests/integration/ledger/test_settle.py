@@ -118,7 +118,7 @@ async def test_a_session_that_is_ending_is_paid_but_not_extended(books: Books) -
     assert answer == Settled(session, 2, 45, 10, 990, 0, ending=Reason.ENDED_BY_OPERATOR)
 
 
-async def test_a_blocked_account_is_told(books: Books) -> None:
+async def test_a_settle_of_a_blocked_account_says_so(books: Books) -> None:
     user = await books.user(1000)
     session = await books.open(user)
     await books.sql("UPDATE users SET blocked_at = now() WHERE id = %s", user)

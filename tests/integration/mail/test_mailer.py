@@ -70,7 +70,9 @@ async def test_a_letter_arrives_as_it_was_written(server: SmtpStandIn) -> None:
         ("https://bücher.example", "captions@localhost"),
     ],
 )
-async def test_a_sender_that_nobody_named_is_at_the_sites_host(server: SmtpStandIn, site: str, sender: str) -> None:
+async def test_a_sender_that_is_not_configured_is_at_the_sites_host(
+    server: SmtpStandIn, site: str, sender: str
+) -> None:
     await Mailer(server.url(), None, site, NOWHERE).deliver(TO, EMAIL)
     assert (await server.mail()).sender == sender
 
@@ -99,7 +101,7 @@ async def test_an_address_is_passed_on_whole_however_odd(server: SmtpStandIn, ad
 
 
 @pytest.mark.parametrize("address", ["a@b.example\r\nBcc: x@y.example", "a@b.example, x@y.example", "a@b.example>"])
-async def test_an_address_that_is_more_than_one_is_nobodys(server: SmtpStandIn, address: str) -> None:
+async def test_an_address_that_is_several_is_refused(server: SmtpStandIn, address: str) -> None:
     """Accounts have no such address; were there one, it would not become a header."""
     with pytest.raises((ValueError, MessageError)):
         await mailer(server).deliver(address, EMAIL)

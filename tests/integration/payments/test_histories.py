@@ -290,7 +290,7 @@ VARIANTS = [
 """Of one claim: as much of it as one event may tell."""
 
 
-async def test_what_is_known_of_a_claim_does_not_depend_on_the_order_in_which_it_was_told(database: Database) -> None:
+async def test_the_state_of_a_claim_does_not_depend_on_the_order_of_events(database: Database) -> None:
     async def known(told: list[Claim]) -> list[tuple[Any, ...]]:
         async with database.transaction() as connection:
             await connection.execute("DELETE FROM payment_claims")

@@ -13,7 +13,7 @@ from transcription_proxy.ledger.entries import MAX_CREDITS, Description
 COMPLETED = "checkout.session.completed"
 
 
-async def test_a_paid_session_is_credited_once_however_often_it_is_told(till: Till) -> None:
+async def test_a_paid_session_is_credited_once_however_often_its_event_arrives(till: Till) -> None:
     user = await till.buyer()
     await till.purchase(user, "cs_1")
     body = event(COMPLETED, session("cs_1", payment="pi_1"))
@@ -119,7 +119,7 @@ async def test_refunds_that_a_charge_lists_count_by_their_ids_too(till: Till) ->
 
 
 @pytest.mark.parametrize(("known", "asks"), [(None, True), (100, True), (150, False)])
-async def test_stripe_is_asked_for_refunds_that_a_charge_counts_and_nobody_named(
+async def test_refunds_that_a_charge_counts_and_no_event_named_are_fetched(
     till: Till, known: int | None, asks: bool
 ) -> None:
     user = await till.buyer()
@@ -166,7 +166,7 @@ async def test_a_claim_that_names_only_its_charge_is_found_once_the_payment_was_
     assert await till.unmatched() == []
 
 
-async def test_asking_about_a_session_tells_a_refund_too(till: Till) -> None:
+async def test_looking_a_session_up_books_its_refund(till: Till) -> None:
     user = await till.buyer()
     await till.purchase(user, "cs_1")
     await till.hear(event(COMPLETED, session("cs_1", payment="pi_1")))
@@ -280,7 +280,7 @@ async def test_an_inquiry_freezes_nothing_until_it_becomes_a_dispute(till: Till)
     assert await till.ledger_rows(user) == [("credit_purchase", 30000)]
 
 
-async def test_of_many_unmatched_events_the_newest_are_told_oldest_first(till: Till) -> None:
+async def test_of_many_unmatched_events_the_newest_are_listed_oldest_first(till: Till) -> None:
     """Another product of the same account may leave more than anybody looks at."""
     for number in range(4):
         await till.hear(event(COMPLETED, session(f"cs_{number}", payment="pi_1")))

@@ -160,7 +160,7 @@ async def test_every_kind_of_lost_webhook_is_found_and_booked_once(shop: Shop) -
 NEEDED_OF_A_REFUND: Final = ("checkout.session.completed", "charge.refunded")
 
 
-async def test_a_refund_that_was_told_by_its_charge_is_no_difference(shop: Shop) -> None:
+async def test_a_refund_that_its_charge_has_counted_is_no_difference(shop: Shop) -> None:
     """Stripe sends no other event of it to an endpoint that takes what is needed."""
     sale = await shop.sale()
     sale.pay()
@@ -235,7 +235,7 @@ async def test_events_that_were_kept_unmatched_find_their_purchase(shop: Shop) -
     assert await shop.differences(fix=True) == {}
 
 
-async def test_a_payment_of_somebody_we_do_not_know_is_told_and_not_booked(shop: Shop) -> None:
+async def test_a_payment_of_an_unknown_user_is_listed_and_not_booked(shop: Shop) -> None:
     sale = await shop.sale()
     sale.pay()
     await shop.sql("DELETE FROM purchases WHERE user_id = %s", sale.user)
@@ -260,7 +260,7 @@ async def test_it_mends_by_itself_and_says_so_in_the_log(shop: Shop) -> None:
     sale.pay()
     with structlog.testing.capture_logs() as logs:
         await shop.reconciler.run_job("")
-    assert sale.session in [line["subject"] for line in logs if line["event"] == "payments_differed"]
+    assert sale.session in [line["subject"] for line in logs if line["event"] == "payment_difference"]
     assert await shop.ledger_rows(sale.user) == [CREDIT]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import bcrypt
 import pytest
 
-from tests.unit.accounts.test_passwords import NOBODYS
+from tests.unit.accounts.test_passwords import NOT_PASSWORDS
 from transcription_proxy.accounts.fair_queue import Requester
 from transcription_proxy.accounts.hasher import COST, DUMMY, MOST_WAITING, THREADS, Hasher, Match
 from transcription_proxy.errors import Refusal
@@ -37,8 +37,8 @@ async def test_a_hash_of_before_normalisation_matches_what_was_typed_then() -> N
     assert await Hasher(CHEAP).match("Käse è Señor", hashed(typed), ANN) is Match.NO
 
 
-@pytest.mark.parametrize("password", NOBODYS)
-async def test_what_nobody_can_have_as_password_never_matches(password: str) -> None:
+@pytest.mark.parametrize("password", NOT_PASSWORDS)
+async def test_text_that_cannot_be_a_password_never_matches(password: str) -> None:
     """It is hashed as nothing at all, to take as long: a hash of nothing must not let it in."""
     assert await Hasher(CHEAP).match(password, hashed(""), ANN) is Match.NO
 
@@ -78,7 +78,7 @@ async def test_it_costs_twelve_and_never_runs_on_the_event_loop(monkeypatch: pyt
     assert thread is not threading.main_thread()
 
 
-async def test_too_many_at_once_are_told_to_come_back_and_then_it_goes_on() -> None:
+async def test_too_many_requests_are_refused_until_the_queue_has_room() -> None:
     hasher = Hasher(CHEAP)
     asked = (hasher.hash(b"correct horse", Requester(str(number), str(number))) for number in range(MOST_WAITING + 5))
     answers = await asyncio.gather(*asked, return_exceptions=True)

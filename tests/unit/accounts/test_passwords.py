@@ -10,7 +10,7 @@ from transcription_proxy.accounts.passwords import accept, forms
 from transcription_proxy.errors import Refusal
 
 LONG = "a long one " * 9
-NOBODYS = [LONG[:73], "éa" * 25, "harmless\0", "\ud800" * 8]
+NOT_PASSWORDS = [LONG[:73], "éa" * 25, "harmless\0", "\ud800" * 8]
 """Over 72 bytes, with a NUL, or no text: no account can have one of these."""
 
 
@@ -29,13 +29,13 @@ def test_eight_characters_to_72_bytes_are_accepted(password: str) -> None:
     assert accept(password) == password.encode()
 
 
-@pytest.mark.parametrize("password", ["", "r2-d2 c", "é" * 7, *NOBODYS])
+@pytest.mark.parametrize("password", ["", "r2-d2 c", "é" * 7, *NOT_PASSWORDS])
 def test_what_is_short_or_more_than_bcrypt_looks_at_is_refused(password: str) -> None:
     assert refused(password) == "Use at least 8 characters and at most 72 bytes."
 
 
-@pytest.mark.parametrize("password", NOBODYS)
-def test_what_nobody_can_have_has_no_form(password: str) -> None:
+@pytest.mark.parametrize("password", NOT_PASSWORDS)
+def test_text_that_cannot_be_a_password_has_no_form(password: str) -> None:
     assert forms(password) == []
 
 

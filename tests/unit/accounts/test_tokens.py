@@ -180,7 +180,7 @@ def test_a_token_without_a_login_is_believed() -> None:
         (timedelta(seconds=1), True, False, True),
     ],
 )
-def test_a_refresh_token_is_reused_when_nobody_can_have_lost_its_answer(
+def test_which_second_uses_of_a_refresh_token_are_reuse(
     used: timedelta | None, login_ended: bool, successor_used: bool, reused: bool
 ) -> None:
     """`used`: how long ago."""

@@ -70,7 +70,7 @@ def test_each_mistake_in_the_settings_is_a_problem(
     assert [line.split()[:3] for line in lines] == [["PROBLEM", "settings:", name] for name in ("PORT", "WORKERS")]
 
 
-def test_what_sells_below_its_cost_is_told_and_is_a_problem_in_production(
+def test_selling_below_cost_is_shown_and_fails_the_check_in_production(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DEEPGRAM_URL", "ws://127.0.0.1:1")
@@ -136,7 +136,7 @@ def test_a_stream_is_opened_with_the_key_and_closed(
 
 
 @pytest.mark.parametrize(("status", "setting"), [(401, "DEEPGRAM_API_KEY"), (400, "DEEPGRAM_URL")])
-def test_a_refusal_is_told_with_the_upstreams_own_sentence(
+def test_a_refusal_is_shown_with_the_upstreams_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], status: int, setting: str
 ) -> None:
     monkeypatch.setenv("DEEPGRAM_API_KEY", "dg-key-hunter2")
@@ -159,9 +159,7 @@ def test_an_engine_that_leaves_us_waiting_is_a_problem(
     assert "didn't open and close a stream within 0.5 s" in detail
 
 
-def test_a_port_where_nobody_speaks_tls_is_not_reached(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_port_without_tls_is_not_reached(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("transcription_proxy.cli.doctor.REACH_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert not engine(monkeypatch, capsys, f"wss://127.0.0.1:{silent.getsockname()[1]}")[0]
@@ -178,7 +176,7 @@ def test_a_mail_server_that_is_away_is_a_problem(
     assert "hunter2" not in mail["detail"]
 
 
-def test_production_is_told_which_pages_buyers_would_miss(
+def test_production_lists_the_missing_pages_for_buyers(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, value in {**PRODUCTION, "DEEPGRAM_URL": "ws://127.0.0.1:1", "ALLOW_LOSS_MAKING_PACKAGES": "true"}.items():

@@ -139,7 +139,7 @@ def test_nothing_is_said_against_packages_that_pay(
 
 
 @pytest.mark.parametrize(("url", "told"), [("", True), ("ws://127.0.0.1:1", False)])
-def test_that_the_built_in_engine_costs_nothing_is_told_where_it_is_in_use(
+def test_the_free_built_in_engine_is_mentioned_where_it_is_used(
     capsys: Out, monkeypatch: pytest.MonkeyPatch, url: str, told: bool
 ) -> None:
     monkeypatch.setenv("DEEPGRAM_URL", url)
@@ -152,7 +152,7 @@ def test_an_operator_sees_the_loss_before_production_is_set_up(capsys: Out, monk
     assert "LOSES MONEY" in text(capsys)
 
 
-def test_mistakes_are_told_at_once(capsys: Out, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_all_mistakes_are_shown_at_once(capsys: Out, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "wrong.toml").write_text("[[package]]\n")
     monkeypatch.setenv("PACKAGES_FILE", str(tmp_path / "wrong.toml"))
     with pytest.raises(ConfigError) as error:

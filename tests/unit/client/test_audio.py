@@ -50,7 +50,7 @@ def test_sound_that_is_as_it_should_be_is_not_touched(tmp_path: Path) -> None:
     assert decoded(record(tmp_path / "a.wav", 1.3)) == tone(1.3).tobytes()
 
 
-def test_the_shortest_file_is_heard(tmp_path: Path) -> None:
+def test_the_shortest_file_is_decoded(tmp_path: Path) -> None:
     assert len(decoded(record(tmp_path / "a.wav", 0.005, rate=48_000))) == SECOND * 0.005
 
 
@@ -101,9 +101,7 @@ def decoded_until_it_complains(path: Path) -> tuple[bytes, str]:
         ("a.mkv", "libopus", 48_000),
     ],
 )
-def test_a_file_that_was_cut_off_is_heard_as_far_as_it_goes_and_then_said_to_be(
-    tmp_path: Path, name: str, codec: str, rate: int
-) -> None:
+def test_a_file_that_was_cut_off_is_decoded_and_then_reported(tmp_path: Path, name: str, codec: str, rate: int) -> None:
     whole = record(tmp_path / name, 4.0, codec=codec, rate=rate).read_bytes()
     (tmp_path / f"cut-{name}").write_bytes(whole[: len(whole) // 2])
     sound, complaint = decoded_until_it_complains(tmp_path / f"cut-{name}")
@@ -172,7 +170,7 @@ def elsewhere(_: Path) -> Path:
         (elsewhere, "No such file: {}. Check the name."),
     ],
 )
-def test_what_cannot_be_heard_is_said_in_a_sentence(tmp_path: Path, made: type[Path], sentence: str) -> None:
+def test_a_file_that_cannot_be_decoded_is_a_one_sentence_error(tmp_path: Path, made: type[Path], sentence: str) -> None:
     path = made(tmp_path)
     with pytest.raises(ClientError) as told:
         decoded(path)

@@ -69,7 +69,7 @@ async def test_one_that_is_lost_before_it_began() -> None:
     assert await play(script) == (False, Ended(), [])
 
 
-async def test_what_is_said_is_heard_in_order_until_the_connection_is_lost() -> None:
+async def test_messages_arrive_in_order_until_the_connection_is_lost() -> None:
     async def script(socket: Socket) -> None:
         await socket.ready()
         await socket.until("stop")
@@ -120,7 +120,7 @@ async def test_a_connection_that_is_slow_is_reported_each_second_until_it_is_not
     assert last == 0
 
 
-async def test_what_who_is_told_raises_is_raised_at_the_end() -> None:
+async def test_an_error_of_on_message_is_raised_by_close() -> None:
     def fails(message: wire.ServerMessage, text: str) -> None:
         raise ZeroDivisionError
 
@@ -135,6 +135,6 @@ async def test_what_who_is_told_raises_is_raised_at_the_end() -> None:
         await heard.closed.wait()
 
 
-async def test_where_nobody_listens_it_says_so(nobody: str) -> None:
+async def test_an_unreachable_server_is_a_one_sentence_error(nobody: str) -> None:
     with pytest.raises(ClientError, match=f"Can't reach {nobody}"):
         await CaptionConnection.dial(nobody, lambda message, text: None)

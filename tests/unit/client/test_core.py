@@ -209,7 +209,7 @@ def test_each_channel_has_interim_words_of_its_own() -> None:
     assert captions.interim == "two"
 
 
-def test_another_session_hears_interim_words_again() -> None:
+def test_another_session_repeats_interim_words() -> None:
     captions = Captions()
     captions.take(spoken(0, 1, "hm"))
     captions.take(wire.Ready("another", 600))

@@ -118,7 +118,7 @@ async def test_a_source_that_fails_is_over_and_says_so_at_the_close() -> None:
     assert str(await flow.close()) == "The tape is torn."
 
 
-async def test_what_is_lost_is_told() -> None:
+async def test_dropped_audio_is_reported() -> None:
     gaps: list[float] = []
     tap = Tap(63)
     flow = Flow(Source(tap.sound(), AUDIO, live=True), gaps.append)

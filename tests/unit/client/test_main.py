@@ -148,7 +148,7 @@ def test_a_logout_that_the_service_does_not_hear_of_is_no_success(run: Run, nobo
     assert Store().load() is None
 
 
-def test_a_logout_of_nobody_is_one(run: Run) -> None:
+def test_a_logout_without_a_login_succeeds(run: Run) -> None:
     assert run("logout") == (0, "Logged out.\n", "")
 
 

@@ -133,7 +133,7 @@ async def test_while_this_program_is_held_up_ten_seconds_wait_and_the_oldest_go(
         assert (source.take_missed(), source.take_missed()) == (3 * BLOCK, 0)
 
 
-async def test_one_that_is_pulled_out_says_so_after_what_it_heard(sounddevice: SoundDevice) -> None:
+async def test_an_unplugged_microphone_is_an_error_after_its_last_audio(sounddevice: SoundDevice) -> None:
     with microphone() as source:
         assert sounddevice.stream is not None
         sounddevice.stream.hear(block(1))
@@ -212,7 +212,7 @@ async def test_what_has_to_be_installed_is_said(
     assert str(told.value) == sentence
 
 
-async def test_after_the_loop_has_ended_what_is_still_heard_does_no_harm(sounddevice: SoundDevice) -> None:
+async def test_audio_after_the_event_loop_has_ended_is_ignored(sounddevice: SoundDevice) -> None:
     def listen() -> None:
         async def once() -> None:
             with microphone():
@@ -226,6 +226,6 @@ async def test_after_the_loop_has_ended_what_is_still_heard_does_no_harm(soundde
     sounddevice.stream.stop()
 
 
-def test_nobody_needs_portaudio_who_does_not_use_the_microphone() -> None:
+def test_portaudio_is_needed_for_the_microphone_only() -> None:
     imports = "import sys, transcription_client.main; sys.exit('sounddevice' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", imports], check=False).returncode == 0

@@ -49,7 +49,7 @@ def test_receipts_are_those_of_the_last_sessions(http: Http) -> None:
     assert http.asked[0].authorization == "Bearer a-token"
 
 
-def test_a_refusal_is_told_in_the_services_words(http: Http) -> None:
+def test_a_refusal_is_shown_in_the_services_words(http: Http) -> None:
     http.answers["GET /billing/balance"] = (401, SENTENCE)
     with pytest.raises(ClientError, match=r"^Do something else\.$"):
         Api(http.url).balance("t")
@@ -71,13 +71,13 @@ def test_a_refusal_is_told_in_the_services_words(http: Http) -> None:
         (502, b""),
     ],
 )
-def test_what_is_not_our_service_is_told_apart(http: Http, answer: Answer) -> None:
+def test_another_servers_answer_is_recognised(http: Http, answer: Answer) -> None:
     http.answers["GET /billing/balance"] = answer
     with pytest.raises(ClientError, match=f"^{http.url} isn't a caption service. Check the address"):
         Api(http.url).balance("t")
 
 
-def test_where_nobody_listens_it_says_so(nobody: str) -> None:
+def test_an_unreachable_server_is_a_one_sentence_error(nobody: str) -> None:
     with pytest.raises(ClientError, match=f"Can't reach {nobody} .*refused.*. Check the address"):
         Api(nobody).balance("t")
 

@@ -178,7 +178,7 @@ def test_final_words_start_the_clock_anew() -> None:
         redial.note_progress()
 
 
-def test_so_does_a_session_that_lives_for_long_though_nobody_speaks() -> None:
+def test_a_long_silent_session_resets_the_tries() -> None:
     redial = Redial()
     redial.record_loss(0.0, 0.0)
     redial.note_ready(1.0)

@@ -126,14 +126,14 @@ def test_a_second_program_waits_and_gives_up_with_advice(place: Path) -> None:
         pass
 
 
-def test_an_error_under_the_lock_is_told_as_it_is_and_frees_it(place: Path) -> None:
+def test_an_error_under_the_lock_is_raised_and_releases_it(place: Path) -> None:
     with pytest.raises(ConnectionError), Store(place).locked():
         raise ConnectionError
     with Store(place, lock_wait=0).locked():
         pass
 
 
-def test_a_lock_file_left_lying_about_holds_nobody_up(place: Path) -> None:
+def test_a_lock_file_without_a_holder_delays_no_process(place: Path) -> None:
     place.mkdir(parents=True)
     (place / "login.lock").touch()
     with Store(place, lock_wait=0).locked():

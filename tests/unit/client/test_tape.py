@@ -46,7 +46,7 @@ def test_sound_is_sent_in_order_and_once() -> None:
     assert (tape.unsent, tape.sent_seconds, tape.seconds) == (0, 3.0, 3.0)
 
 
-def test_another_session_hears_what_was_sent_after_the_last_final_words_and_then_what_is_new() -> None:
+def test_another_session_gets_audio_since_the_last_final_words_and_then_new_audio() -> None:
     tape = sent(5)
     assert tape.record_words(words(0, 2))
     tape.rewind()
@@ -248,7 +248,7 @@ class Model:
 
 
 @given(OPS, st.integers(1, 8))
-def test_whatever_happens_only_what_is_final_or_too_old_goes_and_what_is_lost_is_told(
+def test_only_final_or_too_old_audio_is_dropped_and_losses_are_counted(
     ops: list[tuple[str, int]], keep_seconds: int
 ) -> None:
     model = Model(Tape(AUDIO, keep_seconds))

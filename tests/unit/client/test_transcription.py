@@ -180,7 +180,7 @@ async def test_an_interruption_stops_and_still_brings_the_receipt() -> None:
     assert heard.types == ["auth", "stop"]
 
 
-async def test_a_source_that_breaks_off_is_told_after_the_receipt() -> None:
+async def test_the_error_of_a_source_is_shown_after_the_receipt() -> None:
     async def torn() -> AsyncIterator[bytes]:
         yield b"half"
         raise ClientError("The tape is torn.")
@@ -270,7 +270,7 @@ async def vanishes_at_the_end(socket: Socket) -> None:
 
 
 @pytest.mark.parametrize("script", [closes, vanishes, vanishes_at_the_end])
-async def test_a_connection_lost_before_the_receipt_is_told(script: Script) -> None:
+async def test_a_connection_lost_before_the_receipt_is_an_error(script: Script) -> None:
     async with caption_server(script) as (server, _):
         with pytest.raises(
             ClientError, match=r"The connection was lost before the receipt\. Run transcription-client balance"
@@ -278,7 +278,7 @@ async def test_a_connection_lost_before_the_receipt_is_told(script: Script) -> N
             await run(server, speech(b"x", b"y"), Display())
 
 
-async def test_one_lost_before_it_began_is_told() -> None:
+async def test_a_connection_lost_before_its_session_is_an_error() -> None:
     async def script(socket: Socket) -> None:
         await socket.until("auth")
         socket.vanish()
@@ -345,7 +345,7 @@ def cut_after(nbytes: int, final: float = 0.0) -> Script:
     return script
 
 
-async def test_another_session_takes_the_place_of_a_lost_one_and_hears_what_was_not_final() -> None:
+async def test_another_session_replaces_a_lost_one_and_gets_audio_without_finals() -> None:
     display = Display()
     async with caption_server(cut_after(5 * SECOND, final=2.0), finishes) as (server, heard):
         assert await run(server, speech(sound(5), sound(3, first=5)), display)
@@ -559,7 +559,7 @@ async def test_sound_that_can_wait_does_and_nothing_is_lost() -> None:
     assert display.gaps == 0
 
 
-async def test_a_source_is_told_how_far_the_words_have_come_in_its_own_time() -> None:
+async def test_on_words_gets_times_of_the_whole_source() -> None:
     told: list[float] = []
 
     async def script(socket: Socket) -> None:
@@ -727,7 +727,7 @@ async def test_an_interruption_while_it_catches_up_still_captions_what_was_said(
 # Tokens
 
 
-async def test_a_token_that_is_refused_is_renewed_once_and_nobody_is_told() -> None:
+async def test_a_refused_token_is_renewed_once_silently() -> None:
     async def script(socket: Socket) -> None:
         if (await socket.next())["token"] == "a-token":
             await socket.refuse("unauthorized", 4401)

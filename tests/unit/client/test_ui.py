@@ -270,7 +270,7 @@ def test_without_a_session_there_is_no_receipt(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr() == ("", "Come back later.\n")
 
 
-def test_sound_that_is_lost_is_told_once_in_each_outage_and_added_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_dropped_audio_is_shown_once_in_each_outage_and_added_up(capsys: pytest.CaptureFixture[str]) -> None:
     with Screen() as view:
         view.show(wire.Ready("a", 600), "{}")
         for _ in range(2):

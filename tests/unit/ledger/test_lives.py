@@ -55,7 +55,7 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     assert files(tmp_path) == ["notes.lock"]
 
 
-def test_a_file_that_vanishes_before_it_is_opened_is_nobodys(tmp_path: Path) -> None:
+def test_a_file_that_vanishes_before_it_is_opened_is_no_dead_life(tmp_path: Path) -> None:
     Life.begin(tmp_path).release()
     (tmp_path / "lives" / f"{UUID(int=1)}.lock").symlink_to("vanished")
     assert dead_lives(tmp_path) == []
@@ -82,7 +82,9 @@ def interleave(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> No
     monkeypatch.setattr(fcntl, "flock", flock)
 
 
-def test_a_file_that_is_removed_before_we_lock_it_is_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_removed_before_it_is_locked_is_no_dead_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     life = Life.begin(tmp_path)
     interleave(monkeypatch, life.release)
     assert dead_lives(tmp_path) == []

@@ -63,7 +63,7 @@ async def test_a_database_that_does_not_answer_in_time(monkeypatch: pytest.Monke
     assert not await ledger.watch.is_writable()
 
 
-async def test_the_log_tells_each_change_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_change_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FRESH_SECONDS", 0.0)
     ledger = Ledger()
     with capture_logs() as logs:

@@ -29,7 +29,7 @@ def test_a_file_replaces_them() -> None:
     assert packages.load(GOOD + 'currency = "usd"\n') == (Package("a", "A", 60, 50, "usd"),)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_raised_at_once() -> None:
     text = (
         GOOD + GOOD + '[[package]]\nid = "B!"\nlabel = ""\nseconds = 0\nprice_cents = 2.5\ncurrency = "eur"\nfree = 1\n'
     )

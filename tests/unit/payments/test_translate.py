@@ -120,7 +120,7 @@ def test_how_far_a_session_got_by_asking(stage: Any, paid: Any, payment: str | N
     assert translate.checkout(asked).status == status
 
 
-def test_an_expanded_payment_tells_its_charge_and_receipt() -> None:
+def test_an_expanded_payment_has_its_charge_and_receipt() -> None:
     receipt = "https://pay.stripe.com/receipts/1"
     intent = {"id": "pi_1", "status": "succeeded", "latest_charge": charge(receipt_url=receipt)}
     found = translate.checkout(session(payment_intent=intent))
@@ -151,7 +151,7 @@ def test_metadata_that_say_nothing(metadata: Any) -> None:
 
 @pytest.mark.parametrize("name", ["purchase_id", "user_id"])
 @pytest.mark.parametrize("value", ["", "7", "x" * 32, "x" * 10_000, 7, None, ["a"], {"a": "b"}, "\ud800", "é" * 32])
-def test_metadata_that_name_nobody(name: str, value: Any) -> None:
+def test_metadata_that_name_no_user(name: str, value: Any) -> None:
     found = fact("checkout.session.completed", session(metadata=METADATA | {name: value}))
     assert getattr(found, name) is None
     assert found.status == "paid"

@@ -24,7 +24,7 @@ SELECT engine, model, count(*) AS sessions, sum(seconds_used)::bigint AS seconds
 FROM transcription_sessions CROSS JOIN LATERAL (
   SELECT coalesce(audio_seconds, seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 0) AS audio,
     CASE WHEN engine IS DISTINCT FROM 'builtin' THEN deepgram_model END AS model
-) heard
+) billed
 WHERE ready_at IS NOT NULL AND started_at >= %(since)s
 GROUP BY engine, model ORDER BY sum(seconds_used) DESC, model, engine
 

@@ -91,7 +91,7 @@ async def test_a_free_order_costs_no_fee(till: Till) -> None:
         (10_000, 20_000, 100, (100, 0, 200)),
     ],
 )
-async def test_refunds_lost_disputes_and_open_ones_are_told_apart(
+async def test_the_report_separates_refunds_lost_and_open_disputes(
     till: Till, taken: int, frozen: int, refunded: int, expected: tuple[int, int, int]
 ) -> None:
     await paid(till, await till.buyer(), taken=taken, frozen=frozen, refunded=refunded)
@@ -134,7 +134,7 @@ async def test_a_live_session_counts_as_far_as_it_is_settled_and_one_that_never_
     assert (await report(till)).used == [Used("deepgram", "nova-2", 1, 20, Decimal(10), Decimal(1000), Decimal(0))]
 
 
-async def test_audio_from_before_costs_were_kept_is_told_and_not_guessed(till: Till) -> None:
+async def test_audio_without_recorded_costs_is_reported_unpriced(till: Till) -> None:
     session = await ended(till, await till.user(1000), 30)
     await till.sql("UPDATE transcription_sessions SET cost_micro = NULL WHERE id = %s", session)
     [used] = (await report(till)).used
@@ -156,7 +156,7 @@ async def test_only_what_happened_since_counts_but_what_is_outstanding_is_of_now
     assert (longer.cents, longer.used[0].seconds, longer.given) == (300, 30, 600)
 
 
-async def test_debts_are_no_credit_and_gifts_are_told(till: Till) -> None:
+async def test_debts_are_not_outstanding_and_grants_are_reported(till: Till) -> None:
     rich, poor = await till.user(1000), await till.buyer()
     await till.ledger.credit(rich, 50, Description.MANUAL_ADJUSTMENT, reason="a gift", actor="ann")
     await till.ledger.credit(rich, -20, Description.MANUAL_ADJUSTMENT, reason="too much", actor="ann")
