@@ -106,19 +106,19 @@ def test_a_client_may_stall_for_ten_seconds() -> None:
 
 def test_a_client_is_pinged_after_ten_quiet_seconds_and_gone_after_ten_more() -> None:
     harness = ClientHarness()
-    assert harness.client.check_heartbeat(109.9)
+    assert harness.client.check_heartbeat(0.0, 109.9)
     assert harness.actions == []
-    assert harness.client.check_heartbeat(110.0)
+    assert harness.client.check_heartbeat(0.0, 110.0)
     assert harness.actions == [ev.PingClient()]
-    assert not harness.client.check_heartbeat(120.0)
+    assert not harness.client.check_heartbeat(0.0, 120.0)
     assert harness.actions == [ev.PingClient(), ev.CloseClient(1011)]
     assert harness.client.is_gone
 
 
 def test_a_client_that_was_found_dead_is_not_closed_again() -> None:
     harness = ClientHarness()
-    harness.client.check_heartbeat(110.0)
-    harness.client.check_heartbeat(120.0)
+    harness.client.check_heartbeat(0.0, 110.0)
+    harness.client.check_heartbeat(0.0, 120.0)
     harness.client.close(1000)
     assert harness.actions == [ev.PingClient(), ev.CloseClient(1011)]
 
@@ -127,10 +127,10 @@ def test_a_client_that_is_paused_is_not_taken_for_dead() -> None:
     harness = ClientHarness()
     harness.client.set_paused(True)
     for now in (110.0, 120.0, 130.0):
-        assert harness.client.check_heartbeat(now)
+        assert harness.client.check_heartbeat(0.0, now)
     assert harness.actions == [ev.PauseClient()]
     harness.client.set_paused(False)
-    assert harness.client.check_heartbeat(140.0)
+    assert harness.client.check_heartbeat(0.0, 140.0)
     assert harness.actions[-1] == ev.PingClient()
 
 

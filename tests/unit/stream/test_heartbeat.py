@@ -36,3 +36,11 @@ def test_a_sign_of_life_from_before_changes_nothing() -> None:
 
 def test_a_dead_peer_is_found_within_thirty_seconds() -> None:
     assert 2 * QUIET_SECONDS < 30
+
+
+def test_the_deadline_given_unrecorded_traffic_changes_nothing() -> None:
+    pulse = Heartbeat(100.0)
+    pulse.check(110.0)
+    assert pulse.deadline_given(99.0) == pulse.deadline == 120.0
+    assert pulse.deadline_given(112.0) == 122.0
+    assert pulse.deadline == 120.0

@@ -269,7 +269,23 @@ def test_a_peer_that_is_silent_for_10_s_is_pinged_and_after_10_more_it_is_gone()
     assert driver.messages_of("session_end") == []
 
 
-def test_an_upstream_that_does_not_pong_is_hung_up_on() -> None:
+def test_admitted_audio_is_a_sign_of_life_and_asking_for_the_deadline_changes_nothing() -> None:
+    driver = live()
+    driver.pongs = False
+    driver.frame()
+    driver.wait(1)
+    assert driver.frame() == []
+    heartbeat = driver.session._client.heartbeat
+    before = (heartbeat.deadline, driver.session.deadline)
+    assert (heartbeat.deadline, driver.session.deadline) == before
+    assert heartbeat.deadline == 1010.0
+    driver.wait(9.9)
+    assert driver.every(ev.PingClient) == []
+    driver.wait(0.1)
+    assert len(driver.every(ev.PingClient)) == 1
+
+
+def test_an_upstream_that_does_not_pong_is_closed() -> None:
     driver = live()
     driver.pongs = False
     driver.wait(10)
