@@ -71,6 +71,20 @@ async def test_a_handshake_that_is_broken_off_once_costs_nothing_but_time(how: s
         assert await session.end() == ([], 1000)
 
 
+async def test_frames_cannot_be_forwarded_while_there_is_no_upstream() -> None:
+    async with call(then(Script(hangup=Hangup(0.1)), Script())) as session:
+        await session.until(lambda: session.client.told("ready"))
+        assert session.client.forward is not None
+        session.send()
+        await session.until(lambda: session.phase is Phase.REDIALLING)
+        assert session.client.forward is None
+        await session.until(lambda: session.phase is Phase.LIVE)
+        assert session.client.forward is not None
+        session.say("stop")
+        assert await session.end() == ([], 1000)
+    assert session.client.forward is None
+
+
 async def test_a_redial_that_is_answered_429_is_tried_again() -> None:
     scripts = [Script(hangup=Hangup(0.1)), Script(refuse=REFUSALS[429]), Script(refuse=REFUSALS[429])]
     async with call(lambda record: [*scripts, Script()][min(record.number, 3)]) as session:
