@@ -1,4 +1,4 @@
-"""What goes up now, whether to read on, and whether to settle, by what client, upstream and credit allow."""
+"""What is sent upstream, whether the client is read, and whether to settle."""
 
 from uuid import UUID
 
@@ -20,7 +20,7 @@ FINALIZE = ev.SendUpstream(b'{"type":"Finalize"}')
 
 
 class Stream:
-    """A flow with its three sides, at 0 s, and a grant of some seconds."""
+    """A flow control with client, upstream and credit, at 0 s, and a grant of some seconds."""
 
     def __init__(self, grant: int = 45) -> None:
         self.actions: list[ev.Action] = []

@@ -24,7 +24,7 @@ class FundedMeter:
         self.stated: Settlement
 
     def hear(self, seconds: float, now: float) -> None:
-        """So much audio goes up."""
+        """Forward so many seconds of audio."""
         assert self.meter.take(round(seconds * RATE), now) == round(seconds * RATE)
 
     def state(self, now: float, **how: bool) -> Settlement:
@@ -118,7 +118,7 @@ def test_a_settle_that_failed_is_tried_again_after_a_second() -> None:
 
 
 def short(grant: int = 1) -> FundedMeter:
-    """All of its grant is used, and audio waits, at 0 s."""
+    """Return a session at 0 s whose grant is used up while audio waits."""
     funded = FundedMeter(grant)
     funded.hear(grant, 0.0)
     funded.funding.record_need(True, 0.0)

@@ -1,4 +1,4 @@
-"""What becomes of a session whose upstream is gone: another one is sought where that can help, and only there."""
+"""What a session does without its upstream: it redials where that can help, and only there."""
 
 from uuid import UUID
 
@@ -21,7 +21,7 @@ OPTIONS = options.read(None, rates.load())
 
 
 class Outage:
-    """An upstream that was sent some seconds of audio, of which nothing is final yet, and is gone at 100 s."""
+    """An upstream that got some seconds of audio, none of it final yet, and that is lost at 100 s."""
 
     def __init__(self, seconds: float = 3, reason: Reason | None = None) -> None:
         self.actions: list[ev.Action] = []

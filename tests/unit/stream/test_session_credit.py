@@ -1,4 +1,4 @@
-"""A live session and its credit: when it settles, when it pauses, gives back, waits, and gives up (money 5-14, 20)."""
+"""A live session and its credit: when it settles, pauses, releases its hold, waits, and gives up (money 5-14, 20)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Late is not dead, and dead is not answered: how long a session waits for its upstream, in each phase of its life."""
+"""How long a session waits for a late upstream, in each of its phases."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +58,7 @@ def test_a_drain_that_begins_lets_a_live_session_go_on(phase: Phase) -> None:
 
 
 def unanswered(*events: ev.Event, audio: float = 7) -> SessionDriver:
-    """A burst of audio, what the upstream said of it, and a stop that it does not answer."""
+    """Send a burst of audio, some Results, and a stop that the upstream does not answer."""
     driver = live(grant=100)
     driver.frame(noise(audio))
     driver.handle(*events)

@@ -1,4 +1,4 @@
-"""A lost upstream is taken up again: a short delay, no gap, no final text twice, and no byte is paid for twice."""
+"""A lost upstream is redialled: a short delay, no gap, no final text twice, and no byte billed twice."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ UNDER_WAY = pytest.mark.parametrize("under_way", [True, False], ids=["while it i
 
 
 def lost(*, under_way: bool = False, **settings: Any) -> SessionDriver:
-    """A driver that heard 2 s, of which one is final, and whose upstream was lost."""
+    """Return a driver after 2 s of audio, one of them final, whose upstream was lost."""
     driver = live(**settings)
     driver.frame(noise(2))
     driver.handle(results("one", 0.0, 1.0, is_final=True))
@@ -490,7 +490,7 @@ def test_words_of_a_lost_upstream_are_ignored(under_way: bool) -> None:
 
 
 def short(left: int = 1) -> SessionDriver:
-    """3 s of audio came, credit for one second is there, and the rest is held by neighbours."""
+    """Return a driver with 3 s of audio and credit for 1 s; other sessions hold the rest."""
     driver = live(grant=1, remaining=50)
     driver.ledger = lambda settlement: driver.granted(settlement, 1, elsewhere=left)
     driver.frame(noise(3))
@@ -557,7 +557,7 @@ def test_a_grant_that_ran_out_of_time_covers_the_replay_only() -> None:
 
 
 def under_way() -> SessionDriver:
-    """8 s went up and are being settled when the upstream is lost."""
+    """Return a driver whose upstream is lost while 8 s of audio are being settled."""
     driver = live()
     driver.ledger = driver.silent
     driver.stream(8)
@@ -609,7 +609,7 @@ def test_a_session_that_the_ledger_has_ended_stops_dialling() -> None:
 
 
 def stopped(*events: ev.Event) -> SessionDriver:
-    """3 s of audio and a stop; then events, and the upstream is lost."""
+    """Send 3 s of audio and a stop, handle events, then lose the upstream."""
     driver = live()
     driver.frame(noise(3))
     driver.client_sends("stop")

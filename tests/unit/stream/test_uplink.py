@@ -1,4 +1,4 @@
-"""The upstream of a session: what goes up, what is heard again, and what of its words the client is told."""
+"""The upstream of a session: what is sent, what is replayed, and which of its words the client gets."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ class UplinkHarness:
         self.uplink.begin_connection("request", now)
 
     def hear(self, audio: bytes, now: float = 100.0) -> None:
-        """Audio comes, goes up as far as it may, and is settled every second of it."""
+        """Send audio as far as the grant allows, and settle every second of it."""
         for begin in range(0, len(audio), SECOND):
             self.uplink.buffer.append(audio[begin : begin + SECOND])
             self.replay(now)
@@ -37,7 +37,7 @@ class UplinkHarness:
             self.meter.complete_settle(self.meter.grant, self.meter.expires)
 
     def lose(self, now: float = 100.0) -> None:
-        """This connection is gone, and another one hears what is kept."""
+        """Lose this connection, and open another one that gets what is buffered."""
         self.uplink.record_loss()
         self.uplink.plan_redial(now)
         self.uplink.buffer.rewind()
@@ -45,14 +45,14 @@ class UplinkHarness:
         self.open(now)
 
     def replay(self, now: float = 100.0) -> bytes:
-        """What goes up of what waits."""
+        """Send what is buffered, and return what was sent."""
         before = len(self.sent)
         while self.uplink.forward(now):
             pass
         return self.sent[before:]
 
     def say(self, text: str, start: float, duration: float, **more: Any) -> Any:
-        """The upstream says words; what the client is told."""
+        """Receive Results; return the message for the client."""
         alternatives = {"alternatives": [{"transcript": text}]}
         message = {"type": "Results", "start": start, "duration": duration, "channel": alternatives, **more}
         return self.spoke(json.dumps(message).encode())

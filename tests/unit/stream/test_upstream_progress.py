@@ -1,4 +1,4 @@
-"""What the upstream heard and said, in the session's own time."""
+"""What the upstream was sent and what it answered, in session time."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ RATE = 1000
 
 
 def hearing(channels: int = 1) -> UpstreamProgress:
-    """One whose first connection opened at 0 s, with the first byte."""
+    """Return the progress of a first connection, opened at 0 s with the first byte."""
     new = UpstreamProgress(channels)
     new.begin_connection("request-1", 0, 0, 0.0)
     return new
@@ -33,14 +33,14 @@ def final(start: float, duration: float, channel: int = 0, channels: int = 1) ->
 
 
 def new(to: UpstreamProgress, message: deepgram.Message | deepgram.Unknown) -> bool:
-    """Whether the client is told all of it."""
+    """Return whether the client gets the whole message; otherwise it must get nothing."""
     news = to.select_new(message)
     assert news in (message, None)
     return news is not None
 
 
 def say(to: UpstreamProgress, message: deepgram.Message | deepgram.Unknown, sent_ms: int, now: float = 0.0) -> None:
-    """The upstream says it, when so much audio has gone up."""
+    """Record a message of the upstream, when `sent_ms` of audio were sent."""
     to.record_message(message, sent_ms * RATE // 1000, sent_ms, now)
 
 
@@ -171,7 +171,7 @@ def spoken(*words: tuple[str, float, float], start: float = 0.0, end: float = 5.
 
 
 def half_known() -> UpstreamProgress:
-    """Two channels: final to 4 s and to 2 s; another connection hears it all again from 2 s on."""
+    """Two channels, final up to 4 s and 2 s; another connection gets the audio from 2 s on."""
     heard = hearing(channels=2)
     say(heard, final(0.0, 4.0, 0, 2), 6000)
     say(heard, final(0.0, 2.0, 1, 2), 6000)
@@ -181,7 +181,7 @@ def half_known() -> UpstreamProgress:
 
 @pytest.mark.parametrize("end", [2.5, 3.5, 6.0])
 def test_of_words_that_are_partly_known_the_others_are_sent(end: float) -> None:
-    """However the new connection cuts them: neither twice nor never."""
+    """Each word is sent once, however the new connection splits them."""
     heard = half_known()
     words = spoken(("a", 0.1, 0.9), ("b", 1.0, 1.9), ("c", 1.9, 2.2), ("d", 2.2, end), end=end)
     news = heard.select_new(words)

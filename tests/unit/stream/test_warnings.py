@@ -1,4 +1,4 @@
-"""What a session says of late words and of audio that no engine can understand, while it goes on."""
+"""Warnings of late words, and of audio that no engine can understand."""
 
 import json
 import math
@@ -23,7 +23,7 @@ def warned(driver: SessionDriver) -> list[tuple[str, Any]]:
 
 
 def speak(driver: SessionDriver, seconds: float, *, late: float | None, data: bytes = noise(0.1)) -> None:
-    """Audio in real time; every half second the upstream has got to `late` seconds before its end, or says nothing."""
+    """Send audio in real time; every half second come Results up to `late` seconds before its end, or none."""
     for count in range(round(seconds * 10)):
         driver.wait(0.1)
         driver.frame(data)
