@@ -1,4 +1,4 @@
-"""Whether the service may be used, as its users see it: the supervisor asks its own /health and /ready."""
+"""Finds out whether the service is ready, as its users see it: the supervisor requests /health and /ready."""
 
 import http.client
 import socket
@@ -8,16 +8,22 @@ from collections.abc import Callable
 from typing import Final
 
 LATE_SECONDS: Final = 10.0
-"""A start that takes longer is explained."""
+"""A start that takes longer than this is explained in the log."""
 REMIND_SECONDS: Final = 60.0
+"""Seconds between explanations."""
 POLL_SECONDS: Final = 0.1
 LATE_POLL_SECONDS: Final = 5.0
+"""Seconds between requests after LATE_SECONDS."""
 REQUEST_SECONDS: Final = 10.0
+"""Seconds that an answer may take."""
 OBSTACLES: Final = {"/health": "can't use the database", "/ready": "the database is still being prepared"}
 
 
 def watch(address: tuple[str, int], on_ready: Callable[[], None], on_late: Callable[[str], None]) -> None:
-    """Call `on_ready` once the service is ready; until then, `on_late` now and then with what it waits for."""
+    """Call `on_ready` once the service is ready. Until then call `on_late` now and then with the obstacle.
+
+    Both are called in a thread.
+    """
     threading.Thread(target=_wait, args=(address, on_ready, on_late), name="readiness", daemon=True).start()
 
 

@@ -1,6 +1,6 @@
-"""The parent of `serve`: it holds the listening sockets, the bundled PostgreSQL and the processes that do the work.
+"""The parent process of `serve`: it holds the listening sockets, and runs the bundled PostgreSQL and the children.
 
-It starts those again that die and passes signals on. It serves nothing itself, so that nothing can bring it down."""
+It restarts children that die and passes signals on. It serves no requests itself, so that none can bring it down."""
 
 import errno
 import logging
@@ -32,23 +32,25 @@ from transcription_proxy.readiness import address_of
 log = logging.getLogger(__name__)
 
 MODULE: Final = (sys.executable, "-P", "-m")
-"""-P: a file of the current folder, such as its own logging.py, is not taken for a library."""
+"""-P: files of the current folder, such as a logging.py, must not shadow modules."""
 ENGINE: Final = (*MODULE, "transcription_proxy.engine")
 SANDBOX: Final = (*MODULE, "transcription_proxy.sandbox")
 WORKER: Final = (*MODULE, "transcription_proxy.worker")
 MISCONFIGURED: Final = os.EX_CONFIG
-"""A worker's exit status that no restart can cure: it has said why."""
-GRACE: Final = 60.0
-"""Seconds beyond DRAIN_SECONDS after which a worker is killed."""
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 10.0
-STEADY: Final = 60.0
-"""Seconds of life after which a child's earlier deaths are forgotten."""
-TICK: Final = 0.5
-WATCH: Final = 2.0
-"""Seconds between looks at the bundled PostgreSQL."""
-LEAST_ROOM: Final = 32 << 20
-"""Bytes on its disk."""
+"""Exit status of a worker that printed what is wrong with the configuration: a restart would not help."""
+GRACE_SECONDS: Final = 60.0
+"""Seconds after DRAIN_SECONDS before a worker is killed."""
+FIRST_RESTART_SECONDS: Final = 0.5
+MAX_RESTART_SECONDS: Final = 10.0
+"""Delay of a restart: none the first time, then doubled from the first to the maximum."""
+STEADY_SECONDS: Final = 60.0
+"""Seconds of life after which a child's next restart has no delay again."""
+TICK_SECONDS: Final = 0.5
+"""Seconds between checks of the children."""
+DATABASE_CHECK_SECONDS: Final = 2.0
+"""Seconds between checks of the bundled PostgreSQL."""
+MIN_DISK_BYTES: Final = 32 << 20
+"""Free bytes on the disk below which the bundled PostgreSQL cannot work."""
 
 
 def serve(
@@ -58,9 +60,9 @@ def serve(
     worker: Sequence[str] = WORKER,
     sandbox: Sequence[str] = SANDBOX,
 ) -> int:
-    """Runs the service until a signal ends it; the exit status.
+    """Run the service until a signal ends it. Return the exit status.
 
-    Raises ConfigError or Unavailable when it cannot start. To be called from the main thread.
+    Raises ConfigError or Unavailable if it cannot start. Must be called from the main thread.
     """
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
     shield(bundled=settings.database_url is None)
@@ -72,42 +74,46 @@ def serve(
         inherited = Inherited({"PARENT_FD": str(pipe), "WORKER_FD": str(listener.fileno())}, (pipe, listener.fileno()))
         bundled = None
         if settings.database_url is None:
-            database = held.enter_context(Embedded.acquire(settings.data_dir, say, workers=settings.workers))
+            database = held.enter_context(Embedded.acquire(settings.data_dir, print_line, workers=settings.workers))
             held.enter_context(_watching(database))
             bundled = database.home
-            inherited = inherited.and_also({"DATABASE_URL": database.url}, database.lock_fd)
-        servants = []
+            inherited = inherited.extended({"DATABASE_URL": database.url}, database.lock_fd)
+        auxiliaries = []
         if settings.builtin_engine:
             loopback = held.enter_context(closing(listen("127.0.0.1", 0)))
-            speech, its_address = _builtin_engine(engine, loopback, pipe)
-            servants.append(speech)
-            inherited = inherited.and_also(its_address)
-        shop = None
+            speech, engine_env = _builtin_engine(engine, loopback, pipe)
+            auxiliaries.append(speech)
+            inherited = inherited.extended(engine_env)
+        sandbox_url = None
         if settings.sandbox:
-            counter = held.enter_context(closing(_sandbox_listener(settings)))
-            shop = _sandbox_url(settings, counter)
-            servants.append(_sandbox(sandbox, counter, settings, pipe))
-        crew = [
-            Child(f"worker {number}", worker, inherited.and_also({"WORKER_NUMBER": str(number)}))
+            sandbox_listener = held.enter_context(closing(_sandbox_listener(settings)))
+            sandbox_url = _sandbox_url(settings, sandbox_listener)
+            auxiliaries.append(_sandbox(sandbox, sandbox_listener, settings, pipe))
+        workers = [
+            Child(f"worker {number}", worker, inherited.extended({"WORKER_NUMBER": str(number)}))
             for number in range(settings.workers)
         ]
-        readiness.watch(address_of(listener), lambda: _introduce(settings, bundled, shop), log.error)
-        return Supervisor(crew, servants, settings.drain_seconds + GRACE, listener.close).run(signals)
+        readiness.watch(address_of(listener), lambda: _print_addresses(settings, bundled, sandbox_url), log.error)
+        return Supervisor(workers, auxiliaries, settings.drain_seconds + GRACE_SECONDS, listener.close).run(signals)
 
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """What a child gets from us: environment variables, and descriptors that keep their numbers."""
+    """What a child inherits: environment variables, and file descriptors that keep their numbers."""
 
     env: Mapping[str, str]
     descriptors: tuple[int, ...]
 
-    def and_also(self, env: Mapping[str, str], *descriptors: int) -> Self:
+    def extended(self, env: Mapping[str, str], *descriptors: int) -> Self:
+        """Return a copy with more variables and descriptors."""
         return replace(self, env={**self.env, **env}, descriptors=(*self.descriptors, *descriptors))
 
 
 def _builtin_engine(command: Sequence[str], loopback: socket.socket, pipe: int) -> tuple["Child", dict[str, str]]:
-    """The engine, and what workers need to reach it. We hold its socket: while it restarts, connections wait there."""
+    """Return the engine's child, and the variables with which workers reach it.
+
+    The supervisor holds the engine's socket: while the engine restarts, connections queue in the kernel.
+    """
     key, (host, port) = secrets.token_urlsafe(32), loopback.getsockname()
     env = {"PARENT_FD": str(pipe), "ENGINE_FD": str(loopback.fileno()), "ENGINE_KEY": key}
     child = Child("engine", command, Inherited(env, (pipe, loopback.fileno())))
@@ -115,7 +121,7 @@ def _builtin_engine(command: Sequence[str], loopback: socket.socket, pipe: int) 
 
 
 def _sandbox_listener(settings: Settings) -> socket.socket:
-    """Where it listened the last time, so that a bookmark of its pages stays good, or anywhere."""
+    """Listen on the port of the last run, so that bookmarks of the sandbox's pages stay valid, or else on any port."""
     try:
         return listen(settings.host, sandboxed.make(settings.data_dir).port)
     except ConfigError:
@@ -123,30 +129,30 @@ def _sandbox_listener(settings: Settings) -> socket.socket:
 
 
 def _sandbox(command: Sequence[str], listener: socket.socket, settings: Settings, pipe: int) -> "Child":
-    """The sandbox Stripe. Where it is stands in DATA_DIR."""
-    shop = sandboxed.keep(settings.data_dir, sandboxed.make(settings.data_dir), *address_of(listener))
-    service = replace(shop, port=settings.port)
+    """Return the child of the sandbox Stripe, and write its address into DATA_DIR."""
+    account = sandboxed.keep(settings.data_dir, sandboxed.make(settings.data_dir), *address_of(listener))
+    service = replace(account, port=settings.port)
     env = {
         "PARENT_FD": str(pipe),
         "SANDBOX_FD": str(listener.fileno()),
-        "SANDBOX_KEY": shop.key,
+        "SANDBOX_KEY": account.key,
         "SANDBOX_SHOP": settings.site_name,
         "SANDBOX_STATE": str(sandboxed.state_file(settings.data_dir)),
         "SANDBOX_URL": _sandbox_url(settings, listener),
         "SANDBOX_WEBHOOK_URL": f"{service.api_base}/webhooks/stripe",
-        "SANDBOX_WEBHOOK_SECRET": shop.webhook_secret,
+        "SANDBOX_WEBHOOK_SECRET": account.webhook_secret,
     }
     return Child("sandbox", command, Inherited(env, (pipe, listener.fileno())))
 
 
 def _sandbox_url(settings: Settings, listener: socket.socket) -> str:
-    """As browsers reach it: on the host where they find the service."""
+    """Return the sandbox's URL for browsers: on the host of the service."""
     host = urlsplit(settings.public_url).hostname or "127.0.0.1"
     return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
 
 
 class Child:
-    """A process that is to be there: when it dies it is started again, at once the first time, then later and later."""
+    """A supervised process. When it dies it is restarted: at once the first time, then after growing delays."""
 
     def __init__(self, name: str, command: Sequence[str], inherited: Inherited) -> None:
         self.name = name
@@ -154,16 +160,17 @@ class Child:
         self._inherited = inherited
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
-        self._pause = 0.0
-        self._due = 0.0
+        self._restart_delay = 0.0
+        self._start_at = 0.0
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
+        """Whether the process was started and its exit was not seen yet."""
         return self._process is not None
 
     def start_if_due(self, now: float) -> None:
-        """In a session of its own, so that Ctrl-C in a terminal reaches only us."""
-        if self.alive or now < self._due:
+        """Start the process if it is due, in a session of its own, so that Ctrl-C reaches only the supervisor."""
+        if self.is_alive or now < self._start_at:
             return
         self._started = now
         try:
@@ -178,8 +185,8 @@ class Child:
             log.error("can't start %s: %s", self.name, error)
             self._plan_restart(now)
 
-    def ended(self, now: float) -> int | None:
-        """Its exit status, once, when it has died."""
+    def poll_exit(self, now: float) -> int | None:
+        """Return the exit status, once, if the process has ended; otherwise None."""
         status = self._process.poll() if self._process else None
         if status is not None:
             self._process = None
@@ -187,76 +194,81 @@ class Child:
         return status
 
     def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if the process is alive."""
         if self._process is not None:
             self._process.send_signal(number)
 
-    def end(self, patience: float) -> None:
-        """SIGTERM, and SIGKILL where that does not help."""
+    def end(self, timeout_seconds: float) -> None:
+        """End the process: SIGTERM, and SIGKILL after `timeout_seconds`."""
         if self._process is None:
             return
         self._process.terminate()
         try:
-            self._process.wait(patience)
+            self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
     def _plan_restart(self, now: float) -> None:
-        if now - self._started > STEADY:
-            self._pause = 0.0
-        self._due = now + self._pause
-        self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
+        if now - self._started > STEADY_SECONDS:
+            self._restart_delay = 0.0
+        self._start_at = now + self._restart_delay
+        self._restart_delay = min(max(FIRST_RESTART_SECONDS, self._restart_delay * 2), MAX_RESTART_SECONDS)
 
 
 class Supervisor:
-    """Keeps the children alive until a signal; then the workers finish their sessions, and their servants go last."""
+    """Keeps the children alive until a signal. Then the workers finish their sessions, and the auxiliaries end last."""
 
     def __init__(
-        self, workers: Sequence[Child], servants: Sequence[Child], patience: float, on_stop: Callable[[], None]
+        self,
+        workers: Sequence[Child],
+        auxiliaries: Sequence[Child],
+        timeout_seconds: float,
+        on_stop: Callable[[], None],
     ) -> None:
         self._workers = workers
-        self._servants = servants
-        self._children = [*workers, *servants]
-        self._patience = patience
+        self._auxiliaries = auxiliaries
+        self._children = [*workers, *auxiliaries]
+        self._timeout_seconds = timeout_seconds
         self._on_stop = on_stop
         self._kill_at: float | None = None
         self._status = 0
 
     def run(self, signals: "queue.SimpleQueue[int]") -> int:
-        """Until all workers have ended after a signal, or one of them found the configuration to be wrong."""
-        while self._kill_at is None or any(worker.alive for worker in self._workers):
-            self._look_after(time.monotonic())
+        """Run until all workers have ended, after a signal or a wrong configuration. Return the exit status."""
+        while self._kill_at is None or any(worker.is_alive for worker in self._workers):
+            self._check_children(time.monotonic())
             try:
-                number = signals.get(timeout=TICK)
+                number = signals.get(timeout=TICK_SECONDS)
             except queue.Empty:
                 continue
             if number != signal.SIGCHLD:
                 self._stop(time.monotonic())
-        for servant in self._servants:
-            servant.end(5)
+        for auxiliary in self._auxiliaries:
+            auxiliary.end(5)
         return self._status
 
-    def _look_after(self, now: float) -> None:
+    def _check_children(self, now: float) -> None:
         for child in self._children:
-            status = child.ended(now)
+            status = child.poll_exit(now)
             if status is not None:
-                self._mourn(child, status, now)
-            if self._kill_at is None or child in self._servants:  # sessions that finish still need the engine
+                self._handle_exit(child, status, now)
+            if self._kill_at is None or child in self._auxiliaries:  # finishing sessions need the engine
                 child.start_if_due(now)
         if self._kill_at is not None and now > self._kill_at:
             self._signal_workers(signal.SIGKILL)
 
-    def _mourn(self, child: Child, status: int, now: float) -> None:
+    def _handle_exit(self, child: Child, status: int, now: float) -> None:
         if status == MISCONFIGURED and child in self._workers:
             self._status = 1
             if self._kill_at is None:
                 self._stop(now)
-        elif self._kill_at is None or child in self._servants:
+        elif self._kill_at is None or child in self._auxiliaries:
             log.error("%s exited with status %d, restarting it", child.name, status)
 
     def _stop(self, now: float) -> None:
         if self._kill_at is None:
-            self._kill_at = now + self._patience
+            self._kill_at = now + self._timeout_seconds
             self._on_stop()
         self._signal_workers(signal.SIGTERM)
 
@@ -266,7 +278,7 @@ class Supervisor:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ConfigError, saying what stands in the way."""
+    """Return a listening socket. Raises ConfigError with the reason if it cannot be bound."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -274,11 +286,11 @@ def listen(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(2048)
     except OSError as error:
-        raise ConfigError([_why_not(host, port, error)]) from error
+        raise ConfigError([_bind_problem(host, port, error)]) from error
     return listener
 
 
-def _why_not(host: str, port: int, error: OSError) -> str:
+def _bind_problem(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} is in use. Stop the program using it, or set PORT to another one."
     if error.errno == errno.EACCES:
@@ -286,13 +298,14 @@ def _why_not(host: str, port: int, error: OSError) -> str:
     return f"Can't listen on HOST {host}, PORT {port}: {error.strerror}."
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
+    """Print a line at once, also into a pipe."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def _signals() -> "queue.SimpleQueue[int]":
-    """The signals that arrive from now on. A SimpleQueue may be filled by a handler."""
+    """Return a queue of the signals that arrive from now on. A signal handler may fill a SimpleQueue."""
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         if signal.getsignal(number) is not signal.SIG_IGN or number is not signal.SIGHUP:  # nohup ignores it
@@ -302,7 +315,7 @@ def _signals() -> "queue.SimpleQueue[int]":
 
 @contextmanager
 def _pipe() -> Iterator[int]:
-    """The end that children read from: it ends when we do, however we do."""
+    """Yield the read end of a pipe for the children: the kernel closes the pipe when this process ends, in any way."""
     reader, writer = os.pipe()
     try:
         yield reader
@@ -313,19 +326,19 @@ def _pipe() -> Iterator[int]:
 
 @contextmanager
 def _watching(database: Embedded) -> Iterator[None]:
-    """Brings the bundled PostgreSQL back whenever it dies, and says so when it has no room left."""
+    """Restart the bundled PostgreSQL whenever it dies, and log when its disk is full."""
     done = threading.Event()
 
     def watch() -> None:
         full = False
-        while not done.wait(WATCH):
+        while not done.wait(DATABASE_CHECK_SECONDS):
             try:
-                full = _full(database, full)
+                full = _is_disk_full(database, full)
                 database.ensure(done.is_set)
             except Unavailable as error:
                 log.error("%s Trying again", error)
             except Exception:
-                log.exception("the bundled PostgreSQL is down, trying again")  # whatever it was, it may pass
+                log.exception("the bundled PostgreSQL is down, trying again")  # it may pass
 
     thread = threading.Thread(target=watch, name="database-watch", daemon=True)
     thread.start()
@@ -336,9 +349,9 @@ def _watching(database: Embedded) -> Iterator[None]:
         thread.join()
 
 
-def _full(database: Embedded, before: bool) -> bool:
-    """Whether the database's disk has too little room to work; told when it changes."""
-    now = shutil.disk_usage(database.home).free < LEAST_ROOM
+def _is_disk_full(database: Embedded, before: bool) -> bool:
+    """Return whether the database's disk is too full to work. Logs changes."""
+    now = shutil.disk_usage(database.home).free < MIN_DISK_BYTES
     if now and not before:
         log.error("the bundled PostgreSQL is out of disk space: free up space for %s", database.home)
     elif before and not now:
@@ -346,14 +359,17 @@ def _full(database: Embedded, before: bool) -> bool:
     return now
 
 
-def _introduce(settings: Settings, bundled: Path | None, shop: str | None) -> None:
-    say(f"Database: {_shown(settings.database_url) or f'bundled PostgreSQL in {bundled}'}")
-    say(f"Speech engine: {_shown(settings.deepgram_url) or 'built in, English'}")
-    say(f"Stripe: {f'sandbox at {shop} (no real money)' if shop else settings.stripe_api_base or 'live'}")
-    say(f"Ready: {settings.public_url}")
+def _print_addresses(settings: Settings, bundled: Path | None, sandbox_url: str | None) -> None:
+    """Print where everything is. `bundled`: the folder of the bundled PostgreSQL."""
+    print_line(f"Database: {_without_password(settings.database_url) or f'bundled PostgreSQL in {bundled}'}")
+    print_line(f"Speech engine: {_without_password(settings.deepgram_url) or 'built in, English'}")
+    print_line(
+        f"Stripe: {f'sandbox at {sandbox_url} (no real money)' if sandbox_url else settings.stripe_api_base or 'live'}"
+    )
+    print_line(f"Ready: {settings.public_url}")
 
 
-def _shown(url: str | None) -> str | None:
-    """A URL without the password that it may hold."""
+def _without_password(url: str | None) -> str | None:
+    """Return a URL without user and password, None for none."""
     parts = urlsplit(url or "")
     return url and f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

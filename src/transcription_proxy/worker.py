@@ -1,6 +1,6 @@
-"""One worker process of `serve`: adopts the listening socket, runs the service on it, and ends it in order.
+"""One worker process of `serve`: runs the service on the inherited socket, and shuts it down in order.
 
-The supervisor starts it; it reads WORKER_FD, PARENT_FD and BUILTIN_ENGINE beside the settings."""
+The supervisor starts it. Beside the settings it reads WORKER_FD, PARENT_FD and BUILTIN_ENGINE."""
 
 import asyncio
 import os
@@ -24,59 +24,63 @@ from transcription_proxy.ledger.lives import Life
 from transcription_proxy.logs import configure_logging
 
 EXIT_CONFIG: Final = 78
-"""The supervisor does not start a worker again that ends with this: it has said what is wrong."""
-MIGRATE_EVERY: Final = 1.0
-HTTP_GRACE: Final = 5
+"""Exit status after printing what is wrong with the configuration. The supervisor does not restart such a worker."""
+MIGRATE_RETRY_SECONDS: Final = 1.0
+HTTP_SHUTDOWN_SECONDS: Final = 5
+"""Seconds that HTTP requests have to finish at a shutdown."""
 log = structlog.get_logger()
 
 
 def main() -> int:
-    """Runs until SIGTERM or the parent's end; the exit status."""
+    """Run until SIGTERM or the parent's end. Return the exit status."""
     try:
         settings = load()
     except ConfigError as error:
-        return _complain(error)
+        return _print_problems(error)
     configure_logging(settings.log_level)
     _allow_many_sockets()
     try:
         uvloop.run(_run(settings))
     except ConfigError as error:
-        return _complain(error)
+        return _print_problems(error)
     return 0
 
 
 def _allow_many_sockets() -> None:
-    """Two for each stream; the usual limit is 1,024."""
+    """Raise the limit of open files to the maximum: each stream needs two sockets, and the usual limit is 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but SIGTERM lets live sessions go on for a while; a second one ends them. The port answers meanwhile."""
+    """uvicorn with a drain: after SIGTERM live sessions go on for `drain_seconds`, or until a second SIGTERM.
+
+    The port answers meanwhile.
+    """
 
     def __init__(self, config: uvicorn.Config, service: Service, drain_seconds: float) -> None:
         super().__init__(config)
         self._service = service
         self._drain_seconds = drain_seconds
         self._end_at: float | None = None
-        self._asked = 0
+        self._signals = 0
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._asked += 1  # and nothing is raised again at the end: a proper end has status 0
+        self._signals += 1  # not raised again at the end, as uvicorn would: an orderly end has status 0
 
     def end_now(self) -> None:
-        """As two signals would."""
-        self._asked = 2
+        """End without a drain, as after two signals."""
+        self._signals = 2
 
     async def on_tick(self, counter: int) -> bool:
-        """Looked at ten times a second; True: it is time to end."""
+        """Begin the drain after a signal. Return whether to shut down. Called ten times a second."""
         failed = await super().on_tick(counter)
-        if self._asked and self._end_at is None:
+        if self._signals and self._end_at is None:
             self._end_at = monotonic() + self._drain_seconds
             self._service.drain()
             log.info("draining", seconds=self._drain_seconds)
         return failed or (
-            self._end_at is not None and (self._asked > 1 or monotonic() >= self._end_at or not self._service.live)
+            self._end_at is not None and (self._signals > 1 or monotonic() >= self._end_at or not self._service.live)
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -102,8 +106,8 @@ async def _run(settings: Settings) -> None:
 
 
 async def _prepare(service: Service, settings: Settings, server: Server) -> None:
-    """Migrates, as soon as the database is there, and lets sessions in; a database that does not fit ends it all."""
-    known = ""
+    """Migrate as soon as the database is there, then let sessions in. End the process if the schema does not fit."""
+    logged = ""
     try:
         while True:
             try:
@@ -111,10 +115,10 @@ async def _prepare(service: Service, settings: Settings, server: Server) -> None
                 await service.begin()
                 return
             except Unavailable as error:
-                if (reason := " ".join(str(error).split())) != known:
+                if (reason := " ".join(str(error).split())) != logged:
                     log.warning("database_away", reason=reason)
-                    known = reason
-                await asyncio.sleep(MIGRATE_EVERY)
+                    logged = reason
+                await asyncio.sleep(MIGRATE_RETRY_SECONDS)
     except BaseException:
         server.should_exit = True
         raise
@@ -131,28 +135,28 @@ def _uvicorn_config(service: Service, settings: Settings) -> uvicorn.Config:
         "server_header": False,
         "proxy_headers": False,
         "timeout_keep_alive": settings.keep_alive_seconds,
-        "timeout_graceful_shutdown": HTTP_GRACE,
+        "timeout_graceful_shutdown": HTTP_SHUTDOWN_SECONDS,
     }
     return uvicorn.Config(**options)
 
 
 def _end_with_parent(server: Server) -> None:
-    """A parent that died takes its end of the pipe with it."""
+    """Shut down when the parent dies: the kernel closes its end of the pipe."""
     pipe = os.environ.get("PARENT_FD")
     if pipe is not None:
         loop = asyncio.get_running_loop()
-        loop.add_reader(int(pipe), _parent_gone, server, int(pipe))
+        loop.add_reader(int(pipe), _end_orphan, server, int(pipe))
 
 
-def _parent_gone(server: Server, pipe: int) -> None:
-    """Nobody is left to hold the port for the next program, so this one does not linger."""
+def _end_orphan(server: Server, pipe: int) -> None:
+    """End without a drain, so that the port is free for the next start: no supervisor holds it any more."""
     asyncio.get_running_loop().remove_reader(pipe)
     server.end_now()
 
 
-def _complain(error: ConfigError) -> int:
+def _print_problems(error: ConfigError) -> int:
     for problem in error.problems:
-        print(problem, file=sys.stderr)  # noqa: T201 - the one thing a person has to read
+        print(problem, file=sys.stderr)  # noqa: T201 - for the person who starts it
     return EXIT_CONFIG
 
 

@@ -23,7 +23,7 @@ import json, os, sys
 from transcription_proxy import supervisor
 from transcription_proxy.config import load
 from transcription_proxy.errors import ConfigError
-supervisor.GRACE = float(os.environ.pop("TEST_GRACE", "20"))
+supervisor.GRACE_SECONDS = float(os.environ.pop("TEST_GRACE", "20"))
 script, folder = sys.argv[1:]
 try:
     sys.exit(supervisor.serve(load(), engine=[sys.executable, script, "engine", folder],

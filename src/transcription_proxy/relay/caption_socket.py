@@ -40,7 +40,7 @@ class CaptionSocket(ServerSocket):
         self._admit = _admit_nothing
         """The meter's `admit`, while the next frame may be a whole audio message."""
         self._record: Callable[[memoryview], None]
-        self._forward: Callable[[WSMsgType, memoryview], None]
+        self._forward: Callable[[WSMsgType, memoryview], None] = _forward_nothing
         """The upstream's `send`, for frames that the meter admitted."""
         self._opening: asyncio.Task[None] | None = None
         self._early_events: list[ev.Event] = []
@@ -117,8 +117,8 @@ class CaptionSocket(ServerSocket):
     def ping(self) -> None:
         self._transport.send_ping()
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
-        self._forward = send
+    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+        self._forward = send or _forward_nothing
 
     def pause(self) -> None:
         self._transport.underlying_transport.pause_reading()
@@ -210,3 +210,7 @@ class CaptionSocket(ServerSocket):
 
 def _admit_nothing(nbytes: int, now: float) -> bool:
     return False
+
+
+def _forward_nothing(kind: WSMsgType, audio: memoryview) -> None:
+    raise ConnectionError("a frame was admitted without an upstream")

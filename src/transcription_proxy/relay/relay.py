@@ -31,8 +31,8 @@ class Client(Protocol):
 
     def close(self, code: int) -> None: ...
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
-        """Send frames that the meter admits with this function from now on."""
+    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+        """Send frames that the meter admits with this function from now on; None while there is no upstream."""
 
     def ping(self) -> None: ...
 
@@ -88,6 +88,8 @@ class Relay:
 
     def _handle(self, event: ev.Event) -> list[ev.Action]:
         try:
+            if isinstance(event, ev.UpstreamLost):
+                self._drop_upstream()
             return self.session.handle(event, monotonic())
         except Exception:
             log.exception("session_failed", session=str(self.session.id), during=type(event).__name__)
@@ -165,7 +167,7 @@ class Relay:
                     log.info("upstream_redialled", session=str(self.session.id))
                 self._dialling = self._loop.create_task(self._dial())
             case ev.CloseUpstream():
-                self._hang_up()
+                self._close_upstream()
             case ev.CloseClient(code):
                 self._client.close(code)
             case ev.Close(closing):
@@ -190,12 +192,17 @@ class Relay:
             self.handle_event(ev.UpstreamOpened(upstream.request_id))
             upstream.start_reporting()
 
-    def _hang_up(self) -> None:
+    def _close_upstream(self) -> None:
         if self._dialling is not None and not self._dialling.done():
             self._dialling.cancel()
         if self.upstream is not None:
             self.upstream.close()
-            self.upstream = None
+            self._drop_upstream()
+
+    def _drop_upstream(self) -> None:
+        """Forget an upstream that is closed, so that nothing can be sent to it."""
+        self.upstream = None
+        self._client.set_forward(None)
 
     def _show_on_overlay(self, text: bytes) -> None:
         """Show a message to the client on the account's overlay, if it has words."""

@@ -76,8 +76,11 @@ class SessionClient:
         """When a client that does not read has used up MAX_STALL_SECONDS."""
         return None if self._stalled_at is None else self._stalled_at + MAX_STALL_SECONDS
 
-    def check_heartbeat(self, now: float) -> bool:
-        """Ping a quiet client, and close one that did not answer. Return whether the client is still there."""
+    def check_heartbeat(self, last_audio: float, now: float) -> bool:
+        """Ping a quiet client, and close one that did not answer. Return whether the client is still there.
+
+        `last_audio`: when the client last sent audio that the meter admitted. Frames are not recorded one by one."""
+        self.heartbeat.record_traffic(last_audio)
         if self.is_paused:  # its pongs lie unread in the kernel
             self.heartbeat.record_traffic(now)
         match self.heartbeat.check(now):

@@ -44,3 +44,7 @@ class Heartbeat:
     def deadline(self) -> float:
         """When to check again."""
         return (self._traffic_at if self._pinged_at is None else self._pinged_at) + QUIET_SECONDS
+
+    def deadline_given(self, traffic_at: float) -> float:
+        """Return when to check again if the peer last sent something at `traffic_at`, which is not recorded yet."""
+        return traffic_at + QUIET_SECONDS if traffic_at > self._traffic_at else self.deadline

@@ -73,7 +73,7 @@ class Session:
 
     @property
     def deadline(self) -> float | None:
-        """When to handle TimePassed, None for never."""
+        """When to handle TimePassed, None for never. Asking changes nothing."""
         match self.phase:
             case Phase.DIALLING:
                 return self._dial_until
@@ -290,11 +290,10 @@ class Session:
     def _timers(self) -> list[Timer]:
         """What a running session does by when, if nothing else happens."""
         client, upstream, funding = self._client, self._upstream, self._funding
-        client.heartbeat.record_traffic(self.meter.last_audio)
         audio_at = max(self.meter.last_audio, self._waited_at)
         timers: list[tuple[float | None, Callable[[float], None]]] = [
             (audio_at + self._idle_seconds, lambda now: self._end(Reason.IDLE, now)),
-            (client.heartbeat.deadline, self._check_client),
+            (client.heartbeat.deadline_given(self.meter.last_audio), self._check_client),
             (client.too_slow_at, lambda now: self._end(Reason.TOO_SLOW, now)),
         ]
         if self.phase is Phase.LIVE:
@@ -317,7 +316,7 @@ class Session:
         return [(at, act) for at, act in timers if at is not None]
 
     def _check_client(self, now: float) -> None:
-        if not self._client.check_heartbeat(now):
+        if not self._client.check_heartbeat(self.meter.last_audio, now):
             self._end(Reason.CLIENT_GONE, now)
 
     def _check_upstream(self, now: float) -> None:

@@ -21,7 +21,7 @@ from tests.integration.engine.running import (
 )
 
 
-async def test_it_serves_a_port_of_its_own_to_anybody_where_no_key_is_set() -> None:
+async def test_the_engine_serves_a_port_of_its_own_to_anybody_where_no_key_is_set() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with running("--port", str(port), ENGINE_KEY="") as process:
@@ -60,7 +60,7 @@ async def test_sigterm_gives_every_stream_its_last_words() -> None:
         assert (talk.code, talk.reason) == (1000, "")
 
 
-async def test_it_ends_likewise_when_its_parent_is_gone() -> None:
+async def test_the_engine_ends_in_order_when_its_parent_is_gone() -> None:
     ours, theirs = os.pipe()
     with inheriting(PARENT_FD=str(ours)) as (process, url):
         os.close(ours)

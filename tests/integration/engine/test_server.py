@@ -97,7 +97,7 @@ async def until_let_in(url: str) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_one_voice_too_many_is_told_to_come_later() -> None:
+async def test_one_channel_too_many_is_refused_with_429() -> None:
     async with serving(Voice) as url:
         async with crowd(url) as clients:
             assert [await clients.refusal() for _ in range(MAX_CHANNELS_PER_CORE)] == [None] * MAX_CHANNELS_PER_CORE
@@ -114,7 +114,7 @@ async def test_of_many_who_come_at_once_no_more_are_let_in() -> None:
         assert refusals.count(None) == MAX_CHANNELS_PER_CORE
 
 
-async def test_channels_that_are_heard_apart_are_voices_each() -> None:
+async def test_each_separate_channel_counts() -> None:
     async with serving(Voice) as url, crowd(url) as clients:
         assert await clients.refusal(f"{RAW}&channels=3&multichannel=true") is None
         assert await clients.refusal(f"{RAW}&channels=2&multichannel=true") is not None
@@ -122,7 +122,7 @@ async def test_channels_that_are_heard_apart_are_voices_each() -> None:
         assert await clients.refusal() is not None
 
 
-async def test_a_machine_that_hears_nobody_hears_any_stream() -> None:
+async def test_an_idle_engine_accepts_any_stream() -> None:
     async with serving(Voice) as url, crowd(url) as clients:
         assert await clients.refusal(f"{RAW}&channels=8&multichannel=true") is None
         assert await clients.refusal() is not None
@@ -140,7 +140,7 @@ class Slow(Voice):
         return super().feed(samples)
 
 
-async def test_nobody_is_let_in_while_those_who_are_heard_are_heard_late(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_new_streams_are_refused_while_others_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_LAG_SECONDS", 0.1)
     voice = Slow()
     voices = iter([voice])
@@ -154,7 +154,7 @@ async def test_nobody_is_let_in_while_those_who_are_heard_are_heard_late(monkeyp
         await talk.send(CLOSE)
 
 
-async def test_a_client_that_is_ahead_of_time_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_faster_than_real_time_does_not_block_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_LAG_SECONDS", 25.0)
     voice = Slow()
     voices = iter([voice, Voice()])
@@ -200,7 +200,7 @@ async def test_a_model_that_opens_no_stream_ends_the_connection_and_is_logged(
     assert [record.levelno for record in caplog.records if record.name == server.__name__] == [logging.ERROR]
 
 
-async def test_a_client_that_vanishes_gives_its_ear_back() -> None:
+async def test_a_client_that_disconnects_frees_its_recognizer() -> None:
     voice = Voice()
     async with serving(lambda: voice) as url, talking(url) as talk:
         await talk.send(bytes(TURN_SECONDS))
@@ -208,7 +208,7 @@ async def test_a_client_that_vanishes_gives_its_ear_back() -> None:
         await until(lambda: voice.closes == 1)
 
 
-async def test_a_client_that_does_not_read_gives_its_ear_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_frees_its_recognizer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "SEND_TIMEOUT_SECONDS", 0.1)
     voice = Voice(*[[Spoken(number, "word " * 200_000, 0, 0.5)] for number in range(50)])
     async with serving(lambda: voice) as url, talking(url) as talk:
@@ -231,7 +231,7 @@ class Turns(Voice):
         return super().feed(samples)
 
 
-async def test_whoever_has_much_to_hear_holds_up_nobody() -> None:
+async def test_a_stream_with_much_audio_does_not_delay_others() -> None:
     """Beside one whose turns never end, a live stream's turn comes after at most two others."""
     let, notes = threading.Semaphore(0), list[str]()
     names = iter(["behind", "live"])
@@ -271,7 +271,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("query", [RAW, f"{RAW}&interim_results=true"])
-async def test_a_stream_that_is_late_tells_how_far_it_has_heard(eager: None, query: str) -> None:
+async def test_a_late_stream_reports_its_progress(eager: None, query: str) -> None:
     let, notes = threading.Semaphore(0), list[str]()
     async with serving(lambda: Turns("late", let, notes)) as url, talking(url, query) as talk:
         await talk.send(*[bytes(SECOND)] * 10)
@@ -313,7 +313,7 @@ async def test_a_stream_whose_model_hangs_falls_silent(eager: None) -> None:
     assert talk.metadata["duration"] == 10
 
 
-async def test_a_stream_whose_turn_waits_is_late_while_others_are_heard_and_stuck_when_none_is(eager: None) -> None:
+async def test_a_stream_that_waits_for_its_turn_is_late_while_others_run_and_stuck_when_none_does(eager: None) -> None:
     let, notes = threading.Semaphore(0), list[str]()
     names = iter(["first", "second"])
     async with (
@@ -362,7 +362,7 @@ async def test_pings_are_answered_while_audio_waits() -> None:
     assert talk.metadata["duration"] == 30
 
 
-async def test_a_client_that_is_gone_without_a_word_gives_its_ear_back(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_vanishes_silently_frees_its_recognizer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "NO_DATA_SECONDS", 0.1)
     voice = Voice()
     async with serving(lambda: voice) as url, talking(url) as talk:
@@ -397,7 +397,7 @@ async def test_at_the_end_a_stream_that_is_behind_has_last_words_at_once() -> No
     assert end(talk.finals()[-1]) == talk.metadata["duration"]
 
 
-async def test_what_piles_up_waits_outside() -> None:
+async def test_audio_beyond_the_backlog_is_not_read() -> None:
     """A stream that is behind is not read from: the sender feels it, and nothing is lost."""
     voice = Slow()
     async with serving(lambda: voice) as url, talking(url, f"{RAW}&channels=8") as talk:

@@ -115,7 +115,7 @@ async def test_results_begin_where_the_last_final_ended_and_finals_cover_all_aud
         assert until == pytest.approx(talk.metadata["duration"], abs=0.001)
 
 
-async def test_what_the_model_cannot_tell_is_not_invented(readings: tuple[Talk, Talk]) -> None:
+async def test_word_times_and_confidence_are_not_invented(readings: tuple[Talk, Talk]) -> None:
     for results in readings[0].results():
         [alternative] = results["channel"]["alternatives"]
         assert (alternative["confidence"], alternative["words"]) == (0, [])
@@ -145,7 +145,7 @@ async def test_speech_is_understood_at_any_rate(url: str, rate: int) -> None:
     assert talk.metadata["duration"] == pytest.approx(AGE_OF_FOOLISHNESS, abs=0.001)
 
 
-async def test_channels_are_heard_apart_when_asked(url: str) -> None:
+async def test_channels_are_recognized_separately_when_asked(url: str) -> None:
     right, _ = recording("beckett.wav")
     left = np.zeros_like(right)
     dickens = at_rate(*recording("two_cities.wav", AGE_OF_FOOLISHNESS), 16_000)
@@ -244,7 +244,7 @@ async def test_speech_that_never_pauses_is_cut_into_finals_but_does_not_end(url:
     assert [message["type"] for message in talk.messages].count("SpeechStarted") == 1
 
 
-async def test_the_start_of_speech_and_the_end_of_an_utterance_are_told(url: str) -> None:
+async def test_the_start_of_speech_and_the_end_of_an_utterance_are_sent(url: str) -> None:
     audio = bytes(SECOND) + recording("beckett.wav")[0].tobytes() + bytes(2 * SECOND)
     wanted = "interim_results=true&vad_events=true&utterance_end_ms=1000"
     talk = await told(url, f"{RAW}&{wanted}", *frames(audio))
@@ -260,7 +260,7 @@ async def test_the_start_of_speech_and_the_end_of_an_utterance_are_told(url: str
 
 
 @pytest.mark.parametrize("nonsense", ["", "{", "[]", "null", '"CloseStream"', '{"type":"Konfigure"}', "[" * 100_000])
-async def test_what_is_not_understood_is_answered_and_the_stream_goes_on(url: str, nonsense: str) -> None:
+async def test_an_unknown_message_is_answered_and_the_stream_goes_on(url: str, nonsense: str) -> None:
     talk = await told(url, RAW, bytes(SECOND), nonsense, bytes(SECOND))
     [error] = [message for message in talk.messages if message["type"] == "Error"]
     assert error["variant"] == "SchemaError"

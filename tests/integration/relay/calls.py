@@ -1,4 +1,4 @@
-"""A session with its relay, a ledger that grants everything, and a client that keeps what it hears."""
+"""A session with its relay, a ledger that grants everything, and a client that keeps its messages."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ FRAME = bytes(3200)
 
 
 class Books:
-    """A ledger that grants whatever it is asked for, and keeps what it was told at the end."""
+    """A ledger that grants every settle, and keeps the closes."""
 
     def __init__(self) -> None:
         self.closings: list[Closing] = []
@@ -44,7 +44,7 @@ class Books:
 
 
 class Client:
-    """The client's side of a relay. `broken`: what fails of it."""
+    """A client's socket. `broken`: names of the methods that raise."""
 
     def __init__(self) -> None:
         self.heard: list[dict[str, Any]] = []
@@ -59,8 +59,9 @@ class Client:
     def close(self, code: int) -> None:
         self.code = code
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None]) -> None:
-        self._fail("connect")
+    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+        if send is not None:
+            self._fail("connect")
         self.forward = send
 
     def ping(self) -> None: ...
@@ -78,7 +79,7 @@ class Client:
 
 
 class Call:
-    """One session and all that is around it."""
+    """One session with its client, ledger and upstream."""
 
     def __init__(self, url: str, patience: float = 0.0) -> None:
         self.books, self.client = Books(), Client()
@@ -97,7 +98,7 @@ class Call:
 
     @property
     def dials(self) -> int:
-        """How many upstreams were opened."""
+        """The number of upstreams that were opened."""
         return self.relay.session._upstream.progress.connections
 
     def send(self, audio: bytes = FRAME) -> None:
@@ -112,14 +113,14 @@ class Call:
                 await asyncio.sleep(0.005)
 
     async def end(self) -> tuple[list[str], int | None]:
-        """Waits for its end: the codes of the errors, and the close code."""
+        """Wait for the end; return the codes of the errors, and the close code."""
         await asyncio.wait_for(self.relay.finished, PATIENCE)
         return [error["code"] for error in self.client.told("error")], self.client.code
 
 
 @asynccontextmanager
 async def calling(url: str, patience: float = 0.0) -> AsyncIterator[Call]:
-    """A session that has just been opened and dials this upstream; no task of it is left afterwards."""
+    """Yield a session that was just opened and dials this upstream. No task of it is left afterwards."""
     new = Call(url, patience)
     settling = asyncio.create_task(new.settler.run())
     new.relay.start()

@@ -90,7 +90,7 @@ async def test_half_a_head_is_408_in_the_end(doorway: Doorway, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", [name for name in HALVES if name != "nothing"])
-async def test_so_is_half_a_head_after_an_answer(wire: Wire, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+async def test_half_a_head_after_an_answer_times_out(wire: Wire, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     wire.say(GET + b"\r\n")
     await is_answered(wire)
     monkeypatch.setattr(module, "HEAD_SECONDS", 0.2)
@@ -101,7 +101,7 @@ async def test_so_is_half_a_head_after_an_answer(wire: Wire, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("first", "drop"), [(GET + b"X-More: ", b"x"), (b"", b"\r\n")], ids=["a header", "empty lines"]
 )
-async def test_one_that_comes_drop_by_drop_has_no_more_time(
+async def test_a_head_that_arrives_slowly_gets_no_more_time(
     doorway: Doorway, monkeypatch: pytest.MonkeyPatch, first: bytes, drop: bytes
 ) -> None:
     monkeypatch.setattr(module, "HEAD_SECONDS", 0.3)
@@ -187,7 +187,7 @@ async def test_a_connection_that_rests_after_an_answer_is_closed(restless: Doorw
 
 
 @pytest.mark.parametrize("behind", [True, False], ids=["with the request", "while it is answered"])
-async def test_one_on_which_the_next_head_is_on_its_way_does_not_rest(restless: Doorway, behind: bool) -> None:
+async def test_a_connection_on_which_the_next_head_arrives_is_not_idle(restless: Doorway, behind: bool) -> None:
     wire = await restless.open()
     await wire.say_in_packets(*([SLOW + GET] if behind else [SLOW, GET]))
     await restless.until(lambda: bool(restless.asked))
@@ -196,7 +196,7 @@ async def test_one_on_which_the_next_head_is_on_its_way_does_not_rest(restless: 
     assert await wire.refusal() == (408, "request_timeout")
 
 
-async def test_one_that_goes_on_after_its_answer_does_not_rest(restless: Doorway) -> None:
+async def test_a_connection_that_goes_on_after_its_answer_is_not_idle(restless: Doorway) -> None:
     wire = await restless.open()
     wire.say(SLOW)
     await restless.until(lambda: bool(restless.asked))
@@ -226,7 +226,7 @@ async def test_what_is_no_http_is_400_once(wire: Wire) -> None:
     assert await wire.refusal() == (400, "bad_request")
 
 
-async def test_what_was_asked_properly_before_it_is_answered_yet(doorway: Doorway, wire: Wire) -> None:
+async def test_good_requests_before_a_bad_one_are_answered(doorway: Doorway, wire: Wire) -> None:
     wire.say(SLOW + SLOW + b"hello\r\n\r\n" + GET + b"\r\n")
     doorway.released.set()
     await is_answered(wire, b"/slow 0")
@@ -236,7 +236,7 @@ async def test_what_was_asked_properly_before_it_is_answered_yet(doorway: Doorwa
 
 
 @pytest.mark.parametrize("path", ["/there", "/unread"])
-async def test_a_body_that_is_no_http_is_400_and_the_application_hears_no_more(
+async def test_a_body_that_is_no_http_is_400_and_the_application_gets_no_more(
     doorway: Doorway, wire: Wire, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(module, "LINGER_SECONDS", 60.0)

@@ -93,7 +93,7 @@ async def test_a_body_that_drips_is_408(
 
 
 @pytest.mark.parametrize("drop", [b"1\r\nx\r\n", b"1;", b"0"], ids=["chunks", "an extension", "a size"])
-async def test_one_that_drips_behind_its_answer_is_closed(
+async def test_a_connection_that_sends_slowly_after_its_answer_is_closed(
     wire: Wire, monkeypatch: pytest.MonkeyPatch, drop: bytes
 ) -> None:
     monkeypatch.setattr(module, "BODY_SECONDS", 0.2)
@@ -120,7 +120,7 @@ async def test_one_behind_its_answer_is_closed(wire: Wire, monkeypatch: pytest.M
     assert await wire.closed()
 
 
-async def test_nothing_is_said_in_the_middle_of_an_answer(doorway: Doorway, wire: Wire) -> None:
+async def test_no_error_is_sent_in_the_middle_of_an_answer(doorway: Doorway, wire: Wire) -> None:
     wire.say(BEGUN)
     head = await wire.reader.readuntil(b"\r\n\r\n")
     assert b" 200 " in head
@@ -130,7 +130,7 @@ async def test_nothing_is_said_in_the_middle_of_an_answer(doorway: Doorway, wire
     await doorway.until(lambda: doorway.answered == ["/begun"])
 
 
-async def test_a_fault_behind_other_requests_is_told_in_its_turn(doorway: Doorway, wire: Wire) -> None:
+async def test_a_bad_request_is_answered_after_the_requests_before_it(doorway: Doorway, wire: Wire) -> None:
     wire.say(SLOW + SLOW + POST + CHUNKED + b"hello\r\n")
     await doorway.until(lambda: bool(doorway.asked))
     doorway.released.set()

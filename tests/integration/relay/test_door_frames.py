@@ -46,7 +46,9 @@ TOLD = {
 
 
 @pytest.mark.parametrize("name", TOLD)
-async def test_what_breaks_a_rule_is_told_and_closed(doorway: Doorway, socket: Wire, name: str) -> None:
+async def test_a_frame_that_breaks_a_rule_is_answered_and_the_socket_closed(
+    doorway: Doorway, socket: Wire, name: str
+) -> None:
     frames, code = TOLD[name]
     socket.say(frames + AUTH)
     found = [await socket.message()]
@@ -72,7 +74,7 @@ CLOSED_AT_ONCE = {
 
 
 @pytest.mark.parametrize("name", CLOSED_AT_ONCE)
-async def test_what_is_no_frame_is_1002_and_nothing_for_the_log(
+async def test_bytes_that_are_no_frame_are_1002_and_are_not_logged_as_an_error(
     socket: Wire, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     socket.say(CLOSED_AT_ONCE[name] + AUTH)
@@ -89,7 +91,7 @@ async def test_a_close_is_answered_with_its_own_code(socket: Wire, code: int) ->
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535])
-async def test_a_code_that_nobody_may_send_is_answered_with_1002(socket: Wire, code: int) -> None:
+async def test_a_forbidden_close_code_is_answered_with_1002(socket: Wire, code: int) -> None:
     socket.say(close(code))
     assert await socket.message() == ("close", 1002)
     assert await socket.closed()

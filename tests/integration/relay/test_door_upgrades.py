@@ -151,7 +151,7 @@ async def test_an_upgrade_without_a_proper_key_is_400(wire: Wire, key: bytes) ->
 
 
 @pytest.mark.parametrize("version", [b"", b"Sec-WebSocket-Version: 8\r\n", b"Sec-WebSocket-Version: 14\r\n"])
-async def test_an_upgrade_of_another_version_is_told_which_one_we_speak(wire: Wire, version: bytes) -> None:
+async def test_an_upgrade_of_another_version_is_answered_with_ours(wire: Wire, version: bytes) -> None:
     wire.say(UPGRADE.replace(b"Sec-WebSocket-Version: 13\r\n", version) + b"\r\n")
     answer = await wire.answer()
     assert (answer.status, answer.code, answer.headers["sec-websocket-version"]) == (426, "upgrade_required", "13")

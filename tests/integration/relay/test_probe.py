@@ -40,12 +40,12 @@ async def engine(reply: bytes, heard: list[bytes] | None = None) -> AsyncIterato
         (b"", False),
     ],
 )
-async def test_what_an_engine_may_say(reply: bytes, works: bool) -> None:
+async def test_statuses_that_mean_a_working_engine(reply: bytes, works: bool) -> None:
     async with engine(reply) as url:
         assert await answers(url, "key", 5) is works
 
 
-async def test_it_asks_for_the_path_of_a_stream_with_the_key() -> None:
+async def test_the_probe_requests_the_path_of_a_stream_with_the_key() -> None:
     heard: list[bytes] = []
     async with engine(b"HTTP/1.1 426\r\n\r\n", heard) as url:
         await answers(url, "a-key", 5)
@@ -63,7 +63,7 @@ async def test_an_engine_that_is_not_there(url: str) -> None:
     assert not await answers(url, None, 5)
 
 
-async def test_an_engine_that_says_nothing_is_not_waited_for_long() -> None:
+async def test_an_engine_that_sends_nothing_is_not_waited_for_long() -> None:
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     async with server:
         assert not await answers(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", None, 0.05)

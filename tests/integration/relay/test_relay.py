@@ -39,7 +39,7 @@ def then(first: Script, later: Script) -> Callable[[Record], Script]:
 
 
 @BROKEN
-async def test_a_client_whose_upstream_breaks_off_the_handshake_is_told(how: str) -> None:
+async def test_a_client_whose_upstream_breaks_off_the_handshake_gets_an_error(how: str) -> None:
     async with call(Script(handshake=BROKEN_HANDSHAKES[how])) as session:
         assert await session.end() == (["upstream_unavailable"], 1011)
         assert session.client.told("session_end") == []
@@ -69,6 +69,20 @@ async def test_a_handshake_that_is_broken_off_once_costs_nothing_but_time(how: s
         await session.until(lambda: session.phase is Phase.REDIALLING)
         session.say("stop")
         assert await session.end() == ([], 1000)
+
+
+async def test_frames_cannot_be_forwarded_while_there_is_no_upstream() -> None:
+    async with call(then(Script(hangup=Hangup(0.1)), Script())) as session:
+        await session.until(lambda: session.client.told("ready"))
+        assert session.client.forward is not None
+        session.send()
+        await session.until(lambda: session.phase is Phase.REDIALLING)
+        assert session.client.forward is None
+        await session.until(lambda: session.phase is Phase.LIVE)
+        assert session.client.forward is not None
+        session.say("stop")
+        assert await session.end() == ([], 1000)
+    assert session.client.forward is None
 
 
 async def test_a_redial_that_is_answered_429_is_tried_again() -> None:
@@ -108,7 +122,7 @@ async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other(mon
         assert live.phase is Phase.LIVE
 
 
-async def test_a_dialler_that_breaks_is_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_exception_while_dialling_ends_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("no dialler")
 
@@ -123,7 +137,7 @@ async def test_a_client_that_cannot_be_connected_ends_the_session() -> None:
         assert await session.end() == (["upstream_unavailable"], 1011)
 
 
-async def test_what_fails_on_our_side_ends_the_session_with_its_bill() -> None:
+async def test_an_exception_of_ours_ends_the_session_with_its_bill() -> None:
     async with call(Script()) as session:
         await session.until(lambda: session.client.told("ready"))
         session.send()
@@ -134,7 +148,7 @@ async def test_what_fails_on_our_side_ends_the_session_with_its_bill() -> None:
 
 
 @pytest.mark.parametrize("part", ["_dispatch", "_timers"])
-async def test_a_machine_that_fails_over_its_own_end_ends_all_the_same(
+async def test_a_session_that_cannot_handle_its_failure_ends_all_the_same(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with call(Script()) as session:

@@ -55,7 +55,7 @@ async def until(events: list[ev.Event], count: int) -> None:
     ],
     ids=["a word", "two words", "a word and its end", "its end"],
 )
-async def test_what_comes_with_the_answer_is_reported_once_its_opening_is_told(
+async def test_a_message_that_comes_with_the_handshake_is_reported_after_the_opening(
     frames: bytes, expected: list[ev.Event]
 ) -> None:
     events: list[ev.Event] = []
@@ -69,7 +69,9 @@ async def test_what_comes_with_the_answer_is_reported_once_its_opening_is_told(
 
 
 @pytest.mark.parametrize("how", sorted(BROKEN_HANDSHAKES))
-async def test_one_that_breaks_off_the_handshake_was_not_reached(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_upstream_that_breaks_off_the_handshake_was_not_reached(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(upstreams, "HANDSHAKE_SECONDS", 0.3)
     events: list[ev.Event] = []
     async with DeepgramStandIn(Script(handshake=BROKEN_HANDSHAKES[how])) as standin:
@@ -90,7 +92,7 @@ async def test_what_comes_with_the_answer_in_part_and_then_in_full_is_one_messag
         upstream.close()
 
 
-async def test_one_that_is_hung_up_because_of_its_first_word_reports_no_second() -> None:
+async def test_an_upstream_closed_because_of_its_first_message_reports_no_second() -> None:
     events: list[ev.Event] = []
 
     def happen(event: ev.Event) -> None:
@@ -103,7 +105,7 @@ async def test_one_that_is_hung_up_because_of_its_first_word_reports_no_second()
         assert events == [ev.UpstreamSentText(b"hello")]
 
 
-async def test_one_that_is_hung_up_before_it_began_reports_nothing() -> None:
+async def test_an_upstream_closed_before_it_reports_reports_nothing() -> None:
     events: list[ev.Event] = []
     async with quick(HELLO) as url:
         upstream = await Dialler(None, patience=0).dial(url, events.append)

@@ -71,7 +71,7 @@ def test_each_of_two_finalizes_has_a_turn() -> None:
     assert [waiting.pop_finalize() for _ in range(3)] == [True, True, False]
 
 
-def test_it_is_full_when_so_many_seconds_wait() -> None:
+def test_the_backlog_is_full_when_so_many_seconds_wait() -> None:
     waiting = backlog(bytes(int(MAX_BACKLOG_SECONDS * SECOND) - 1))
     assert not waiting.is_full
     waiting.add(bytes(1), 0)
@@ -80,7 +80,7 @@ def test_it_is_full_when_so_many_seconds_wait() -> None:
     assert not waiting.is_full
 
 
-def test_it_is_full_when_so_many_bytes_wait() -> None:
+def test_the_backlog_is_full_when_so_many_bytes_wait() -> None:
     waiting = Backlog(48_000, 16)
     waiting.add(bytes(MAX_BACKLOG_BYTES - 1), 0)
     assert not waiting.is_full
@@ -92,7 +92,7 @@ def test_thirty_seconds_at_once_do_not_fill_it() -> None:
     assert not backlog(bytes(30 * SECOND)).is_full
 
 
-def test_it_is_full_when_many_requests_wait() -> None:
+def test_the_backlog_is_full_when_many_requests_wait() -> None:
     waiting = backlog()
     for _ in range(MAX_FINALIZES):
         assert not waiting.is_full
@@ -107,7 +107,7 @@ def test_audio_in_real_time_is_late_by_what_waits() -> None:
     assert waiting.lag(5.1) == pytest.approx(5)
 
 
-def test_what_waits_and_what_is_being_heard_is_unheard() -> None:
+def test_waiting_audio_includes_the_turn_in_progress() -> None:
     waiting = backlog(bytes(2 * SECOND))
     waiting.take(0)
     assert waiting.waiting_seconds == pytest.approx(2)
@@ -122,7 +122,7 @@ def test_audio_that_came_ahead_of_time_is_not_late_until_its_time_has_come() -> 
     assert waiting.lag(200.0) == pytest.approx(30)
 
 
-def test_a_turn_is_late_while_it_is_being_heard() -> None:
+def test_a_turn_counts_as_late_while_it_is_processed() -> None:
     waiting = backlog(bytes(SECOND))
     assert waiting.lag(1.0) == pytest.approx(1)
     assert len(waiting.take(1.0)) == SECOND
@@ -131,7 +131,7 @@ def test_a_turn_is_late_while_it_is_being_heard() -> None:
     assert waiting.lag(9.0) == 0
 
 
-def test_after_a_pause_nothing_of_it_is_owed() -> None:
+def test_a_pause_is_not_owed_afterwards() -> None:
     """A client that paused is in real time again, however much it was ahead or behind before."""
     waiting = backlog(bytes(SECOND))
     waiting.take(1.0)

@@ -10,7 +10,7 @@ def interim(text: str, start: float, duration: float) -> Segment:
     return Segment(text, start, duration, is_final=False)
 
 
-def test_it_is_told_after_some_time_without_results_and_then_as_often() -> None:
+def test_progress_is_reported_after_some_time_without_results_and_then_as_often() -> None:
     progress = Progress(1, 100.0)
     assert progress.due_reports(100.0 + REPORT_SECONDS - 0.1) == []
     assert progress.due_reports(102.0) == [interim("", 0.0, 0.0)]
@@ -52,7 +52,7 @@ def test_each_channel_has_its_own_words() -> None:
 
 
 @pytest.mark.parametrize(("after", "told"), [(MAX_TURN_SECONDS - 0.1, True), (MAX_TURN_SECONDS, False)])
-def test_nothing_is_told_while_the_model_may_hang(after: float, told: bool) -> None:
+def test_nothing_is_reported_while_the_model_may_hang(after: float, told: bool) -> None:
     progress = Progress(1, 50.0)
     progress.record_position(1.0, 100.0)
     assert bool(progress.due_reports(100.0 + after)) is told

@@ -53,7 +53,7 @@ def test_channels_are_mixed_unless_they_are_wanted_apart() -> None:
     assert (32768 * voice.samples).tolist() == [200, 0]
 
 
-def test_channels_heard_apart_have_results_of_their_own() -> None:
+def test_channels_recognized_separately_have_results_of_their_own() -> None:
     heard = hearing(Voice([OPEN]), Voice((), [DONE]), channels=2, multichannel=True, interim_results=True)
     assert texts(heard.feed(SECOND * 2)) == [(0, "It was", False), (1, "", True)]
     assert texts(heard.feed(SECOND * 2)) == [(1, "It was the best.", True)]
@@ -80,12 +80,12 @@ def test_interims_come_only_when_asked_for() -> None:
     assert texts(hearing(Voice([OPEN], [DONE])).feed(SECOND)) == []
 
 
-def test_the_start_of_speech_is_told_only_when_asked_for() -> None:
+def test_the_start_of_speech_is_reported_only_when_asked_for() -> None:
     assert hearing(Voice([OPEN]), vad_events=True).feed(SECOND) == [(0, Started(0.25))]
     assert hearing(Voice([OPEN]), utterance_end_ms=1000).feed(SECOND) == []
 
 
-def test_the_end_of_an_utterance_is_told_only_when_asked_for() -> None:
+def test_the_end_of_an_utterance_is_reported_only_when_asked_for() -> None:
     ends = hearing(Voice([DONE]), utterance_end_ms=1000)
     assert (0, Ended(1.75)) not in ends.feed(SECOND * 2)
     assert (0, Ended(1.75)) in ends.feed(SECOND)
@@ -102,7 +102,7 @@ def test_a_final_ends_a_speech_when_as_much_silence_follows_as_was_asked_for(
     assert (said.is_final, said.speech_final) == (True, speech_final)
 
 
-def test_until_then_it_is_an_interim() -> None:
+def test_a_line_that_waits_is_an_interim() -> None:
     heard = hearing(Voice([DONE]), endpointing=1000, interim_results=True)
     assert texts(heard.feed(SECOND * 2)) == [(0, "It was the best.", False)]
     assert heard.feed(SECOND) == [
@@ -132,7 +132,7 @@ def test_a_finalize_of_nothing_is_confirmed() -> None:
     assert hearing(Voice()).finalize() == [(0, Segment("", 0, 0, is_final=True, from_finalize=True))]
 
 
-def test_times_go_on_after_a_finalize_though_the_models_begin_anew() -> None:
+def test_times_go_on_after_a_finalize_though_the_models_begin_again() -> None:
     heard = hearing(Voice((), [DONE]), vad_events=True)
     heard.feed(SECOND * 3)
     heard.finalize()

@@ -30,7 +30,7 @@ def test_an_encoding_and_a_sample_rate_are_enough() -> None:
     )
 
 
-def test_all_that_it_understands() -> None:
+def test_all_parameters_are_read() -> None:
     query = "channels=2&multichannel=true&interim_results=true&endpointing=300&vad_events=true&utterance_end_ms=1000"
     assert read(f"{RAW}&{query}") == Request(16_000, 2, True, True, 300, True, 1000)
 
@@ -148,7 +148,9 @@ def test_a_refusal_has_deepgrams_body() -> None:
     ("channels", "multichannel", "ears", "block"),
     [(1, False, 1, 2), (1, True, 1, 2), (2, False, 1, 4), (8, True, 8, 16)],
 )
-def test_channels_are_heard_apart_only_when_asked(channels: int, multichannel: bool, ears: int, block: int) -> None:
+def test_channels_are_recognized_separately_only_when_asked(
+    channels: int, multichannel: bool, ears: int, block: int
+) -> None:
     request = Request(16_000, channels=channels, multichannel=multichannel)
     assert (request.separate_channels, request.block) == (ears, block)
 
@@ -159,7 +161,7 @@ def test_the_key_is_accepted_under_both_schemes(header: str) -> None:
 
 
 @pytest.mark.parametrize("header", [None, "", "k3y", "Token", "Token ", "Token k3y2", "Token K3Y", "Basic k3y"])
-def test_without_the_key_nobody_is_let_in(header: str | None) -> None:
+def test_a_request_without_the_key_is_refused(header: str | None) -> None:
     assert not authorized(header, "k3y")
 
 

@@ -172,14 +172,14 @@ def test_a_line_that_waits_is_final_up_to_now_when_all_is_finished() -> None:
     assert not segments.is_speaking
 
 
-def test_what_was_open_and_came_to_nothing_is_over() -> None:
+def test_an_open_line_that_disappears_is_dropped() -> None:
     segments = Segments()
     segments.update([Spoken(1, "Hm", 0.0, 0.5, complete=False)], 0.5)
     assert segments.finish([]) == [silence(0, 0.5)]
     assert not segments.is_speaking
 
 
-def test_the_models_time_begins_anew_when_all_is_finished() -> None:
+def test_the_models_time_begins_again_when_all_is_finished() -> None:
     segments = Segments()
     segments.update([], 3.0)
     segments.finish([])
@@ -187,7 +187,7 @@ def test_the_models_time_begins_anew_when_all_is_finished() -> None:
     assert segments.update([Spoken(1, "Go.", 0.25, 0.5)], 4.0) == [Started(3.25), final("Go.", 3, 0.75)]
 
 
-def test_an_utterance_ends_once_when_nobody_has_spoken_for_that_long() -> None:
+def test_an_utterance_ends_once_after_that_much_silence() -> None:
     segments = Segments(utterance_end=1.0)
     segments.update([Spoken(1, "Yes.", 0.25, 0.5)], 1.0)
     assert segments.update([], 1.5) == []
@@ -214,7 +214,7 @@ def test_after_a_finalize_the_utterance_still_ends_where_speech_was_last_heard()
     assert segments.update([], 1.5) == [Ended(0.5)]
 
 
-def test_without_utterance_end_none_is_told() -> None:
+def test_without_utterance_end_there_is_no_ended_event() -> None:
     segments = Segments()
     segments.update([Spoken(1, "Yes.", 0.25, 0.5)], 1.0)
     assert segments.update([], 9.0) == [silence(0.75, 8.25)]

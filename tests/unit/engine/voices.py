@@ -1,4 +1,4 @@
-"""Values in place of the speech model: lines of speech, and a model's stream that says what it is told."""
+"""A fake of the speech model: lines of speech, and a stream with prepared answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from transcription_proxy.engine.resample import Samples
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A line as the model tells it."""
+    """A line of the model."""
 
     id: int
     text: str
@@ -21,7 +21,7 @@ class Spoken:
 
 
 class Voice:
-    """A model's stream. `answers`: the lines of each `hear` in turn, then none; `rest`: those of the first `finish`."""
+    """A model's stream. `answers`: the lines of each `feed` in turn, then none; `rest`: those of the first `finish`."""
 
     def __init__(self, *answers: Sequence[Spoken], rest: Sequence[Spoken] = ()) -> None:
         self._answers = list(answers)
@@ -43,5 +43,5 @@ class Voice:
 
     @property
     def samples(self) -> Samples:
-        """All it heard."""
+        """All audio that was fed."""
         return np.concatenate(self._pieces)

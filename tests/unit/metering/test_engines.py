@@ -22,5 +22,5 @@ def test_the_name_says_what_listened(engine: str | None, model: str | None, name
     assert engine_name(engine, model) == name
 
 
-def test_rates_know_whose_they_are() -> None:
+def test_rates_name_their_engine() -> None:
     assert (rates.load().engine, rates.load(builtin_engine=True).engine) == (DEEPGRAM, BUILTIN)

@@ -63,7 +63,7 @@ def test_what_a_grant_covers_is_whole_blocks_and_the_most_of_them(audio: AudioFo
     assert Fraction(rate) * Fraction(covered + audio.block, audio.bytes_per_second) > grant
 
 
-def test_it_starts_shut() -> None:
+def test_the_meter_starts_shut() -> None:
     meter = Meter(SECOND, 2, MICRO, 45, 0.0, FOREVER)
     assert not meter.admit(2, 0.0)
     meter.open()
@@ -95,7 +95,7 @@ def test_a_grant_that_ends_within_a_sample_covers_none_of_that_sample() -> None:
     assert meter.is_exhausted
 
 
-def test_it_is_exhausted_when_the_rest_is_less_than_a_sample() -> None:
+def test_the_meter_is_exhausted_when_the_rest_is_less_than_a_sample() -> None:
     meter = live(1)
     meter.take(SECOND - 2, 0.0)
     assert not meter.is_exhausted
@@ -165,7 +165,7 @@ def test_no_second_settle_is_due_while_one_is_under_way() -> None:
     assert (meter.is_settling, meter.is_settle_due) == (False, False)
 
 
-def test_what_came_after_the_question_is_unsettled_still() -> None:
+def test_audio_after_the_settle_was_sent_stays_unsettled() -> None:
     meter = live(45)
     meter.take(8 * SECOND, 0.0)
     meter.begin_settle()

@@ -98,7 +98,7 @@ def test_the_built_in_engine_takes_one_credit_a_second_and_costs_nothing(languag
 # --- the file
 
 
-def test_the_built_in_file_says_what_is_published() -> None:
+def test_the_built_in_file_has_the_published_prices() -> None:
     assert (BUILTIN.date, BUILTIN.stripe_fee_percent, BUILTIN.stripe_fee_cents) == ("2026-11-23", Decimal("2.9"), 30)
     assert set(BUILTIN.models) == {"nova-2", "nova-3"}
     assert set(BUILTIN.languages) == {"multi"}
@@ -172,7 +172,7 @@ def test_a_file_without_a_model_offers_nothing(text: str) -> None:
     ["[models", "\0", MODEL + MODEL, "x = " + "[" * 100_000, "x = " + "{a=" * 5000, "x = " + "9" * 5000],
     ids=["cut short", "a zero byte", "twice the same", "brackets", "braces", "a number without end"],
 )
-def test_what_is_no_toml_is_said_to_be_none(text: str) -> None:
+def test_text_that_is_no_toml_is_reported(text: str) -> None:
     (problem,) = problems(text)
     assert problem.startswith("the rates file isn't valid TOML")
 
@@ -252,12 +252,12 @@ def check(text: str) -> None:
 
 
 @given(st.dictionaries(st.one_of(st.sampled_from(KEYS), TEXT), VALUES, max_size=4))
-def test_whatever_the_values_are_only_mistakes_are_told(table: dict[str, Any]) -> None:
+def test_odd_values_are_reported_as_mistakes_only(table: dict[str, Any]) -> None:
     check("\n".join(f"{toml(key)} = {toml(value)}" for key, value in table.items()))
 
 
 @given(st.data())
-def test_however_the_built_in_file_is_broken_only_mistakes_are_told(data: st.DataObject) -> None:
+def test_a_damaged_file_is_reported_as_mistakes_only(data: st.DataObject) -> None:
     begin, end = sorted(data.draw(st.tuples(*[st.integers(0, len(BUILTIN_TEXT))] * 2)))
     middle = data.draw(st.one_of(TEXT, st.text("[]{}\"'=.,0123456789-_\n# ", max_size=5)))
     check(BUILTIN_TEXT[:begin] + middle + BUILTIN_TEXT[end:])

@@ -14,7 +14,7 @@ def test_a_code_that_may_be_sent_is_answered_with_itself(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535])
-def test_one_that_nobody_may_send_is_not_echoed(code: int) -> None:
+def test_a_forbidden_close_code_is_not_echoed(code: int) -> None:
     assert close_answer(_make_test_ws_frame(WSMsgType.CLOSE, code.to_bytes(2), True, False)) == 1002
 
 

@@ -229,7 +229,7 @@ async def test_failures_of_settles_and_renewals_are_counted() -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable, TooSlow, ZeroDivisionError])
-async def test_it_is_failing_until_the_session_is_settled(error: type[Exception]) -> None:
+async def test_the_settler_is_failing_until_the_session_is_settled(error: type[Exception]) -> None:
     ledger, events, session = FakeLedger(away=1), Events(), uuid4()
     ledger.error = error
     async with running(ledger) as settler:

@@ -27,7 +27,7 @@ def everything(buffer: AudioBuffer) -> list[bytes | ClientRequest]:
     return up
 
 
-def test_a_new_tape_is_empty_and_nothing_waits() -> None:
+def test_a_new_buffer_is_empty_and_nothing_waits() -> None:
     buffer = AudioBuffer(2)
     assert (
         len(buffer),
@@ -41,7 +41,7 @@ def test_a_new_tape_is_empty_and_nothing_waits() -> None:
     assert buffer.sendable_bytes(100) == 0
 
 
-def test_audio_that_waits_goes_up_in_the_order_it_came() -> None:
+def test_audio_that_waits_is_sent_in_the_order_it_came() -> None:
     buffer = numbered(b"abcd")
     buffer.append(b"efgh")
     assert (buffer.has_pending, buffer.unsent, buffer.position, buffer.end) == (True, 8, 0, 8)
@@ -52,7 +52,7 @@ def test_audio_that_waits_goes_up_in_the_order_it_came() -> None:
     assert (buffer.has_pending, buffer.unsent, buffer.position, buffer.end) == (False, 0, 8, 8)
 
 
-def test_what_is_recorded_went_up_already_and_is_kept() -> None:
+def test_recorded_audio_counts_as_sent_and_is_kept() -> None:
     buffer = AudioBuffer(2)
     buffer.record(memoryview(b"abcd"))
     assert (buffer.has_pending, buffer.position, len(buffer)) == (False, 4, 4)
@@ -99,7 +99,7 @@ def test_the_same_request_twice_in_a_row_is_one() -> None:
     assert everything(buffer) == [b"ab", Finalize(), Stop(), b"cd", Stop()]
 
 
-def test_it_is_crowded_when_very_many_requests_wait() -> None:
+def test_too_many_requests_may_wait() -> None:
     buffer = AudioBuffer(2)
     for _ in range(MAX_WAITING_REQUESTS - 1):
         buffer.append(b"ab")
@@ -110,7 +110,7 @@ def test_it_is_crowded_when_very_many_requests_wait() -> None:
     assert buffer.has_too_many_requests
 
 
-def test_what_was_forgotten_is_not_heard_again() -> None:
+def test_discarded_audio_is_not_replayed() -> None:
     buffer = numbered()
     buffer.take(8)
     buffer.discard_before(4)
@@ -129,7 +129,7 @@ def test_forgetting_cuts_at_a_sample_only() -> None:
 
 
 @pytest.mark.parametrize("position", [-3, 0, 4])
-def test_forgetting_what_is_forgotten_changes_nothing(position: int) -> None:
+def test_discarding_twice_changes_nothing(position: int) -> None:
     buffer = numbered()
     buffer.take(8)
     buffer.discard_before(4)
@@ -137,7 +137,7 @@ def test_forgetting_what_is_forgotten_changes_nothing(position: int) -> None:
     assert (len(buffer), buffer.end) == (4, 8)
 
 
-def test_what_has_not_gone_up_is_never_forgotten() -> None:
+def test_unsent_audio_is_never_discarded() -> None:
     buffer = numbered()
     buffer.take(2)
     buffer.discard_before(8)
@@ -145,7 +145,7 @@ def test_what_has_not_gone_up_is_never_forgotten() -> None:
     assert everything(buffer) == [b"cdefgh"]
 
 
-def test_a_bound_keeps_the_latest_of_what_went_up_and_all_that_has_not() -> None:
+def test_trimming_keeps_the_latest_sent_audio_and_all_unsent_audio() -> None:
     buffer = numbered()
     buffer.trim(4)
     assert len(buffer) == 8
@@ -167,7 +167,7 @@ def test_requests_that_wait_keep_their_places_in_a_rewind() -> None:
     assert everything(buffer) == [b"abcdef", Stop()]
 
 
-def test_the_last_finalize_is_said_again_after_the_same_audio() -> None:
+def test_the_last_finalize_is_sent_again_after_the_same_audio() -> None:
     buffer = numbered(b"ab")
     buffer.add_request(Finalize())
     buffer.append(b"cd")
@@ -188,7 +188,7 @@ def test_a_finalize_that_was_not_reached_again_is_not_doubled() -> None:
     assert everything(buffer) == [b"ab", Finalize()]
 
 
-def test_a_finalize_whose_audio_is_final_is_not_said_again() -> None:
+def test_a_finalize_whose_audio_is_final_is_not_sent_again() -> None:
     buffer = numbered(b"abcd")
     buffer.add_request(Finalize())
     everything(buffer)
@@ -198,7 +198,7 @@ def test_a_finalize_whose_audio_is_final_is_not_said_again() -> None:
     assert everything(buffer) == [b"ef"]
 
 
-def test_a_stop_is_not_said_again() -> None:
+def test_a_stop_is_not_sent_again() -> None:
     buffer = numbered(b"ab")
     buffer.add_request(Stop())
     everything(buffer)

@@ -52,7 +52,7 @@ def test_never_more_than_what_was_sent(reported_ms: int) -> None:
     assert bill(2.3, reported_ms=reported_ms) == Bill(3, 2300)
 
 
-def test_own_silence_is_taken_off_what_was_reported() -> None:
+def test_own_silence_is_subtracted_from_the_reported_duration() -> None:
     assert bill(3, reported_ms=2100, silence_ms=100) == Bill(2, 2000)
     assert bill(3, reported_ms=50, silence_ms=100) == Bill(0, 0)
 
@@ -76,7 +76,7 @@ def test_the_lower_of_both_limits_counts(reported_ms: int, seconds: int) -> None
     assert bill(30, results_ms=10_000, reported_ms=reported_ms) == Bill(seconds, seconds * 1000)
 
 
-def test_it_is_rounded_up_once_and_exactly() -> None:
+def test_the_bill_is_rounded_up_once_and_exactly() -> None:
     assert bill(50, 1_100_000).total == 55
     assert bill(50, 1_100_000, reported_ms=50_000).total == 55
     assert bill(50.001, 1_100_000).total == 56
@@ -97,7 +97,7 @@ def test_it_is_rounded_up_once_and_exactly() -> None:
     has_words=st.booleans(),
     results_ms=st.integers(0, 10**7),
 )
-def test_it_is_the_ceiling_of_rate_times_audio_by_exact_arithmetic(
+def test_the_bill_is_the_ceiling_of_rate_times_audio_by_exact_arithmetic(
     forwarded: int,
     micro: int,
     audio: AudioFormat,

@@ -65,12 +65,12 @@ def test_results_with_words_become_a_transcript() -> None:
 
 
 @pytest.mark.parametrize("message", [results({"transcript": ""}), results(), {"type": "Results"}])
-def test_results_without_words_are_not_told(message: dict[str, Any]) -> None:
+def test_results_without_words_are_not_sent(message: dict[str, Any]) -> None:
     assert told(message) is None
 
 
 @pytest.mark.parametrize("message", [{"type": "Metadata", "duration": 3.0}, {"type": "Warning"}, {}])
-def test_what_is_no_caption_is_not_told(message: dict[str, Any]) -> None:
+def test_what_is_no_caption_is_not_sent(message: dict[str, Any]) -> None:
     assert told(message) is None
 
 
@@ -150,16 +150,16 @@ def said(*remaining: int) -> list[int]:
     return [seconds for seconds in remaining if mark.record(seconds)]
 
 
-def test_falling_through_a_mark_is_told_once_for_each() -> None:
+def test_falling_through_a_mark_is_reported_once_for_each() -> None:
     assert said(700, 600, 599, 598, 300, 299, 200, 60, 59, 0, -5) == [599, 299, 59]
 
 
-def test_of_several_marks_at_once_only_the_lowest_is_told() -> None:
+def test_of_several_marks_at_once_only_the_lowest_is_reported() -> None:
     assert said(700, 10, 200, 500) == [10]
     assert said(250, 59) == [250, 59]
 
 
-def test_what_was_told_is_not_told_again_after_a_purchase() -> None:
+def test_a_mark_is_reported_once_even_after_a_purchase() -> None:
     assert said(599, 5000, 599, 299, 5000, 299, 59) == [599, 299, 59]
 
 

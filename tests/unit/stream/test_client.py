@@ -29,14 +29,14 @@ END = wire.SessionEnd(3, 2.5, Reason.CLIENT_STOP)
 # Messages
 
 
-def test_a_message_is_said_in_json_and_must_arrive() -> None:
+def test_a_message_is_sent_as_json_and_is_not_optional() -> None:
     harness = ClientHarness()
     harness.client.send(wire.UpstreamStatus("reconnecting"))
     assert harness.sent == [{"type": "status", "upstream": "reconnecting"}]
     assert [action.optional for action in harness.actions if isinstance(action, ev.SendClient)] == [False]
 
 
-def test_what_is_passed_on_may_be_left_out_when_it_says_so() -> None:
+def test_a_text_may_be_optional() -> None:
     harness = ClientHarness()
     harness.client.send_text(b"interim", optional=True)
     harness.client.send_text(b"final")
@@ -44,7 +44,7 @@ def test_what_is_passed_on_may_be_left_out_when_it_says_so() -> None:
 
 
 @pytest.mark.parametrize("how", ["is_gone", "is_closed"])
-def test_nothing_is_said_to_one_that_is_gone_or_dismissed(how: str) -> None:
+def test_a_client_that_is_gone_or_closed_gets_no_message(how: str) -> None:
     harness = ClientHarness()
     setattr(harness.client, how, True)
     harness.client.send(END)
@@ -54,13 +54,13 @@ def test_nothing_is_said_to_one_that_is_gone_or_dismissed(how: str) -> None:
     assert harness.actions == []
 
 
-def test_it_is_welcomed_with_what_is_left() -> None:
+def test_ready_has_the_balance() -> None:
     harness = ClientHarness()
     harness.client.send_ready("session-1")
     assert harness.sent == [{"type": "ready", "session_id": "session-1", "seconds_remaining": 1000}]
 
 
-def test_it_is_warned_at_once_where_little_is_left() -> None:
+def test_a_client_is_warned_at_once_where_little_is_left() -> None:
     harness = ClientHarness(remaining=50)
     harness.client.send_ready("session-1")
     assert [message["type"] for message in harness.sent] == ["ready", "credits_low"]
@@ -68,7 +68,7 @@ def test_it_is_warned_at_once_where_little_is_left() -> None:
     assert len(harness.sent) == 2
 
 
-def test_it_is_warned_when_what_is_left_falls_through_a_mark() -> None:
+def test_a_client_is_warned_when_what_is_left_falls_through_a_mark() -> None:
     harness = ClientHarness()
     for seconds in (700, 600, 599, 300, 299, 59):
         harness.client.record_balance(seconds)
@@ -104,40 +104,40 @@ def test_a_client_may_stall_for_ten_seconds() -> None:
 # Whether it is there
 
 
-def test_it_is_pinged_after_ten_quiet_seconds_and_gone_after_ten_more() -> None:
+def test_a_client_is_pinged_after_ten_quiet_seconds_and_gone_after_ten_more() -> None:
     harness = ClientHarness()
-    assert harness.client.check_heartbeat(109.9)
+    assert harness.client.check_heartbeat(0.0, 109.9)
     assert harness.actions == []
-    assert harness.client.check_heartbeat(110.0)
+    assert harness.client.check_heartbeat(0.0, 110.0)
     assert harness.actions == [ev.PingClient()]
-    assert not harness.client.check_heartbeat(120.0)
+    assert not harness.client.check_heartbeat(0.0, 120.0)
     assert harness.actions == [ev.PingClient(), ev.CloseClient(1011)]
     assert harness.client.is_gone
 
 
-def test_one_that_was_found_dead_is_not_closed_again() -> None:
+def test_a_client_that_was_found_dead_is_not_closed_again() -> None:
     harness = ClientHarness()
-    harness.client.check_heartbeat(110.0)
-    harness.client.check_heartbeat(120.0)
+    harness.client.check_heartbeat(0.0, 110.0)
+    harness.client.check_heartbeat(0.0, 120.0)
     harness.client.close(1000)
     assert harness.actions == [ev.PingClient(), ev.CloseClient(1011)]
 
 
-def test_one_that_is_not_read_from_is_not_taken_for_dead() -> None:
+def test_a_client_that_is_paused_is_not_taken_for_dead() -> None:
     harness = ClientHarness()
     harness.client.set_paused(True)
     for now in (110.0, 120.0, 130.0):
-        assert harness.client.check_heartbeat(now)
+        assert harness.client.check_heartbeat(0.0, now)
     assert harness.actions == [ev.PauseClient()]
     harness.client.set_paused(False)
-    assert harness.client.check_heartbeat(140.0)
+    assert harness.client.check_heartbeat(0.0, 140.0)
     assert harness.actions[-1] == ev.PingClient()
 
 
 # The end
 
 
-def test_it_is_dismissed_once() -> None:
+def test_a_client_is_closed_once() -> None:
     harness = ClientHarness()
     harness.client.send(END)
     harness.client.close(1012)
@@ -147,7 +147,7 @@ def test_it_is_dismissed_once() -> None:
     assert harness.client.is_closed
 
 
-def test_one_that_is_gone_is_dismissed_without_a_close() -> None:
+def test_a_client_that_is_gone_is_not_sent_a_close() -> None:
     harness = ClientHarness()
     harness.client.is_gone = True
     harness.client.close(1000)

@@ -74,7 +74,7 @@ def test_words_of_a_script_without_spaces_are_joined_without_them() -> None:
 
 
 @pytest.mark.parametrize("words", [[], [{"word": "tell"}], [{"word": "tell", "start": 1.0, "end": "2"}]])
-def test_of_words_without_times_nobody_knows(words: list[dict[str, object]]) -> None:
+def test_words_without_times_cannot_be_split(words: list[dict[str, object]]) -> None:
     assert spoken(words).since(0) is None
     assert deepgram.Results().since(0) is None
 

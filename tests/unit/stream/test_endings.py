@@ -67,7 +67,7 @@ def test_special_ends_have_an_error_and_a_close_code_of_their_own(
         (None, ErrorCode.UPSTREAM_UNAVAILABLE),
     ],
 )
-def test_a_refusal_is_told_by_what_can_be_done_about_it(status: int | None, code: ErrorCode) -> None:
+def test_a_refusal_is_reported_by_what_can_be_done_about_it(status: int | None, code: ErrorCode) -> None:
     assert endings.refusal(status, "")[0] is code
 
 

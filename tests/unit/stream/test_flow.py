@@ -1,4 +1,4 @@
-"""What goes up now, whether to read on, and whether to settle, by what client, upstream and credit allow."""
+"""What is sent upstream, whether the client is read, and whether to settle."""
 
 from uuid import UUID
 
@@ -20,7 +20,7 @@ FINALIZE = ev.SendUpstream(b'{"type":"Finalize"}')
 
 
 class Stream:
-    """A flow with its three sides, at 0 s, and a grant of some seconds."""
+    """A flow control with client, upstream and credit, at 0 s, and a grant of some seconds."""
 
     def __init__(self, grant: int = 45) -> None:
         self.actions: list[ev.Action] = []
@@ -39,7 +39,7 @@ class Stream:
 # What goes up
 
 
-def test_audio_and_requests_go_up_in_order() -> None:
+def test_audio_and_requests_are_sent_in_order() -> None:
     stream = Stream()
     stream.upstream.buffer.append(b"ab")
     stream.upstream.buffer.add_request(Finalize())
@@ -48,7 +48,7 @@ def test_audio_and_requests_go_up_in_order() -> None:
     assert stream.actions == [ev.SendAudio(b"ab"), FINALIZE, ev.SendAudio(b"cd")]
 
 
-def test_it_says_when_the_stop_is_reached() -> None:
+def test_sending_reports_when_the_stop_is_reached() -> None:
     stream = Stream()
     stream.upstream.buffer.append(b"ab")
     stream.upstream.buffer.add_request(Stop())
@@ -56,7 +56,7 @@ def test_it_says_when_the_stop_is_reached() -> None:
     assert stream.actions == [ev.SendAudio(b"ab")]
 
 
-def test_nothing_goes_up_to_one_that_does_not_read() -> None:
+def test_nothing_is_sent_to_an_upstream_that_does_not_read() -> None:
     stream = Stream()
     stream.upstream.is_stalled = True
     stream.upstream.buffer.append(b"ab")
@@ -89,14 +89,14 @@ def test_a_stop_is_not_reached_before_the_audio_in_front_of_it_is_paid() -> None
         (Phase.CLOSING, 60, False),
     ],
 )
-def test_it_reads_on_while_what_waits_can_be_kept(phase: Phase, seconds: float, paused: bool) -> None:
+def test_the_client_is_read_while_audio_can_be_buffered(phase: Phase, seconds: float, paused: bool) -> None:
     stream = Stream()
     stream.upstream.buffer.append(bytes(round(seconds * SECOND)))
     stream.flow.regulate(phase, 1.0)
     assert stream.client.is_paused is paused
 
 
-def test_it_does_not_read_on_while_the_upstream_does_not() -> None:
+def test_the_client_is_paused_while_the_upstream_does_not_read() -> None:
     stream = Stream()
     stream.upstream.is_stalled = True
     stream.flow.regulate(Phase.LIVE, 1.0)
@@ -104,7 +104,7 @@ def test_it_does_not_read_on_while_the_upstream_does_not() -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.DIALLING, Phase.REDIALLING])
-def test_it_does_not_read_on_when_very_many_requests_wait(phase: Phase) -> None:
+def test_the_client_is_paused_when_very_many_requests_wait(phase: Phase) -> None:
     stream = Stream()
     for _ in range(64):
         stream.upstream.buffer.append(b"ab")
@@ -131,7 +131,7 @@ def test_frames_pass_by_the_meter_only_when_nothing_is_in_front_of_them(
 
 
 @pytest.mark.parametrize("phase", [Phase.LIVE, Phase.REDIALLING])
-def test_it_settles_when_it_is_time(phase: Phase) -> None:
+def test_the_session_settles_when_it_is_time(phase: Phase) -> None:
     stream = Stream()
     stream.flow.regulate(phase, 9.9)
     assert stream.settles == 0
@@ -148,7 +148,7 @@ def test_a_session_that_does_not_run_does_not_settle(phase: Phase) -> None:
     assert stream.settles == 0
 
 
-def test_it_asks_at_once_when_only_credit_is_missing() -> None:
+def test_a_settle_is_sent_at_once_when_only_credit_is_missing() -> None:
     stream = Stream(grant=0)
     stream.upstream.buffer.append(b"ab")
     stream.flow.regulate(Phase.LIVE, 1.0)
@@ -157,7 +157,7 @@ def test_it_asks_at_once_when_only_credit_is_missing() -> None:
 
 
 @pytest.mark.parametrize("why", ["the upstream does not read", "there is no upstream"])
-def test_it_is_not_credit_that_is_missing_when(why: str) -> None:
+def test_credit_is_not_what_is_missing_when(why: str) -> None:
     stream = Stream(grant=0)
     stream.upstream.buffer.append(b"ab")
     stream.upstream.is_stalled = why == "the upstream does not read"

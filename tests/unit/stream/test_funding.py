@@ -24,7 +24,7 @@ class FundedMeter:
         self.stated: Settlement
 
     def hear(self, seconds: float, now: float) -> None:
-        """So much audio goes up."""
+        """Forward so many seconds of audio."""
         assert self.meter.take(round(seconds * RATE), now) == round(seconds * RATE)
 
     def state(self, now: float, **how: bool) -> Settlement:
@@ -63,7 +63,7 @@ def test_ready_is_stated_until_a_settle_that_said_so_is_booked() -> None:
 # When it settles
 
 
-def test_it_settles_ten_seconds_after_the_last_at_the_latest() -> None:
+def test_a_session_settles_ten_seconds_after_the_last_at_the_latest() -> None:
     funded = FundedMeter()
     assert funded.funding.settle_at == 10.0
     assert not funded.funding.needs_settle(9.9)
@@ -72,7 +72,7 @@ def test_it_settles_ten_seconds_after_the_last_at_the_latest() -> None:
     assert funded.funding.settle_at == 17.0
 
 
-def test_it_settles_as_soon_as_its_meter_says_so() -> None:
+def test_a_session_settles_as_soon_as_its_meter_says_so() -> None:
     funded = FundedMeter()
     funded.hear(7.9, 1.0)
     assert not funded.funding.needs_settle(1.0)
@@ -88,7 +88,7 @@ def test_one_settle_is_under_way_at_a_time() -> None:
     assert not funded.funding.needs_settle(50.0)
 
 
-def test_a_nudge_is_asked_about_at_once_and_once() -> None:
+def test_a_changed_row_causes_one_settle_at_once() -> None:
     funded = FundedMeter()
     funded.funding.has_row_changed = True
     assert funded.funding.needs_settle(0.0)
@@ -96,7 +96,7 @@ def test_a_nudge_is_asked_about_at_once_and_once() -> None:
     assert not funded.funding.needs_settle(0.0)
 
 
-def test_a_nudge_waits_for_the_retry_while_settles_fail() -> None:
+def test_a_changed_row_waits_for_the_retry_while_settles_fail() -> None:
     funded = FundedMeter()
     funded.state(0.0)
     funded.funding.record_failure()
@@ -118,14 +118,14 @@ def test_a_settle_that_failed_is_tried_again_after_a_second() -> None:
 
 
 def short(grant: int = 1) -> FundedMeter:
-    """All of its grant is used, and audio waits, at 0 s."""
+    """Return a session at 0 s whose grant is used up while audio waits."""
     funded = FundedMeter(grant)
     funded.hear(grant, 0.0)
     funded.funding.record_need(True, 0.0)
     return funded
 
 
-def test_it_asks_at_once_when_credit_is_missing() -> None:
+def test_a_session_asks_at_once_when_credit_is_missing() -> None:
     funded = short()
     assert funded.funding.settle_at == 0.0
     assert funded.funding.needs_settle(0.0)
@@ -150,7 +150,7 @@ def test_the_need_is_counted_from_its_begin() -> None:
     assert funded.funding.give_up_at == 10.0
 
 
-def test_it_has_no_need_when_nothing_waits_any_more() -> None:
+def test_a_session_has_no_need_when_nothing_waits_any_more() -> None:
     funded = short()
     funded.settle(0.0, 1)
     funded.funding.record_need(False, 1.0)
@@ -203,7 +203,7 @@ def test_a_grant_renewed_in_time_but_not_in_size_is_enough_for_what_it_covers() 
     assert funded.funding.give_up_at is None
 
 
-def test_it_is_the_database_that_is_away_while_settles_fail_or_are_not_answered() -> None:
+def test_the_database_is_away_while_settles_fail_or_are_not_answered() -> None:
     funded = short()
     assert not funded.funding.is_database_away
     funded.state(0.0)
@@ -217,7 +217,7 @@ def test_it_is_the_database_that_is_away_while_settles_fail_or_are_not_answered(
 # When it gives back
 
 
-def test_a_session_without_audio_for_five_seconds_gives_its_hold_back() -> None:
+def test_a_session_without_audio_for_five_seconds_releases_its_hold() -> None:
     funded = FundedMeter()
     funded.hear(2.5, 3.0)
     assert funded.funding.release_hold_at == 8.0
@@ -227,13 +227,13 @@ def test_a_session_without_audio_for_five_seconds_gives_its_hold_back() -> None:
     assert funded.funding.release_hold_at is None
 
 
-def test_what_it_gave_back_it_does_not_ask_for_again_while_it_is_mute() -> None:
+def test_a_muted_session_does_not_take_its_released_hold_again() -> None:
     funded = FundedMeter()
     funded.settle(5.0, 0, release_hold=True)
     assert funded.state(15.0) == Settlement(ID, 2, 0, extend=False, keep=0, ready=False)
 
 
-def test_a_give_back_that_failed_is_stated_again() -> None:
+def test_a_released_hold_that_failed_is_stated_again() -> None:
     funded = FundedMeter()
     funded.state(5.0, release_hold=True)
     funded.funding.record_failure()
@@ -241,7 +241,7 @@ def test_a_give_back_that_failed_is_stated_again() -> None:
     assert funded.state(6.0) == Settlement(ID, 2, 0, extend=False, keep=0, ready=False)
 
 
-def test_it_asks_for_a_hold_again_when_audio_waits() -> None:
+def test_a_session_asks_for_a_hold_again_when_audio_waits() -> None:
     funded = FundedMeter()
     funded.settle(5.0, 0, release_hold=True)
     funded.funding.record_need(True, 6.0)
@@ -263,7 +263,7 @@ def test_audio_that_the_rest_of_its_last_credit_covered_ends_the_mute_too() -> N
 
 
 @pytest.mark.parametrize("why", ["a settle is under way", "settles fail", "credit is missing"])
-def test_it_does_not_give_back_while(why: str) -> None:
+def test_a_session_does_not_release_its_hold_while(why: str) -> None:
     funded = FundedMeter()
     if why == "credit is missing":
         funded.funding.record_need(True, 45.0)

@@ -1,4 +1,4 @@
-"""What becomes of a session whose upstream is gone: another one is sought where that can help, and only there."""
+"""What a session does without its upstream: it redials where that can help, and only there."""
 
 from uuid import UUID
 
@@ -21,7 +21,7 @@ OPTIONS = options.read(None, rates.load())
 
 
 class Outage:
-    """An upstream that was sent some seconds of audio, of which nothing is final yet, and is gone at 100 s."""
+    """An upstream that got some seconds of audio, none of it final yet, and that is lost at 100 s."""
 
     def __init__(self, seconds: float = 3, reason: Reason | None = None) -> None:
         self.actions: list[ev.Action] = []
@@ -46,7 +46,7 @@ class Outage:
 
 @pytest.mark.parametrize("phase", [Phase.LIVE, Phase.REDIALLING])
 @pytest.mark.parametrize("code", [None, 1000, 1006, 1011, 1012])
-def test_a_running_session_seeks_another_one_from_what_is_not_final_on(phase: Phase, code: int | None) -> None:
+def test_a_running_session_redials_and_replays_what_is_not_final(phase: Phase, code: int | None) -> None:
     outage = Outage()
     assert outage.lost(phase, code) is Step.REDIAL
     assert outage.upstream.buffer.position == 0
@@ -54,11 +54,11 @@ def test_a_running_session_seeks_another_one_from_what_is_not_final_on(phase: Ph
 
 
 @pytest.mark.parametrize("phase", [Phase.LIVE, Phase.REDIALLING, Phase.DIALLING])
-def test_one_that_refuses_the_audio_is_not_replaced(phase: Phase) -> None:
+def test_an_upstream_that_refuses_the_audio_is_not_replaced(phase: Phase) -> None:
     assert Outage().lost(phase, 1008) is Step.FAIL
 
 
-def test_one_that_is_lost_before_it_opened_fails() -> None:
+def test_an_upstream_that_is_lost_before_it_opened_fails() -> None:
     assert Outage().lost(Phase.DIALLING) is Step.FAIL
 
 
@@ -81,7 +81,7 @@ def test_any_other_refusal_ends_it(phase: Phase, status: int | None) -> None:
     assert Outage().recovery.handle_refusal(phase, status, 100.0) is Step.REFUSED
 
 
-def test_after_a_stop_last_words_are_sought_once_unless_some_were_found() -> None:
+def test_after_a_stop_last_words_are_retried_once_unless_some_were_found() -> None:
     outage = Outage(reason=Reason.CLIENT_STOP)
     assert outage.lost(Phase.FINISHING) is Step.REDIAL
     assert outage.upstream.buffer.pop_request() is None
@@ -96,13 +96,13 @@ def test_after_a_stop_a_proper_close_is_believed(code: int) -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.CLIENT_GONE, Reason.IDLE, Reason.SERVICE_RESTART, Reason.ENDED_BY_USER])
-def test_only_a_stop_is_worth_another_one(reason: Reason) -> None:
+def test_only_a_stop_is_worth_a_redial_while_finishing(reason: Reason) -> None:
     outage = Outage(reason=reason)
     assert outage.lost(Phase.FINISHING) is Step.CLOSE
     assert outage.recovery.handle_no_answer(100.0) is Step.CLOSE
 
 
-def test_a_client_that_left_after_its_stop_and_one_that_is_owed_nothing_need_no_other() -> None:
+def test_a_client_that_left_or_has_all_its_words_needs_no_redial() -> None:
     gone, nothing = Outage(reason=Reason.CLIENT_STOP), Outage(0, reason=Reason.CLIENT_STOP)
     gone.client.is_gone = True
     for outage in (gone, nothing):
@@ -110,14 +110,14 @@ def test_a_client_that_left_after_its_stop_and_one_that_is_owed_nothing_need_no_
         assert outage.recovery.handle_no_answer(100.0) is Step.CLOSE
 
 
-def test_an_unanswered_close_is_a_loss_until_all_the_time_there_is_was_given() -> None:
+def test_an_unanswered_close_is_a_loss_until_the_last_words_timeout() -> None:
     outage = Outage(reason=Reason.CLIENT_STOP)
     assert outage.recovery.handle_no_answer(100.0) is Step.REDIAL
     assert outage.actions == [ev.CloseUpstream()]
     assert Outage(reason=Reason.CLIENT_STOP).recovery.handle_no_answer(125.0) is Step.FAIL
 
 
-def test_another_one_is_needless_when_the_client_stopped_and_all_is_final() -> None:
+def test_no_upstream_is_needed_when_the_client_stopped_and_all_is_final() -> None:
     outage = Outage(0)
     assert not outage.recovery.needs_no_upstream
     outage.client.has_stopped = True
@@ -126,7 +126,7 @@ def test_another_one_is_needless_when_the_client_stopped_and_all_is_final() -> N
     assert not Outage(3).recovery.needs_no_upstream
 
 
-def test_the_end_of_a_loss_is_told_only_where_its_beginning_was() -> None:
+def test_the_end_of_a_loss_is_reported_only_if_its_beginning_was() -> None:
     outage = Outage()
     outage.lost(Phase.LIVE)
     outage.recovery.notify_connected(101.0)

@@ -71,7 +71,7 @@ def test_sessions_that_lost_the_same_upstream_do_not_dial_together() -> None:
     assert len({at for dialled in tries for at in dialled}) == 3 * MAX_TRIES
 
 
-def test_the_jitter_is_another_one_for_each_try() -> None:
+def test_the_jitter_is_a_different_one_for_each_try() -> None:
     dialled = failing(Redial(0x00_FF_00_FF_00), 0.0)
     pauses = [later - earlier for earlier, later in zip([0.0, *dialled], dialled, strict=False)]
     assert [round(pause / whole, 6) for pause, whole in zip(pauses, BACKOFF_SECONDS, strict=True)] == [
@@ -83,7 +83,7 @@ def test_the_jitter_is_another_one_for_each_try() -> None:
     ]
 
 
-def test_it_gives_up_twenty_seconds_after_the_loss_however_few_the_tries() -> None:
+def test_the_session_gives_up_twenty_seconds_after_the_loss_however_few_the_tries() -> None:
     redial = Redial(1)
     redial.plan_try(100.0, 0)
     assert redial.give_up_at == 120.0
@@ -93,7 +93,7 @@ def test_it_gives_up_twenty_seconds_after_the_loss_however_few_the_tries() -> No
     assert not redial.plan_try(120.0, 0)
 
 
-def test_the_client_is_to_be_told_after_two_seconds_once_for_each_loss() -> None:
+def test_the_client_is_notified_after_two_seconds_once_for_each_loss() -> None:
     redial = Redial(1)
     redial.plan_try(100.0, 0)
     assert redial.notify_loss_at == 100.0 + NOTIFY_AFTER_SECONDS == 102.0
@@ -107,7 +107,7 @@ def test_the_client_is_to_be_told_after_two_seconds_once_for_each_loss() -> None
     assert redial.notify_loss_at == 105.0
 
 
-def test_a_client_that_was_not_told_of_the_loss_is_not_told_of_its_end() -> None:
+def test_a_client_not_notified_of_the_loss_is_not_notified_of_its_end() -> None:
     redial = Redial(1)
     redial.plan_try(100.0, 0)
     redial.record_open(0, 101.0)
@@ -115,7 +115,7 @@ def test_a_client_that_was_not_told_of_the_loss_is_not_told_of_its_end() -> None
     assert redial.end_loss() is False
 
 
-def test_a_client_that_was_told_is_told_of_the_end_when_the_new_one_has_stayed_for_two_seconds() -> None:
+def test_a_client_is_notified_of_the_end_when_the_new_upstream_has_stayed_for_two_seconds() -> None:
     redial = Redial(1)
     assert redial.notify_recovery_at is None
     redial.plan_try(100.0, 0)
@@ -127,7 +127,7 @@ def test_a_client_that_was_told_is_told_of_the_end_when_the_new_one_has_stayed_f
     assert redial.notify_recovery_at is None
 
 
-def test_the_two_seconds_do_not_start_anew_with_an_opening_that_leads_to_nothing() -> None:
+def test_the_two_seconds_do_not_start_again_with_an_upstream_that_proves_nothing() -> None:
     redial = Redial(1)
     redial.plan_try(100.0, 0)
     for opened in (100.1, 100.9):
@@ -136,7 +136,7 @@ def test_the_two_seconds_do_not_start_anew_with_an_opening_that_leads_to_nothing
         assert redial.notify_loss_at == 102.0
 
 
-def test_the_two_seconds_start_anew_with_one_that_has_proven_itself_however_soon_it_goes() -> None:
+def test_the_two_seconds_start_again_after_an_upstream_that_has_proven_itself() -> None:
     redial = Redial(1)
     redial.plan_try(100.0, 0)
     redial.record_open(5000, 101.0)
@@ -150,7 +150,7 @@ def test_the_two_seconds_start_anew_with_one_that_has_proven_itself_however_soon
     assert not redial.is_proven
 
 
-def test_a_new_one_that_stayed_is_a_new_loss_when_it_goes() -> None:
+def test_losing_an_upstream_that_had_stayed_is_a_new_loss() -> None:
     redial = Redial(1)
     redial.plan_try(100.0, 0)
     redial.record_open(0, 101.0)
@@ -158,7 +158,7 @@ def test_a_new_one_that_stayed_is_a_new_loss_when_it_goes() -> None:
     assert redial.notify_loss_at == 105.0
 
 
-def test_last_words_are_sought_once_more_and_again_only_while_some_are_found() -> None:
+def test_last_words_are_retried_once_and_again_only_while_some_are_found() -> None:
     redial = Redial(1)
     assert [redial.may_retry_last_words(final_ms) for final_ms in (0, 1000, 2500, 2500)] == [True, True, True, False]
     assert [Redial(1).may_retry_last_words(0), Redial(1).may_retry_last_words(5000)] == [True, True]
@@ -172,7 +172,7 @@ def test_nothing_is_given_up_while_it_is_open() -> None:
     assert (redial.give_up_at, redial.notify_loss_at, redial.dial_at) == (None, None, None)
 
 
-def test_results_beyond_the_replay_start_tries_and_clock_anew() -> None:
+def test_results_beyond_the_replay_reset_the_budget() -> None:
     redial = Redial(NO_JITTER)
     for start in (100.0, 200.0, 300.0):
         assert redial.plan_try(start, 0)
@@ -218,7 +218,7 @@ def muted(open_seconds: float, came_ms: int) -> Redial:
     return redial
 
 
-def test_one_that_stayed_for_long_with_a_muted_client_has_proven_itself() -> None:
+def test_an_upstream_that_stayed_for_long_with_a_muted_client_has_proven_itself() -> None:
     assert muted(RETRY_BUDGET_SECONDS, 5000).give_up_at == 101.0 + 2 * RETRY_BUDGET_SECONDS
 
 
@@ -226,11 +226,13 @@ def test_one_that_stayed_for_long_with_a_muted_client_has_proven_itself() -> Non
     ("open_seconds", "came_ms"),
     [(RETRY_BUDGET_SECONDS - 1, 5000), (RETRY_BUDGET_SECONDS - 1, 6000), (RETRY_BUDGET_SECONDS, 5001)],
 )
-def test_one_that_did_not_stay_or_had_audio_to_answer_has_not(open_seconds: float, came_ms: int) -> None:
+def test_an_upstream_that_did_not_stay_or_had_audio_to_answer_has_not_proven_itself(
+    open_seconds: float, came_ms: int
+) -> None:
     assert muted(open_seconds, came_ms).give_up_at == 100.0 + RETRY_BUDGET_SECONDS
 
 
-def test_one_that_could_not_be_opened_has_not_stayed() -> None:
+def test_an_upstream_that_could_not_be_opened_has_not_stayed() -> None:
     redial = muted(RETRY_BUDGET_SECONDS - 1, 5000)
     redial.plan_try(500.0, 5000)
     assert redial.give_up_at == 100.0 + RETRY_BUDGET_SECONDS

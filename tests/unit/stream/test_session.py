@@ -24,7 +24,7 @@ from transcription_wire.codes import Reason
 # Before `ready`
 
 
-def test_it_dials_first_and_is_ready_when_the_upstream_is_open() -> None:
+def test_the_session_dials_first_and_is_ready_when_the_upstream_is_open() -> None:
     driver = SessionDriver(remaining=700)
     assert driver.actions == [ev.Dial()]
     assert messages(driver.open_upstream("request-1"))[0] == {
@@ -32,7 +32,7 @@ def test_it_dials_first_and_is_ready_when_the_upstream_is_open() -> None:
     }  # fmt: skip
 
 
-def test_early_audio_waits_for_ready_and_goes_up_in_order() -> None:
+def test_early_audio_waits_for_ready_and_is_sent_in_order() -> None:
     driver = SessionDriver()
     for number in range(10):
         driver.frame(bytes([number]) * 3200)
@@ -64,7 +64,7 @@ def test_a_flood_of_tiny_early_messages_pauses_reading() -> None:
     assert not driver.paused
 
 
-def test_early_audio_goes_up_in_pieces_that_any_server_takes() -> None:
+def test_early_audio_is_sent_in_pieces_that_any_server_takes() -> None:
     driver = SessionDriver(config={"encoding": "linear32", "sample_rate": 48000, "channels": 8})
     for _ in range(100):
         driver.frame(bytes(76_800))
@@ -144,7 +144,7 @@ def test_a_drain_while_it_is_dialled_says_come_back() -> None:
     assert driver.messages_of("session_end") == []
 
 
-def test_an_upstream_that_speaks_before_it_is_open_is_not_heard() -> None:
+def test_messages_of_an_upstream_before_it_is_open_are_ignored() -> None:
     driver = SessionDriver()
     assert driver.handle(results("too soon")) == []
     assert driver.handle(metadata(0.0)) == []
@@ -201,7 +201,7 @@ def test_the_last_words_come_before_session_end() -> None:
 # Keeping it alive
 
 
-def test_a_keepalive_goes_up_after_each_4_s_without_audio() -> None:
+def test_a_keepalive_is_sent_after_each_4_s_without_audio() -> None:
     driver = live()
     driver.stream(1)
     assert texts(driver.wait(3.9)) == []
@@ -212,7 +212,7 @@ def test_a_keepalive_goes_up_after_each_4_s_without_audio() -> None:
     assert texts(driver.wait(3.9)) == []
 
 
-def test_own_silence_goes_up_once_after_4_s_without_a_first_frame_and_costs_nothing() -> None:
+def test_own_silence_is_sent_once_after_4_s_without_a_first_frame_and_costs_nothing() -> None:
     driver = live()
     driver.wait(3.9)
     assert not driver.sent
@@ -269,7 +269,23 @@ def test_a_peer_that_is_silent_for_10_s_is_pinged_and_after_10_more_it_is_gone()
     assert driver.messages_of("session_end") == []
 
 
-def test_an_upstream_that_does_not_pong_is_hung_up_on() -> None:
+def test_admitted_audio_is_a_sign_of_life_and_asking_for_the_deadline_changes_nothing() -> None:
+    driver = live()
+    driver.pongs = False
+    driver.frame()
+    driver.wait(1)
+    assert driver.frame() == []
+    heartbeat = driver.session._client.heartbeat
+    before = (heartbeat.deadline, driver.session.deadline)
+    assert (heartbeat.deadline, driver.session.deadline) == before
+    assert heartbeat.deadline == 1010.0
+    driver.wait(9.9)
+    assert driver.every(ev.PingClient) == []
+    driver.wait(0.1)
+    assert len(driver.every(ev.PingClient)) == 1
+
+
+def test_an_upstream_that_does_not_pong_is_closed() -> None:
     driver = live()
     driver.pongs = False
     driver.wait(10)
@@ -308,7 +324,7 @@ def test_a_paused_client_is_not_taken_for_dead() -> None:
     assert driver.session.phase is Phase.LIVE
 
 
-def test_an_upstream_that_hears_15_s_in_15_s_and_says_nothing_is_given_up() -> None:
+def test_an_upstream_that_takes_15_s_of_audio_in_15_s_and_sends_nothing_is_given_up() -> None:
     driver = live()
     driver.frame(bytes(SECOND))
     driver.handle(results("hello", 0.0, 1.0))
@@ -336,7 +352,7 @@ def test_a_muted_session_does_not_alarm_the_watchdog() -> None:
 # A client that misbehaves
 
 
-def test_what_is_no_message_is_answered_and_the_session_goes_on() -> None:
+def test_a_bad_message_is_answered_and_the_session_goes_on() -> None:
     driver = live()
     done = driver.handle(ev.ClientSentText(b"\xff{"), ev.ClientSentText(b'{"type":"hello","secret":1}'))
     done += driver.handle(ev.ClientSentText(b'{"type":"auth","token":"t0ken"}'))
@@ -441,7 +457,7 @@ def test_last_words_that_still_come_are_awaited_but_not_for_ever() -> None:
     assert driver.only(ev.Close)
 
 
-def test_an_upstream_that_has_said_all_is_not_awaited_though_it_repeats_itself() -> None:
+def test_an_upstream_that_sent_all_words_is_not_awaited_though_it_repeats_some() -> None:
     driver = live()
     driver.stream(2)
     driver.handle(results("two", 0.0, 2.0, is_final=True))
@@ -513,7 +529,7 @@ def test_an_upstream_lost_while_it_finishes_does_not_wait_for_metadata() -> None
     assert driver.ending() == ("client_stop", 1000, None)
 
 
-def test_a_client_that_leaves_is_billed_exactly_and_told_nothing() -> None:
+def test_a_client_that_leaves_is_billed_exactly_and_reported_nothing() -> None:
     driver = live()
     driver.stream(3)
     done = driver.handle(ev.ClientLost())
@@ -556,7 +572,7 @@ def test_audio_seconds_has_one_decimal_halves_up_as_the_ledger_has_it() -> None:
         assert driver.messages_of("session_end")[0]["audio_seconds"] == shown
 
 
-def test_a_close_that_takes_10_s_is_told_as_pending_and_not_told_twice() -> None:
+def test_a_close_that_takes_10_s_is_reported_as_pending_and_not_told_twice() -> None:
     driver = live()
     driver.stream(3)
     driver.client_sends("stop")
@@ -573,7 +589,7 @@ def test_a_close_that_takes_10_s_is_told_as_pending_and_not_told_twice() -> None
     assert driver.session.deadline is None
 
 
-def test_nothing_happens_when_it_is_over() -> None:
+def test_a_session_that_is_over_ignores_events() -> None:
     driver = live()
     driver.client_sends("stop")
     driver.ending()
@@ -603,7 +619,7 @@ def test_frames_after_its_end_are_ignored_but_it_reads_on_to_see_the_client_leav
     ("reason", "close"),
     [(Reason.REPLACED, 4409), (Reason.ENDED_BY_USER, 1000), (Reason.ENDED_BY_OPERATOR, 1000)],
 )
-def test_a_nudge_settles_at_once_and_hears_that_it_is_to_end(reason: Reason, close: int) -> None:
+def test_a_changed_row_causes_a_settle_whose_answer_ends_the_session(reason: Reason, close: int) -> None:
     driver = live()
     driver.stream(2)
 
@@ -615,28 +631,28 @@ def test_a_nudge_settles_at_once_and_hears_that_it_is_to_end(reason: Reason, clo
     assert driver.ending() == (reason.value, close, None)
 
 
-def test_an_account_whose_password_was_changed_is_told_unauthorized() -> None:
+def test_an_account_whose_password_was_changed_is_reported_unauthorized() -> None:
     driver = live()
     driver.ledger = lambda s: driver.granted(s, 45, ending=Reason.SIGNED_OUT)
     driver.handle(ev.RowChanged())
     assert driver.ending() == ("signed_out", 4401, "unauthorized")
 
 
-def test_a_blocked_account_is_told_unauthorized() -> None:
+def test_a_blocked_account_is_reported_unauthorized() -> None:
     driver = live()
     driver.ledger = lambda s: driver.granted(s, 45, ending=Reason.ENDED_BY_OPERATOR, blocked=True)
     driver.handle(ev.RowChanged())
     assert driver.ending() == ("ended_by_operator", 4401, "unauthorized")
 
 
-def test_an_overdrawn_account_is_told_that_its_credit_is_used_up() -> None:
+def test_an_overdrawn_account_is_reported_that_its_credit_is_used_up() -> None:
     driver = live()
     driver.ledger = lambda s: driver.granted(s, 45, ending=Reason.INSUFFICIENT_CREDITS)
     driver.wait(10)
     assert driver.ending() == ("insufficient_credits", 4402, "insufficient_credits")
 
 
-def test_a_nudge_while_a_settle_is_under_way_is_asked_again_after_it() -> None:
+def test_a_row_changed_during_a_settle_causes_another_settle() -> None:
     driver = SessionDriver()
     driver.ledger = driver.silent
     driver.open_upstream()
@@ -646,7 +662,7 @@ def test_a_nudge_while_a_settle_is_under_way_is_asked_again_after_it() -> None:
     assert len(driver.settlements) == 2
 
 
-def test_a_nudge_while_it_is_dialled_is_heard_with_ready() -> None:
+def test_a_row_changed_while_dialling_is_noticed_with_ready() -> None:
     driver = SessionDriver()
     assert driver.handle(ev.RowChanged()) == []
     driver.ledger = lambda s: driver.granted(s, 45, ending=Reason.REPLACED)

@@ -1,4 +1,4 @@
-"""A live session and its credit: when it settles, when it pauses, gives back, waits, and gives up (money 5-14, 20)."""
+"""A live session and its credit: when it settles, pauses, releases its hold, waits, and gives up (money 5-14, 20)."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from transcription_wire.codes import Reason
 # When it settles
 
 
-def test_it_settles_with_ready_so_that_it_is_listed_from_then_on() -> None:
+def test_the_session_settles_with_ready_so_that_it_is_listed_from_then_on() -> None:
     driver = live()
     (first,) = driver.settlements
     assert (first.number, first.total, first.extend, first.keep, first.ready) == (1, 0, True, None, True)
@@ -26,7 +26,7 @@ def test_ready_is_stated_again_when_that_settle_was_lost() -> None:
     assert [settlement.ready for settlement in driver.settlements] == [True, True]
 
 
-def test_it_settles_at_8_s_of_unsettled_audio() -> None:
+def test_the_session_settles_at_8_s_of_unsettled_audio() -> None:
     driver = live()
     driver.stream(7.9)
     assert len(driver.settlements) == 1
@@ -34,7 +34,7 @@ def test_it_settles_at_8_s_of_unsettled_audio() -> None:
     assert [settlement.total for settlement in driver.settlements] == [0, 8]
 
 
-def test_it_settles_at_half_the_hold() -> None:
+def test_the_session_settles_at_half_the_hold() -> None:
     driver = live(grant=6)
     driver.ledger = lambda settlement: driver.granted(settlement, 6)
     driver.open_upstream()
@@ -44,7 +44,7 @@ def test_it_settles_at_half_the_hold() -> None:
     assert [settlement.total for settlement in driver.settlements] == [0, 3]
 
 
-def test_it_settles_10_s_after_the_last_at_the_latest() -> None:
+def test_the_session_settles_10_s_after_the_last_at_the_latest() -> None:
     driver = live()
     driver.stream(4)
     driver.wait(4)
@@ -54,7 +54,7 @@ def test_it_settles_10_s_after_the_last_at_the_latest() -> None:
     assert [settlement.total for settlement in driver.settlements] == [0, 6]
 
 
-def test_usage_is_told_after_each_settle() -> None:
+def test_usage_is_reported_after_each_settle() -> None:
     driver = live(remaining=900)
     driver.stream(8)
     assert driver.messages_of("usage") == [
@@ -72,7 +72,7 @@ def test_numbers_grow_up_to_the_close() -> None:
     assert driver.only(ev.Close).closing.number == numbers[-1] + 1
 
 
-def test_an_answer_to_an_earlier_settle_is_not_heard() -> None:
+def test_an_answer_to_an_earlier_settle_is_ignored() -> None:
     driver = live()
     driver.ledger = driver.silent
     driver.stream(8)
@@ -80,7 +80,7 @@ def test_an_answer_to_an_earlier_settle_is_not_heard() -> None:
     assert driver.handle(late) == []
 
 
-def test_answers_after_its_end_are_not_heard() -> None:
+def test_answers_after_the_end_are_ignored() -> None:
     driver = live()
     driver.ledger = driver.silent
     driver.stream(8)
@@ -166,7 +166,7 @@ def test_a_ledger_that_does_not_answer_at_all_is_away_and_not_out_of_credit() ->
     assert driver.session.reason is Reason.DATABASE_AWAY
 
 
-def test_nothing_goes_up_later_than_45_s_after_the_last_settle_that_was_booked() -> None:
+def test_nothing_is_sent_later_than_45_s_after_the_last_settle_that_was_booked() -> None:
     driver = live(grant=45)
     driver.ledger = driver.failing
     for _ in range(11):
@@ -198,7 +198,7 @@ def test_a_grant_is_renewed_from_when_its_settle_was_sent() -> None:
 # When it gives back
 
 
-def test_no_audio_for_5_s_gives_the_hold_back_and_it_asks_again_before_it_forwards_more() -> None:
+def test_no_audio_for_5_s_releases_the_hold_and_it_asks_again_before_it_forwards_more() -> None:
     driver = live()
     driver.stream(3)
     driver.wait(4.9)
@@ -223,7 +223,7 @@ def test_a_muted_session_keeps_nothing_and_renews_its_lease() -> None:
     assert 5 <= len(driver.settlements) <= 8
 
 
-def test_a_give_back_that_was_lost_is_stated_again() -> None:
+def test_a_released_hold_that_was_lost_is_stated_again() -> None:
     driver = live()
     driver.ledger = driver.failing
     driver.wait(5)
@@ -232,7 +232,7 @@ def test_a_give_back_that_was_lost_is_stated_again() -> None:
     assert [(s.keep, s.extend) for s in driver.settlements[1:]] == [(0, False), (0, False)]
 
 
-def test_it_does_not_give_back_while_audio_waits_for_the_upstream() -> None:
+def test_the_session_does_not_release_its_hold_while_audio_waits_for_the_upstream() -> None:
     driver = live()
     driver.handle(ev.UpstreamStalled())
     driver.frame()
@@ -253,7 +253,7 @@ def test_a_muted_session_whose_credit_is_gone_ends_only_when_it_sends_audio() ->
 # When credit is short
 
 
-def test_what_the_grant_covers_goes_up_cut_at_a_sample() -> None:
+def test_what_the_grant_covers_is_sent_cut_at_a_sample() -> None:
     driver = live(grant=1, config={"channels": 2}, remaining=1)
     driver.ledger = lambda settlement: driver.granted(settlement, 1)
     driver.frame(bytes(63_998))
@@ -290,7 +290,7 @@ def test_a_purchase_made_meanwhile_carries_it_on() -> None:
     assert len(driver.sent) == 10.1 * SECOND
 
 
-def test_with_all_credit_in_its_neighbours_holds_it_asks_every_500_ms_for_10_s() -> None:
+def test_with_all_credit_in_other_holds_a_session_settles_every_500_ms_for_10_s() -> None:
     driver = live(grant=1, remaining=50)
     driver.ledger = lambda settlement: driver.granted(settlement, 1, elsewhere=49)
     driver.frame(bytes(2 * SECOND))
@@ -304,7 +304,7 @@ def test_with_all_credit_in_its_neighbours_holds_it_asks_every_500_ms_for_10_s()
     assert driver.ending() == ("insufficient_credits", 4402, "insufficient_credits")
 
 
-def test_a_neighbour_that_gives_back_carries_it_on() -> None:
+def test_a_hold_released_by_another_session_carries_the_session_on() -> None:
     driver = live(grant=1, remaining=50)
     driver.ledger = lambda settlement: driver.granted(settlement, 1, elsewhere=49)
     driver.frame(bytes(2 * SECOND))
@@ -349,13 +349,13 @@ def test_a_settle_that_was_asked_before_the_need_does_not_end_it() -> None:
 @pytest.mark.parametrize(
     ("remaining", "said"), [(601, []), (600, []), (599, [599]), (250, [250]), (0, [0]), (-5, [-5])]
 )
-def test_credits_low_is_told_at_the_start_where_it_is_already_below(remaining: int, said: list[int]) -> None:
+def test_credits_low_is_reported_at_the_start_where_it_is_already_below(remaining: int, said: list[int]) -> None:
     driver = live(remaining=remaining)
     assert driver.messages[0]["type"] == "ready"
     assert [message["seconds_remaining"] for message in driver.messages_of("credits_low")] == said
 
 
-def test_credits_low_is_told_once_for_each_mark_and_the_lowest_of_several() -> None:
+def test_credits_low_is_sent_once_for_each_mark_and_the_lowest_of_several() -> None:
     driver = live(remaining=700)
 
     def left(seconds: int) -> list[int]:

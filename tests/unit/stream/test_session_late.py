@@ -1,4 +1,4 @@
-"""Late is not dead, and dead is not answered: how long a session waits for its upstream, in each phase of its life."""
+"""How long a session waits for a late upstream, in each of its phases."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +58,7 @@ def test_a_drain_that_begins_lets_a_live_session_go_on(phase: Phase) -> None:
 
 
 def unanswered(*events: ev.Event, audio: float = 7) -> SessionDriver:
-    """A burst of audio, what the upstream said of it, and a stop that it does not answer."""
+    """Send a burst of audio, some Results, and a stop that the upstream does not answer."""
     driver = live(grant=100)
     driver.frame(noise(audio))
     driver.handle(*events)
@@ -67,7 +67,7 @@ def unanswered(*events: ev.Event, audio: float = 7) -> SessionDriver:
     return driver
 
 
-def test_one_that_owes_words_and_does_not_answer_is_replaced() -> None:
+def test_an_upstream_that_owes_words_and_does_not_answer_is_replaced() -> None:
     driver = unanswered(final("one", 0.0, 5.0))
     assert ev.CloseUpstream() not in driver.wait(4.9)
     assert driver.wait(0.1) == [ev.CloseUpstream()]
@@ -81,7 +81,7 @@ def test_one_that_owes_words_and_does_not_answer_is_replaced() -> None:
 
 
 @pytest.mark.parametrize("next_one", ["cannot be reached", "does not answer either"])
-def test_where_no_other_is_found_the_client_is_told_and_billed_5_s_of_silence(next_one: str) -> None:
+def test_where_no_other_is_found_the_client_is_reported_and_billed_5_s_of_silence(next_one: str) -> None:
     driver = unanswered(results("one", 0.0, 1.0), audio=9)
     driver.wait(5)
     if next_one == "cannot be reached":
@@ -93,7 +93,7 @@ def test_where_no_other_is_found_the_client_is_told_and_billed_5_s_of_silence(ne
     assert driver.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
-def test_one_that_hears_and_says_nothing_is_billed_5_s() -> None:
+def test_an_upstream_that_takes_audio_and_sends_nothing_is_billed_5_s() -> None:
     driver = unanswered(audio=9)
     driver.wait(5)
     driver.redial()
@@ -103,7 +103,7 @@ def test_one_that_hears_and_says_nothing_is_billed_5_s() -> None:
     assert driver.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
-def test_one_that_does_not_read_loses_nothing_after_a_stop() -> None:
+def test_an_upstream_that_does_not_read_loses_nothing_after_a_stop() -> None:
     driver = live(grant=100)
     driver.frame(noise(2))
     driver.handle(ev.UpstreamStalled())
@@ -119,7 +119,7 @@ def test_one_that_does_not_read_loses_nothing_after_a_stop() -> None:
     assert driver.ending() == ("client_stop", 1000, None)
 
 
-def test_one_that_has_said_all_is_not_replaced_though_it_does_not_answer() -> None:
+def test_an_upstream_that_sent_all_words_is_not_replaced_though_it_does_not_answer() -> None:
     driver = unanswered(final("all", 0.0, 7.0))
     driver.wait(5)
     assert closing(driver) == (7, 7000)
@@ -153,7 +153,7 @@ ENDS: dict[str, Callable[[SessionDriver], object]] = {
 
 @pytest.mark.parametrize("reason", ENDS)
 @pytest.mark.parametrize("lost", [False, True], ids=["silent", "lost"])
-def test_whoever_ends_it_audio_that_was_not_answered_is_billed_5_s_at_most(reason: str, lost: bool) -> None:
+def test_unanswered_audio_is_billed_5_s_at_most_whatever_the_reason(reason: str, lost: bool) -> None:
     driver = live(grant=100, idle=8 if reason == "idle" else 900)
     driver.frame(noise(9.5))
     driver.handle(results("one", 0.0, 1.0))
@@ -169,7 +169,7 @@ def test_whoever_ends_it_audio_that_was_not_answered_is_billed_5_s_at_most(reaso
 # After `stop`, one that is late
 
 
-def test_one_that_goes_on_is_awaited_for_30_s() -> None:
+def test_an_upstream_that_goes_on_is_awaited_for_30_s() -> None:
     driver = unanswered(audio=8)
     for second in range(1, 25):
         driver.wait(1)
@@ -180,7 +180,7 @@ def test_one_that_goes_on_is_awaited_for_30_s() -> None:
     assert driver.ending() == ("client_stop", 1000, None)
 
 
-def test_one_that_says_where_it_is_is_awaited_though_it_got_no_further() -> None:
+def test_an_upstream_that_says_where_it_is_is_awaited_though_it_got_no_further() -> None:
     driver = unanswered(audio=8)
     for _ in range(4):
         driver.wait(4)
@@ -188,7 +188,7 @@ def test_one_that_says_where_it_is_is_awaited_though_it_got_no_further() -> None
     assert driver.session.phase is Phase.FINISHING
 
 
-def test_one_that_is_too_late_is_not_replaced_but_told() -> None:
+def test_an_upstream_that_is_too_late_is_not_replaced_but_told() -> None:
     driver = unanswered(audio=8)
     for second in range(1, 30):
         driver.wait(1)
@@ -200,7 +200,7 @@ def test_one_that_is_too_late_is_not_replaced_but_told() -> None:
     assert driver.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
-def test_in_the_middle_one_that_says_where_it_is_is_not_given_up() -> None:
+def test_in_the_middle_an_upstream_that_says_where_it_is_is_not_given_up() -> None:
     driver = live(grant=100)
     for second in range(40):
         driver.wait(1)
@@ -254,7 +254,7 @@ def test_a_failure_of_ours_while_it_finishes_books_it() -> None:
 # Repetition
 
 
-def test_a_final_that_the_upstream_says_twice_is_told_once() -> None:
+def test_a_final_that_the_upstream_says_twice_is_sent_once() -> None:
     driver = live()
     driver.frame(noise(4))
     driver.handle(final("one", 0.0, 2.0), final("one", 0.0, 2.0), final("two", 2.0, 1.0), final("one", 0.0, 2.0))

@@ -1,5 +1,5 @@
-"""Any interleaving of client, upstream, ledger and clock: what world.py holds against a session never fails, and each
-session comes to an end with a reason."""
+"""Any interleaving of client, upstream, ledger and clock: the checks of world.py never fail, and each session ends with
+a reason."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(lambda self: self.world.over)
     @rule(beginning=BEGINNINGS)
     def another(self, beginning: dict[str, Any]) -> None:
-        """The last one is over, and there is time for another."""
+        """Begin another session after the last one is over."""
         self.has_ended_well()
         self.begin(**beginning)
 
@@ -83,7 +83,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(listening)
     @rule(seconds=st.sampled_from([0.1, 0.1, 1.0, 4.0, 9.0]), count=st.integers(1, 12))
     def streams(self, seconds: float, count: int) -> None:
-        """In real time, while it is read; the upstream says something each time."""
+        """Send audio in real time while the client is read, with Results each time."""
         world = self.world
         for _ in range(count):
             world.wait(seconds)
@@ -151,7 +151,7 @@ class Sessions(RuleBasedStateMachine):
     @precondition(live)
     @rule(frames=st.integers(0, 30))
     def blinks(self, frames: int) -> None:
-        """It is lost, and another one opens as soon as it is dialled; the client sees nothing of it."""
+        """Lose the upstream, and open another one at once, which the client must not notice."""
         world = self.world
         self.dies(1011)
         for _ in range(frames):
@@ -175,13 +175,13 @@ class Sessions(RuleBasedStateMachine):
         channel=CHANNELS,
     )
     def talks(self, start: int, duration: int, final: bool, text: str, channel: int) -> None:
-        """Nonsense, as far as times go."""
+        """Send Results with nonsensical times."""
         self.world.says(start, duration, final=final, text=text, channel=channel % len(self.world.finals_ms))
 
     @precondition(live)
     @rule(share=st.sampled_from([0.3, 0.9, 1.0, 1.0]), final=st.sampled_from([True, True, False]), channel=CHANNELS)
     def understands(self, share: float, final: bool, channel: int) -> None:
-        """Words for some of what is not final yet."""
+        """Send words for some of the audio that is not final."""
         world, connection = self.world, self.world.connection
         assert connection is not None
         duration = round((world.clock_ms - connection.said_ms) * share)
@@ -221,7 +221,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(bought=st.sampled_from([0, 1, 100]), elsewhere=st.sampled_from([0, 0, 0, 50, 100_000]))
     def trades(self, bought: int, elsewhere: int) -> None:
-        """Somebody buys; neighbours take or free credit."""
+        """Buy credit, or let the user's other sessions take or free some."""
         self.world.ledger.remaining += bought
         self.world.ledger.elsewhere = elsewhere
 
@@ -238,7 +238,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def the_process_sleeps(self, seconds: float) -> None:
-        """Whatever was due in the meantime is late."""
+        """Let time pass without handling TimePassed."""
         self.world.now += seconds
 
     @rule(prompt=st.sampled_from([True, True, False]), eager=st.sampled_from([True, True, False]))
@@ -268,7 +268,7 @@ class Sessions(RuleBasedStateMachine):
             assert told is (world.ready and world.session.reason is not Reason.CLIENT_GONE)
 
     def teardown(self) -> None:
-        """Nobody says anything any more: it ends all the same, with a reason, and is booked once."""
+        """Stop all input: the session must end all the same, with a reason, and be booked once."""
         if not hasattr(self, "world"):
             return
         world = self.world

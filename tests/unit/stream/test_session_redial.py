@@ -1,4 +1,4 @@
-"""A lost upstream is taken up again: a short delay, no gap, no final text twice, and no byte is paid for twice."""
+"""A lost upstream is redialled: a short delay, no gap, no final text twice, and no byte billed twice."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ UNDER_WAY = pytest.mark.parametrize("under_way", [True, False], ids=["while it i
 
 
 def lost(*, under_way: bool = False, **settings: Any) -> SessionDriver:
-    """A driver that heard 2 s, of which one is final, and whose upstream was lost."""
+    """Return a driver after 2 s of audio, one of them final, whose upstream was lost."""
     driver = live(**settings)
     driver.frame(noise(2))
     driver.handle(results("one", 0.0, 1.0, is_final=True))
@@ -57,7 +57,7 @@ def test_an_upstream_that_closes_is_dialled_again_within_a_tenth_of_a_second(cod
     assert driver.wait(0.1) == [ev.Dial()]
 
 
-def test_it_hears_what_was_not_final_and_what_came_meanwhile_in_order() -> None:
+def test_the_session_hears_what_was_not_final_and_what_came_meanwhile_in_order() -> None:
     driver = live()
     audio = noise(5)
     driver.frame(audio[: 3 * SECOND])
@@ -94,7 +94,7 @@ def test_times_go_on_and_final_words_are_not_repeated() -> None:
     assert utterance["last_word_end"] == 3.0
 
 
-def test_words_that_were_final_on_the_way_to_the_loss_are_not_told_again() -> None:
+def test_words_that_were_final_on_the_way_to_the_loss_are_not_sent_again() -> None:
     driver = live()
     driver.frame(bytes(SECOND - 2))
     driver.handle(final("one", 0.0, 0.9))
@@ -119,7 +119,7 @@ def test_no_byte_is_billed_twice_and_several_connections_are_billed_by_what_was_
     assert closing(driver) == (7, 7000)
 
 
-def test_a_finalize_is_said_again_after_the_same_audio_unless_its_audio_is_final() -> None:
+def test_a_finalize_is_sent_again_after_the_same_audio_unless_its_audio_is_final() -> None:
     driver = live()
     driver.frame(noise(1))
     driver.client_sends("finalize")
@@ -143,7 +143,7 @@ def test_a_short_loss_is_not_mentioned() -> None:
     assert driver.messages_of("status") == []
 
 
-def test_one_of_two_seconds_is_told_and_so_is_its_end() -> None:
+def test_one_of_two_seconds_is_reported_and_so_is_its_end() -> None:
     driver = lost()
     since = driver.now
     driver.dialled()
@@ -159,7 +159,7 @@ def test_one_of_two_seconds_is_told_and_so_is_its_end() -> None:
     assert driver.messages_of("ready") == driver.messages[:1]
 
 
-def test_its_end_is_told_with_the_first_words_that_are_more_than_a_replay() -> None:
+def test_its_end_is_reported_with_the_first_words_that_are_more_than_a_replay() -> None:
     driver = lost(under_way=True)
     driver.wait(5)
     driver.frame(noise(1))
@@ -172,7 +172,7 @@ def test_its_end_is_told_with_the_first_words_that_are_more_than_a_replay() -> N
     assert len(driver.messages_of("status")) == 2
 
 
-def test_a_new_one_that_dies_at_once_again_and_again_is_a_loss_that_lasts() -> None:
+def test_a_new_an_upstream_that_dies_at_once_again_and_again_is_a_loss_that_lasts() -> None:
     driver = lost()
     while driver.session.phase is Phase.REDIALLING:
         driver.redial()
@@ -182,7 +182,7 @@ def test_a_new_one_that_dies_at_once_again_and_again_is_a_loss_that_lasts() -> N
     assert driver.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
-def test_a_loss_is_told_once_though_others_die_before_one_speaks() -> None:
+def test_a_loss_is_sent_once_though_others_die_before_one_speaks() -> None:
     driver = lost()
     for _ in range(4):
         driver.redial()
@@ -195,7 +195,7 @@ def test_a_loss_is_told_once_though_others_die_before_one_speaks() -> None:
 
 
 @pytest.mark.parametrize("said", [0.0, 1.0])
-def test_one_that_opens_speaks_and_dies_at_once_is_a_loss_that_lasts(said: float) -> None:
+def test_an_upstream_that_opens_speaks_and_dies_at_once_is_a_loss_that_lasts(said: float) -> None:
     driver = lost()
     since, told_at = driver.now, 0.0
     while driver.session.phase is Phase.REDIALLING:
@@ -208,7 +208,7 @@ def test_one_that_opens_speaks_and_dies_at_once_is_a_loss_that_lasts(said: float
     assert told_at - since <= 5
 
 
-def test_each_long_loss_is_told() -> None:
+def test_each_long_loss_is_reported() -> None:
     driver = lost(under_way=True)
     for _ in range(2):
         driver.wait(3)
@@ -223,7 +223,7 @@ def test_each_long_loss_is_told() -> None:
 # An upstream that stalls
 
 
-def test_one_that_hears_15_s_in_15_s_and_says_nothing_is_replaced() -> None:
+def test_an_upstream_that_takes_15_s_of_audio_in_15_s_and_sends_nothing_is_replaced() -> None:
     driver = live()
     for _ in range(15):
         driver.wait(1)
@@ -241,7 +241,7 @@ def test_one_that_hears_15_s_in_15_s_and_says_nothing_is_replaced() -> None:
     assert closing(driver) == (15, 15_000)
 
 
-def test_one_that_does_not_pong_is_replaced() -> None:
+def test_an_upstream_that_does_not_pong_is_replaced() -> None:
     driver = live()
     driver.pongs = False
     for _ in range(4):
@@ -290,7 +290,9 @@ def test_its_silence_is_paid_for_as_far_as_another_one_answered() -> None:
 
 
 @pytest.mark.parametrize("status", [None, 429, 500, 502, 503, 504])
-def test_one_that_cannot_be_reached_is_tried_five_times_and_then_it_ends_with_a_receipt(status: int | None) -> None:
+def test_an_upstream_that_cannot_be_reached_is_tried_five_times_and_then_it_ends_with_a_receipt(
+    status: int | None,
+) -> None:
     driver = lost()
     began = driver.now
     for tries in range(1, 6):
@@ -339,7 +341,7 @@ def test_a_dial_that_hangs_is_given_up_after_20_s() -> None:
         (404, "upstream_unavailable", 1011),
     ],
 )
-def test_a_refusal_with_4xx_is_not_retried_and_told_as_itself(status: int, code: str, close: int) -> None:
+def test_a_refusal_with_4xx_is_not_retried_and_reported_as_itself(status: int, code: str, close: int) -> None:
     driver = lost(under_way=True)
     driver.handle(ev.UpstreamRefused(status))
     assert closing(driver) == (2, 2000)
@@ -355,7 +357,7 @@ def test_a_close_with_1008_is_not_retried(again: bool) -> None:
     assert driver.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
-def test_one_that_makes_headway_each_time_is_taken_up_for_ever() -> None:
+def test_an_upstream_that_makes_progress_each_time_is_redialled_for_ever() -> None:
     driver = live()
     driver.frame(bytes(SECOND))
     for _ in range(12):
@@ -369,7 +371,7 @@ def test_one_that_makes_headway_each_time_is_taken_up_for_ever() -> None:
 
 
 @pytest.mark.parametrize("claimed", [0.0, 1.0, 60.0], ids=["silent", "honest", "boasting"])
-def test_one_that_dies_every_3_s_without_headway_is_not_fed_for_ever(claimed: float) -> None:
+def test_an_upstream_that_dies_every_3_s_without_progress_is_not_redialled_for_ever(claimed: float) -> None:
     driver = lost()
     replays = 0
     while driver.session.phase is Phase.REDIALLING:
@@ -382,7 +384,7 @@ def test_one_that_dies_every_3_s_without_headway_is_not_fed_for_ever(claimed: fl
     assert driver.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
-def test_the_clock_too_starts_anew_only_with_headway() -> None:
+def test_the_time_of_the_budget_restarts_only_with_progress() -> None:
     driver = lost()
     driver.redial()
     driver.frame(noise(1))
@@ -395,7 +397,7 @@ def test_the_clock_too_starts_anew_only_with_headway() -> None:
     assert driver.session.phase is Phase.CLOSING
 
 
-def test_headway_gives_it_the_whole_time_again() -> None:
+def test_progress_restarts_the_whole_budget() -> None:
     driver = lost()
     driver.redial()
     driver.frame(noise(1))
@@ -409,7 +411,7 @@ def test_headway_gives_it_the_whole_time_again() -> None:
     assert driver.session.phase is Phase.CLOSING
 
 
-def test_it_is_lost_twice_in_a_row() -> None:
+def test_the_upstream_may_be_lost_twice_in_a_row() -> None:
     driver = live()
     audio = noise(6)
     driver.frame(audio[: 2 * SECOND])
@@ -425,7 +427,7 @@ def test_it_is_lost_twice_in_a_row() -> None:
     assert [message["start"] for message in driver.messages_of("transcript")] == [0.0]
 
 
-def test_one_that_is_lost_before_its_opening_was_told_is_tried_again() -> None:
+def test_an_upstream_that_is_lost_before_its_opening_was_told_is_tried_again() -> None:
     driver = lost(under_way=True)
     assert driver.lose_upstream() == []
     assert driver.open_upstream() == []
@@ -455,7 +457,7 @@ def test_a_loss_while_it_does_not_read_loses_nothing() -> None:
     assert not driver.paused
 
 
-def test_one_that_stalls_in_the_middle_of_a_replay_gets_the_rest_later() -> None:
+def test_an_upstream_that_stalls_in_the_middle_of_a_replay_gets_the_rest_later() -> None:
     driver = live()
     audio = noise(9)
     driver.frame(audio[: 8 * SECOND])
@@ -479,7 +481,7 @@ def test_what_a_lost_upstream_still_reports_changes_nothing(event: ev.Event) -> 
 
 
 @UNDER_WAY
-def test_words_of_a_lost_upstream_are_not_heard(under_way: bool) -> None:
+def test_words_of_a_lost_upstream_are_ignored(under_way: bool) -> None:
     driver = lost(under_way=under_way)
     assert driver.handle(results("late", 1.0, 1.0), metadata(2.0)) == []
 
@@ -488,7 +490,7 @@ def test_words_of_a_lost_upstream_are_not_heard(under_way: bool) -> None:
 
 
 def short(left: int = 1) -> SessionDriver:
-    """3 s of audio came, credit for one second is there, and the rest is held by neighbours."""
+    """Return a driver with 3 s of audio and credit for 1 s; other sessions hold the rest."""
     driver = live(grant=1, remaining=50)
     driver.ledger = lambda settlement: driver.granted(settlement, 1, elsewhere=left)
     driver.frame(noise(3))
@@ -510,7 +512,7 @@ def test_a_replay_costs_no_credit_and_what_is_not_covered_still_waits() -> None:
     assert closing(driver) == (3, 3000)
 
 
-def test_patience_for_credit_does_not_run_out_while_there_is_no_upstream() -> None:
+def test_the_wait_for_credit_does_not_run_out_while_there_is_no_upstream() -> None:
     driver = short()
     driver.wait(8)
     driver.lose_upstream()
@@ -555,7 +557,7 @@ def test_a_grant_that_ran_out_of_time_covers_the_replay_only() -> None:
 
 
 def under_way() -> SessionDriver:
-    """8 s went up and are being settled when the upstream is lost."""
+    """Return a driver whose upstream is lost while 8 s of audio are being settled."""
     driver = live()
     driver.ledger = driver.silent
     driver.stream(8)
@@ -585,7 +587,7 @@ def test_a_settle_that_fails_meanwhile_is_tried_again_meanwhile() -> None:
     assert driver.session.phase is Phase.REDIALLING
 
 
-def test_settles_go_on_while_there_is_no_upstream_and_state_what_went_up() -> None:
+def test_settles_go_on_while_there_is_no_upstream_and_state_what_was_sent() -> None:
     driver = lost(under_way=True)
     driver.frame(noise(5))
     driver.wait(19)
@@ -607,7 +609,7 @@ def test_a_session_that_the_ledger_has_ended_stops_dialling() -> None:
 
 
 def stopped(*events: ev.Event) -> SessionDriver:
-    """3 s of audio and a stop; then events, and the upstream is lost."""
+    """Send 3 s of audio and a stop, handle events, then lose the upstream."""
     driver = live()
     driver.frame(noise(3))
     driver.client_sends("stop")
@@ -616,7 +618,7 @@ def stopped(*events: ev.Event) -> SessionDriver:
     return driver
 
 
-def test_the_last_words_are_sought_elsewhere_when_the_upstream_is_lost_after_a_stop() -> None:
+def test_a_session_redials_for_the_last_words_when_the_upstream_is_lost_after_a_stop() -> None:
     driver = stopped(final("one", 0.0, 1.0))
     assert driver.session.phase is Phase.REDIALLING
     assert driver.frame(noise(1)) == driver.client_sends("finalize") == driver.client_sends("nonsense") == []
@@ -628,7 +630,7 @@ def test_the_last_words_are_sought_elsewhere_when_the_upstream_is_lost_after_a_s
     assert driver.ending() == ("client_stop", 1000, None)
 
 
-def test_they_are_sought_once_where_the_next_upstream_dies_of_them_too() -> None:
+def test_last_words_are_retried_once_if_the_next_upstream_dies_too() -> None:
     driver = stopped()
     since = driver.now
     driver.redial()
@@ -639,7 +641,7 @@ def test_they_are_sought_once_where_the_next_upstream_dies_of_them_too() -> None
     assert driver.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
-def test_they_are_sought_for_as_long_as_each_upstream_finds_some() -> None:
+def test_last_words_are_retried_as_long_as_each_upstream_finds_some() -> None:
     driver = stopped(final("one", 0.0, 1.0))
     for _ in range(3):
         driver.redial()
@@ -651,7 +653,7 @@ def test_they_are_sought_for_as_long_as_each_upstream_finds_some() -> None:
     assert driver.ending() == ("upstream_closed", 1011, "upstream_closed")
 
 
-def test_they_are_sought_as_often_as_anything_else_where_no_upstream_is_reached() -> None:
+def test_last_words_have_the_usual_budget_where_no_upstream_is_reached() -> None:
     driver = stopped()
     dials = sum(isinstance(action, ev.Dial) for action in driver.cannot_dial())
     assert dials == 5
@@ -668,12 +670,12 @@ def test_an_upstream_that_closes_properly_after_a_stop_is_believed(code: int) ->
 
 
 @pytest.mark.parametrize("until", [3.0, 2.995, 2.95], ids=["all", "all but a few samples", "all but a breath"])
-def test_nothing_is_sought_when_all_was_final(until: float) -> None:
+def test_a_session_does_not_redial_when_all_was_final(until: float) -> None:
     driver = stopped(final("all", 0.0, until))
     assert driver.ending() == ("client_stop", 1000, None)
 
 
-def test_nothing_is_sought_for_a_client_that_is_gone() -> None:
+def test_a_session_does_not_redial_for_a_client_that_is_gone() -> None:
     driver = stopped(ev.ClientLost())
     assert driver.session.phase is Phase.CLOSING
     assert driver.only(ev.Close).closing.reason is Reason.CLIENT_STOP
@@ -683,7 +685,7 @@ def test_nothing_is_sought_for_a_client_that_is_gone() -> None:
 @pytest.mark.parametrize(
     "event", [ev.DrainEnded(), ev.ClientBrokeProtocol(endings.TOO_BIG), ev.SessionFailed(), ev.ClientLost()]
 )
-def test_nothing_is_sought_after_an_end_that_is_no_stop(event: ev.Event) -> None:
+def test_a_session_does_not_redial_after_an_end_that_is_no_stop(event: ev.Event) -> None:
     driver = live()
     driver.frame(noise(3))
     driver.handle(event)
@@ -691,7 +693,7 @@ def test_nothing_is_sought_after_an_end_that_is_no_stop(event: ev.Event) -> None
     assert driver.session.phase is Phase.CLOSING
 
 
-def test_a_client_that_leaves_while_its_last_words_are_sought_ends_it() -> None:
+def test_a_client_that_leaves_during_the_redial_for_last_words_ends_the_session() -> None:
     driver = stopped()
     driver.dialled()
     done = driver.handle(ev.ClientLost())
@@ -764,7 +766,7 @@ def test_a_stop_whose_words_are_not_found_ends_as_an_upstream_that_closed() -> N
 
 
 @UNDER_WAY
-def test_a_finalize_goes_up_after_the_audio_before_it(under_way: bool) -> None:
+def test_a_finalize_is_sent_after_the_audio_before_it(under_way: bool) -> None:
     driver = lost(under_way=under_way)
     driver.frame(b"ab")
     driver.client_sends("finalize")
@@ -835,14 +837,16 @@ def test_a_client_that_leaves_stops_the_dialling(under_way: bool) -> None:
         ({"ending": Reason.INSUFFICIENT_CREDITS}, ("insufficient_credits", 4402, "insufficient_credits")),
     ],
 )
-def test_a_nudge_is_asked_about_and_may_end_it(news: dict[str, Any], expected: tuple[str, int, str | None]) -> None:
+def test_a_changed_row_causes_a_settle_that_may_end_the_session(
+    news: dict[str, Any], expected: tuple[str, int, str | None]
+) -> None:
     driver = lost(under_way=True)
     driver.ledger = lambda settlement: driver.granted(settlement, 45, **news)
     assert ev.CloseUpstream() in driver.handle(ev.RowChanged())
     assert driver.ending() == expected
 
 
-def test_a_nudge_without_news_lets_it_dial_on() -> None:
+def test_a_changed_row_that_does_not_end_the_session_lets_it_dial_on() -> None:
     driver = lost(under_way=True)
     before = len(driver.settlements)
     driver.handle(ev.RowChanged())
@@ -895,7 +899,7 @@ def test_reading_pauses_when_30_s_are_kept_and_goes_on_with_the_upstream() -> No
     assert not driver.paused
 
 
-def test_of_more_than_30_s_without_a_final_the_last_30_are_heard_again() -> None:
+def test_of_more_than_30_s_without_a_final_the_last_30_are_replayed() -> None:
     driver = live()
     audio = noise(42)
     for begin in range(0, len(audio) - 2 * SECOND, SECOND):
@@ -929,7 +933,7 @@ def test_a_burst_while_settles_fail_is_not_kept_as_far_as_its_hold_goes() -> Non
     assert max(kept) <= 38 * SECOND
 
 
-def test_a_huge_frame_that_waits_takes_no_room_from_what_may_be_heard_again() -> None:
+def test_a_huge_frame_that_waits_takes_no_room_from_what_may_be_replayed() -> None:
     driver = live(grant=20)
     driver.ledger = driver.silent
     audio = noise(50)
@@ -1041,7 +1045,7 @@ def test_a_muted_session_whose_upstream_dies_every_3_s_gives_up_too() -> None:
 # Several channels
 
 
-def test_with_two_channels_what_is_not_final_on_both_is_heard_again_and_told_once() -> None:
+def test_with_two_channels_what_is_not_final_on_both_is_replayed_and_reported_once() -> None:
     driver = live(grant=90, config={"channels": 2, "multichannel": True})
     audio = noise(8)
     driver.frame(audio)  # 4 s of two channels

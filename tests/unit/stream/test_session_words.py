@@ -1,4 +1,4 @@
-"""Interim words that an upstream takes back, itself or by way of another one: no client keeps them."""
+"""Interim words that an upstream withdraws, or that the next one does not repeat: the client drops them."""
 
 from typing import Any
 

@@ -48,7 +48,7 @@ class TeardownHarness:
         return [json.loads(action.text) for action in self.actions if isinstance(action, ev.SendClient)]
 
 
-def test_without_any_reason_it_is_our_own_fault() -> None:
+def test_without_a_reason_the_error_is_internal() -> None:
     assert TeardownHarness().teardown.reason is Reason.INTERNAL
 
 
@@ -66,7 +66,7 @@ def test_without_any_reason_it_is_our_own_fault() -> None:
         (Reason.ENDED_BY_OPERATOR, endings.BLOCKED, "unauthorized", 4401),
     ],
 )
-def test_a_reason_or_its_own_error_decides_what_is_said_and_the_close_code(
+def test_a_reason_or_its_own_error_decides_the_error_and_the_close_code(
     reason: Reason, error: endings.ErrorSaid | None, said: str | None, close: int
 ) -> None:
     end = TeardownHarness()
@@ -77,7 +77,7 @@ def test_a_reason_or_its_own_error_decides_what_is_said_and_the_close_code(
     assert end.actions[-1] == ev.CloseClient(close)
 
 
-def test_what_was_sent_is_booked_under_the_next_number() -> None:
+def test_the_close_states_what_was_sent_under_the_next_number() -> None:
     end = TeardownHarness()
     end.teardown.set_reason(Reason.CLIENT_STOP)
     assert end.book() == Closing(
@@ -94,7 +94,7 @@ def test_what_the_upstream_reported_is_booked_beside_what_is_billed() -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.UPSTREAM_CLOSED, Reason.CLIENT_STOP, Reason.CLIENT_GONE, Reason.IDLE])
-def test_audio_after_the_last_results_is_cheap_whoever_ended_it(reason: Reason) -> None:
+def test_audio_after_the_last_results_is_billed_5_s_at_most_whatever_the_reason(reason: Reason) -> None:
     end = TeardownHarness(8)
     end.teardown.set_reason(reason)
     assert end.book().total == 5
@@ -119,7 +119,7 @@ def test_the_ledger_is_awaited_for_10_s() -> None:
     assert end.teardown.commit_at == 110.0
 
 
-def test_the_last_message_has_what_the_ledger_holds_and_then_the_client_is_dismissed() -> None:
+def test_session_end_has_what_the_ledger_holds_and_then_the_client_is_closed() -> None:
     end = TeardownHarness()
     end.teardown.set_reason(Reason.CLIENT_STOP)
     end.book()
@@ -136,7 +136,7 @@ def test_a_session_that_never_began_has_no_last_message() -> None:
     assert end.actions == [ev.CloseClient(1000)]
 
 
-def test_what_is_pending_is_told_as_such_and_not_told_again() -> None:
+def test_a_pending_session_end_says_so_and_is_sent_once() -> None:
     end = TeardownHarness()
     end.teardown.set_reason(Reason.CLIENT_STOP)
     end.book()

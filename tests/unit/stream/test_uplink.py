@@ -1,4 +1,4 @@
-"""The upstream of a session: what goes up, what is heard again, and what of its words the client is told."""
+"""The upstream of a session: what is sent, what is replayed, and which of its words the client gets."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ class UplinkHarness:
         self.uplink.begin_connection("request", now)
 
     def hear(self, audio: bytes, now: float = 100.0) -> None:
-        """Audio comes, goes up as far as it may, and is settled every second of it."""
+        """Send audio as far as the grant allows, and settle every second of it."""
         for begin in range(0, len(audio), SECOND):
             self.uplink.buffer.append(audio[begin : begin + SECOND])
             self.replay(now)
@@ -37,7 +37,7 @@ class UplinkHarness:
             self.meter.complete_settle(self.meter.grant, self.meter.expires)
 
     def lose(self, now: float = 100.0) -> None:
-        """This connection is gone, and another one hears what is kept."""
+        """Lose this connection, and open another one that gets what is buffered."""
         self.uplink.record_loss()
         self.uplink.plan_redial(now)
         self.uplink.buffer.rewind()
@@ -45,14 +45,14 @@ class UplinkHarness:
         self.open(now)
 
     def replay(self, now: float = 100.0) -> bytes:
-        """What goes up of what waits."""
+        """Send what is buffered, and return what was sent."""
         before = len(self.sent)
         while self.uplink.forward(now):
             pass
         return self.sent[before:]
 
     def say(self, text: str, start: float, duration: float, **more: Any) -> Any:
-        """The upstream says words; what the client is told."""
+        """Receive Results; return the message for the client."""
         alternatives = {"alternatives": [{"transcript": text}]}
         message = {"type": "Results", "start": start, "duration": duration, "channel": alternatives, **more}
         return self.spoke(json.dumps(message).encode())
@@ -69,7 +69,7 @@ class UplinkHarness:
 # Opening and closing
 
 
-def test_it_is_wanted_from_the_start_and_hung_up_on_once() -> None:
+def test_the_upstream_is_wanted_from_the_start_and_hung_up_on_once() -> None:
     harness = UplinkHarness()
     assert harness.uplink.is_active
     harness.uplink.is_stalled = True
@@ -80,14 +80,14 @@ def test_it_is_wanted_from_the_start_and_hung_up_on_once() -> None:
     assert not harness.uplink.is_stalled
 
 
-def test_one_that_is_lost_is_not_hung_up_on() -> None:
+def test_an_upstream_that_is_lost_is_not_hung_up_on() -> None:
     harness = UplinkHarness()
     harness.uplink.record_loss()
     harness.uplink.close()
     assert harness.actions == []
 
 
-def test_one_that_is_dialled_is_wanted_and_can_be_hung_up_on() -> None:
+def test_an_upstream_that_is_dialled_is_wanted_and_can_be_hung_up_on() -> None:
     harness = UplinkHarness()
     harness.uplink.record_loss()
     harness.uplink.dial()
@@ -95,7 +95,7 @@ def test_one_that_is_dialled_is_wanted_and_can_be_hung_up_on() -> None:
     assert harness.actions == [ev.Dial(), ev.CloseUpstream()]
 
 
-def test_one_that_dies_of_the_last_words_is_replaced_once_and_again_if_some_were_found() -> None:
+def test_an_upstream_that_dies_of_the_last_words_is_replaced_once_and_again_if_some_were_found() -> None:
     harness = UplinkHarness()
     harness.hear(noise(4))
     found = [harness.uplink.may_retry_last_words()]
@@ -107,7 +107,7 @@ def test_one_that_dies_of_the_last_words_is_replaced_once_and_again_if_some_were
 # What goes up
 
 
-def test_audio_goes_up_in_pieces_as_far_as_the_grant_covers_it() -> None:
+def test_audio_is_sent_in_pieces_as_far_as_the_grant_covers_it() -> None:
     harness = UplinkHarness(grant=3)
     audio = noise(4)
     harness.uplink.buffer.append(audio)
@@ -117,13 +117,13 @@ def test_audio_goes_up_in_pieces_as_far_as_the_grant_covers_it() -> None:
     assert harness.meter.total == 3
 
 
-def test_nothing_waits_nothing_goes_up() -> None:
+def test_nothing_waits_nothing_is_sent() -> None:
     harness = UplinkHarness()
     assert harness.uplink.forward(100.0) is False
     assert harness.actions == []
 
 
-def test_a_replay_is_what_went_up_before_and_costs_nothing() -> None:
+def test_a_replay_is_what_was_sent_before_and_costs_nothing() -> None:
     harness = UplinkHarness(grant=3)
     audio = noise(3)
     harness.hear(audio)
@@ -157,7 +157,7 @@ def test_a_second_replay_in_the_middle_of_the_first_begins_it_again() -> None:
 # What is kept
 
 
-def test_what_is_final_is_not_heard_again() -> None:
+def test_what_is_final_is_not_replayed() -> None:
     harness = UplinkHarness()
     audio = noise(5)
     harness.hear(audio)
@@ -167,7 +167,7 @@ def test_what_is_final_is_not_heard_again() -> None:
     assert harness.replay() == audio[2 * SECOND :]
 
 
-def test_of_two_channels_the_one_that_is_behind_decides() -> None:
+def test_of_two_channels_the_an_upstream_that_is_behind_decides() -> None:
     harness = UplinkHarness(channels=2, audio=AudioFormat(channels=2))
     audio = noise(10)
     harness.hear(audio)
@@ -215,7 +215,7 @@ def test_words_are_owed_while_audio_is_kept_that_is_long_enough_for_one(seconds:
     assert harness.uplink.owes_words is owed
 
 
-def test_it_is_behind_by_the_audio_that_no_results_answer() -> None:
+def test_the_upstream_is_behind_by_the_audio_that_no_results_answer() -> None:
     harness = UplinkHarness()
     assert harness.uplink.behind_ms == 0
     harness.hear(noise(5))
@@ -255,7 +255,7 @@ def test_very_many_requests_are_full_too() -> None:
 # What the client is told
 
 
-def test_words_are_told_in_the_time_of_the_session() -> None:
+def test_words_are_sent_in_the_time_of_the_session() -> None:
     harness = UplinkHarness()
     harness.hear(noise(5))
     harness.say("one", 0.0, 2.0, is_final=True)
@@ -270,7 +270,7 @@ def test_words_are_told_in_the_time_of_the_session() -> None:
     }
 
 
-def test_final_words_are_told_once() -> None:
+def test_final_words_are_sent_once() -> None:
     harness = UplinkHarness(channels=2, audio=AudioFormat(channels=2))
     harness.hear(noise(10))
     assert harness.say("left", 0.0, 4.0, is_final=True, channel_index=[0, 2])
@@ -281,7 +281,7 @@ def test_final_words_are_told_once() -> None:
     assert harness.say("right", 0.0, 4.0, is_final=True, channel_index=[1, 2])["text"] == "right"
 
 
-def test_a_message_that_is_no_caption_is_not_told_but_counts_as_a_sign_of_life() -> None:
+def test_a_message_that_is_no_caption_is_not_sent_but_counts_as_a_sign_of_life() -> None:
     harness = UplinkHarness()
     assert harness.spoke(b'{"type":"Metadata","duration":1.5,"request_id":"r"}', 104.0) is None
     assert (harness.uplink.progress.reported_ms, harness.uplink.progress.request_id) == (1500, "r")
@@ -337,7 +337,7 @@ def test_an_upstream_without_any_audio_is_sent_own_silence_once() -> None:
     assert harness.uplink.progress.silence_ms == 100
 
 
-def test_the_next_one_is_sent_its_own() -> None:
+def test_the_next_upstream_is_sent_silence_of_its_own() -> None:
     harness = UplinkHarness()
     harness.hear(noise(1))
     harness.say("one", 0.0, 1.0, is_final=True)
@@ -348,7 +348,7 @@ def test_the_next_one_is_sent_its_own() -> None:
     assert len(keep_alive(harness, 208.0)) == 1
 
 
-def test_one_that_hears_a_replay_needs_no_silence() -> None:
+def test_an_upstream_that_hears_a_replay_needs_no_silence() -> None:
     harness = UplinkHarness()
     harness.hear(noise(1))
     harness.lose(200.0)
@@ -367,7 +367,7 @@ def test_audio_and_text_both_keep_it_alive() -> None:
 # Whether it is there
 
 
-def test_it_is_pinged_when_it_is_quiet_and_dead_when_it_stays_so() -> None:
+def test_the_upstream_is_pinged_when_it_is_quiet_and_dead_when_it_stays_so() -> None:
     harness = UplinkHarness()
     assert harness.uplink.check_at == 110.0
     assert harness.uplink.check_connection(109.0)
@@ -377,7 +377,7 @@ def test_it_is_pinged_when_it_is_quiet_and_dead_when_it_stays_so() -> None:
     assert not harness.uplink.check_connection(120.0)
 
 
-def test_a_pong_keeps_it_and_a_new_connection_has_a_pulse_of_its_own() -> None:
+def test_a_pong_counts_as_traffic_and_a_new_connection_has_its_own_heartbeat() -> None:
     harness = UplinkHarness()
     harness.uplink.check_connection(110.0)
     harness.uplink.record_pong(111.0)
@@ -387,7 +387,7 @@ def test_a_pong_keeps_it_and_a_new_connection_has_a_pulse_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "fine"), [(15, False), (14.5, True)])
-def test_one_that_hears_and_says_nothing_is_given_up_though_it_pongs(seconds: float, fine: bool) -> None:
+def test_an_upstream_that_takes_audio_and_sends_nothing_is_given_up_though_it_pongs(seconds: float, fine: bool) -> None:
     harness = UplinkHarness()
     harness.hear(noise(seconds))
     for now in (105.0, 112.0):

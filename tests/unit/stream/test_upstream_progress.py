@@ -1,4 +1,4 @@
-"""What the upstream heard and said, in the session's own time."""
+"""What the upstream was sent and what it answered, in session time."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ RATE = 1000
 
 
 def hearing(channels: int = 1) -> UpstreamProgress:
-    """One whose first connection opened at 0 s, with the first byte."""
+    """Return the progress of a first connection, opened at 0 s with the first byte."""
     new = UpstreamProgress(channels)
     new.begin_connection("request-1", 0, 0, 0.0)
     return new
@@ -33,14 +33,14 @@ def final(start: float, duration: float, channel: int = 0, channels: int = 1) ->
 
 
 def new(to: UpstreamProgress, message: deepgram.Message | deepgram.Unknown) -> bool:
-    """Whether the client is told all of it."""
+    """Return whether the client gets the whole message; otherwise it must get nothing."""
     news = to.select_new(message)
     assert news in (message, None)
     return news is not None
 
 
 def say(to: UpstreamProgress, message: deepgram.Message | deepgram.Unknown, sent_ms: int, now: float = 0.0) -> None:
-    """The upstream says it, when so much audio has gone up."""
+    """Record a message of the upstream, when `sent_ms` of audio were sent."""
     to.record_message(message, sent_ms * RATE // 1000, sent_ms, now)
 
 
@@ -107,7 +107,7 @@ def test_an_odd_channel_counts_as_the_first(index: list[int]) -> None:
 # Repetition
 
 
-def test_a_final_that_the_upstream_repeats_is_told_once() -> None:
+def test_a_final_that_the_upstream_repeats_is_sent_once() -> None:
     heard = hearing(channels=2)
     say(heard, final(0.0, 3.0, 0, 2), 5000)
     say(heard, final(3.0, 1.0, 0, 2), 5000)
@@ -118,7 +118,7 @@ def test_a_final_that_the_upstream_repeats_is_told_once() -> None:
     assert new(heard, results(0.0, 3.0, "words"))
 
 
-def test_finals_without_times_are_all_told() -> None:
+def test_finals_without_times_are_all_sent() -> None:
     heard = hearing()
     say(heard, final(0.0, 0.0), 5000)
     assert new(heard, final(0.0, 0.0))
@@ -171,7 +171,7 @@ def spoken(*words: tuple[str, float, float], start: float = 0.0, end: float = 5.
 
 
 def half_known() -> UpstreamProgress:
-    """Two channels: final to 4 s and to 2 s; another connection hears it all again from 2 s on."""
+    """Two channels, final up to 4 s and 2 s; another connection gets the audio from 2 s on."""
     heard = hearing(channels=2)
     say(heard, final(0.0, 4.0, 0, 2), 6000)
     say(heard, final(0.0, 2.0, 1, 2), 6000)
@@ -180,8 +180,8 @@ def half_known() -> UpstreamProgress:
 
 
 @pytest.mark.parametrize("end", [2.5, 3.5, 6.0])
-def test_of_words_that_are_known_in_part_the_others_are_told(end: float) -> None:
-    """However the new connection cuts them: neither twice nor never."""
+def test_of_words_that_are_partly_known_the_others_are_sent(end: float) -> None:
+    """Each word is sent once, however the new connection splits them."""
     heard = half_known()
     words = spoken(("a", 0.1, 0.9), ("b", 1.0, 1.9), ("c", 1.9, 2.2), ("d", 2.2, end), end=end)
     news = heard.select_new(words)
@@ -191,11 +191,11 @@ def test_of_words_that_are_known_in_part_the_others_are_told(end: float) -> None
     assert news.channel.alternatives[0].confidence == 0.9
 
 
-def test_of_words_that_are_all_known_nothing_is_told_though_more_audio_was_heard() -> None:
+def test_known_words_are_not_sent_again_even_with_more_audio() -> None:
     assert half_known().select_new(spoken(("a", 0.1, 0.9), ("b", 1.0, 1.9))) is None
 
 
-def test_of_words_that_are_all_new_all_is_told_as_it_is_though_they_were_long_in_coming() -> None:
+def test_words_that_are_all_new_are_sent_unchanged() -> None:
     heard, words = half_known(), spoken(("Well,", 2.1, 2.3), ("yes", 2.4, 2.5), end=2.6)
     assert heard.select_new(words) is words
     other = spoken(("a", 0.1, 0.9), channel_index=[1, 2])
@@ -214,7 +214,7 @@ EVENTS = pytest.mark.parametrize("kind", ["SpeechStarted", "UtteranceEnd"])
 
 
 @EVENTS
-def test_events_of_the_first_connection_are_all_told(kind: str) -> None:
+def test_events_of_the_first_connection_are_all_sent(kind: str) -> None:
     heard = hearing()
     say(heard, results(0.0, 5.0, "words"), 6000)
     for _ in range(2):
@@ -224,7 +224,7 @@ def test_events_of_the_first_connection_are_all_told(kind: str) -> None:
 
 @EVENTS
 @pytest.mark.parametrize(("at", "told"), [(0.0, False), (2.0, False), (2.4, False), (2.6, True), (4.0, True)])
-def test_a_replay_repeats_no_event_that_was_told_and_leaves_none_out(kind: str, at: float, told: bool) -> None:
+def test_a_replay_repeats_no_event_and_drops_none(kind: str, at: float, told: bool) -> None:
     heard = hearing()
     say(heard, event(kind, 3.0), 6000)
     heard.begin_connection("request-2", 1000, 1000, 10.0)
@@ -271,7 +271,7 @@ def test_each_channel_has_its_own_events(kind: str) -> None:
     assert new(heard, event(kind, 3.0, [1, 2]))
 
 
-def test_what_is_not_understood_is_no_repetition() -> None:
+def test_an_unknown_message_is_no_repetition() -> None:
     heard = half_known()
     assert new(heard, deepgram.Unknown())
     assert new(heard, deepgram.Metadata(duration=1.0))
@@ -297,7 +297,7 @@ def test_a_connection_is_untouched_until_it_is_sent_something() -> None:
 @pytest.mark.parametrize(
     ("sent", "seconds", "stalled"), [(15_000, 15.0, True), (14_999, 15.0, False), (15_000, 14.9, False)]
 )
-def test_it_has_stalled_after_15_s_of_audio_and_15_s_of_time_without_a_message(
+def test_an_upstream_has_stalled_after_15_s_of_audio_and_15_s_of_time_without_a_message(
     sent: int, seconds: float, stalled: bool
 ) -> None:
     assert hearing().check_stalled(sent, RATE, seconds) is stalled
@@ -312,7 +312,7 @@ def test_any_message_is_a_sign_of_life(message: deepgram.Message | deepgram.Unkn
     assert heard.check_stalled(25_000, RATE, 25.0)
 
 
-def test_the_watchdog_begins_anew_with_a_connection_and_counts_the_replay() -> None:
+def test_the_watchdog_restarts_with_a_connection_and_counts_the_replay() -> None:
     heard = hearing()
     heard.begin_connection("request-2", 5000, 5000, 100.0)
     assert heard.check_at == 115.0
@@ -320,7 +320,7 @@ def test_the_watchdog_begins_anew_with_a_connection_and_counts_the_replay() -> N
     assert heard.check_stalled(20_000, RATE, 115.0)
 
 
-def test_it_looks_again_after_a_second() -> None:
+def test_a_quiet_upstream_is_checked_every_second() -> None:
     heard = hearing()
     assert heard.check_at == 15.0
     heard.check_stalled(0, RATE, 15.0)

@@ -1,4 +1,4 @@
-"""What a session says of late words and of audio that no engine can understand, while it goes on."""
+"""Warnings of late words, and of audio that no engine can understand."""
 
 import json
 import math
@@ -23,7 +23,7 @@ def warned(driver: SessionDriver) -> list[tuple[str, Any]]:
 
 
 def speak(driver: SessionDriver, seconds: float, *, late: float | None, data: bytes = noise(0.1)) -> None:
-    """Audio in real time; every half second the upstream has got to `late` seconds before its end, or says nothing."""
+    """Send audio in real time; every half second come Results up to `late` seconds before its end, or none."""
     for count in range(round(seconds * 10)):
         driver.wait(0.1)
         driver.frame(data)
@@ -41,7 +41,7 @@ def test_words_that_come_in_time_are_no_news() -> None:
     assert warned(driver) == []
 
 
-def test_late_words_are_told_again_when_it_has_doubled_and_when_it_is_over() -> None:
+def test_late_words_are_sent_again_when_it_has_doubled_and_when_the_session_is_over() -> None:
     driver = live()
     speak(driver, 2, late=0.5)
     speak(driver, 10, late=None)
@@ -72,7 +72,7 @@ def test_words_at_the_limit_do_not_come_and_go() -> None:
     assert len(warned(driver)) == 1
 
 
-def test_nobody_waits_for_words_while_nothing_is_sent() -> None:
+def test_words_are_not_late_while_no_audio_is_sent() -> None:
     driver = live()
     speak(driver, 3, late=0.8)
     driver.wait(120)
@@ -135,7 +135,7 @@ def test_a_muted_session_is_not_woken_all_the_time() -> None:
 
 
 @pytest.mark.parametrize(("head", "name"), [(WEBM, "WebM"), (b"RIFF\x24\0\0\0WAVEfmt " + noise(0.1), "WAV")])
-def test_a_file_in_the_place_of_raw_audio_is_told_once(head: bytes, name: str) -> None:
+def test_a_file_in_the_place_of_raw_audio_is_sent_once(head: bytes, name: str) -> None:
     driver = live()
     driver.frame(head)
     speak(driver, 5, late=0.5)
@@ -144,14 +144,14 @@ def test_a_file_in_the_place_of_raw_audio_is_told_once(head: bytes, name: str) -
     assert said["message"].startswith(f"This looks like {name}, not raw audio. Decode it to linear16 at 16000 Hz first")
 
 
-def test_a_file_is_told_though_the_upstream_sends_nothing() -> None:
+def test_a_file_is_reported_though_the_upstream_sends_nothing() -> None:
     driver = live()
     driver.frame(WEBM)
     speak(driver, 4.2, late=None)
     assert [code for code, _ in warned(driver)] == ["not_raw_audio", "behind"]
 
 
-def test_a_file_that_was_sent_before_ready_is_told() -> None:
+def test_a_file_that_was_sent_before_ready_is_reported() -> None:
     driver = SessionDriver()
     driver.frame(WEBM)
     driver.open_upstream()
@@ -159,7 +159,7 @@ def test_a_file_that_was_sent_before_ready_is_told() -> None:
     assert warned(driver) == [("not_raw_audio", None)]
 
 
-def test_a_short_file_is_told_though_its_words_are_the_last() -> None:
+def test_a_short_file_is_reported_though_its_words_are_the_last() -> None:
     driver = live()
     driver.frame(WEBM)
     driver.client_sends("stop")
@@ -186,7 +186,7 @@ def tone(decibels: float, encoding: str = "linear16") -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["linear16", "linear32"])
-def test_30_s_of_quiet_sound_are_told_once(encoding: str) -> None:
+def test_30_s_of_quiet_sound_are_sent_once(encoding: str) -> None:
     driver = live(config={"encoding": encoding})
     for count in range(900):
         driver.wait(0.1)
@@ -198,7 +198,7 @@ def test_30_s_of_quiet_sound_are_told_once(encoding: str) -> None:
 
 
 @pytest.mark.parametrize(("encoding", "silence"), [("linear16", b"\0"), ("mulaw", b"\xff"), ("alaw", b"\xd5")])
-def test_a_muted_microphone_is_told_as_such(encoding: str, silence: bytes) -> None:
+def test_a_muted_microphone_is_reported_as_such(encoding: str, silence: bytes) -> None:
     driver = live(config={"encoding": encoding})
     for count in range(310):
         driver.wait(0.1)
@@ -222,7 +222,7 @@ def test_a_click_is_no_word() -> None:
     assert told.count(True) == 1
 
 
-def test_nothing_is_said_of_it_to_a_client_that_is_gone() -> None:
+def test_a_client_that_is_gone_gets_no_warning() -> None:
     driver = live()
     driver.frame(WEBM)
     driver.handle(ev.ClientLost())

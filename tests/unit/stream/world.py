@@ -1,4 +1,4 @@
-"""A world around one session that keeps its own books: of what it was sent, what was granted, and what that costs.
+"""A simulation around one session, with its own count of what was sent, what was granted, and what that costs.
 
 Whatever the session does is held against them at once. Nothing here asks the session what is right; only where a
 connection is to begin is taken from its buffer, and then proven by the bytes themselves."""
@@ -34,9 +34,9 @@ class Connection:
     heard: int = 0
     silence: int = 0
     finishing: bool = False
-    """CloseStream was said."""
+    """CloseStream was sent."""
     said_ms: int = 0
-    """Up to here, on its own clock, its finals go."""
+    """End of the finals, on the clock of the connection."""
 
 
 class Ledger:
@@ -79,9 +79,9 @@ class World:
         self.client_pongs = self.upstream_pongs = True
         # the client
         self.came = 0
-        """Bytes of NOISE that it sent and that count."""
+        """Bytes of NOISE that the client sent while its frames count."""
         self.in_flight = 0
-        """Bytes that came although reading was paused."""
+        """Bytes that came while reading was paused."""
         self.present = True
         self.closed = False
         self.paused = False
@@ -92,7 +92,7 @@ class World:
         self.connection: Connection | None = None
         self.connections = 0
         self.forwarded = 0
-        """Bytes of the client's that went up, each once."""
+        """Bytes of the client sent upstream, each counted once."""
         self.finals_ms = [0] * chosen.channels_billed
         self.results_ms = 0
         self.words = False
@@ -100,9 +100,9 @@ class World:
         self.silence_ms = 0
         self.honest = honest
         self.final_until = 0.0
-        """Seconds up to which the client was told finals, of an honest upstream."""
+        """Session time up to which the client was sent finals of an honest upstream."""
         self.cut = False
-        """More than the ring holds was lost since."""
+        """More audio than a replay holds was lost since then."""
         # the ledger, as the session knows it
         self.known_grant = grant
         self.expires = self.now + 45
@@ -115,7 +115,7 @@ class World:
     # Events
 
     def tell(self, *events: ev.Event) -> None:
-        """Tells events and what comes of them, and rings the timer when it is due."""
+        """Handle events and the answers to their actions, then TimePassed if it is due."""
         self._tell(*events)
         self._ring()
 
@@ -132,7 +132,7 @@ class World:
         self.now = until
 
     def _ring(self) -> None:
-        """The timer rings. It may have to twice: what comes of the first may be late for something else."""
+        """Handle TimePassed while it is due, twice at most: the first may make something else due."""
         for _ in range(2):
             if self._due():
                 self._tell(ev.TimePassed())
@@ -210,7 +210,7 @@ class World:
             self.tell(ev.AudioArrived(data))
 
     def says_to_us(self, kind: str) -> None:
-        """A text frame of the client."""
+        """Send a text frame of the client."""
         text = json.dumps({"type": kind}).encode()
         if kind == "stop" and self.session.phase in (Phase.DIALLING, Phase.LIVE, Phase.REDIALLING):
             self.stopped = True
@@ -228,7 +228,7 @@ class World:
         self.told.append(message)
 
     def _final_told(self, start: float, end: float) -> None:
-        """No gap, no repetition, of an upstream whose finals follow each other."""
+        """Check that the finals of an honest upstream have no gap and no repetition."""
         assert start >= self.final_until - 0.01, "told twice"
         assert start <= self.final_until + 0.01 or self.cut, "a gap"
         self.final_until, self.cut = end, False
@@ -240,7 +240,7 @@ class World:
     # The upstream
 
     def opening(self) -> ev.UpstreamOpened:
-        """The dialled upstream is open now."""
+        """Open the dialled upstream."""
         self.dialling = False
         start = self.session._upstream.buffer.position
         final = min(self.finals_ms)
@@ -280,7 +280,7 @@ class World:
         self.dialling = False
 
     def says(self, start_ms: int, duration_ms: int, *, final: bool, text: str, channel: int = 0) -> None:
-        """The upstream says words, in its own time."""
+        """Send Results of the upstream, with times on the clock of the connection."""
         connection = self.connection
         assert connection is not None
         sent = self.ms(connection.start + connection.heard)
@@ -301,19 +301,19 @@ class World:
         self.tell(ev.UpstreamSentText(json.dumps(message).encode()))
 
     def reports(self, milliseconds: int) -> None:
-        """Metadata."""
+        """Send Metadata of the upstream."""
         self.reported_ms = milliseconds
         self.tell(ev.UpstreamSentText(json.dumps({"type": "Metadata", "duration": milliseconds / 1000}).encode()))
 
     @property
     def shift_ms(self) -> int:
-        """From the time of the connection to that of the session."""
+        """Milliseconds to add to the connection's times to get session time."""
         assert self.connection is not None
         return self.ms(self.connection.start) - self.ms(self.connection.silence)
 
     @property
     def clock_ms(self) -> int:
-        """How much the connection has heard."""
+        """Milliseconds of audio that the connection got."""
         assert self.connection is not None
         return floor(Fraction((self.connection.heard + self.connection.silence) * 1000, self.audio.bytes_per_second))
 
@@ -328,7 +328,7 @@ class World:
         self.pending, self.sent_at = settlement, self.now
 
     def settled(self, **news: Any) -> ev.Event:
-        """The ledger books the settle under way; its answer."""
+        """Book the settle under way in the ledger; return its answer."""
         assert self.pending is not None
         if not news.get("gone"):
             self.ledger.book(self.pending)
@@ -338,7 +338,7 @@ class World:
         return ev.SettleAnswered(answer)
 
     def unsettled(self, *, booked: bool) -> ev.Event:
-        """The settle under way is not answered, though it may have been booked."""
+        """Fail the settle under way, which may have been booked all the same."""
         assert self.pending is not None
         if booked:
             self.ledger.book(self.pending)
@@ -361,7 +361,7 @@ class World:
         return ev.CloseCommitted(Closed(ID, closing.total, closing.reason, left))
 
     def bill(self) -> int:
-        """The total of money 2-5 and 7, by exact arithmetic."""
+        """Return the total by money 2-5 and 7, by exact arithmetic."""
         seconds = self.seconds
         reported = self.reported_ms if self.connections == 1 else None
         if reported is not None and not (reported == 0 and self.words):
@@ -386,6 +386,6 @@ class World:
         return milliseconds * self.audio.bytes_per_second // 1000
 
     def _check(self) -> None:
-        """What holds at every moment."""
+        """Check what must hold at every moment."""
         kept = len(self.session._upstream.buffer)
         assert kept < self.audio.bytes_in(40_000) + MIB
