@@ -10,7 +10,8 @@ from tests.e2e.service import KEY, Service
 from tests.e2e.upstream import WORD
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.pool import Database
-from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.ledger import audit
+from transcription_proxy.payments import audit as purchases
 
 
 def assert_no_secrets(service: Service) -> None:
@@ -27,7 +28,8 @@ async def assert_books_balance(service: Service) -> None:
         database = Database(server.url, max_size=1, timeout=30)
         await database.open()
         try:
-            findings = await Ledger(database, max_sessions=1, max_streams=1).audit()
+            async with database.snapshot(audit.AUDIT_SECONDS) as connection:
+                findings = [*(await audit.audit(connection)).findings, *await purchases.audit(connection)]
         finally:
             await database.close()
     wrong = [finding for finding in findings if finding.severity == "error"]

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { plainText, srt, vtt } from "../../../../src/transcription_proxy/web/static/captions.js";
+import { plainText, srt, vtt } from "../../../../src/transcription_proxy/web/static/subtitles.js";
 
 const word = (text, start, speaker) => ({ word: text, start, end: start + 0.5, speaker });
 const TWO_SPEAKERS = [
