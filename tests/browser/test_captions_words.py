@@ -155,12 +155,15 @@ async def test_a_start_can_be_cancelled_while_the_browser_asks(ears: Browser, se
     late = """
         const asked = navigator.mediaDevices.getUserMedia;
         navigator.mediaDevices.getUserMedia = (wanted) =>
-            new Promise((resolve) => (window.allow = () => asked(wanted).then(resolve)));
+            new Promise((resolve) => {
+                window.allow = () => asked(wanted).then(resolve);
+                document.documentElement.dataset.asked = "";
+            });
     """
     async with speaking(ears, service, await service.user(), script=COUNTED + late) as visitor:
         await visitor.press("Start")
         await state(visitor, "Waiting for the microphone")
-        await visitor.page.wait_for_function("window.allow")
+        await expect(visitor.page.locator("html[data-asked]")).to_have_count(1)
         await visitor.press("Cancel")
         await state(visitor, "Not listening")
         await expect(visitor.page.locator("#device-wrong")).to_be_empty()

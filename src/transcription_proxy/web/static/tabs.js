@@ -3,7 +3,7 @@
 const CHANNEL = "captions";
 const OPENED = "opened-sessions";
 /** How long live tabs have to answer, and to finish their last words. In ms. */
-const [ANSWER, FINISH] = [250, 4000];
+const [ANSWER, FINISH] = [1000, 4000];
 /** This page, which its own channels hear too. */
 const HERE = Math.random();
 
@@ -24,15 +24,21 @@ export function answerTabs(page) {
   return () => channel.postMessage({ over: true });
 }
 
-/** Return the live tabs of this browser. @returns {Promise<Live[]>} */
+/** Return the live tabs of this browser, as soon as each session that it opened is in one. @returns {Promise<Live[]>} */
 export async function liveTabs() {
-  if (!openedHere().length) return [];
+  const opened = openedHere();
+  if (!opened.length) return [];
   /** @type {Live[]} */
   const found = [];
   const channel = new BroadcastChannel(CHANNEL);
-  channel.onmessage = ({ data }) => data.live && found.push(data.live);
-  channel.postMessage({ ask: "live" });
-  await new Promise((resolve) => setTimeout(resolve, ANSWER));
+  await new Promise((resolve) => {
+    setTimeout(resolve, ANSWER);
+    channel.onmessage = ({ data }) => {
+      if (data.live) found.push(data.live);
+      if (opened.every((id) => found.some(({ ids }) => ids.includes(id)))) resolve(undefined);
+    };
+    channel.postMessage({ ask: "live" });
+  });
   channel.close();
   return found;
 }
