@@ -26,6 +26,8 @@ async def with_earlier_days(route: Route) -> None:
     usage: dict[str, Any] = await answer.json()
     for ago, seconds in EARLIER.items():
         usage["days"][-1 - ago]["seconds_used"] = seconds
+        usage["totals"]["seconds_used"] += seconds
+        usage["totals"]["sessions"] += 1
     await route.fulfill(response=answer, json=usage)
 
 
@@ -49,6 +51,8 @@ async def walk(visitor: Visitor) -> None:
     await visitor.press("Pay")
     await visitor.says("500 minutes added")
     await take(page, "success")
+    await visitor.goto("/overlay/setup")
+    await take(page, "overlay")
     await visitor.goto("/captions")
     await visitor.press("Start")
     await expect(page.locator("#finals")).to_contain_text("season", timeout=60_000)
