@@ -248,7 +248,7 @@ def _read(reader: _Reader) -> Settings:
 
 
 def _production_problems(reader: _Reader) -> list[str]:
-    """What contract.md 6 refuses in production."""
+    """What production refuses (money 33, .env.example)."""
     problems = []
     secret = reader.text("JWT_SECRET")
     if secret is None:

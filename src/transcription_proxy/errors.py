@@ -4,7 +4,7 @@ Each edge has one table from code to its own status: web/errors.py, the wire's c
 
 
 class Refusal(Exception):
-    """A request that cannot be granted. `code` is public and stable (contract), `message` says what to do.
+    """A request that cannot be granted. `code` is public and stable (docs/protocol.md), `message` says what to do.
 
     `retry_after`: seconds until the same request may be granted, where that is known."""
 

@@ -52,6 +52,8 @@ NOT_RFC_6455: Final = "Closed after a frame that the WebSocket protocol (RFC 645
 OVERLAY_AUTH: Final = "Send a first message whose type is auth, with the overlay's key."
 CROWDED: Final = "Too many apps are connecting right now. Try again in a moment."
 CONFIG_NO_OBJECT: Final = "config must be an object."
+TEST_CAPTION: Final = "This is a test caption."
+"""What an overlay shows when its owner tests it."""
 TOO_MANY_PAGES: Final = "Too many overlays are connected. Try again in a moment."
 
 # HTTP itself

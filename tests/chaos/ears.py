@@ -12,7 +12,7 @@ from tests.standin.deepgram import Record
 RATES: Final = {"nova-2": Fraction(1), "nova-3": Fraction(1)}
 MULTI: Final = Fraction(12, 10)
 ADDONS: Final = {"diarize": Fraction(34, 100), "keyterm": Fraction(22, 100)}
-"""Credits a second of one channel, as contract 6 has them."""
+"""Credits a second of one channel, of the built-in rates (money 32)."""
 
 
 class Spans:

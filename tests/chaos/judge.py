@@ -1,4 +1,4 @@
-"""The verdict: holds what was billed, heard and said against the rules of contract.md and money.md. Pure.
+"""The verdict: holds what was billed, heard and said against the rules of docs/protocol.md and docs/money.md. Pure.
 
 All tolerances are the rules' own. Times are seconds of one monotonic clock."""
 
@@ -20,7 +20,7 @@ ROUNDING: Final = Fraction(1)
 LOST_UPSTREAM: Final = Fraction(5)
 """Seconds more where the upstream was lost: what went up is billed, whether or not it arrived (money 4, 7)."""
 CRASH: Final = Fraction(10)
-"""Seconds of audio that may go unbilled after a crash (contract 7.5)."""
+"""Seconds of audio that may go unbilled after a crash (money 21)."""
 HOLD: Final = Fraction(45)
 """Seconds of audio that are held at most: after a crash while the database was away (money 10)."""
 REPLAY_MS: Final = 30_000
@@ -32,7 +32,7 @@ OUT_OF_REACH: Final = frozenset({"deaf", "hit"})
 LATE: Final = 30.0
 """Seconds for which such a client may not hear of an end that is on its way: no longer is it out of reach."""
 QUIET_WITHIN: Final = 90.0
-"""Seconds after the last fault in which no lease and no hold is left (contract 7.5)."""
+"""Seconds after the last fault in which no lease and no hold is left (money 21)."""
 
 
 def judge(evidence: Evidence) -> list[Violation]:

@@ -1,4 +1,4 @@
-"""A caption app, made from contract.md alone: it streams in real time, comes back when dropped, and notes it all."""
+"""A caption app, made from docs/protocol.md alone: it streams in real time, comes back when dropped, and notes it all."""
 
 import asyncio
 import contextlib

@@ -60,6 +60,14 @@ async def address(service: Service, user: User, method: str = "GET") -> str:
     return url
 
 
+async def send_test(service: Service, user: User) -> int:
+    """Ask for a test line. Return how many overlays the service says are open."""
+    answer = await service.http.post("/account/overlay/test", headers={"Authorization": f"Bearer {user.token}"})
+    assert answer.status_code == 200, answer.text
+    watching: int = answer.json()["watching"]
+    return watching
+
+
 def key(url: str) -> str:
     return url.partition("#")[2]
 

@@ -1,5 +1,6 @@
 """The overlay's captions, over two workers of one host and another host on the same database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from psycopg import sql
 
 from tests.conftest import with_database
 from tests.e2e.client import Captions, sound
-from tests.e2e.overlay import Page, address, key, page
+from tests.e2e.overlay import Page, address, key, page, send_test
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream, words
 
@@ -111,6 +112,25 @@ async def test_a_page_that_comes_late_sees_what_follows(here: Service, there: Se
         await attuned(captions, shown, said=4)
         assert not set(before) & set(shown.words(session))
     await captions.stop()
+
+
+async def test_a_test_line_reaches_the_overlays_of_all_workers_and_hosts_and_they_are_counted(
+    here: Service, there: Service
+) -> None:
+    """Whichever worker is asked, once it has heard of them all."""
+    user = await here.user()
+    url = await address(here, user)
+    async with AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(page(host, url)) for host in (here, here, here, there)]
+        async with asyncio.timeout(15):
+            while [await send_test(host, user) for host in (here, there)] != [len(pages)] * 2:
+                pass
+        before = [len(shown.of("clear")) for shown in pages]
+        assert await send_test(there, user) == len(pages)
+        for shown, count in zip(pages, before, strict=True):
+            await shown.until(lambda shown=shown, count=count: len(shown.of("clear")) > count)  # type: ignore[misc]
+            assert shown.words("test")[-1] == "This is a test caption."
+            assert [line["text"] for line in shown.of("line") if not line["is_final"]][-1] == "This is a test"
 
 
 async def test_a_renewed_address_makes_the_old_one_void_at_once_everywhere(here: Service, there: Service) -> None:

@@ -1,6 +1,6 @@
 """Accounts: who may come in. Passwords become tokens, tokens become identities.
 
-Every call raises Unavailable when the database is away, and Refusal with a code of the contract."""
+Every call raises Unavailable when the database is away, and Refusal with a code of docs/protocol.md."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -21,7 +21,7 @@ from transcription_proxy.engine.request import Request
 from transcription_proxy.engine.segments import Heard
 
 QUIET_AFTER: Final = 10.0
-"""Seconds without a frame after which a stream is closed (deepgram.md 1.4); it finds the clients that are gone, too."""
+"""Seconds without a frame after which a stream is closed (deepgram 1.4); it finds the clients that are gone, too."""
 TAKEN_WITHIN: Final = 20.0
 """Seconds in which a client takes a message, or it is gone."""
 LATE: Final = 2.0

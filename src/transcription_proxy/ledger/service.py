@@ -31,6 +31,7 @@ from transcription_wire.codes import ErrorCode, Reason
 from transcription_wire.sentences import ERRORS
 
 SETTLE_BATCH: Final = 500
+"""Sessions booked in one statement (money 19)."""
 REAP_BATCH: Final = 100
 BURY_TRIES: Final = 100
 BURY_EVERY: Final = 0.05

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SAMPLE_BYTES: Final = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
-"""Bytes of one sample of one channel, by Deepgram's name of the encoding (deepgram.md 2.3)."""
+"""Bytes of one sample of one channel, by Deepgram's name of the encoding (deepgram 2.3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a second of audio costs and takes from a balance, by model, language and add-ons (contract 6)."""
+"""What a second of audio costs and takes from a balance, by model, language and add-ons (money 32)."""
 
 import tomllib
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The packages for sale, from a TOML file (contract 6)."""
+"""The packages for sale, from a TOML file (money 31)."""
 
 import re
 import tomllib

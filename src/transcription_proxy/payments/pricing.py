@@ -1,4 +1,4 @@
-"""What a package leaves once the engine and Stripe are paid (contract 6). Money is decimal US cents, never a float."""
+"""What a package leaves once the engine and Stripe are paid (money 33). Money is decimal US cents, never a float."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,6 +1,6 @@
 """Payments: a purchase is begun, paid at Stripe, and credited when Stripe says so, once.
 
-Every call raises Unavailable when the database is away, and Refusal with a code of the contract."""
+Every call raises Unavailable when the database is away, and Refusal with a code of docs/protocol.md."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ DOUBLE_CLICK: Final = timedelta(seconds=60)
 ASK_PAUSE: Final = timedelta(seconds=3)
 """Between questions to Stripe about one session, whoever waits for it."""
 LEAST_CENTS, MOST_CENTS = 100, 50_000
-"""Of a top-up (contract 3)."""
+"""Cents of a top-up (money 31)."""
 MOST_PURCHASES: Final = 100
 NO_CHECKOUT: Final = "cs_status"
 TOPUP: Final = "topup"

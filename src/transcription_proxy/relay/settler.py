@@ -18,6 +18,7 @@ from transcription_proxy.values import Closed, Closing, Settled, Settlement
 TICK: Final = 0.05
 """Seconds between batches, in which settles gather."""
 BATCH: Final = 500
+"""Sessions asked for at once (money 19)."""
 LEFT_LOCKED: Final = 5.0
 """After so long with its row locked a settle counts as failed, seconds."""
 ANSWERS_AT_ONCE: Final = 50

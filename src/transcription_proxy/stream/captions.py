@@ -1,4 +1,4 @@
-"""Our caption protocol: the client's messages in, our JSON out (contract 4)."""
+"""Our caption protocol: the client's messages in, our JSON out (protocol 2, 3)."""
 
 from dataclasses import dataclass
 from math import inf

@@ -10,6 +10,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 LONGEST: Final = 1000
 """Characters of a line: NOTIFY takes 8,000 bytes, and JSON needs up to 6 for one."""
+TEST_SESSION: Final = "test"
+"""The `session` of lines that the account's owner asked for, to see the overlay work. Real sessions have a UUID."""
 T = TypeVar("T")
 
 

@@ -87,7 +87,7 @@ class Uplink:
         return taken > 0
 
     def keep_alive(self, now: float) -> None:
-        """KeepAlive alone does not keep it when it never heard any audio (deepgram.md 1.4)."""
+        """KeepAlive alone does not keep it when it never heard any audio (deepgram 1.4)."""
         if self.hearing.untouched(self.tape.position):
             self.hearing.silence_ms = SILENCE_MS
             self._actions.append(ev.SendAudio(self._audio.silence(SILENCE_MS)))

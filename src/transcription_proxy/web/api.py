@@ -71,6 +71,7 @@ def build(
         watch,
         ready,
         password_changes=RateLimit(auth_rate_per_minute, clock),
+        overlay_tests=RateLimit(auth_rate_per_minute, clock),
         board=board,
         site=site,
     )

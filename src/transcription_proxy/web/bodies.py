@@ -12,7 +12,7 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
 
 LARGEST: Final = 64 * 1024
-"""Bytes (contract 3)."""
+"""Bytes (protocol 1)."""
 LARGER: Final = {"/webhooks/stripe": 1024 * 1024}
 WITHIN: Final = 10.0
 """Seconds that a body may take to arrive."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
@@ -9,10 +10,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
+from transcription_proxy import sentences
 from transcription_proxy.accounts.overlays import gone
 from transcription_proxy.accounts.store import Overlay
 from transcription_proxy.relay.stages import Stages, Watcher
-from transcription_proxy.stream.overlay import event, server_sent
+from transcription_proxy.stream.overlay import TEST_SESSION, Clear, Line, event, server_sent
 from transcription_proxy.web import errors
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided, SignedIn
@@ -22,6 +24,8 @@ HEARTBEAT: Final = 15.0
 """Seconds of silence."""
 SEND_WITHIN: Final = 30.0
 """How long a page may not read."""
+TEST_PAUSE: Final = 0.5
+"""Seconds for which the test line is interim, so that it is seen to change as captions do."""
 _KEY: Final = HTTPBearer(
     auto_error=False, scheme_name="Overlay", description="The key: the part of the overlay URL after `#`."
 )
@@ -31,6 +35,12 @@ class Address(BaseModel):
     """The URL for OBS. Anyone with it can see the live captions, and nothing else of the account."""
 
     url: str
+
+
+class Watching(BaseModel):
+    """`watching`: the overlays of the account that are open, at all workers and hosts, as far as this worker knows."""
+
+    watching: int
 
 
 class Events(Response):
@@ -95,6 +105,31 @@ async def address(user: SignedIn, services: Provided) -> Address:
 async def renew(user: SignedIn, services: Provided) -> Address:
     """The old URL stops working immediately."""
     return Address(url=await services.overlays.renew(user.id))
+
+
+@router.post(
+    "/account/overlay/test",
+    summary="Show a test line on your overlay",
+    responses=documented("unauthorized", "rate_limited"),
+)
+async def send_test(user: SignedIn, services: Provided) -> Watching:
+    """Shows "This is a test caption." on every open overlay of the account: first as an interim line, half a second
+    later as a final one. Its `session` is `test`: it belongs to no session, is in no transcript and isn't billed.
+
+    `watching` is how many overlays are open. Workers tell each other within moments when an overlay opens or closes;
+    an overlay that lost its connection without a word may be counted for up to a minute."""
+    services.overlay_tests.admit(str(user.id))
+    return Watching(watching=await show_test_line(services.stages, user.id))
+
+
+async def show_test_line(stages: Stages, user_id: UUID) -> int:
+    """Return how many overlays are known to be open when the line becomes final."""
+    stage = stages.stage(user_id)
+    stage.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION.rpartition(" ")[0], is_final=False))
+    await asyncio.sleep(TEST_PAUSE)
+    stage.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION, is_final=True))
+    stage.show(Clear(TEST_SESSION))
+    return stage.count
 
 
 @router.get(

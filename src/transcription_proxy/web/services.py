@@ -39,7 +39,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`ready`: whether this process takes sessions now; `password_changes`: attempts of each account."""
+    """`ready`: whether this process takes sessions now; `password_changes`, `overlay_tests`: calls of each account."""
 
     accounts: Accounts
     ledger: Ledger
@@ -50,6 +50,7 @@ class Services:
     watch: Watch
     ready: Callable[[], bool]
     password_changes: RateLimit
+    overlay_tests: RateLimit
     board: Board
     site: Site = field(default_factory=Site)
 

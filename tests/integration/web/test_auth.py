@@ -254,7 +254,8 @@ async def test_logout_ends_that_login_only_and_may_be_repeated(site: Site, http:
 
 PLACES = [
     ("GET", "/account/me"), ("GET", "/account/usage"), ("GET", "/account/sessions"), ("GET", "/account/purchases"),
-    ("GET", "/account/overlay"), ("POST", "/account/overlay"), ("POST", "/account/password"),
+    ("GET", "/account/overlay"), ("POST", "/account/overlay"), ("POST", "/account/overlay/test"),
+    ("POST", "/account/password"),
     ("GET", "/billing/balance"), ("POST", "/billing/checkout"), ("GET", "/billing/checkout/cs_1"),
 ]  # fmt: skip
 """Where access tokens are taken, besides the caption socket."""

@@ -15,8 +15,10 @@ SPEAKING: Final = ("web", "accounts", "payments", "relay", "stream", "ledger", "
 PLACES: Final = (SERVICE / "mail" / "letters.py", SERVICE / "mail" / "receipts.py")
 SENTENCE: Final = re.compile(r"[A-Z][\w']*[a-z'][^\n]* [^\n]*[.?!:]")
 """Capital first, several words, an end. SQL begins with a word in capitals."""
-WORDS: Final = re.compile(r"[A-Z][\w']* [^\n]+")
-"""In a script, a capital and a second word are enough: labels are sentences too."""
+WORDS: Final = re.compile(r"[A-Z](?!\d)[\w']* [^\n]+")
+"""In a script, a capital and a second word are enough: labels are sentences too.
+
+A capital and a digit begin a path of SVG."""
 
 
 def modules() -> Iterator[Path]:

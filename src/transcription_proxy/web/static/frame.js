@@ -1,7 +1,8 @@
-/** What every page has around it: the button that logs out, the watch on other tabs, and what this installation is. */
+/** What every page has around it: its icons, the button that logs out, the watch on other tabs, and what this installation is. */
 
 import { byId, h } from "./dom.js";
 import { request } from "./http.js";
+import { drawIcons } from "./icons.js";
 import { followTabs, logOut } from "./session.js";
 
 /**
@@ -28,5 +29,6 @@ export function outside(url, text) {
   return h("a", { href: url, rel: "noopener noreferrer" }, text);
 }
 
+drawIcons();
 followTabs();
 byId("log-out").addEventListener("click", logOut);
