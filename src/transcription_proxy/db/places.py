@@ -23,7 +23,7 @@ SHARED: Final = Path("/var/lib/transcription-proxy")
 ADVICE: Final = "Fix that, or set DATABASE_URL to your own PostgreSQL."
 EXEC_WITHIN_SECONDS: Final = 2.0
 _KERNEL_THREAD: Final = 0x00200000
-"""PF_KTHREAD among the flags in /proc/PID/stat (proc_pid_stat(5), field 9)."""
+"""PF_KTHREAD among the flags, the ninth field of /proc/PID/stat."""
 _NAMELESS: Final = range(59_999, 59_000, -1)
 """User ids that Debian does not assign, small enough for a container's user-id map."""
 
