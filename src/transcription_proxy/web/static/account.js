@@ -1,7 +1,7 @@
 /** The account: who you are, your password, what runs in your name, and what you bought. */
 
 import { api } from "./api.js";
-import { byId, failed, h, notice, replace } from "./dom.js";
+import { byId, failed, find, h, notice, replace } from "./dom.js";
 import { form, passwordProblem } from "./form.js";
 import { date, duration } from "./format.js";
 import "./frame.js";
@@ -28,11 +28,11 @@ const element = form("change", {
     const tokens = await api("POST", "/account/password", { body: { current, new: chosen } });
     keep(tokens, session()?.email ?? "");
     element.reset();
-    replace(element.querySelector(".alert"), notice("info", ACCOUNT.passwordChanged));
+    replace(find(element, ".alert"), notice("info", ACCOUNT.passwordChanged));
   },
   fields: { invalid_credentials: "current", weak_password: "new" },
 });
-byId("username").value = session()?.email ?? "";
+/** @type {HTMLInputElement} */ (byId("username")).value = session()?.email ?? "";
 let isLive = false;
 let isTouched = false;
 element.addEventListener("focusin", () => {

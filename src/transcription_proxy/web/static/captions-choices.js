@@ -110,7 +110,7 @@ export class Choices {
   async load() {
     replace(byId("options-alert"));
     try {
-      this.#options = await request("GET", "/captions/options");
+      this.#options = /** @type {Options} */ (await request("GET", "/captions/options"));
     } catch (failure) {
       replace(byId("options-alert"), failed(SETTINGS.failed(failure.message), () => this.load()));
       return;
@@ -136,8 +136,8 @@ export class Choices {
   }
 
   #showLanguages(wanted) {
-    const { languages, default: usual } = this.#options;
-    const spoken = this.#chosen.languages;
+    const { languages, default: usual } = /** @type {Options} */ (this.#options);
+    const spoken = this.#chosen?.languages;
     const known = spoken ? languages.filter(({ id }) => spoken.includes(id)) : languages;
     fill(this.#language, known, [wanted, usual.language]);
     byId("terms-field").hidden = !this.#offersTerms;

@@ -1,7 +1,7 @@
 /** The first minutes: three steps that tick themselves off, remembered for each account of this browser. */
 
 import { api } from "./api.js";
-import { byId, replace } from "./dom.js";
+import { byId, find, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { microphones, problem } from "./microphone.js";
 import { overlayUrl } from "./overlay-url.js";
@@ -108,11 +108,11 @@ async function copy() {
 
 function show(step) {
   const item = byId(`step-${step}`);
-  const mark = item.querySelector(".mark");
+  const mark = find(item, ".mark");
   item.classList.add("done");
-  mark.querySelector(".unseen").textContent = FIRST.done;
+  find(mark, ".unseen").textContent = FIRST.done;
   mark.append(icon("check"));
-  if (step === "microphone") replace(item.querySelector(".muted"), FIRST.allowed);
+  if (step === "microphone") replace(find(item, ".muted"), FIRST.allowed);
 }
 
 function tell(text) {

@@ -95,7 +95,7 @@ async function begin(way) {
     starting = null;
   }
   steps.done("microphone");
-  run(await looked.then((found) => makeRoom(found, way === "move")));
+  run(microphone, await looked.then((found) => makeRoom(found, way === "move")));
 }
 
 /** @param {"move" | "beside"} [way] */
@@ -105,8 +105,8 @@ async function mayBegin(way) {
   return found;
 }
 
-/** The microphone is open. @param {string} [replaces] the session that ends with this beginning */
-function run(replaces) {
+/** @param {Microphone} opened @param {string} [replaces] the session that ends with this beginning */
+function run(opened, replaces) {
   choices.listDevices();
   heardAt = performance.now();
   watch = setInterval(mindSilence, 1000);
@@ -115,7 +115,7 @@ function run(replaces) {
   since = new Date().toISOString();
   stage.speaks(choices.config.language);
   transcription = new Transcription(choices.config, choices.rate, audience, replaces);
-  microphone.listen(heard, () => stop(MICROPHONE.unplugged));
+  opened.listen(heard, () => stop(MICROPHONE.unplugged));
   transcription.begin();
   stayAwake(true);
 }
@@ -169,8 +169,9 @@ const audience = {
     stage.final(line);
   },
   usage() {
-    byId("used").textContent = CAPTIONS.used(transcription.used);
-    if (transcription.left !== null) showLeft(transcription.left);
+    const { used, left } = /** @type {Transcription} */ (transcription);
+    byId("used").textContent = CAPTIONS.used(used);
+    if (left !== null) showLeft(left);
   },
   low(left) {
     showLeft(left);
@@ -190,7 +191,7 @@ const audience = {
 };
 
 async function ended(end) {
-  const over = transcription;
+  const over = /** @type {Transcription} */ (transcription);
   stage.interim("");
   await silence();
   before += over.length;
@@ -200,6 +201,7 @@ async function ended(end) {
   tellOver();
   replace(byId("alerts"));
   if (end.error === "too_many_connections" && (await lookElsewhere(false))) return undefined;
+  /** @type {import("./ends.js").Explanation} */
   const { kind, text, link } = because ? { kind: "warn", text: because } : sentence(end);
   if (!end.began) {
     if (end.reason !== "client_stop") say("end", kind, text, link);

@@ -44,25 +44,25 @@ export class Chart {
     const [width, height] = [this.#place.clientWidth, this.#place.clientHeight];
     if (!width || !this.#days.length) return;
     const focused = this.#place.contains(document.activeElement);
-    this.scale = new Scale(this.#days, width, height);
+    const scale = new Scale(this.#days, width, height);
     this.#hide();
     const viewBox = `0 0 ${width} ${height}`;
-    if (this.#days.every((day) => !day.seconds_used && !day.seconds_purchased)) return this.#drawIdle(viewBox);
+    if (this.#days.every((day) => !day.seconds_used && !day.seconds_purchased)) return this.#drawIdle(viewBox, scale);
     const label = CHART.label(this.#days.length);
-    const svg = s("svg", { viewBox, role: "group", "aria-label": label }, ...this.#axes(), ...this.#bars());
+    const svg = s("svg", { viewBox, role: "group", "aria-label": label }, ...this.#axes(scale), ...this.#bars(scale));
     replace(this.#place, svg, this.tip, table(this.#days));
     if (focused) this.#bar(this.#chosen)?.focus();
     return undefined;
   }
 
   /** Axes that nothing stands on yet, and why. */
-  #drawIdle(viewBox) {
-    const axes = s("svg", { viewBox, class: "idle", "aria-hidden": "true" }, ...this.#axes());
+  #drawIdle(viewBox, scale) {
+    const axes = s("svg", { viewBox, class: "idle", "aria-hidden": "true" }, ...this.#axes(scale));
     replace(this.#place, axes, h("p", { class: "idle-text muted" }, h("span", {}, CHART.empty(this.#days.length))));
   }
 
-  #axes() {
-    const { width, height, ticks, x, y, slot } = this.scale;
+  /** @param {Scale} scale */
+  #axes({ width, height, ticks, x, y, slot }) {
     const lines = ticks.map((tick) => [
       s("line", { class: tick ? "grid" : "base", x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
       s("text", { x: LEFT - 8, y: y(tick) + 4, "text-anchor": "end" }, tick ? duration(tick) : "0"),
@@ -82,8 +82,9 @@ export class Chart {
     return [s("g", { "aria-hidden": "true" }, ...lines.flat(), ...names)];
   }
 
-  #bars() {
-    const { x, y, slot, base } = this.scale;
+  /** @param {Scale} scale */
+  #bars(scale) {
+    const { x, y, slot, base } = scale;
     const thick = Math.max(2, Math.min(slot * 0.68, 18));
     return this.#days.map((day, index) => {
       const top = day.seconds_used ? Math.min(y(day.seconds_used), base - 2) : base;
@@ -95,8 +96,8 @@ export class Chart {
           role: "img",
           tabindex: index === this.#chosen ? 0 : -1,
           "aria-label": `${dayName(day.date)}: ${facts(day).join(", ")}`,
-          onpointerenter: () => this.#point(index),
-          onfocus: () => this.#choose(index),
+          onpointerenter: () => this.#point(index, scale),
+          onfocus: () => this.#choose(index, scale),
           onblur: () => this.#hide(),
         },
         s("rect", { class: "hit", x: x(index), y: TOP - 8, width: slot, height: base - TOP + 8, rx: 4 }),
@@ -114,8 +115,7 @@ export class Chart {
     });
   }
 
-  #point(index) {
-    const { x, slot, width, y } = this.scale;
+  #point(index, { x, slot, width, y }) {
     const day = this.#days[index];
     replace(this.tip, h("strong", {}, dayName(day.date)), ...facts(day).map((fact) => h("div", {}, fact)));
     this.tip.hidden = false;
@@ -142,11 +142,11 @@ export class Chart {
   }
 
   /** The day that has the focus, and gets it again: one stop for the Tab key among thirty. */
-  #choose(index) {
+  #choose(index, scale) {
     this.#bar(this.#chosen)?.setAttribute("tabindex", "-1");
     this.#chosen = index;
     this.#bar(index).setAttribute("tabindex", "0");
-    this.#point(index);
+    this.#point(index, scale);
   }
 }
 

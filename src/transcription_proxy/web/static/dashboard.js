@@ -2,14 +2,14 @@
 
 import { api } from "./api.js";
 import { Pace, showBalance, showFigure } from "./balance.js";
-import { byId, h, replace } from "./dom.js";
+import { byId, find, h, replace } from "./dom.js";
 import { site } from "./frame.js";
 import { Now } from "./now.js";
+import { PackagesPanel } from "./packages-panel.js";
 import { poll } from "./poll.js";
 import { purchaseTable, showPending } from "./purchases.js";
 import { COMMON, DASHBOARD, PURCHASES } from "./sentences.js";
 import { LiveList, liveSessions, noSessions, sessionTable } from "./sessions.js";
-import { Shop } from "./shop.js";
 import { MONTH, usage, UsagePanel } from "./usage.js";
 
 const EVERY = 4000;
@@ -20,8 +20,8 @@ const LISTED = 5;
 
 const now = new Now();
 const panel = new UsagePanel();
-const shop = new Shop();
-const live = new LiveList(byId("live-list"), byId("live").querySelector(".alert"), () => look());
+const packages = new PackagesPanel();
+const live = new LiveList(byId("live-list"), find(byId("live"), ".alert"), () => look());
 const pace = new Pace();
 /** @type {import("./balance.js").Balance | null} */
 let balance = null;
@@ -56,7 +56,7 @@ function show(left, sessions) {
   showBalance(byId("balance"), left, sessions.length, pace.rate, days, pending);
   now.show(left, sessions.length, pace.rate);
   live.show(sessions);
-  shop.mind(left.seconds_remaining);
+  packages.mind(left.seconds_remaining);
   clearInterval(counting);
   if (sessions.length) counting = setInterval(count, 1000);
   count();
@@ -94,7 +94,7 @@ setTimeout(() => {
 }, EVERY);
 const look = poll(turn, EVERY);
 look();
-shop.load();
+packages.load();
 site.then(({ sandbox }) => {
   byId("sandbox").hidden = !sandbox;
 });

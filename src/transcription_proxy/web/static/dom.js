@@ -29,6 +29,14 @@ export function byId(id) {
   return found;
 }
 
+/** The first match in `parent`, which must have one. @param {ParentNode} parent @param {string} selector */
+export function find(parent, selector) {
+  /** @type {HTMLElement | null} */
+  const found = parent.querySelector(selector);
+  if (!found) throw new Error(`The page has no ${selector}`);
+  return found;
+}
+
 /** Puts children in the place of all there were. @param {Element} parent @param {...Child} children */
 export function replace(parent, ...children) {
   parent.replaceChildren(...kept(children));

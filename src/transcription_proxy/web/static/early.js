@@ -4,8 +4,8 @@
   /** Whether the first steps on /captions are done or hidden; captions-steps.js writes them down. */
   function areOver() {
     try {
-      const { email } = JSON.parse(localStorage.getItem("session"));
-      const { hidden, microphone, words, overlay } = JSON.parse(localStorage.getItem("get-started"))[email];
+      const { email } = JSON.parse(localStorage.getItem("session") ?? "null");
+      const { hidden, microphone, words, overlay } = JSON.parse(localStorage.getItem("get-started") ?? "null")[email];
       return hidden || (microphone && words && overlay);
     } catch {
       return false;

@@ -22,8 +22,8 @@ const OURS = new Set(["auth_timeout", "bad_message", "bad_messages", "message_to
 const LINKS = { insufficient_credits: BUY, signed_out: LOG_IN, unauthorized: LOG_IN, too_many_connections: LIVE };
 
 /**
- * @param {import("./transcription.js").End} end
- * @returns {{kind: "info" | "warn" | "bad", text: string, link?: {href: string, text: string}}}
+ * @typedef {{kind: "info" | "warn" | "bad", text: string, link?: {href: string, text: string}}} Explanation
+ * @param {import("./transcription.js").End} end @returns {Explanation}
  */
 export function sentence({ error, message, reason, code, began }) {
   if (error === "invalid_config") return { kind: "bad", text: ENDED.settings(message) };

@@ -1,6 +1,6 @@
 /** A form that says what is wrong beside the field that is, and cannot be sent twice. */
 
-import { byId, notice, replace } from "./dom.js";
+import { byId, find, notice, replace } from "./dom.js";
 import { Failure } from "./http.js";
 import { setIcon } from "./icons.js";
 import { FORMS } from "./sentences.js";
@@ -19,15 +19,15 @@ const LONGEST = 72;
  */
 export function form(id, { check, send, fields, replies = {} }) {
   const element = /** @type {HTMLFormElement} */ (byId(id));
-  const button = element.querySelector("button:not([type])");
-  const alert = element.querySelector(".alert");
+  const button = find(element, "button:not([type])");
+  const alert = find(element, ".alert");
   for (const toggle of element.querySelectorAll(".secret button")) toggle.addEventListener("click", reveal);
   for (const input of element.elements) input.addEventListener("input", () => mark(input, ""));
   let busy = false;
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (busy) return;
-    const values = Object.fromEntries(new FormData(element));
+    const values = /** @type {Values} */ (Object.fromEntries(new FormData(element)));
     replace(alert);
     if (show(element, check(values))) return;
     busy = true;

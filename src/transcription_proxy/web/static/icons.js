@@ -19,13 +19,15 @@ const PATHS = {
   refresh: ["M19.5 8A8 8 0 0 0 4.2 10.5", "M20 4v4.5h-4.5", "M4.5 16a8 8 0 0 0 15.3-2.5", "M4 20v-4.5h4.5"],
 };
 
-/** An icon as wide as 1.25 letters. @param {keyof PATHS} name */
+/** @typedef {keyof typeof PATHS} IconName */
+
+/** An icon as wide as 1.25 letters. @param {IconName} name */
 export function icon(name) {
   const lines = PATHS[name].map((d) => s("path", { d }));
   return s("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, ...lines);
 }
 
-/** Give a button another icon in place of the one it has, or its first. @param {Element} button @param {keyof PATHS} name */
+/** Give a button another icon than it has, or its first. @param {Element} button @param {IconName} name */
 export function setIcon(button, name) {
   const old = button.querySelector(".icon");
   if (old) old.replaceWith(icon(name));
@@ -34,5 +36,6 @@ export function setIcon(button, name) {
 
 /** Draw the icons that a page's HTML names: `<span class="icon" data-icon="copy"></span>` keeps the place, so nothing moves. */
 export function drawIcons() {
-  for (const place of document.querySelectorAll("[data-icon]")) place.replaceWith(icon(place.getAttribute("data-icon")));
+  for (const place of document.querySelectorAll("[data-icon]"))
+    place.replaceWith(icon(/** @type {IconName} */ (place.getAttribute("data-icon"))));
 }

@@ -27,6 +27,7 @@ export class Microphone {
   #stream;
   #context;
   #ear;
+  /** @type {(value?: unknown) => void} */
   #ended = () => {};
 
   /**

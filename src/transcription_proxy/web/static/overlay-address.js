@@ -53,9 +53,9 @@ export class OverlayAddress {
     return true;
   }
 
-  /** What goes into OBS. */
+  /** What goes into OBS, once the URL is known. */
   get #full() {
-    const url = new URL(this.#known);
+    const url = new URL(/** @type {URL} */ (this.#known));
     url.search = this.#query;
     return url.href;
   }

@@ -1,6 +1,6 @@
 /** How the overlay looks: presets and the form with everything that can be chosen, remembered in this browser. */
 
-import { byId } from "./dom.js";
+import { byId, find } from "./dom.js";
 import { dressed, wears } from "./overlay-presets.js";
 import { OPTIONS, read, write } from "./overlay-style.js";
 import { OVERLAY } from "./sentences.js";
@@ -29,7 +29,7 @@ export class Looks {
     byId("overlay-form").addEventListener("submit", (event) => event.preventDefault());
     byId("overlay-usual").addEventListener("click", () => this.#set(read(new URLSearchParams())));
     for (const button of this.#presets) {
-      button.addEventListener("click", () => this.#set(dressed(this.#style, button.dataset.preset)));
+      button.addEventListener("click", () => this.#set(dressed(this.#style, presetOf(button))));
     }
     this.#set(this.#style);
   }
@@ -39,9 +39,14 @@ export class Looks {
     this.#style = style;
     localStorage.setItem(KEY, String(write(style)));
     for (const name of Object.keys(OPTIONS)) show(name, style[name]);
-    for (const button of this.#presets) button.setAttribute("aria-pressed", String(wears(style, button.dataset.preset)));
+    for (const button of this.#presets) button.setAttribute("aria-pressed", String(wears(style, presetOf(button))));
     this.#changed(style);
   }
+}
+
+/** @param {HTMLButtonElement} button */
+function presetOf(button) {
+  return /** @type {string} */ (button.dataset.preset);
 }
 
 function show(name, value) {
@@ -50,7 +55,7 @@ function show(name, value) {
   else place.value = place.type === "color" ? `#${value}` : String(value);
   if (!(name in FIGURES)) return;
   const text = FIGURES[name](value);
-  place.parentElement.querySelector("output").textContent = text;
+  find(byId("overlay-form"), `output[for="${place.id}"]`).textContent = text;
   place.setAttribute("aria-valuetext", text);
 }
 

@@ -55,13 +55,14 @@ export class VoicePreview {
 
   #toggle() {
     if (this.#voice) return this.#voice.stop();
-    const key = this.#key();
-    if (!(this.#isLive && key) && !this.#preferences) return undefined;
+    const key = this.#isLive ? this.#key() : "";
+    const known = this.#preferences;
+    if (!key && !known) return undefined;
     replace(byId("voice-alert"));
     this.#preview.showVoice();
     setIcon(this.#button, "stop");
     byId("voice-label").textContent = OVERLAY.stopPreview;
-    this.#voice = this.#isLive && key ? new LiveVoice(key, this.#listener) : new OwnVoice(this.#preferences, this.#listener);
+    this.#voice = key ? new LiveVoice(key, this.#listener) : known && new OwnVoice(known, this.#listener);
     return undefined;
   }
 

@@ -59,6 +59,7 @@ function linkReceipt(url) {
   if (href) byId("receipt").setAttribute("href", href);
 }
 
+/** @param {string[]} sentences a title and a text @param {...Node} more */
 function say([title, text], ...more) {
   byId("title").textContent = title;
   replace(byId("state"), h("p", {}, text), ...more);

@@ -124,8 +124,9 @@ export class Transcription {
     return this.#tape.length;
   }
 
+  /** The last session; there is one once the service has answered "ready". */
   get #part() {
-    return this.parts.at(-1);
+    return /** @type {Part} */ (this.parts.at(-1));
   }
 
   get #ready() {
@@ -150,7 +151,8 @@ export class Transcription {
     } catch {
       return this.#lose();
     }
-    const replaces = this.#part ? (this.#part.settled ? undefined : this.#part.session_id) : this.#replaces;
+    const last = this.parts.at(-1);
+    const replaces = last ? (last.settled ? undefined : last.session_id) : this.#replaces;
     if (socket === this.#socket && socket.readyState === WebSocket.OPEN)
       socket.send(JSON.stringify({ type: "auth", token: this.#token, config: this.#config, replaces }));
   }
@@ -238,7 +240,8 @@ export class Transcription {
 
   /** Words are late when the service says so, or when the line is slow. */
   #mindDelay(now) {
-    if (this.#ready && !this.#askedAt && now - this.#arrivedAt > ASK_EVERY && this.#socket.readyState === WebSocket.OPEN) {
+    const mayAsk = this.#ready && !this.#askedAt && now - this.#arrivedAt > ASK_EVERY;
+    if (mayAsk && this.#socket?.readyState === WebSocket.OPEN) {
       this.#askedAt = now;
       this.#socket.send(JSON.stringify({ type: "keepalive", answer: true }));
     }
@@ -249,8 +252,9 @@ export class Transcription {
   }
 
   #pump() {
-    if (!this.#ready || this.#socket.readyState !== WebSocket.OPEN) return;
-    while (!this.#stopped && this.#tape.unsent && this.#mayGoAhead()) this.#socket.send(this.#tape.take());
+    if (!this.#ready || this.#socket?.readyState !== WebSocket.OPEN) return;
+    while (!this.#stopped && this.#tape.unsent && this.#mayGoAhead())
+      this.#socket.send(/** @type {Int16Array<ArrayBuffer>} */ (this.#tape.take()));
     this.#count();
     if (!this.#stopping || this.#stopped || this.#tape.unsent) return;
     this.#stopped = true;

@@ -31,7 +31,10 @@ export class UsagePanel {
   #days = MONTH;
 
   constructor() {
-    this.#period.addEventListener("change", ({ target }) => this.#choose(Number(target.value)));
+    this.#period.addEventListener("change", (event) => {
+      this.#choose(Number(/** @type {HTMLInputElement} */ (event.target).value));
+    });
+    /** @type {HTMLInputElement | null} */
     const chosen = this.#period.querySelector("input:checked"); // kept by the browser, as after Back
     this.#days = Number(chosen?.value) || MONTH;
   }

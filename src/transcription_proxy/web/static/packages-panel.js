@@ -2,11 +2,11 @@
 
 import { api } from "./api.js";
 import { afterDebt } from "./balance.js";
-import { byId, h, notice, replace } from "./dom.js";
+import { byId, find, h, notice, replace } from "./dom.js";
 import { noPackages, packages, showPackages } from "./packages.js";
 import { DASHBOARD } from "./sentences.js";
 
-export class Shop {
+export class PackagesPanel {
   /** @type {import("./packages.js").Package[] | null} */
   #offered = null;
   #left = 0;
@@ -44,7 +44,7 @@ function buyButton(item) {
 
 async function buy(item, button) {
   if (button.getAttribute("aria-disabled")) return;
-  const alert = byId("buy").querySelector(".alert");
+  const alert = find(byId("buy"), ".alert");
   replace(alert);
   button.setAttribute("aria-disabled", "true");
   try {
