@@ -12,6 +12,8 @@ PLACES: Final = (
     Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
     Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
 )
+LIGHT: Final = "chromium-headless-shell"
+"""Chromium without its window: opens a tab in less than half the time. It has no microphone to pretend."""
 PACKAGES: Final = ("chromium", "fonts-liberation")
 HOW_TO: Final = (
     "The browser tests need Chromium and found none. Install it (Debian: sudo apt-get install chromium), "
@@ -28,6 +30,12 @@ def find() -> str | None:
     return found or next((str(place) for place in PLACES if place.exists()), None)
 
 
+def find_light() -> str | None:
+    """Return the program for pages that need no microphone: the light one where it is installed."""
+    given = os.environ.get("CHROMIUM")
+    return find() if given else shutil.which(LIGHT) or find()
+
+
 def install() -> None:
     """By apt, as root or with a sudo that asks nothing; without either, nothing happens."""
     apt = shutil.which("apt-get")
@@ -36,7 +44,8 @@ def install() -> None:
         return
     print("Installing Chromium for the browser tests ...", flush=True)  # noqa: T201
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
+    install = ["install", "-y", "--no-install-recommends"]
+    for arguments in (["update"], [*install, *PACKAGES], [*install, LIGHT]):  # older Debians have no light one
         subprocess.run([*prefix, apt, "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
 
 
@@ -51,7 +60,7 @@ def _rights() -> list[str] | None:
 
 
 if __name__ == "__main__":
-    if find() is None:
+    if "CHROMIUM" not in os.environ and not (find() and shutil.which(LIGHT)):
         install()
     if find() is None:
         sys.stderr.write(f"{HOW_TO}\n")

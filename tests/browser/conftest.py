@@ -49,7 +49,7 @@ async def service(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    program = chromium.find()
+    program = chromium.find_light()
     assert program, chromium.HOW_TO
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
