@@ -18,6 +18,7 @@ from tests.integration.engine.running import (
     running,
     talking,
     told,
+    transcript,
 )
 
 
@@ -47,7 +48,7 @@ async def test_sigterm_gives_every_stream_its_last_words() -> None:
     with inheriting() as (process, url):
         async with talking(url, interims) as speaking, talking(url) as behind:
             await speaking.send(*frames(audio[: SECOND * 6 // 5]))  # in the middle of a line
-            await speaking.until(speaking.results)
+            await speaking.until(lambda: any(map(transcript, speaking.results())))  # not a report of progress
             await behind.send(*frames(audio * 6))
             await behind.until(behind.results)
             process.send_signal(signal.SIGTERM)
