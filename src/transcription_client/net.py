@@ -26,6 +26,8 @@ class Balance(msgspec.Struct):
     minutes_remaining: int
     seconds_held: int
     seconds_frozen: int
+    low_at_seconds: int | msgspec.UnsetType = msgspec.UNSET
+    """The service calls a balance below this low; unset where the service is older."""
 
 
 class Receipt(msgspec.Struct):
