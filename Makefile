@@ -22,9 +22,10 @@ test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint and tsc
+lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 	@$(BIN)/oxlint && $(BIN)/node node_modules/typescript/bin/tsc
+	@$(BIN)/node node_modules/@biomejs/biome/bin/biome ci --log-level=warn
 
 bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m bench
