@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from transcription_proxy.web import errors, reference, shared_sentences
-from transcription_proxy.web.frame import HTML, PICTURE, framed
+from transcription_proxy.web.frame import HTML, PICTURE, render
 from transcription_proxy.web.services import Provided, Site
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -77,7 +77,7 @@ class Page:
 def install(app: FastAPI, site: Site) -> None:
     """The pages and the files at /static, and a page instead of JSON for people who are lost."""
     app.state.pages = {path: _page(path, name, site) for path, name in PAGES.items()}
-    app.state.missing = framed((HTML / "missing.html").read_text(), site)
+    app.state.missing = render("missing.html", site)
     app.mount("/static", files, name="static")
     app.add_exception_handler(404, _missing)
 
@@ -110,11 +110,9 @@ async def _paged(request: Request) -> Response:
 
 
 def _page(path: str, name: str, site: Site) -> Page:
-    """The overlay stands in no frame of ours."""
-    overlay = path == "/overlay"
-    own = (HTML / name).read_text()
-    body = own if overlay else framed(own, site, path)
-    return Page.of(body, policy={"Content-Security-Policy": OVERLAY_POLICY} if overlay else {})
+    if path == "/overlay":  # it has no frame: it stands in OBS
+        return Page.of((HTML / name).read_text(), policy={"Content-Security-Policy": OVERLAY_POLICY})
+    return Page.of(render(name, site, path))
 
 
 _SENTENCES: Final = Page.of(shared_sentences.MODULE, "text/javascript")

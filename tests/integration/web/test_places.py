@@ -1,5 +1,7 @@
 """The status page, and the small answers that browsers, phones and search engines ask for."""
 
+from html import unescape
+
 import httpx
 import pytest
 
@@ -14,7 +16,7 @@ async def test_the_status_is_a_page_for_people_and_json_for_programs(http: httpx
     page = await http.get("/status")
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert page.headers["cache-control"] == "no-store"
-    assert "Some things aren't working right now." in page.text
+    assert "Some things aren't working right now." in unescape(page.text)
     assert page.text.count("Working</span>") == page.text.count("Not working</span>") == 1
     assert "{{" not in page.text
     answer = await http.get("/status", headers=JSON)

@@ -6,16 +6,10 @@ from html.parser import HTMLParser
 import pytest
 
 from transcription_proxy.sentences import ABOUT
-from transcription_proxy.web.frame import framed
+from transcription_proxy.web.frame import code, render
 from transcription_proxy.web.services import Site
 
-OWN = """<html lang="en">
-<head>
-<title>Hello · {{site}}</title>
-</head>
-<main class="page" id="content">{{report}}</main>
-</html>"""
-EVIL = '"><script>alert(1)</script> & {{links}}'
+EVIL = '"><script>alert(1)</script> & {{ links }}'
 ALL = Site(
     name="Café Captions",
     public_url="https://captions.example",
@@ -52,22 +46,25 @@ def footer(html: str) -> dict[str, dict[str, str | None]]:
     return Seen(html[html.index("<footer") : html.index("</footer>")]).links
 
 
-def test_the_name_is_in_title_and_header_and_other_holes_are_left() -> None:
-    html = framed(OWN, ALL)
-    assert "<title>Hello · Café Captions</title>" in html
+def test_the_name_is_in_title_and_header() -> None:
+    html = render("register.html", ALL)
+    assert "<title>Create an account · Café Captions</title>" in html
     assert ">Café Captions</a>" in html
-    assert "{{report}}" in html
 
 
 def test_a_name_is_text_whatever_it_holds() -> None:
-    html = framed(OWN, Site(name=EVIL, public_url="https://x.example"), "/")
+    html = render("register.html", Site(name=EVIL, public_url="https://x.example"), "/register")
     assert "<script>alert" not in html
     assert Seen(html).meta["og:site_name"] == EVIL
-    assert Seen(html).meta["og:title"] == f"Hello · {EVIL}"
+    assert Seen(html).meta["og:title"] == f"Create an account · {EVIL}"
+
+
+def test_code_is_marked_and_everything_else_is_text() -> None:
+    assert code("`a<b>` & c") == "<code>a&lt;b&gt;</code> &amp; c"
 
 
 def test_the_footer_links_to_what_is_configured() -> None:
-    assert {name: link["href"] for name, link in footer(framed(OWN, ALL)).items()} == {
+    assert {name: link["href"] for name, link in footer(render("register.html", ALL)).items()} == {
         "API": "/docs",
         "Source": "https://captions.example/source",
         "Contact": "mailto:help@captions.example",
@@ -76,22 +73,24 @@ def test_the_footer_links_to_what_is_configured() -> None:
         "Refunds": "https://captions.example/refunds",
         "Status": "/status",
     }
-    assert set(footer(framed(OWN, Site()))) == {"API", "Status"}
+    assert set(footer(render("register.html", Site()))) == {"API", "Status"}
 
 
 def test_a_status_page_elsewhere_takes_the_place_of_ours() -> None:
-    status = footer(framed(OWN, Site(status_url="https://status.example")))["Status"]
+    status = footer(render("register.html", Site(status_url="https://status.example")))["Status"]
     assert status == {"href": "https://status.example", "rel": "noopener noreferrer"}
 
 
 @pytest.mark.parametrize(("path", "name"), [("/status", "Status"), ("/docs", "API")])
 def test_a_link_to_where_one_is_says_so(path: str, name: str) -> None:
-    assert [name for name, link in footer(framed(OWN, ALL, path)).items() if "aria-current" in link] == [name]
+    assert [name for name, link in footer(render("register.html", ALL, path)).items() if "aria-current" in link] == [
+        name
+    ]
 
 
 def test_what_is_shown_where_a_page_is_shared_has_whole_addresses() -> None:
-    meta = Seen(framed(OWN, ALL, "/register")).meta
-    assert meta["og:title"] == "Hello · Café Captions"
+    meta = Seen(render("register.html", ALL, "/register")).meta
+    assert meta["og:title"] == "Create an account · Café Captions"
     assert meta["og:description"] == ABOUT
     assert meta["og:url"] == "https://captions.example/register"
     assert meta["og:image"] == "https://captions.example/static/preview.png"
@@ -99,10 +98,10 @@ def test_what_is_shown_where_a_page_is_shared_has_whole_addresses() -> None:
     assert meta["twitter:card"] == "summary_large_image"
 
 
-def test_a_page_tells_what_it_is_about_itself() -> None:
-    about = OWN.replace("</title>", '</title>\n<meta name="description" content="Of its own.">')
-    assert Seen(framed(about, ALL, "/")).meta["og:description"] == "Of its own."
+def test_a_page_has_a_description_of_its_own() -> None:
+    meta = Seen(render("index.html", ALL, "/")).meta
+    assert meta["og:description"] == meta["description"] != ABOUT
 
 
 def test_the_page_for_the_lost_is_not_for_sharing() -> None:
-    assert not re.search("og:|twitter:", framed(OWN, ALL))
+    assert not re.search("og:|twitter:", render("missing.html", ALL))
