@@ -100,6 +100,15 @@ class Service:
         answer: list[dict[str, Any]] = (await self.get("/account/usage", user))["sessions"]
         return answer
 
+    async def live(self, user: User, session_id: str) -> list[dict[str, Any]]:
+        """The user's live sessions, once that one is among them: a session is listed by its first settle."""
+        async with asyncio.timeout(20):
+            while True:
+                page = await self.get("/account/sessions?live=true", user)
+                if any(row["id"] == session_id for row in page["sessions"]):
+                    return list(page["sessions"])
+                await asyncio.sleep(0.1)
+
     async def session(self, user: User, session_id: str) -> dict[str, Any]:
         """What the service holds of one session, once it has ended; it may still be in the course of it."""
         async with asyncio.timeout(20):

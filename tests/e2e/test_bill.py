@@ -155,6 +155,7 @@ async def test_the_operator_sees_the_same_figures(service: Service) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     await captions.ready()
+    await service.live(user, captions.session_id)
     shown = json.loads(await service.command("user", "show", user.email, "--json"))
     live = await service.command("session", "list", "--live")
     await captions.send(sound(3))

@@ -60,8 +60,8 @@ async def test_the_user_ends_it(service: Service) -> None:
     user, stranger = await service.user(3600), await service.user(3600)
     captions = await streaming(service, user)
     path = f"/account/sessions/{captions.session_id}"
-    live = await service.get("/account/sessions?live=true", user)
-    assert [row["id"] for row in live["sessions"]] == [captions.session_id]
+    live = await service.live(user, captions.session_id)
+    assert [row["id"] for row in live] == [captions.session_id]
     denied = await service.http.delete(path, headers={"Authorization": f"Bearer {stranger.token}"})
     assert denied.status_code == 404
     assert (await service.http.delete(path)).status_code == 401

@@ -88,6 +88,7 @@ async def test_a_new_account_is_listed_first_and_shown_with_its_balance(service:
 async def test_a_live_session_is_listed_shown_and_ended(service: Service) -> None:
     user = await service.user()
     captions = await talking(service, user)
+    await service.live(user, captions.session_id)
     [live] = (await as_json(service, "user", "show", user.email))["live_sessions"]
     assert (live["id"], live["status"], live["email"]) == (captions.session_id, "active", user.email)
     listed = {row["id"]: row for row in await as_json(service, "session", "list", "--live")}
