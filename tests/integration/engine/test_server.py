@@ -13,10 +13,10 @@ from websockets.exceptions import InvalidStatus
 
 from tests.integration.engine.running import CLOSE, PATIENCE, RAW, SECOND, Talk, end, talking
 from tests.unit.engine.voices import Spoken, Voice
-from transcription_proxy.engine import progress, server, stream
-from transcription_proxy.engine.recognizer import OpenStream
-from transcription_proxy.engine.resample import Samples
-from transcription_proxy.engine.server import MAX_CHANNELS_PER_CORE, Engine
+from transcription_engine import progress, server, stream
+from transcription_engine.recognizer import OpenStream
+from transcription_engine.resample import Samples
+from transcription_engine.server import MAX_CHANNELS_PER_CORE, Engine
 
 TURN_SECONDS = SECOND // 2
 """What is heard in one go."""
