@@ -5,6 +5,7 @@ upstream is in recovery.py. Audio frames go through `admit`, one integer compari
 admitted arrives as the event AudioArrived."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from transcription_proxy import sentences
@@ -12,13 +13,12 @@ from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import captions, deepgram, endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.client import SessionClient
-from transcription_proxy.stream.flow import Flow
 from transcription_proxy.stream.funding import GRANT_SECONDS, Funding
 from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.phase import RUNNING, Phase
 from transcription_proxy.stream.recovery import Recovery, Step
 from transcription_proxy.stream.teardown import Teardown
-from transcription_proxy.stream.uplink import Uplink
+from transcription_proxy.stream.uplink import REPLAY_MS, Uplink
 from transcription_proxy.stream.warnings import Warnings
 from transcription_proxy.values import Closed, Opened, Settled
 from transcription_wire import messages as wire
@@ -26,6 +26,8 @@ from transcription_wire.codes import Reason
 
 DIAL_SECONDS: Final = 25.0
 """Seconds to dial the first upstream: 10 s for the built-in engine to start, 10 s for a handshake, and some more."""
+EARLY_AUDIO_MS: Final = 5000
+"""Milliseconds of audio buffered before `ready`."""
 Timer = tuple[float, Callable[[float], None]]
 """When to call what, with the time as its argument."""
 
@@ -43,7 +45,6 @@ class Session:
         self._client = SessionClient(self._actions, opened.seconds_remaining, now)
         self._upstream = Uplink(self._actions, audio, options.channels_billed, self.meter, self.id.int)
         self._funding = Funding(self.id, self.meter, now)
-        self._flow = Flow(self._actions, self._client, self._upstream, self._funding, self.meter, audio)
         self._teardown = Teardown(self._actions, self.id, options, self._client)
         self._recovery = Recovery(self._client, self._upstream, self._teardown)
         self._warnings = Warnings(self._client, self._upstream, options, now)
@@ -196,7 +197,7 @@ class Session:
         self.meter.last_audio = now
         self._client.heartbeat.record_traffic(now)
         self._client.send_ready(str(self.id))
-        self._actions.append(ev.Settle(self._funding.next_settlement(now, ready=True)))
+        self._settle(now, ready=True)
 
     def _upstream_spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> None:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
@@ -236,13 +237,42 @@ class Session:
 
     def _send_pending(self, now: float) -> None:
         """Send the audio and requests that may be sent now."""
-        if self.phase is Phase.LIVE and self._flow.send_pending(now):
+        if self.phase is Phase.LIVE and self._upstream.send_pending(now):
             self._end(Reason.CLIENT_STOP, now)
         else:
             self._regulate(now)
 
     def _regulate(self, now: float) -> None:
-        self._flow.regulate(self.phase, now)
+        """Pause or resume the client, open or shut the meter, and settle if it is time."""
+        upstream = self._upstream
+        upstream.trim()
+        self._client.set_paused(self._is_full)
+        if self.phase not in RUNNING:
+            return
+        is_live = self.phase is Phase.LIVE
+        if is_live and not self._client.is_paused:
+            self.meter.open()
+        else:
+            self.meter.shut()
+        self._funding.record_need(is_live and upstream.buffer.unsent > 0 and not upstream.is_stalled, now)
+        if self._funding.needs_settle(now):
+            self._settle(now)
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether no more audio of the client can be buffered now."""
+        match self.phase:
+            case Phase.DIALLING:
+                return self._upstream.is_full(EARLY_AUDIO_MS)
+            case Phase.LIVE:
+                return self._upstream.buffer.has_pending or self._upstream.is_stalled
+            case Phase.REDIALLING:
+                return self._upstream.is_full(REPLAY_MS)
+            case _:
+                return False  # input is ignored, but a disconnect must be noticed
+
+    def _settle(self, now: float, *, ready: bool = False, release_hold: bool = False) -> None:
+        self._actions.append(ev.Settle(self._funding.next_settlement(now, ready=ready, release_hold=release_hold)))
 
     def _settle_answered(self, answer: Settled, now: float) -> None:
         if self.phase not in RUNNING or not self.meter.is_settling or answer.number != self._funding.number:
@@ -264,9 +294,6 @@ class Session:
         if self.phase in RUNNING and self.meter.is_settling:
             self._funding.record_failure()
             self._send_pending(now)
-
-    def _release_hold(self, now: float) -> None:
-        self._actions.append(ev.Settle(self._funding.next_settlement(now, release_hold=True)))
 
     # Time
 
@@ -301,7 +328,10 @@ class Session:
                 (upstream.keep_alive_at, upstream.send_keep_alive),
                 (upstream.check_at, self._check_upstream),
                 (upstream.redial.notify_recovery_at, self._recovery.notify_connected),
-                (None if upstream.buffer.has_pending else funding.release_hold_at, self._release_hold),
+                (
+                    None if upstream.buffer.has_pending else funding.release_hold_at,
+                    partial(self._settle, release_hold=True),
+                ),
                 (funding.give_up_at, self._end_without_credit),
                 (self._warnings.check_at, self._warnings.check),
             ]

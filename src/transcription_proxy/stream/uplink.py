@@ -11,6 +11,7 @@ from transcription_proxy.stream.audio_buffer import AudioBuffer
 from transcription_proxy.stream.heartbeat import Heartbeat, Verdict
 from transcription_proxy.stream.redial import Redial
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
+from transcription_wire import messages as wire
 
 REPLAY_MS: Final = 30_000
 """Milliseconds of audio kept for another upstream."""
@@ -83,6 +84,21 @@ class Uplink:
         self._text_sent_at = now
         self._actions.append(ev.SendUpstream(text))
 
+    def send_pending(self, now: float) -> bool:
+        """Send the buffered audio and requests, in order, as far as the upstream reads and the grant allows.
+
+        Return whether `stop` is reached."""
+        while not self.is_stalled:
+            match self.buffer.pop_request():
+                case wire.Finalize():
+                    self.send_text(deepgram.FINALIZE, now)
+                case wire.Stop():
+                    return True
+                case _:
+                    if not self.forward(now):
+                        break
+        return False
+
     def forward(self, now: float) -> bool:
         """Send a piece of the buffered audio. Return whether one could be sent. Audio of a replay costs nothing."""
         replayed = self._meter.forwarded - self.buffer.position
@@ -136,10 +152,9 @@ class Uplink:
         owed, belongs to a close that the upstream had begun by itself (NET-0001)."""
         return isinstance(message, deepgram.Metadata) and (bool(self.progress.reported_ms) or not self.owes_words)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether, without an upstream, no more audio or requests can be buffered."""
-        return self.buffer.has_too_many_requests or len(self.buffer) >= self._replay_bytes
+    def is_full(self, limit_ms: int) -> bool:
+        """Return whether no more requests, or no more than `limit_ms` of audio, can be buffered."""
+        return self.buffer.has_too_many_requests or len(self.buffer) >= self._audio.bytes_in(limit_ms)
 
     def record_pong(self, now: float) -> None:
         """Record a sign of life that is no message."""

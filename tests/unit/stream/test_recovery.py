@@ -31,8 +31,7 @@ class Outage:
         self.upstream = Uplink(self.actions, audio, 1, meter, 0)
         self.upstream.begin_connection(None, 0.0)
         self.upstream.buffer.append(noise(seconds))
-        while self.upstream.forward(0.0):
-            pass
+        self.upstream.send_pending(0.0)
         self.actions.clear()
         self.teardown = Teardown(self.actions, UUID(int=7), OPTIONS, self.client)
         if reason is not None:
