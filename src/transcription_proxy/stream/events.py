@@ -126,10 +126,9 @@ Event = (
 
 
 class SendClient(Struct, frozen=True):
-    """Send a text frame to the client. An `optional` one may be dropped while the client does not read."""
+    """Send a text frame to the client."""
 
     text: bytes
-    optional: bool = False
 
 
 class CloseClient(Struct, frozen=True):
