@@ -38,10 +38,10 @@ class CaptionSocket(ServerSocket):
         self._switchboard = switchboard
         self._relay: Relay | None = None
         self._admit = _admit_nothing
-        """The meter's `admit`, while the next frame may be a whole audio message."""
+        """The session's `admit`, while the next frame may be a whole audio message."""
         self._record: Callable[[memoryview], None]
         self._forward: Callable[[WSMsgType, memoryview], None] = _forward_nothing
-        """The upstream's `send`, for frames that the meter admitted."""
+        """The upstream's `send`, for frames that the session admitted."""
         self._opening: asyncio.Task[None] | None = None
         self._early_events: list[ev.Event] = []
         self._bad_messages = 0

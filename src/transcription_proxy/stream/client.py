@@ -80,7 +80,7 @@ class SessionClient:
     def check_heartbeat(self, last_audio: float, now: float) -> bool:
         """Ping a quiet client, and close one that did not answer. Return whether the client is still there.
 
-        `last_audio`: when the client last sent audio that the meter admitted. Frames are not recorded one by one."""
+        `last_audio`: when the client last sent audio that was admitted. Frames are not recorded one by one."""
         self.heartbeat.record_traffic(last_audio)
         if self.is_paused:  # its pongs lie unread in the kernel
             self.heartbeat.record_traffic(now)

@@ -15,7 +15,7 @@ class ClientSentText(Struct, frozen=True):
 
 
 class AudioArrived(Struct, frozen=True):
-    """The client sent a binary frame that the meter did not admit at once."""
+    """The client sent a binary frame that was not admitted at once."""
 
     data: bytes
 
