@@ -48,6 +48,14 @@ SELECT {User} FROM users
 WHERE id = %(user_id)s AND token_version = %(token_version)s
   AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
 
+-- name: may_open
+-- Whether the account of a token may open a session. FOR KEY SHARE takes the lock of the new session's foreign key now,
+-- so that its INSERT does not wait while the ledger's `lock_streams` is held.
+SELECT blocked_at IS NULL AND token_version = %(token_version)s
+  AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
+FROM users WHERE id = %(user_id)s
+FOR KEY SHARE OF users
+
 -- name: change_password
 -- Set a new password. The new token_version voids all earlier access tokens.
 UPDATE users SET password_hash = %(password_hash)s, token_version = token_version + 1, updated_at = now()

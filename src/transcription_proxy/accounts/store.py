@@ -11,6 +11,7 @@ from psycopg.rows import class_row, kwargs_row, scalar_row
 from transcription_proxy.accounts import tokens
 from transcription_proxy.accounts.tokens import Identity, Refresh
 from transcription_proxy.db import queries
+from transcription_proxy.values import Opening
 
 Connection = AsyncConnection[Any]
 
@@ -102,6 +103,12 @@ async def lock_owner(connection: Connection, token_hash: bytes) -> User | None:
 async def token_holder(connection: Connection, identity: Identity) -> User | None:
     values = {"user_id": identity.user_id, "token_version": identity.token_version, "login": identity.login}
     return await _user(connection, "token_holder", **values)
+
+
+async def may_open(connection: Connection, opening: Opening) -> bool:
+    """Return whether the token of an opening may open a session. Run it in the opening's transaction."""
+    values = {"user_id": opening.user_id, "token_version": opening.token_version, "login": opening.login}
+    return bool(await _scalar(connection, "may_open", **values))
 
 
 async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User:

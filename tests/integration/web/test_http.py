@@ -14,6 +14,7 @@ from tests.unit.web.exchange import exchange, pieces
 from tests.unit.web.exchange import http as asked
 from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
@@ -43,7 +44,7 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     database = Database("postgresql://me:hunter2@127.0.0.1:1/none", timeout=0.2)
     await database.open()
     accounts = Accounts(database, secret=SECRET, expiry=timedelta(days=7))
-    ledger = Ledger(database, max_sessions=2, max_streams=100)
+    ledger = Ledger(database, may_open, max_sessions=2, max_streams=100)
     overlays = Overlays(database, "https://captions.example.org", NEWS)
     app = api.build(
         accounts,
