@@ -107,8 +107,8 @@ async def token_holder(connection: Connection, identity: Identity) -> User | Non
 
 async def may_open(connection: Connection, opening: Opening) -> bool:
     """Return whether the token of an opening may open a session. Run it in the opening's transaction."""
-    values = {"user_id": opening.user_id, "token_version": opening.token_version, "login": opening.login}
-    return bool(await _scalar(connection, "may_open", **values))
+    values = {"user_id": opening.user_id, "token_version": opening.token_version}
+    return bool(await _scalar(connection, "may_open", **values, login=opening.login, key_id=opening.key_id))
 
 
 async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User:

@@ -14,7 +14,7 @@ import structlog
 from transcription_proxy import sentences
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
-from transcription_proxy.ledger import store
+from transcription_proxy.ledger import spending, store
 from transcription_proxy.ledger.audit import AUDIT_SECONDS, audit
 from transcription_proxy.ledger.entries import (
     Balance,
@@ -82,11 +82,17 @@ class Ledger:
             return Refusal(ErrorCode.TOO_MANY_CONNECTIONS, ERRORS[ErrorCode.TOO_MANY_CONNECTIONS].full)
         if balance is None or balance.available <= 0:
             return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.OUT_OF_MINUTES)
+        left = None if opening.key_id is None else await spending.left(connection, opening.key_id)
+        if left is not None and left.available <= 0:
+            return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.KEY_SPENT)
         hold = new_hold(balance.available, 0, opening.hold_cap, self._max_sessions)
+        remaining = balance.seconds_remaining
+        if left is not None:
+            hold, remaining = min(hold, left.available), min(remaining, left.remaining)
         session_id = await store.open_session(connection, opening, hold, found.last_seq, self._max_streams)
         if session_id is None:
             return Refusal(ErrorCode.BUSY, ERRORS[ErrorCode.BUSY].full)
-        return Opened(session_id, hold, balance.seconds_remaining)
+        return Opened(session_id, hold, remaining)
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         """Book a batch of settlements. Return answers for those whose rows were not locked; retry the others later."""

@@ -108,6 +108,7 @@ async def open_session(
         "channels": opening.channels,
         "hold_cap": opening.hold_cap,
         "replaces": opening.replaces,
+        "key_id": opening.key_id,
         "hold": hold,
         "opened_seq": opened_seq,
         "max_streams": max_streams,

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.integration.ledger import model
 from tests.integration.ledger.books import Books, closing, opening
-from tests.integration.ledger.model import Account, Session
+from tests.integration.ledger.model import Account, Key, Session
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import Balance, Description
@@ -33,6 +33,8 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.accounts: list[Account] = []
         self.sessions: dict[UUID, Session] = {}
+        self.keys: dict[UUID, list[Key]] = {}
+        """The API keys of each account, by its id."""
         self.run(self.books.sql("TRUNCATE users CASCADE"))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -50,21 +52,32 @@ class Histories(RuleBasedStateMachine):
         self.accounts.append(Account(self.run(self.books.user(seconds)), seconds))
 
     @precondition(lambda self: self.accounts)
+    @rule(data=st.data(), limit=st.none() | st.integers(1, 90))
+    def create_key(self, data: st.DataObject, limit: int | None) -> None:
+        account = self.account(data)
+        key, _ = self.run(self.books.keys.create(account.id, "", limit, daily=False, models=None))
+        self.keys.setdefault(account.id, []).append(Key(key.id, limit))
+
+    @precondition(lambda self: self.accounts)
     @rule(data=st.data(), cap=st.integers(1, 60), replaces=st.booleans())
     def open(self, data: st.DataObject, cap: int, replaces: bool) -> None:
         account = self.account(data)
         ghost = self.session(data).id if replaces and self.sessions else None
-        wish = opening(account.id, hold_cap=cap, replaces=ghost)
-        refusal = account.refusal(wish)
+        key = data.draw(st.sampled_from([None, *self.keys.get(account.id, [])]), label="key")
+        wish = opening(account.id, hold_cap=cap, replaces=ghost, key_id=key and key.id)
+        refusal = account.refusal(wish, key)
         try:
             opened = self.run(self.books.ledger.open_session(wish))
         except Refusal as error:
             assert error.code == refusal
             return
         assert refusal is None
-        assert (opened.grant, opened.seconds_remaining) == (account.open(wish), account.remaining)
-        session = Session(opened.session_id, account, cap, opened.grant)
+        session = Session(opened.session_id, account, cap, 0, key=key)
+        assert (opened.grant, opened.seconds_remaining) == (account.open(wish, key), session.seconds_remaining)
+        session.hold = opened.grant
         account.sessions.append(session)
+        if key is not None:
+            key.sessions.append(session)
         self.sessions[session.id] = session
 
     @precondition(lambda self: self.sessions)
@@ -150,6 +163,10 @@ class Histories(RuleBasedStateMachine):
         for account in self.accounts:
             balance = self.run(self.books.ledger.balance(account.id))
             assert balance == Balance(account.remaining, account.held, account.frozen)
+            spent = {
+                spending.key_id: spending.seconds_used for _, spending in self.run(self.books.keys.all_of(account.id))
+            }
+            assert spent == {key.id: key.used for key in self.keys.get(account.id, [])}
         stored = self.run(self.books.sql("SELECT id, seconds_used, hold, reason FROM transcription_sessions"))
         assert set(stored) == {(one.id, one.used, one.hold, one.reason) for one in self.sessions.values()}
 
