@@ -1,4 +1,4 @@
-"""SQL keeps to the direction of imports: a package's statements name only its own tables and those of packages below."""
+"""SQL keeps to the direction of imports: statements name only tables of their own package and of packages below it."""
 
 import re
 import tomllib

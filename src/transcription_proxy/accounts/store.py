@@ -131,10 +131,6 @@ async def unblock(connection: Connection, user_id: UUID) -> None:
     await connection.execute(SQL["unblock"], {"user_id": user_id})
 
 
-async def keep_login(connection: Connection, login: UUID, user_id: UUID, expires_at: datetime) -> None:
-    await connection.execute(SQL["keep_login"], {"login": login, "user_id": user_id, "expires_at": expires_at})
-
-
 async def add_refresh(
     connection: Connection,
     token_hash: bytes,
@@ -142,14 +138,16 @@ async def add_refresh(
     login: UUID,
     parent: bytes | None,
     expires_at: datetime,
+    login_expires_at: datetime,
 ) -> None:
-    """Add a refresh token. `parent`: the digest of the token that was exchanged for it."""
+    """Add a refresh token, and add or extend its login. `parent`: the digest of the token that was exchanged for it."""
     values = {
         "token_hash": token_hash,
         "user_id": user_id,
         "login": login,
         "parent": parent,
         "expires_at": expires_at,
+        "login_expires_at": login_expires_at,
     }
     await connection.execute(SQL["add_refresh"], values)
 
