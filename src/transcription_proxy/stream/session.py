@@ -318,14 +318,12 @@ class Session:
             (client.too_slow_at, lambda now: self._end(Reason.TOO_SLOW, now)),
         ]
         if self.phase is Phase.LIVE:
+            release_hold_at = None if upstream.buffer.has_pending else credit.release_hold_at
             timers += [
                 (upstream.keep_alive_at, upstream.send_keep_alive),
                 (upstream.check_at, self._check_upstream),
                 (upstream.redial.notify_recovery_at, self._recovery.notify_connected),
-                (
-                    None if upstream.buffer.has_pending else credit.release_hold_at,
-                    partial(self._settle, release_hold=True),
-                ),
+                (release_hold_at, partial(self._settle, release_hold=True)),
                 (credit.give_up_at, self._end_without_credit),
                 (self._warnings.check_at, self._warnings.check),
             ]
