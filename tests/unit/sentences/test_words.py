@@ -37,13 +37,13 @@ ATTRIBUTES: Final = ("aria-label", "alt", "title", "placeholder", "data-notice")
 
 
 class Page(HTMLParser):
-    """The texts of a page: what is seen, and what is read aloud."""
+    """The texts of a page's template: what is seen, and what is read aloud."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.texts: list[Literal] = []
         self._name = path.name
-        self.feed(path.read_text())
+        self.feed(re.sub(r"\{%.*?%\}", "", path.read_text()))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = ATTRIBUTES if tag != "meta" else ("content",)
@@ -75,8 +75,10 @@ def programs() -> list[Literal]:
 
 
 def spoken() -> Iterator[Literal]:
-    for path in (SERVICE / "web" / "html").glob("*.html"):
+    for path in SOURCE.rglob("*.html"):
         yield from Page(path).texts
+    for path in (SERVICE / "mail" / "templates").glob("*.txt"):
+        yield Literal(path.name, path.read_text())
     for path in STATIC.glob("*.js"):
         yield from javascript(path)
     for path in SOURCE.rglob("*.py"):
