@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.ledger.books import Books
 from tests.integration.ledger.faults import FAULTS, Fault, Hosts
+from transcription_proxy.backoff import Backoff
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger import reaper, service, store
 from transcription_proxy.relay import settler
@@ -36,7 +37,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settler, "MAX_LOCKED_SECONDS", 0.15)
     monkeypatch.setattr(settler, "RENEW_EVERY_SECONDS", 0.3)
     monkeypatch.setattr(settler, "FAILURE_SECONDS", 1.0)
-    monkeypatch.setattr(settler, "MAX_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(settler, "CLOSE_BACKOFF", Backoff(0.2, 0.2))
 
 
 async def suffered(url: str, fault: Fault, logs: Sequence[Mapping[str, Any]]) -> dict[str, object]:
