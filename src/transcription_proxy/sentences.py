@@ -1,7 +1,7 @@
 """Sentences of HTTP errors, WebSocket errors and answers: what is wrong, and what to do next.
 
 People read them on a page, in a command or in the log of their own program. Texts that the client and the pages share
-are in transcription_wire.sentences, mails in mail/emails.py, and those of a command beside the command."""
+are in transcription_wire.sentences, emails in mail/templates/, and those of a command beside the command."""
 
 from collections.abc import Iterable
 from typing import Final

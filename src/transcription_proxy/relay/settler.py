@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from transcription_proxy.backoff import Backoff
 from transcription_proxy.errors import TooSlow, Unavailable
 from transcription_proxy.stream import events as ev
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
@@ -29,9 +30,8 @@ RENEW_EVERY_SECONDS: Final = 10.0
 """Seconds between renewals of the leases of sessions whose settle or close has not succeeded."""
 FAILURE_SECONDS: Final = 30.0
 """Seconds that a failed settle counts as failing: a live session sends the next one long before."""
-FIRST_RETRY_SECONDS: Final = 0.5
-MAX_RETRY_SECONDS: Final = 5.0
-"""Seconds between tries to commit a close, doubled from the first to the maximum."""
+CLOSE_BACKOFF: Final = Backoff(first=0.5, longest=5.0)
+"""Pauses between tries to commit a close."""
 
 Report = Callable[[ev.Event], None]
 log = structlog.get_logger()
@@ -171,7 +171,7 @@ class Settler:
             entry[1](event)
 
     async def _close(self, closing: Closing, report: Report) -> None:
-        delay = FIRST_RETRY_SECONDS
+        failures = 0
         while True:
             try:
                 async with self._close_slots:
@@ -183,8 +183,8 @@ class Settler:
                 self._failed[closing.session_id] = Failure(asyncio.get_running_loop().time(), general)
                 if isinstance(error, TooSlow):
                     await self._renew([closing.session_id])
-                await asyncio.sleep(delay)
-                delay = min(MAX_RETRY_SECONDS, 2 * delay)
+                failures += 1
+                await asyncio.sleep(CLOSE_BACKOFF.pause(failures))
             else:
                 self._failed.pop(closing.session_id, None)
                 report(ev.CloseCommitted(closed))

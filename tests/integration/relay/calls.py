@@ -27,7 +27,7 @@ FRAME = bytes(3200)
 """A tenth of a second."""
 
 
-class Books:
+class FakeLedger:
     """A ledger that grants every settle, and keeps the closes."""
 
     def __init__(self) -> None:
@@ -82,8 +82,8 @@ class Call:
     """One session with its client, ledger and upstream."""
 
     def __init__(self, url: str, patience: float = 0.0) -> None:
-        self.books, self.client = Books(), Client()
-        self.settler = Settler(self.books)
+        self.ledger, self.client = FakeLedger(), Client()
+        self.settler = Settler(self.ledger)
         session = Session(Opened(UUID(int=7), 45, 1000), options.read(None, rates.load()), 900, monotonic())
         self.lines = RelayContext(self.settler, Dialler(None, patience), url)
         self.relay = Relay(session, self.client, self.lines, Stages(uuid4(), Nothing(), Nothing()).stage(uuid4()))

@@ -44,7 +44,7 @@ async def test_a_client_whose_upstream_breaks_off_the_handshake_gets_an_error(ho
     async with call(Script(handshake=BROKEN_HANDSHAKES[how])) as session:
         assert await session.end() == (["upstream_unavailable"], 1011)
         assert session.client.told("session_end") == []
-        assert [closing.ready for closing in session.books.closings] == [False]
+        assert [closing.ready for closing in session.ledger.closings] == [False]
 
 
 @BROKEN
@@ -145,7 +145,7 @@ async def test_an_exception_of_ours_ends_the_session_with_its_bill() -> None:
         session.client.broken.add("send")
         session.say("nonsense")  # whose answer cannot be sent
         assert await session.end() == ([], 1011)
-        assert [(closing.total, closing.reason) for closing in session.books.closings] == [(1, "internal")]
+        assert [(closing.total, closing.reason) for closing in session.ledger.closings] == [(1, "internal")]
 
 
 @pytest.mark.parametrize("part", ["_dispatch", "_timers"])
