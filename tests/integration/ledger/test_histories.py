@@ -7,6 +7,7 @@ from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -154,6 +155,7 @@ class Histories(RuleBasedStateMachine):
         assert set(stored) == {(one.id, one.used, one.hold, one.reason) for one in self.sessions.values()}
 
 
+@pytest.mark.timeout(600)
 def test_random_histories(database_url: str) -> None:
     with asyncio.Runner() as loop:
         database = Database(database_url)

@@ -1,6 +1,7 @@
 """How often a session asks the database: at its opening, at each settle, and at its close."""
 
 from tests.integration.ledger.books import Books, closing, opening
+
 from tests.integration.round_trips import round_trips
 from transcription_proxy.values import Settlement
 
