@@ -15,7 +15,7 @@ from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.reaper import REAP_EVERY_SECONDS
 from transcription_proxy.process import wiring
 from transcription_proxy.process.lives import Life, dead_lives
-from transcription_proxy.relay.door import DoorProtocol, door
+from transcription_proxy.relay.door import DoorProtocol
 from transcription_proxy.relay.stages import NEWS
 
 END_SECONDS: Final = 20.0
@@ -35,7 +35,7 @@ class Service:
         self._parts = wiring.build(settings, life, self._is_ready)
         self._begun = False
         self._tasks: list[asyncio.Task[None]] = []
-        self.door: type[DoorProtocol] = door(self._parts.switchboard)
+        self.door: type[DoorProtocol] = self._parts.door
         self.http: FastAPI = self._parts.http
 
     async def __aenter__(self) -> Self:

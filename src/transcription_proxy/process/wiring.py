@@ -29,6 +29,10 @@ from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.process.lives import Life
+from transcription_proxy.relay import caption_socket, overlay_socket
+from transcription_proxy.relay.caption_socket import CaptionSocket
+from transcription_proxy.relay.door import DoorProtocol, Sockets, door
+from transcription_proxy.relay.overlay_socket import OverlaySocket
 from transcription_proxy.relay.probe import answers
 from transcription_proxy.relay.relay import RelayContext
 from transcription_proxy.relay.settler import Settler
@@ -52,6 +56,7 @@ class Parts:
     reaper: Reaper
     switchboard: Switchboard
     stages: Stages
+    door: type[DoorProtocol]
     jobs: Jobs
     mail_jobs: Jobs
     """Separate from the other jobs, which run one by one: a mail server may be slow."""
@@ -80,10 +85,13 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         rates=sold.rates,
         context=RelayContext(settler, dialler, settings.deepgram_url or ""),
         stages=stages,
-        overlays=overlays,
         life=life.id,
         idle_seconds=settings.idle_minutes * 60,
     )
+    sockets: Sockets = {
+        caption_socket.PATH: partial(CaptionSocket, switchboard),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, stages, overlays),
+    }
     gateway = _gateway(settings)
     payments = Payments(
         database,
@@ -115,6 +123,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         Reaper(ledger, time.monotonic, time.time, lambda: settler.failures),
         switchboard,
         stages,
+        door(sockets),
         _payment_jobs(database, gateway, payments),
         _mail_jobs(settings, database, payments),
         http,

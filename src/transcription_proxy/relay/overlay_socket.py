@@ -4,22 +4,22 @@ A browser allows six HTTP connections to a host, and 255 WebSockets: streams of 
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
+from uuid import UUID
 
 import msgspec
 import structlog
-from picows import WSMsgType, WSTransport
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.server_socket import ServerSocket
-from transcription_proxy.relay.stages import Watcher
+from transcription_proxy.relay.stages import Stages, Watcher
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.stream import endings, overlay
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
 
-AUTH_SECONDS: Final = 5.0
+PATH: Final = b"/ws/overlay"
 HEARTBEAT: Final = overlay.Heartbeat()
 HEARTBEAT_SECONDS: Final = 15.0
 """Of silence."""
@@ -31,9 +31,25 @@ CODES: Final = {str(code): close for code, close in CLOSE_CODES.items()} | {
 }
 """Close code that follows an error."""
 SERVICE_RESTART: Final = 1012
-LATE: Final = endings.said(ErrorCode.AUTH_TIMEOUT)
 NO_AUTH: Final = (ErrorCode.BAD_MESSAGE, sentences.OVERLAY_AUTH)
 log = structlog.get_logger()
+
+
+class Overlay(Protocol):
+    """The account whose captions a key shows, and the version of the key."""
+
+    @property
+    def user_id(self) -> UUID: ...
+
+    @property
+    def version(self) -> int: ...
+
+
+class Overlays(Protocol):
+    """The part of the accounts that checks the keys of overlays."""
+
+    async def by_key(self, key: str) -> Overlay:
+        """Return the overlay of a key. Raises Refusal (overlay_gone) and Unavailable."""
 
 
 class OverlaySocket(ServerSocket):
@@ -41,30 +57,15 @@ class OverlaySocket(ServerSocket):
 
     max_frame = 4096
 
-    def __init__(self, switchboard: Switchboard) -> None:
-        super().__init__(self.max_frame)
-        self._switchboard = switchboard
+    def __init__(self, switchboard: Switchboard, stages: Stages, overlays: Overlays) -> None:
+        super().__init__(switchboard, self.max_frame)
+        self._stages = stages
+        self._overlays = overlays
         self._watching: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
 
     # What picows calls
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        super().on_ws_connected(transport)
-        self._switchboard.sockets.add(self)
-        self._switchboard.greetings.add(self)
-        if self._switchboard.full:
-            self._refuse(*endings.CROWDED)
-        else:
-            self._timer = self._loop.call_later(AUTH_SECONDS, self._refuse, *LATE)
-
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        super().on_ws_disconnected(transport)
-        self._switchboard.sockets.discard(self)
-        self._switchboard.greetings.discard(self)
-        if self._watching is not None:
-            self._watching.cancel()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -82,43 +83,48 @@ class OverlaySocket(ServerSocket):
         try:
             key = overlay.key(message.data)
         except msgspec.DecodeError:
-            self._refuse(*NO_AUTH)
+            self.refuse(NO_AUTH)
             return
-        self._cancel_timer()
-        self._switchboard.greetings.discard(self)
+        self.record_auth()
         self._watching = self._loop.create_task(self._watch(key))
 
-    def on_broken(self, error: endings.ErrorSaid) -> None:
-        self._refuse(*error)
+    def on_closed(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+
+    def refuse(self, error: tuple[str, str]) -> None:
+        code, message = error
+        if not self._closing:
+            self._send(overlay.Failed({"code": code, "message": message}))
+            self.close(CODES[code])
 
     def shutdown(self) -> None:
         """The service goes down. A page that watches is ended after the last session, with its stage."""
         if self._watching is None:
-            self._refuse(*endings.DRAINING)
+            self.refuse(endings.DRAINING)
 
     # A page that has said its key
 
     async def _watch(self, key: str) -> None:
-        stages = self._switchboard.stages
         try:
-            found = await self._switchboard.overlays.by_key(key)
-            watcher = stages.watch(found.user_id, found.version)
+            found = await self._overlays.by_key(key)
+            watcher = self._stages.watch(found.user_id, found.version)
             try:
                 await self._show(watcher)
             finally:
-                stages.leave(found.user_id, watcher)
+                self._stages.leave(found.user_id, watcher)
             if watcher.gone:
-                await self._switchboard.overlays.by_key(key)  # raises what it says of a void key
+                await self._overlays.by_key(key)  # raises what it says of a void key
             self.close(SERVICE_RESTART)
         except Refusal as refusal:
-            self._refuse(refusal.code, refusal.message)
+            self.refuse((refusal.code, refusal.message))
         except Unavailable:
-            self._refuse(*endings.UNAVAILABLE)
+            self.refuse(endings.UNAVAILABLE)
         except TimeoutError:  # the page does not read
-            self._transport.disconnect(False)
+            self.disconnect()
         except Exception:
             log.exception("overlay_failed")
-            self._refuse(*endings.FAILED)
+            self.refuse(endings.FAILED)
 
     async def _show(self, watcher: Watcher) -> None:
         """Raises TimeoutError when the page does not read."""
@@ -130,13 +136,7 @@ class OverlaySocket(ServerSocket):
                 await self._writable.wait()
 
     def _send(self, shown: overlay.Shown | overlay.Heartbeat | overlay.Failed) -> None:
-        self._transport.send(WSMsgType.TEXT, overlay.message(shown))
-
-    def _refuse(self, code: str, message: str) -> None:
-        """Say why nothing is shown, or nothing more, and close."""
-        if not self._closing:
-            self._send(overlay.Failed({"code": code, "message": message}))
-            self.close(CODES[code])
+        self.send_text(overlay.message(shown))
 
 
 async def _next(watcher: Watcher) -> Sequence[overlay.Shown | overlay.Heartbeat]:

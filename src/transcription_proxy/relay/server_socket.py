@@ -1,4 +1,5 @@
-"""The server side of a client's WebSocket: the rules of RFC 6455 that picows leaves to its listener."""
+"""The server side of a WebSocket: its time to authenticate, and the rules of RFC 6455 that picows leaves to its
+listener."""
 
 import asyncio
 import socket
@@ -7,8 +8,13 @@ from typing import ClassVar, Final
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from transcription_proxy.relay.fragments import Fragments, Message, Oversize, Violation
+from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.stream import endings
+from transcription_wire.codes import ErrorCode
 
+AUTH_SECONDS: Final = 5.0
+"""Seconds that a client may take to send its auth message."""
+AUTH_TIMEOUT: Final = endings.said(ErrorCode.AUTH_TIMEOUT)
 LINGER_SECONDS: Final = 2.0
 """Seconds to wait for the client's close frame, so that it can read our last messages."""
 SEND_BUFFER_BYTES: Final = 64 * 1024
@@ -23,12 +29,15 @@ FAULTS: Final = {
 
 
 class ServerSocket(WSListener):
-    """One client's socket. Assembles frames into messages, and stops reading from a client that breaks a rule."""
+    """One client's socket. Assembles frames into messages, and stops reading from a client that breaks a rule.
+
+    A client that has not authenticated after AUTH_SECONDS is refused; subclasses call `record_auth` in time."""
 
     max_frame: ClassVar[int]
     """Bytes of a frame. Above this picows closes with 1009 by itself, without an error message."""
 
-    def __init__(self, max_message: int) -> None:
+    def __init__(self, switchboard: Switchboard, max_message: int) -> None:
+        self._switchboard = switchboard
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport
         self._fragments = Fragments(max_message)
@@ -48,9 +57,33 @@ class ServerSocket(WSListener):
     def on_pong(self) -> None:
         """Handle a pong."""
 
+    def on_closed(self) -> None:
+        """Handle the end of the connection."""
+
     def on_broken(self, error: endings.ErrorSaid) -> None:
         """Send `error` to a client that broke a rule, and call `close`, which picks the close code for the rule."""
+        self.refuse(error)
+
+    def refuse(self, error: endings.ErrorSaid) -> None:
+        """Send `error` to a client that gets nothing else, and close."""
         raise NotImplementedError
+
+    def shutdown(self) -> None:
+        """End what the client was given, or refuse it: the service shuts down."""
+        raise NotImplementedError
+
+    def record_auth(self) -> None:
+        """Stop the timer of a client that sent its auth message."""
+        self._cancel_timer()
+        self._switchboard.greetings.discard(self)
+
+    def send_text(self, text: bytes) -> None:
+        """Send a text frame."""
+        self._transport.send(WSMsgType.TEXT, text)
+
+    def disconnect(self) -> None:
+        """Drop the connection, with everything that was not sent."""
+        self._transport.disconnect(False)
 
     # What picows calls
 
@@ -58,6 +91,12 @@ class ServerSocket(WSListener):
         self._transport = transport
         raw = transport.underlying_transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._switchboard.sockets.add(self)
+        self._switchboard.greetings.add(self)
+        if self._switchboard.full:
+            self.refuse(endings.CROWDED)
+        else:
+            self._timer = self._loop.call_later(AUTH_SECONDS, self.refuse, AUTH_TIMEOUT)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
@@ -78,6 +117,9 @@ class ServerSocket(WSListener):
             self.on_broken(FAULTS[sent.code])
         self._closing = True
         self._cancel_timer()
+        self._switchboard.sockets.discard(self)
+        self._switchboard.greetings.discard(self)
+        self.on_closed()
 
     def pause_writing(self) -> None:
         self._stalled = True

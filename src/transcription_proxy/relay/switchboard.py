@@ -28,23 +28,6 @@ class Opener(Protocol):
     async def open_session(self, opening: Opening) -> Opened: ...
 
 
-class Overlay(Protocol):
-    """The account whose captions a key shows, and the version of the key."""
-
-    @property
-    def user_id(self) -> UUID: ...
-
-    @property
-    def version(self) -> int: ...
-
-
-class Overlays(Protocol):
-    """The part of the accounts that checks the keys of overlays."""
-
-    async def by_key(self, key: str) -> Overlay:
-        """Return the overlay of a key. Raises Refusal (overlay_gone) and Unavailable."""
-
-
 class Socket(Protocol):
     """A client's socket, authenticated or not."""
 
@@ -73,7 +56,6 @@ class Switchboard:
     rates: Rates
     context: RelayContext
     stages: Stages
-    overlays: Overlays
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)

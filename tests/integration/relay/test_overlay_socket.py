@@ -1,7 +1,6 @@
 """The overlay's socket, frame by frame: its key, what it shows, and how it ends."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.integration.relay.doorway import UPGRADE, Doorway, Keys, Watched, Wire, frame, text
 from transcription_proxy.relay import overlay_socket as module
+from transcription_proxy.relay import server_socket
 from transcription_proxy.relay.stages import MOST_WATCHERS
 from transcription_proxy.stream.overlay import Clear, Line
 
@@ -45,15 +45,14 @@ class Page:
 
 
 @pytest.fixture
-def keys(doorway: Doorway) -> Iterator[Keys]:
-    keys = Keys({"ours": Watched(uuid4())})
-    doorway.switchboard.overlays = keys
-    yield keys
+def keys(doorway: Doorway) -> Keys:
+    doorway.keys.known["ours"] = Watched(uuid4())
+    return doorway.keys
 
 
 def show(doorway: Doorway, keys: Keys, *shown: Line | Clear) -> None:
     for each in shown:
-        doorway.switchboard.stages.stage(keys.known["ours"].user_id).show(each)
+        doorway.stages.stage(keys.known["ours"].user_id).show(each)
 
 
 async def test_what_is_shown_comes_as_it_is_shown(doorway: Doorway, keys: Keys) -> None:
@@ -74,7 +73,7 @@ async def test_silence_has_heartbeats(doorway: Doorway, keys: Keys, monkeypatch:
 
 
 async def test_a_page_that_leaves_watches_no_more(doorway: Doorway, keys: Keys) -> None:
-    stage = doorway.switchboard.stages.stage(keys.known["ours"].user_id)
+    stage = doorway.stages.stage(keys.known["ours"].user_id)
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
     assert (stage.watched, len(doorway.switchboard.sockets)) == (True, 1)
@@ -109,7 +108,7 @@ async def test_a_key_that_is_renewed_is_gone_and_nothing_more_is_shown(doorway: 
     user = keys.known["ours"].user_id
     show(doorway, keys, LINE)
     keys.known.clear()
-    doorway.switchboard.stages._drop(user, 2)
+    doorway.stages._drop(user, 2)
     assert await page.refused() == ("overlay_gone", 4410)
 
 
@@ -127,7 +126,7 @@ async def test_one_page_too_many_is_told_so(doorway: Doorway, keys: Keys) -> Non
 
 
 async def test_who_says_nothing_is_closed(doorway: Doorway, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AUTH_SECONDS", 0.1)
+    monkeypatch.setattr(server_socket, "AUTH_SECONDS", 0.1)
     page = await Page.open(doorway)
     assert await page.refused() == ("auth_timeout", 4408)
 
@@ -170,7 +169,7 @@ async def test_pages_end_with_what_was_shown_last(doorway: Doorway, keys: Keys) 
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
     show(doorway, keys, LINE)
-    (watcher,) = doorway.switchboard.stages.stage(keys.known["ours"].user_id).watchers
+    (watcher,) = doorway.stages.stage(keys.known["ours"].user_id).watchers
     watcher.end()
     assert (await page.next())["text"] == "Hello"
     assert await page.next() == module.SERVICE_RESTART

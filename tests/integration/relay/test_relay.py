@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.relay.calls import Call, calling
-from tests.integration.relay.doorway import Keys, Nothing, stranger
+from tests.integration.relay.doorway import Nothing, stranger
 from tests.standin.deepgram import DeepgramStandIn, Record
 from tests.standin.script import BROKEN_HANDSHAKES, REFUSALS, Hangup, Script
 from transcription_proxy.metering import rates
@@ -112,7 +112,6 @@ async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other(mon
             rates=rates.load(),
             context=live.lines,
             stages=Stages(uuid4(), Nothing(), Nothing()),
-            overlays=Keys(),
             life=uuid4(),
             idle_seconds=900,
             relays={uuid4(): dialling.relay, uuid4(): live.relay},
