@@ -84,7 +84,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         ledger=ledger,
         rates=sold.rates,
         context=RelayContext(settler, dialler, settings.deepgram_url or ""),
-        stages=stages,
+        feeds=stages,
         life=life.id,
         idle_seconds=settings.idle_minutes * 60,
     )

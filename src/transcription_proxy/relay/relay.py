@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 from picows import WSMsgType
 
 from transcription_proxy.relay.settler import Settler
-from transcription_proxy.relay.stages import Stage
 from transcription_proxy.relay.upstream import DialFailed, Dialler, Upstream
-from transcription_proxy.stream import deepgram, overlay
+from transcription_proxy.stream import deepgram
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closing
@@ -41,6 +41,19 @@ class Client(Protocol):
     def resume(self) -> None: ...
 
 
+class Feed(Protocol):
+    """Shows an account's captions on pages other than its client's, as the relay uses it."""
+
+    is_watched: bool
+    """Whether anybody watches. Nothing needs to be published otherwise."""
+
+    def publish(self, session_id: UUID, text: bytes) -> None:
+        """Show a message that the session's client is sent, if it has words."""
+
+    def clear(self, session_id: UUID) -> None:
+        """Remove the session's words: it has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class RelayContext:
     """What all relays of a process share. `upstream_url`: the base URL to dial."""
@@ -53,13 +66,13 @@ class RelayContext:
 class Relay:
     """Owns a session from its opening to its booked end. `finished` is done after that."""
 
-    def __init__(self, session: Session, client: Client, lines: RelayContext, stage: Stage) -> None:
+    def __init__(self, session: Session, client: Client, context: RelayContext, feed: Feed) -> None:
         self.session = session
         self.upstream: Upstream | None = None
         self._client = client
-        self._context = lines
-        self._stage = stage
-        self._is_overlay_cleared = False
+        self._context = context
+        self._feed = feed
+        self._is_feed_cleared = False
         self._loop = asyncio.get_running_loop()
         self._events: deque[ev.Event] = deque()
         self._is_handling = False
@@ -143,8 +156,8 @@ class Relay:
         match action:
             case ev.SendClient(text, optional):
                 self._client.send(text, optional)
-                if self._stage.watched:
-                    self._show_on_overlay(text)
+                if self._feed.is_watched:
+                    self._feed.publish(self.session.id, text)
             case ev.SendAudio(data):
                 if self.upstream is not None:
                     self.upstream.send_audio(data)
@@ -204,20 +217,14 @@ class Relay:
         self.upstream = None
         self._client.set_forward(None)
 
-    def _show_on_overlay(self, text: bytes) -> None:
-        """Show a message to the client on the account's overlay, if it has words."""
-        line = overlay.line(str(self.session.id), text)
-        if line is not None:
-            self._stage.show(line)
-
-    def _clear_overlay(self) -> None:
-        """Clear the overlay, once: no more words come, and the bill may take a while."""
-        if not self._is_overlay_cleared:
-            self._is_overlay_cleared = True
-            self._stage.show(overlay.Clear(str(self.session.id)))
+    def _clear_feed(self) -> None:
+        """Clear the feed, once: no more words come, and the bill may take a while."""
+        if not self._is_feed_cleared:
+            self._is_feed_cleared = True
+            self._feed.clear(self.session.id)
 
     def _book(self, closing: Closing) -> None:
-        self._clear_overlay()
+        self._clear_feed()
         log.info(
             "session_ended",
             session=str(closing.session_id),
@@ -230,7 +237,7 @@ class Relay:
         self._context.settler.close(closing, self.handle_event)
 
     def _finish(self) -> None:
-        self._clear_overlay()
+        self._clear_feed()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

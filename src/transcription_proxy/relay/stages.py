@@ -15,7 +15,7 @@ import structlog
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.stream import overlay
-from transcription_proxy.stream.overlay import Backlog, Line, Passed, Shown
+from transcription_proxy.stream.overlay import Backlog, Clear, Line, Passed, Shown
 from transcription_wire.codes import ErrorCode
 
 NEWS: Final = "overlay"
@@ -81,7 +81,7 @@ class Stage:
 
     def __init__(self, user_id: UUID, passing: Callable[["Stage", Shown], None]) -> None:
         self.user_id = user_id
-        self.watched = False
+        self.is_watched = False
         self.watchers: set[Watcher] = set()
         self.elsewhere: dict[UUID, tuple[int, float]] = {}
         """By another worker's life: how many watch there, and until when its word counts."""
@@ -92,6 +92,16 @@ class Stage:
             watcher.show(shown)
         if self.elsewhere:
             self._passing(self, shown)
+
+    def publish(self, session_id: UUID, text: bytes) -> None:
+        """Show a message that the session's client is sent, if it has words."""
+        line = overlay.line(str(session_id), text)
+        if line is not None:
+            self.show(line)
+
+    def clear(self, session_id: UUID) -> None:
+        """Remove the session's words: it has ended."""
+        self.show(Clear(str(session_id)))
 
     @property
     def count(self) -> int:
@@ -121,7 +131,7 @@ class Stages:
         self._to_announce = asyncio.Event()
         self._ended = False
 
-    def stage(self, user_id: UUID) -> Stage:
+    def feed(self, user_id: UUID) -> Stage:
         """The same one for all sessions of the account."""
         stage = self._stages.get(user_id)
         if stage is None:
@@ -132,7 +142,7 @@ class Stages:
 
     def watch(self, user_id: UUID, version: int) -> Watcher:
         """To be given back to `leave`. Raises Refusal: too_many_watchers, service_unavailable."""
-        stage = self.stage(user_id)
+        stage = self.feed(user_id)
         if self._ended:
             raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.NOT_READY)
         if self._here >= MOST_HERE:
@@ -146,7 +156,7 @@ class Stages:
         return watcher
 
     def leave(self, user_id: UUID, watcher: Watcher) -> None:
-        stage = self.stage(user_id)
+        stage = self.feed(user_id)
         stage.watchers.remove(watcher)
         self._here -= 1
         self._changed(stage)
@@ -165,8 +175,8 @@ class Stages:
 
     def _mind(self, stage: Stage) -> None:
         """Keeps it as long as it is watched."""
-        stage.watched = bool(stage.watchers or stage.elsewhere)
-        if stage.watched:
+        stage.is_watched = bool(stage.watchers or stage.elsewhere)
+        if stage.is_watched:
             self._watched[stage.user_id] = stage
         else:
             self._watched.pop(stage.user_id, None)
@@ -182,7 +192,7 @@ class Stages:
         """Raises msgspec.DecodeError."""
         match overlay.decode_news(payload):
             case overlay.Watch(life, user, watchers) if life != self._life:
-                stage = self.stage(user)
+                stage = self.feed(user)
                 stage.elsewhere.pop(life, None)
                 if watchers:
                     stage.elsewhere[life] = (watchers, self._clock() + ANNOUNCED_FOR)
@@ -263,7 +273,7 @@ class Stages:
     async def _say_news(self) -> None:
         asking, due = self._asking, frozenset(self._due)
         news: list[overlay.News] = [overlay.Ask()] if asking else []
-        news += [overlay.Watch(self._life, user, len(self.stage(user).watchers)) for user in due]
+        news += [overlay.Watch(self._life, user, len(self.feed(user).watchers)) for user in due]
         if not news:
             return
         self._asking, self._due = False, set()
@@ -277,7 +287,7 @@ class Stages:
 
     async def _check_keys(self, due: Iterable[UUID]) -> None:
         """Should the news that a key is void have been missed, or have come before the watcher."""
-        users = [user for user in due if self.stage(user).watchers]
+        users = [user for user in due if self.feed(user).watchers]
         versions = await self._versions.overlay_versions(users) if users else {}
         for user in users:
             self._drop(user, versions.get(user, NEVER))

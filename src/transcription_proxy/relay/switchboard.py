@@ -9,8 +9,7 @@ import structlog
 
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.metering.rates import Rates
-from transcription_proxy.relay.relay import Client, Relay, RelayContext
-from transcription_proxy.relay.stages import Stages
+from transcription_proxy.relay.relay import Client, Feed, Relay, RelayContext
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.session import Session
@@ -26,6 +25,13 @@ class Opener(Protocol):
     """The part of the ledger that opens sessions. Raises Refusal and Unavailable."""
 
     async def open_session(self, opening: Opening) -> Opened: ...
+
+
+class Feeds(Protocol):
+    """The feeds of all accounts."""
+
+    def feed(self, user_id: UUID) -> Feed:
+        """Return an account's feed. All of its sessions get the same one."""
 
 
 class Socket(Protocol):
@@ -55,7 +61,7 @@ class Switchboard:
     ledger: Opener
     rates: Rates
     context: RelayContext
-    stages: Stages
+    feeds: Feeds
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)
@@ -92,7 +98,7 @@ class Switchboard:
 
     def add_relay(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
         """Return a relay for an opened session. It is registered until the session's end is booked."""
-        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.context, self.stages.stage(user_id))
+        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.context, self.feeds.feed(user_id))
         self.relays[opened.session_id] = relay
         relay.finished.add_done_callback(lambda _: self.relays.pop(opened.session_id, None))
         return relay

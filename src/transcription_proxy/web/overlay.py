@@ -124,7 +124,7 @@ async def send_test(user: SignedIn, services: Provided) -> Watching:
 
 async def show_test_line(stages: Stages, user_id: UUID) -> int:
     """Return how many overlays are known to be open when the line becomes final."""
-    stage = stages.stage(user_id)
+    stage = stages.feed(user_id)
     stage.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION.rpartition(" ")[0], is_final=False))
     await asyncio.sleep(TEST_PAUSE)
     stage.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION, is_final=True))

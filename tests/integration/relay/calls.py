@@ -86,7 +86,7 @@ class Call:
         self.settler = Settler(self.books)
         session = Session(Opened(UUID(int=7), 45, 1000), options.read(None, rates.load()), 900, monotonic())
         self.lines = RelayContext(self.settler, Dialler(None, patience), url)
-        self.relay = Relay(session, self.client, self.lines, Stages(uuid4(), Nothing(), Nothing()).stage(uuid4()))
+        self.relay = Relay(session, self.client, self.lines, Stages(uuid4(), Nothing(), Nothing()).feed(uuid4()))
 
     @property
     def phase(self) -> Phase:

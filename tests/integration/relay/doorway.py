@@ -276,7 +276,7 @@ async def running() -> AsyncIterator[Doorway]:
         ledger=Nothing(),
         rates=rates.load(),
         context=RelayContext(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
-        stages=stages,
+        feeds=stages,
         life=uuid4(),
         idle_seconds=900,
     )

@@ -52,7 +52,7 @@ def keys(doorway: Doorway) -> Keys:
 
 def show(doorway: Doorway, keys: Keys, *shown: Line | Clear) -> None:
     for each in shown:
-        doorway.stages.stage(keys.known["ours"].user_id).show(each)
+        doorway.stages.feed(keys.known["ours"].user_id).show(each)
 
 
 async def test_what_is_shown_comes_as_it_is_shown(doorway: Doorway, keys: Keys) -> None:
@@ -73,12 +73,12 @@ async def test_silence_has_heartbeats(doorway: Doorway, keys: Keys, monkeypatch:
 
 
 async def test_a_page_that_leaves_watches_no_more(doorway: Doorway, keys: Keys) -> None:
-    stage = doorway.stages.stage(keys.known["ours"].user_id)
+    stage = doorway.stages.feed(keys.known["ours"].user_id)
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
-    assert (stage.watched, len(doorway.switchboard.sockets)) == (True, 1)
+    assert (stage.is_watched, len(doorway.switchboard.sockets)) == (True, 1)
     page.wire.writer.transport.abort()
-    await doorway.until(lambda: not stage.watched and not doorway.switchboard.sockets)
+    await doorway.until(lambda: not stage.is_watched and not doorway.switchboard.sockets)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ async def test_pages_end_with_what_was_shown_last(doorway: Doorway, keys: Keys) 
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
     show(doorway, keys, LINE)
-    (watcher,) = doorway.stages.stage(keys.known["ours"].user_id).watchers
+    (watcher,) = doorway.stages.feed(keys.known["ours"].user_id).watchers
     watcher.end()
     assert (await page.next())["text"] == "Hello"
     assert await page.next() == module.SERVICE_RESTART

@@ -111,7 +111,7 @@ async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other(mon
             ledger=Nothing(),
             rates=rates.load(),
             context=live.lines,
-            stages=Stages(uuid4(), Nothing(), Nothing()),
+            feeds=Stages(uuid4(), Nothing(), Nothing()),
             life=uuid4(),
             idle_seconds=900,
             relays={uuid4(): dialling.relay, uuid4(): live.relay},

@@ -84,7 +84,7 @@ async def key_of(worker: Worker, user: UUID) -> int:
 async def test_many_long_lines_arrive_at_all_workers_in_order(workers: tuple[Worker, ...], user: UUID) -> None:
     here, *others = workers
     watchers = [each.stages.watch(user, await key_of(each, user)) for each in others]
-    stage = here.stages.stage(user)
+    stage = here.stages.feed(user)
     await until(lambda: stage.count == len(others))
     told: list[Shown] = [Line("s", float(n), f"{n} " + "\x01" * (LONGEST - 4), True) for n in range(60)]
     for number, each in enumerate([*told, Clear("s")]):
@@ -100,7 +100,7 @@ async def test_a_lost_database_is_found_again_by_both_sides(
 ) -> None:
     here, there, third = workers
     near, far = [each.stages.watch(user, await key_of(each, user)) for each in (here, there)]
-    stage = here.stages.stage(user)
+    stage = here.stages.feed(user)
     await until(lambda: stage.count == 2)
     cut_off(database_url)
     stage.show(Line("s", 0, "in between", True))
@@ -115,7 +115,7 @@ async def test_a_lost_database_is_found_again_by_both_sides(
         await asyncio.sleep(0.05)
     reading.cancel()
     assert not far.ended
-    assert not third.stages.stage(uuid4()).watched
+    assert not third.stages.feed(uuid4()).is_watched
 
 
 async def collect(watcher: Watcher, shown: list[Shown]) -> None:
@@ -134,7 +134,7 @@ def cut_off(database_url: str) -> None:
 async def test_a_renewal_is_heard_everywhere_at_once(workers: tuple[Worker, ...], user: UUID) -> None:
     version = await key_of(workers[0], user)
     watchers = [each.stages.watch(user, version) for each in workers]
-    await until(lambda: all(each.stages.stage(user).count == 3 for each in workers))
+    await until(lambda: all(each.stages.feed(user).count == 3 for each in workers))
     await workers[2].overlays.renew(user)
     for watcher in watchers:
         async with asyncio.timeout(2):
@@ -145,8 +145,8 @@ async def test_a_renewal_is_heard_everywhere_at_once(workers: tuple[Worker, ...]
 async def test_no_word_is_in_any_table(workers: tuple[Worker, ...], user: UUID, database_url: str) -> None:
     here, there, _ = workers
     watcher = there.stages.watch(user, await key_of(there, user))
-    stage = here.stages.stage(user)
-    await until(lambda: stage.watched)
+    stage = here.stages.feed(user)
+    await until(lambda: stage.is_watched)
     stage.show(Line("s", 0, WORD, True))
     stage.show(Clear("s"))
     await taken(watcher, Clear("s"))

@@ -133,8 +133,8 @@ async def test_what_is_said_is_streamed_as_it_comes(site: Site) -> None:
         assert shown.headers["x-accel-buffering"] == "no"
         assert "content-length" not in shown.headers
         assert shown.events == [("heartbeat", {})]
-        stage = site.stages.stage(user_of(login))
-        assert stage.watched
+        stage = site.stages.feed(user_of(login))
+        assert stage.is_watched
         stage.show(LINE)
         await until(lambda: len(shown.events) == 2)
         stage.show(Clear("s"))
@@ -142,7 +142,7 @@ async def test_what_is_said_is_streamed_as_it_comes(site: Site) -> None:
         line = {"session": "s", "start": 1.5, "text": "Hello\nevent: gone", "is_final": True}
         assert shown.events[1:] == [("line", line), ("clear", {"session": "s"})]
         assert not shown.over
-    assert not stage.watched
+    assert not stage.is_watched
 
 
 async def test_silence_is_broken_by_heartbeats(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ async def test_the_service_going_down_ends_the_stream_properly(site: Site) -> No
 async def test_one_page_too_many_is_refused_and_costs_nothing(site: Site) -> None:
     login = await site.register()
     key = await key_of(site, login)
-    stage = site.stages.stage(user_of(login))
+    stage = site.stages.feed(user_of(login))
     watchers = [site.stages.watch(user_of(login), 1) for _ in range(MOST_WATCHERS)]
     async with page(site, key) as shown:
         assert (shown.status, json.loads(shown.text)["error"]["code"]) == (429, "too_many_watchers")
@@ -205,22 +205,22 @@ async def test_a_page_that_does_not_read_is_given_up(site: Site, monkeypatch: py
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
         shown.stuck.set()
-        stage = site.stages.stage(user_of(login))
+        stage = site.stages.feed(user_of(login))
         for _ in range(1000):
             stage.show(LINE)
         await until(lambda: shown.over)
         assert not shown.complete
-        assert not stage.watched
+        assert not stage.is_watched
 
 
 async def test_a_page_that_leaves_while_it_does_not_read_is_let_go(site: Site) -> None:
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
         shown.stuck.set()
-        site.stages.stage(user_of(login)).show(LINE)
+        site.stages.feed(user_of(login)).show(LINE)
         shown.left.set()
         await until(lambda: shown.over)
-        assert not site.stages.stage(user_of(login)).watched
+        assert not site.stages.feed(user_of(login)).is_watched
 
 
 async def test_head_is_answered_at_once_and_watches_nothing(site: Site) -> None:
@@ -229,7 +229,7 @@ async def test_head_is_answered_at_once_and_watches_nothing(site: Site) -> None:
         assert (shown.status, shown.text, shown.complete) == (200, "", True)
         shown.left.set()  # as a server says when the answer is complete
         await until(lambda: shown.over)
-    assert not site.stages.stage(user_of(login)).watched
+    assert not site.stages.feed(user_of(login)).is_watched
 
 
 async def test_with_the_database_away_nobody_new_comes_in(site: Site, http: httpx.AsyncClient) -> None:
@@ -239,7 +239,7 @@ async def test_with_the_database_away_nobody_new_comes_in(site: Site, http: http
         await site.database.close()
         answer = await http.get("/overlay/events", headers={"Authorization": f"Bearer {key}"})
         assert code(answer) == (503, "service_unavailable")
-        site.stages.stage(user_of(login)).show(LINE)
+        site.stages.feed(user_of(login)).show(LINE)
         await until(lambda: len(shown.events) == 2)
 
 
@@ -247,7 +247,7 @@ async def test_the_key_and_the_words_are_not_logged(site: Site, capsys: pytest.C
     login = await site.register()
     key = await key_of(site, login)
     async with page(site, key) as shown:
-        site.stages.stage(user_of(login)).show(LINE)
+        site.stages.feed(user_of(login)).show(LINE)
         await until(lambda: len(shown.events) == 2)
     said = capsys.readouterr()
     assert "/overlay/events" in said.out + said.err

@@ -117,8 +117,8 @@ Workers = tuple[Worker, Worker, Worker]
 
 
 async def test_where_nobody_watches_nothing_is_sent(wire: Wire, workers: Workers) -> None:
-    stage = workers[0].stages.stage(ANN)
-    assert not stage.watched
+    stage = workers[0].stages.feed(ANN)
+    assert not stage.is_watched
     stage.show(line(1))
     await settled()
     assert wire.sent == []
@@ -129,10 +129,10 @@ async def test_a_watcher_of_the_same_worker_needs_no_database(wire: Wire, worker
     watcher = here.watch(ANN, 1)
     await settled()
     wire.sent.clear()
-    assert here.stage(ANN).watched
-    assert not here.stage(BOB).watched
-    here.stage(ANN).show(line(1))
-    here.stage(BOB).show(line(2))
+    assert here.feed(ANN).is_watched
+    assert not here.feed(BOB).is_watched
+    here.feed(ANN).show(line(1))
+    here.feed(BOB).show(line(2))
     await settled()
     assert await shown_to(watcher) == [line(1)]
     assert wire.sent == []
@@ -140,10 +140,10 @@ async def test_a_watcher_of_the_same_worker_needs_no_database(wire: Wire, worker
 
 async def test_lines_go_in_order_to_the_worker_that_wants_them_and_to_no_other(wire: Wire, workers: Workers) -> None:
     here, there, _ = (worker.stages for worker in workers)
-    stage = here.stage(ANN)
+    stage = here.feed(ANN)
     watchers = [there.watch(ANN, 1), there.watch(ANN, 1)]
     await settled()
-    assert stage.watched
+    assert stage.is_watched
     wire.sent.clear()
     told: list[Shown] = [line(1), line(2), line(2, session="other"), line(3), Clear("s")]
     for each in told:
@@ -161,7 +161,7 @@ async def test_what_gathers_while_the_last_lot_is_on_its_way_leaves_out_what_was
     await settled()
     wire.sent.clear()
     for each in (line(1, False), line(2, False), line(3), line(4, False), line(5, False)):
-        here.stage(ANN).show(each)
+        here.feed(ANN).show(each)
     await settled()
     assert await shown_to(watcher) == [line(3), line(5, False)]
     assert len(wire.sent) == 2
@@ -169,13 +169,13 @@ async def test_what_gathers_while_the_last_lot_is_on_its_way_leaves_out_what_was
 
 async def test_who_has_left_costs_nothing_any_more(wire: Wire, workers: Workers) -> None:
     here, there, third = (worker.stages for worker in workers)
-    stage = here.stage(ANN)
+    stage = here.feed(ANN)
     watcher = there.watch(ANN, 1)
     await settled()
     there.leave(ANN, watcher)
     await settled()
     wire.sent.clear()
-    assert not stage.watched
+    assert not stage.is_watched
     stage.show(line(1))
     await settled()
     assert wire.sent == []
@@ -216,8 +216,8 @@ async def test_a_watcher_that_does_not_read_keeps_the_newest(workers: Workers) -
     here = workers[0].stages
     watcher = here.watch(ANN, 1)
     for number in range(module.MOST_WAITING * 3):
-        here.stage(ANN).show(line(number))
-        here.stage(ANN).show(line(number, False, session="other"))
+        here.feed(ANN).show(line(number))
+        here.feed(ANN).show(line(number, False, session="other"))
     told = await shown_to(watcher)
     assert len(told) == module.MOST_WAITING
     assert told[-1] == line(module.MOST_WAITING * 3 - 1)
@@ -235,7 +235,7 @@ async def renewed(worker: Worker, version: int) -> None:
 async def test_a_renewed_key_ends_those_who_came_with_an_older_one(workers: Workers) -> None:
     here = workers[0].stages
     old, new, other = here.watch(ANN, 1), here.watch(ANN, 2), here.watch(BOB, 1)
-    here.stage(ANN).show(line(1))
+    here.feed(ANN).show(line(1))
     await renewed(workers[0], 2)
     assert [(each.ended, each.gone) for each in (old, new, other)] == [(True, True), (False, False), (False, False)]
     assert await old.next() == []
@@ -272,40 +272,40 @@ async def test_a_worker_that_begins_to_listen_learns_who_watches(wire: Wire, wor
     workers[0].hears = False
     watcher = there.watch(ANN, 1)
     await settled()
-    assert not here.stage(ANN).watched
+    assert not here.feed(ANN).is_watched
     workers[0].hears = True
     wire.away = away
     here.listening()
     await settled()
     wire.away = False
     await settled()
-    here.stage(ANN).show(line(1))
+    here.feed(ANN).show(line(1))
     await settled()
     assert await shown_to(watcher) == [line(1)]
 
 
 async def test_a_worker_that_is_silent_for_long_is_forgotten(wire: Wire, workers: Workers) -> None:
     here, there, _ = (worker.stages for worker in workers)
-    stage = here.stage(ANN)
+    stage = here.feed(ANN)
     there.watch(ANN, 1)
     await settled()
     await later(wire, workers[0], module.ANNOUNCED_FOR - 1)
-    assert stage.watched
+    assert stage.is_watched
     await later(wire, workers[0], module.ANNOUNCED_EVERY)
-    assert not stage.watched
+    assert not stage.is_watched
 
 
 async def test_a_worker_says_again_and_again_whom_it_watches_also_while_others_come_and_go(
     wire: Wire, workers: Workers
 ) -> None:
     here, there, _ = (worker.stages for worker in workers)
-    stage = here.stage(ANN)
+    stage = here.feed(ANN)
     there.watch(ANN, 1)
     for _ in range(12):
         there.leave(BOB, there.watch(BOB, 1))
         await later(wire, workers[1], module.ANNOUNCED_EVERY / 2)
         await later(wire, workers[0], 0)
-        assert stage.watched
+        assert stage.is_watched
 
 
 async def test_with_the_database_away_near_watchers_see_all_and_far_ones_what_is_said_later(
@@ -316,7 +316,7 @@ async def test_with_the_database_away_near_watchers_see_all_and_far_ones_what_is
     await settled()
     wire.away = True
     for number in range(module.MOST_PASSING):
-        here.stage(ANN).show(line(number))
+        here.feed(ANN).show(line(number))
     while not wire.refused:
         await asyncio.sleep(0)
     third = there.watch(BOB, 1)
@@ -324,15 +324,15 @@ async def test_with_the_database_away_near_watchers_see_all_and_far_ones_what_is
     assert len(await shown_to(near)) == module.MOST_WAITING
     wire.away = False
     await settled()
-    here.stage(ANN).show(line(9999))
-    here.stage(BOB).show(line(8888))
+    here.feed(ANN).show(line(9999))
+    here.feed(BOB).show(line(8888))
     await settled()
     assert [await shown_to(each) for each in (near, far, third)] == [[line(9999)], [line(9999)], [line(8888)]]
 
 
 async def test_a_long_absence_of_the_database_is_made_up(wire: Wire, workers: Workers) -> None:
     here, there, _ = (worker.stages for worker in workers)
-    stage = here.stage(ANN)
+    stage = here.feed(ANN)
     watcher = there.watch(ANN, 1)
     await settled()
     wire.away = True
@@ -341,7 +341,7 @@ async def test_a_long_absence_of_the_database_is_made_up(wire: Wire, workers: Wo
     for _ in range(5):
         await later(wire, workers[0], module.ANNOUNCED_EVERY)
         await later(wire, workers[1], 0)
-    assert not stage.watched
+    assert not stage.is_watched
     wire.away = False
     for worker in workers:
         worker.hears = True
@@ -356,7 +356,7 @@ async def test_a_long_absence_of_the_database_is_made_up(wire: Wire, workers: Wo
 async def test_at_the_end_watchers_get_what_waits_and_nobody_new_comes(workers: Workers) -> None:
     here = workers[0].stages
     watchers = [here.watch(ANN, 1), here.watch(BOB, 1)]
-    here.stage(ANN).show(line(1))
+    here.feed(ANN).show(line(1))
     here.end()
     assert await watchers[0].next() == [line(1)]
     assert [await watcher.next() for watcher in watchers] == [[], []]
@@ -369,4 +369,4 @@ async def test_a_payload_that_is_none_of_ours_is_an_error_of_its_sender(workers:
         with pytest.raises(msgspec.DecodeError):
             hear("{}")
     workers[0].stages.heard(f'{{"user":"{ANN}","shown":{{"event":"clear","session":"s"}}}}')
-    assert not workers[0].stages.stage(ANN).watched
+    assert not workers[0].stages.feed(ANN).is_watched
