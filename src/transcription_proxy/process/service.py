@@ -13,10 +13,10 @@ from transcription_proxy.db.capacity import shortage
 from transcription_proxy.db.listen import listen
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.reaper import REAP_EVERY_SECONDS
+from transcription_proxy.overlay.feeds import NEWS
 from transcription_proxy.process import wiring
 from transcription_proxy.process.lives import Life, dead_lives
 from transcription_proxy.relay.door import DoorProtocol
-from transcription_proxy.relay.stages import NEWS
 
 END_SECONDS: Final = 20.0
 """How long live sessions may take to end at a shutdown, with their last words and their booking."""

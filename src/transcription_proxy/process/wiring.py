@@ -12,7 +12,6 @@ from fastapi import FastAPI
 from transcription_proxy import offer
 from transcription_proxy.accounts import reset
 from transcription_proxy.accounts.emails import AccountEmails
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
 from transcription_proxy.db.jobs import Jobs
@@ -22,6 +21,10 @@ from transcription_proxy.ledger.reaper import Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.mail.mailer import Mailer
+from transcription_proxy.overlay import overlay_socket
+from transcription_proxy.overlay.feeds import NEWS, Stages
+from transcription_proxy.overlay.keys import Overlays
+from transcription_proxy.overlay.overlay_socket import OverlaySocket
 from transcription_proxy.payments import notices, sandboxed
 from transcription_proxy.payments.emails import BuyerEmails
 from transcription_proxy.payments.fulfillment import RECEIPT
@@ -29,14 +32,12 @@ from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.process.lives import Life
-from transcription_proxy.relay import caption_socket, overlay_socket
+from transcription_proxy.relay import caption_socket
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.door import DoorProtocol, Sockets, door
-from transcription_proxy.relay.overlay_socket import OverlaySocket
 from transcription_proxy.relay.probe import answers
 from transcription_proxy.relay.relay import RelayContext
 from transcription_proxy.relay.settler import Settler
-from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api

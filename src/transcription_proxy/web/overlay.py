@@ -8,22 +8,15 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
-from starlette.types import Receive, Scope, Send
 
 from transcription_proxy import sentences
-from transcription_proxy.accounts.overlays import gone
-from transcription_proxy.accounts.store import Overlay
-from transcription_proxy.relay.stages import Stages, Watcher
-from transcription_proxy.stream.overlay import TEST_SESSION, Clear, Line, event, server_sent
-from transcription_proxy.web import errors
+from transcription_proxy.overlay.event_stream import EventStream
+from transcription_proxy.overlay.feeds import Stages
+from transcription_proxy.overlay.messages import TEST_SESSION, Clear, Line
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided, SignedIn
 
 router = APIRouter(tags=["Overlay"])
-HEARTBEAT: Final = 15.0
-"""Seconds of silence."""
-SEND_WITHIN: Final = 30.0
-"""How long a page may not read."""
 TEST_PAUSE: Final = 0.5
 """Seconds for which the test line is interim, so that it is seen to change as captions do."""
 _KEY: Final = HTTPBearer(
@@ -41,58 +34,6 @@ class Watching(BaseModel):
     """`watching`: the overlays of the account that are open, at all workers and hosts, as far as this worker knows."""
 
     watching: int
-
-
-class Events(Response):
-    """A stream of what a watcher is shown, until it has ended or the page is gone. Raises Refusal before it begins."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, overlay: Overlay, stages: Stages) -> None:
-        super().__init__(headers={"X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
-        self._overlay = overlay
-        self._stages = stages
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        watcher = self._stages.watch(self._overlay.user_id, self._overlay.version)
-        telling = asyncio.create_task(self._tell(watcher, send))
-        leaving = asyncio.create_task(_left(receive))
-        try:
-            await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._stages.leave(self._overlay.user_id, watcher)
-            telling.cancel()
-            leaving.cancel()
-            await asyncio.gather(telling, leaving, return_exceptions=True)
-
-    async def _tell(self, watcher: Watcher, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await _send(send, event("heartbeat"))
-        while (told := await _next(watcher)) is not None:
-            await _send(send, told)
-        if watcher.gone:
-            await _send(send, event("gone", bytes(errors.response(gone()).body)))
-        await send({"type": "http.response.body", "body": b""})
-
-
-async def _next(watcher: Watcher) -> bytes | None:
-    """What is to be sent next, None at the end."""
-    try:
-        async with asyncio.timeout(HEARTBEAT):
-            return b"".join(map(server_sent, await watcher.next())) or None
-    except TimeoutError:
-        return event("heartbeat")
-
-
-async def _send(send: Send, body: bytes) -> None:
-    async with asyncio.timeout(SEND_WITHIN):
-        await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 @router.get("/account/overlay", summary="Get the overlay URL", responses=documented("unauthorized"))
@@ -149,4 +90,4 @@ async def events(key: Annotated[HTTPAuthorizationCredentials | None, Depends(_KE
     one), and `channel` if there are several; `clear` with the `session` that ended; `heartbeat`; `gone` once the URL
     was regenerated. Reconnect when the stream ends without `gone`. Don't retry after `overlay_gone`."""
     found = await services.overlays.by_key(key.credentials if key else "")
-    return Events(found, services.stages)
+    return EventStream(found, services.stages)

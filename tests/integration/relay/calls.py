@@ -12,9 +12,9 @@ from picows import WSMsgType
 
 from tests.integration.relay.doorway import Nothing
 from transcription_proxy.metering import rates
+from transcription_proxy.overlay.feeds import Stages
 from transcription_proxy.relay.relay import Relay, RelayContext
 from transcription_proxy.relay.settler import Settler
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options

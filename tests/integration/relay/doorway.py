@@ -16,13 +16,14 @@ from starlette.types import Receive, Scope, Send
 
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
-from transcription_proxy.relay import caption_socket, overlay_socket
+from transcription_proxy.overlay import overlay_socket
+from transcription_proxy.overlay.feeds import Stages
+from transcription_proxy.overlay.overlay_socket import Overlay, OverlaySocket
+from transcription_proxy.relay import caption_socket
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.door import DoorProtocol, Sockets, door
-from transcription_proxy.relay.overlay_socket import Overlay, OverlaySocket
 from transcription_proxy.relay.relay import RelayContext
 from transcription_proxy.relay.settler import Settler
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement

@@ -11,8 +11,8 @@ from tests.integration.relay.doorway import Nothing, stranger
 from tests.standin.deepgram import DeepgramStandIn, Record
 from tests.standin.script import BROKEN_HANDSHAKES, REFUSALS, Hangup, Script
 from transcription_proxy.metering import rates
+from transcription_proxy.overlay.feeds import Stages
 from transcription_proxy.relay import upstream
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.stream import redial

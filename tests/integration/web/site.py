@@ -8,18 +8,18 @@ from uuid import uuid4
 import httpx
 from fastapi import FastAPI
 
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
+from transcription_proxy.overlay.feeds import NEWS, Stages
+from transcription_proxy.overlay.keys import Overlays
 from transcription_proxy.payments import packages
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import Payments
-from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.web import api
 from transcription_proxy.web.services import Site as Installation
 

@@ -12,14 +12,14 @@ from starlette.types import Message
 from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code, payments
 from tests.unit.web.exchange import exchange, pieces
 from tests.unit.web.exchange import http as asked
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
-from transcription_proxy.relay.stages import NEWS, Stages
+from transcription_proxy.overlay.feeds import NEWS, Stages
+from transcription_proxy.overlay.keys import Overlays
 from transcription_proxy.web import api
 
 JSON = {"Content-Type": "application/json"}

@@ -14,9 +14,9 @@ from starlette.types import Message
 
 from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from transcription_proxy.accounts.operator import Operator
-from transcription_proxy.relay.stages import MOST_WATCHERS
-from transcription_proxy.stream.overlay import Clear, Line
-from transcription_proxy.web import overlay as module
+from transcription_proxy.overlay import event_stream as module
+from transcription_proxy.overlay.feeds import MOST_WATCHERS
+from transcription_proxy.overlay.messages import Clear, Line
 
 PATIENCE = 15.0
 LINE = Line("s", 1.5, "Hello\nevent: gone", True)

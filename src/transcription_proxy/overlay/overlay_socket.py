@@ -12,15 +12,16 @@ import structlog
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
+from transcription_proxy.overlay import messages
+from transcription_proxy.overlay.feeds import Stages, Watcher
 from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.server_socket import ServerSocket
-from transcription_proxy.relay.stages import Stages, Watcher
 from transcription_proxy.relay.switchboard import Switchboard
-from transcription_proxy.stream import endings, overlay
+from transcription_proxy.stream import endings
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
 
 PATH: Final = b"/ws/overlay"
-HEARTBEAT: Final = overlay.Heartbeat()
+HEARTBEAT: Final = messages.Heartbeat()
 HEARTBEAT_SECONDS: Final = 15.0
 """Of silence."""
 STALLED_SECONDS: Final = 30.0
@@ -81,7 +82,7 @@ class OverlaySocket(ServerSocket):
         if self._watching is not None:
             return
         try:
-            key = overlay.key(message.data)
+            key = messages.key(message.data)
         except msgspec.DecodeError:
             self.refuse(NO_AUTH)
             return
@@ -95,7 +96,7 @@ class OverlaySocket(ServerSocket):
     def refuse(self, error: tuple[str, str]) -> None:
         code, message = error
         if not self._closing:
-            self._send(overlay.Failed({"code": code, "message": message}))
+            self._send(messages.Failed({"code": code, "message": message}))
             self.close(CODES[code])
 
     def shutdown(self) -> None:
@@ -135,11 +136,11 @@ class OverlaySocket(ServerSocket):
             async with asyncio.timeout(STALLED_SECONDS):
                 await self._writable.wait()
 
-    def _send(self, shown: overlay.Shown | overlay.Heartbeat | overlay.Failed) -> None:
-        self.send_text(overlay.message(shown))
+    def _send(self, shown: messages.Shown | messages.Heartbeat | messages.Failed) -> None:
+        self.send_text(messages.message(shown))
 
 
-async def _next(watcher: Watcher) -> Sequence[overlay.Shown | overlay.Heartbeat]:
+async def _next(watcher: Watcher) -> Sequence[messages.Shown | messages.Heartbeat]:
     """Return what to send next, nothing at the end."""
     try:
         async with asyncio.timeout(HEARTBEAT_SECONDS):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_proxy.stream import overlay
-from transcription_proxy.stream.overlay import Ask, Backlog, Clear, Failed, Heartbeat, Line, Passed, Renewed, Watch
+from transcription_proxy.overlay import messages
+from transcription_proxy.overlay.messages import Ask, Backlog, Clear, Failed, Heartbeat, Line, Passed, Renewed, Watch
 from transcription_wire import messages as wire
 
 SESSION = "8c6f2f0e-0000-4000-8000-000000000001"
@@ -26,8 +26,8 @@ def said(**fields: Any) -> bytes:
 
 
 def test_a_transcript_becomes_a_line() -> None:
-    assert overlay.line(SESSION, said()) == Line(SESSION, 1.5, "Hello", True)
-    assert overlay.line(SESSION, said(is_final=False, start=0)) == Line(SESSION, 0, "Hello", False)
+    assert messages.line(SESSION, said()) == Line(SESSION, 1.5, "Hello", True)
+    assert messages.line(SESSION, said(is_final=False, start=0)) == Line(SESSION, 0, "Hello", False)
 
 
 @pytest.mark.parametrize(
@@ -40,17 +40,17 @@ def test_a_transcript_becomes_a_line() -> None:
     ],
 )
 def test_nothing_else_is_shown(message: wire.ServerMessage) -> None:
-    assert overlay.line(SESSION, wire.encode(message)) is None
+    assert messages.line(SESSION, wire.encode(message)) is None
 
 
 @pytest.mark.parametrize("message", [b"", b"{", b"[]", b'{"type":"transcript"}', b"\xff", said(text=None)])
 def test_what_is_malformed_is_not_shown(message: bytes) -> None:
-    assert overlay.line(SESSION, message) is None
+    assert messages.line(SESSION, message) is None
 
 
 @pytest.mark.parametrize(("channel", "shown"), [([0, 1], None), ([0, 2], 0), ([1, 2], 1), ([], None)])
 def test_the_channel_is_told_where_there_are_several(channel: list[int], shown: int | None) -> None:
-    line = overlay.line(SESSION, said(channel=channel))
+    line = messages.line(SESSION, said(channel=channel))
     assert line is not None
     assert ("channel" in msgspec.to_builtins(line)) == (shown is not None)
     assert shown is None or line.channel == shown
@@ -58,12 +58,12 @@ def test_the_channel_is_told_where_there_are_several(channel: list[int], shown: 
 
 @pytest.mark.parametrize("character", ["x", " ", "\0", "ä", "字", "😀", '"', "\\", "\n"])
 def test_a_text_of_any_length_is_cut_to_what_notify_takes(character: str) -> None:
-    for length in (overlay.LONGEST, overlay.LONGEST + 1, 500_000):
-        line = overlay.line(SESSION, said(text=character * length, channel=[7, 8]))
+    for length in (messages.LONGEST, messages.LONGEST + 1, 500_000):
+        line = messages.line(SESSION, said(text=character * length, channel=[7, 8]))
         assert line is not None
-        kept = character * overlay.LONGEST if length == overlay.LONGEST else character * (overlay.LONGEST - 1) + "…"
+        kept = character * messages.LONGEST if length == messages.LONGEST else character * (messages.LONGEST - 1) + "…"
         assert line.text == kept
-        assert len(overlay.encode(Passed(USER, line)).encode()) <= NOTIFY_TAKES
+        assert len(messages.encode(Passed(USER, line)).encode()) <= NOTIFY_TAKES
 
 
 @pytest.mark.parametrize(
@@ -82,27 +82,27 @@ def test_a_text_of_any_length_is_cut_to_what_notify_takes(character: str) -> Non
 def test_a_page_on_a_socket_is_told_the_event_within_the_message(
     shown: Line | Clear | Heartbeat | Failed, message: str
 ) -> None:
-    assert json.loads(overlay.message(shown)) == json.loads(f'{{"event":{message}}}')
+    assert json.loads(messages.message(shown)) == json.loads(f'{{"event":{message}}}')
 
 
 def test_a_pages_first_message_has_its_key() -> None:
-    assert overlay.key(b'{"type":"auth","key":"k","more":1}') == "k"
+    assert messages.key(b'{"type":"auth","key":"k","more":1}') == "k"
 
 
 @pytest.mark.parametrize("message", [b"", b"[]", b'{"type":"stop","key":"k"}', b'{"type":"auth","key":1}'])
 def test_anything_else_has_none(message: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        overlay.key(message)
+        messages.key(message)
 
 
 @given(st.text(max_size=3000), st.floats(0, 1e9), st.booleans())
 def test_whatever_is_said_arrives_at_the_other_worker_as_it_left(text: str, start: float, is_final: bool) -> None:
-    line = overlay.line(SESSION, said(text=text, start=start, is_final=is_final))
+    line = messages.line(SESSION, said(text=text, start=start, is_final=is_final))
     assert line is not None
-    payload = overlay.encode(Passed(USER, line))
+    payload = messages.encode(Passed(USER, line))
     assert "\0" not in payload
     assert len(payload.encode()) <= NOTIFY_TAKES
-    assert overlay.decode_passed(payload) == Passed(USER, line)
+    assert messages.decode_passed(payload) == Passed(USER, line)
 
 
 # --- what is sent
@@ -110,7 +110,7 @@ def test_whatever_is_said_arrives_at_the_other_worker_as_it_left(text: str, star
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_out_of_its_event(text: str) -> None:
-    sent = overlay.server_sent(Line(SESSION, 1.5, text, False)).decode()
+    sent = messages.server_sent(Line(SESSION, 1.5, text, False)).decode()
     name, data, *rest = sent.split("\n")
     assert (name, rest) == ("event: line", ["", ""])
     fields = json.loads(data.removeprefix("data: "))
@@ -119,19 +119,19 @@ def test_no_text_breaks_out_of_its_event(text: str) -> None:
 
 
 def test_events_as_they_stand_on_the_wire() -> None:
-    assert overlay.server_sent(Clear("s")) == b'event: clear\ndata: {"session":"s"}\n\n'
-    assert b'"channel":1' in overlay.server_sent(Line("s", 0, "", True, 1))
-    assert overlay.event("heartbeat") == b"event: heartbeat\ndata: {}\n\n"
+    assert messages.server_sent(Clear("s")) == b'event: clear\ndata: {"session":"s"}\n\n'
+    assert b'"channel":1' in messages.server_sent(Line("s", 0, "", True, 1))
+    assert messages.event("heartbeat") == b"event: heartbeat\ndata: {}\n\n"
 
 
 @pytest.mark.parametrize("news", [Watch(LIFE, USER, 3), Ask(), Renewed(USER, 2)])
-def test_news_arrive_as_they_left(news: overlay.News) -> None:
-    assert overlay.decode_news(overlay.encode(news)) == news
+def test_news_arrive_as_they_left(news: messages.News) -> None:
+    assert messages.decode_news(messages.encode(news)) == news
 
 
 @pytest.mark.parametrize("payload", ["", "{", "[]", '{"type":"other"}', '{"type":"watch","life":"x"}', "null"])
 def test_foreign_payloads_are_refused(payload: str) -> None:
-    for decode in (overlay.decode_news, overlay.decode_passed):
+    for decode in (messages.decode_news, messages.decode_passed):
         with pytest.raises(msgspec.DecodeError):
             decode(payload)
 

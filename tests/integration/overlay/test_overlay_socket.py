@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.relay.doorway import UPGRADE, Doorway, Keys, Watched, Wire, frame, text
-from transcription_proxy.relay import overlay_socket as module
+from transcription_proxy.overlay import overlay_socket as module
+from transcription_proxy.overlay.feeds import MOST_WATCHERS
+from transcription_proxy.overlay.messages import Clear, Line
 from transcription_proxy.relay import server_socket
-from transcription_proxy.relay.stages import MOST_WATCHERS
-from transcription_proxy.stream.overlay import Clear, Line
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 AUTH = text({"type": "auth", "key": "ours"})

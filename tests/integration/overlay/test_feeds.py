@@ -11,12 +11,12 @@ import pytest
 from psycopg import sql
 
 from transcription_proxy.accounts import store
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.db.listen import listen
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
-from transcription_proxy.relay.stages import NEWS, Stages, Watcher
-from transcription_proxy.stream.overlay import LONGEST, Clear, Line, Shown
+from transcription_proxy.overlay.feeds import NEWS, Stages, Watcher
+from transcription_proxy.overlay.keys import Overlays
+from transcription_proxy.overlay.messages import LONGEST, Clear, Line, Shown
 
 PATIENCE = 20.0
 WORD = "xylophone"

@@ -8,9 +8,9 @@ import pytest
 
 from transcription_proxy.accounts import store
 from transcription_proxy.accounts.operator import Operator
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
+from transcription_proxy.overlay.keys import Overlays
 
 SITE = "https://captions.example"
 

@@ -14,8 +14,8 @@ import structlog
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
-from transcription_proxy.stream import overlay
-from transcription_proxy.stream.overlay import Backlog, Clear, Line, Passed, Shown
+from transcription_proxy.overlay import messages
+from transcription_proxy.overlay.messages import Backlog, Clear, Line, Passed, Shown
 from transcription_wire.codes import ErrorCode
 
 NEWS: Final = "overlay"
@@ -95,7 +95,7 @@ class Stage:
 
     def publish(self, session_id: UUID, text: bytes) -> None:
         """Show a message that the session's client is sent, if it has words."""
-        line = overlay.line(str(session_id), text)
+        line = messages.line(str(session_id), text)
         if line is not None:
             self.show(line)
 
@@ -190,21 +190,21 @@ class Stages:
 
     def heard_news(self, payload: str) -> None:
         """Raises msgspec.DecodeError."""
-        match overlay.decode_news(payload):
-            case overlay.Watch(life, user, watchers) if life != self._life:
+        match messages.decode_news(payload):
+            case messages.Watch(life, user, watchers) if life != self._life:
                 stage = self.feed(user)
                 stage.elsewhere.pop(life, None)
                 if watchers:
                     stage.elsewhere[life] = (watchers, self._clock() + ANNOUNCED_FOR)
                 self._mind(stage)
-            case overlay.Ask():
+            case messages.Ask():
                 self._announce_all()
-            case overlay.Renewed(user, version):
+            case messages.Renewed(user, version):
                 self._drop(user, version)
 
     def heard(self, payload: str) -> None:
         """A line for watchers of this process. Raises msgspec.DecodeError."""
-        passed = overlay.decode_passed(payload)
+        passed = messages.decode_passed(payload)
         stage = self._watched.get(passed.user)
         for watcher in stage.watchers if stage else ():
             watcher.show(passed.shown)
@@ -238,7 +238,7 @@ class Stages:
                     await asyncio.sleep(PAUSE)
 
     def _addressed(self, stage: Stage, shown: Shown) -> list[tuple[str, str]]:
-        payload = overlay.encode(Passed(stage.user_id, shown))
+        payload = messages.encode(Passed(stage.user_id, shown))
         return [(_channel(life), payload) for life in stage.elsewhere]
 
     async def announce(self) -> None:
@@ -272,13 +272,13 @@ class Stages:
 
     async def _say_news(self) -> None:
         asking, due = self._asking, frozenset(self._due)
-        news: list[overlay.News] = [overlay.Ask()] if asking else []
-        news += [overlay.Watch(self._life, user, len(self.feed(user).watchers)) for user in due]
+        news: list[messages.News] = [messages.Ask()] if asking else []
+        news += [messages.Watch(self._life, user, len(self.feed(user).watchers)) for user in due]
         if not news:
             return
         self._asking, self._due = False, set()
         try:
-            await self._notifier.notify([(NEWS, overlay.encode(each)) for each in news])
+            await self._notifier.notify([(NEWS, messages.encode(each)) for each in news])
             await self._check_keys(due)
         except Unavailable:
             self._asking |= asking

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from transcription_proxy.errors import Refusal, Unavailable
-from transcription_proxy.relay import stages as module
-from transcription_proxy.relay.stages import NEWS, Stages, Watcher
-from transcription_proxy.stream.overlay import Clear, Line, Shown
+from transcription_proxy.overlay import feeds as module
+from transcription_proxy.overlay.feeds import NEWS, Stages, Watcher
+from transcription_proxy.overlay.messages import Clear, Line, Shown
 
 ANN, BOB = uuid4(), uuid4()
 
