@@ -1,6 +1,6 @@
-"""Who watches which account's captions, in this process and in others, and how lines get there.
+"""The feeds of all accounts in this process, and how lines get to the pages of other workers.
 
-Nothing is stored, and nothing here is waited for by a session: what cannot be passed on is dropped."""
+Nothing is stored, and no session waits for anything here: a line that cannot be forwarded is dropped."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -14,292 +14,234 @@ import structlog
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
-from transcription_proxy.overlay import messages
-from transcription_proxy.overlay.messages import Backlog, Clear, Line, Passed, Shown
+from transcription_proxy.overlay import worker_messages
+from transcription_proxy.overlay.backlog import Backlog
+from transcription_proxy.overlay.feed import Feed, Subscription, is_interim, replacement_key
+from transcription_proxy.overlay.messages import Shown
+from transcription_proxy.overlay.worker_messages import Announcement, CountsWanted, Forwarded, KeyRenewed, PageCount
 from transcription_wire.codes import ErrorCode
 
-NEWS: Final = "overlay"
-"""The channel on which workers say whom they watch."""
-ANNOUNCED_EVERY: Final = 10.0
-ANNOUNCED_FOR: Final = 35.0
-"""Seconds; after them another worker's word is forgotten."""
-MOST_WATCHERS: Final = 10
-"""Of an account, over all workers."""
-MOST_HERE: Final = 2000
-"""Watchers of one process."""
-MOST_WAITING: Final = 100
-"""Lines for one watcher that does not read."""
-MOST_PASSING: Final = 2000
-"""Lines on their way to other workers, in all."""
-AT_ONCE: Final = 200
-PAUSE: Final = 1.0
-NEVER: Final = 1 << 31
-"""Higher than the version of any key."""
+SHARED_CHANNEL: Final = "overlay"
+"""The NOTIFY channel on which workers announce their pages, and accounts their renewed keys."""
+ANNOUNCE_SECONDS: Final = 10.0
+"""Seconds between two announcements of all pages."""
+COUNT_LIFETIME_SECONDS: Final = 35.0
+"""Seconds after which another worker's page count is forgotten."""
+MAX_PAGES_PER_ACCOUNT: Final = 10
+"""Pages of an account over all workers."""
+MAX_PAGES_PER_PROCESS: Final = 2000
+MAX_OUTGOING_LINES: Final = 2000
+"""Lines that wait to be forwarded to other workers."""
+LINES_PER_TRANSACTION: Final = 200
+RETRY_SECONDS: Final = 1.0
+"""Pause while the database is away."""
+NO_KEY_VERSION: Final = 1 << 31
+"""Higher than the version of any key: for an account without a valid one."""
 log = structlog.get_logger()
 
 
 class Notifier(Protocol):
+    """Sends notifications to all workers. Raises Unavailable."""
+
     async def notify(self, messages: Sequence[tuple[str, str]]) -> None: ...
 
 
-class Versions(Protocol):
-    async def overlay_versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
-        """Which version of its key is valid, for each account that may be watched."""
+class KeyVersions(Protocol):
+    """The valid version of each account's key, without accounts that have none. Raises Unavailable."""
+
+    async def versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]: ...
 
 
-class Watcher:
-    """One page. `version`: of the key that it came with."""
-
-    def __init__(self, version: int) -> None:
-        self.version = version
-        self.ended = False
-        self.gone = False
-        """Ended, and its key is void."""
-        self._waiting: Backlog[Shown] = Backlog(MOST_WAITING)
-        self._news = asyncio.Event()
-
-    def show(self, shown: Shown) -> None:
-        self._waiting.add(_key(shown), shown, _interim(shown))
-        self._news.set()
-
-    def end(self, gone: bool = False) -> None:
-        self.ended, self.gone = True, gone
-        if gone:
-            self._waiting.take(MOST_WAITING)
-        self._news.set()
-
-    async def next(self) -> list[Shown]:
-        """What to show next. Nothing: it has ended."""
-        while not self._waiting and not self.ended:
-            self._news.clear()
-            await self._news.wait()
-        return self._waiting.take(MOST_WAITING)
-
-
-class Stage:
-    """One account's captions in this process. Those who speak look at `watched` first, and at nothing else."""
-
-    def __init__(self, user_id: UUID, passing: Callable[["Stage", Shown], None]) -> None:
-        self.user_id = user_id
-        self.is_watched = False
-        self.watchers: set[Watcher] = set()
-        self.elsewhere: dict[UUID, tuple[int, float]] = {}
-        """By another worker's life: how many watch there, and until when its word counts."""
-        self._passing = passing
-
-    def show(self, shown: Shown) -> None:
-        for watcher in self.watchers:
-            watcher.show(shown)
-        if self.elsewhere:
-            self._passing(self, shown)
-
-    def publish(self, session_id: UUID, text: bytes) -> None:
-        """Show a message that the session's client is sent, if it has words."""
-        line = messages.line(str(session_id), text)
-        if line is not None:
-            self.show(line)
-
-    def clear(self, session_id: UUID) -> None:
-        """Remove the session's words: it has ended."""
-        self.show(Clear(str(session_id)))
-
-    @property
-    def count(self) -> int:
-        return len(self.watchers) + sum(count for count, _ in self.elsewhere.values())
-
-
-class Stages:
-    """`life` names this process; its `channel` is listened to for `heard`, and NEWS for `heard_news`."""
+class Feeds:
+    """`life` names this process. `own_channel` is to be listened to for `receive_line`, and SHARED_CHANNEL for
+    `receive_announcement`; `announce` and `forward` are to run in the background."""
 
     def __init__(
-        self, life: UUID, notifier: Notifier, versions: Versions, clock: Callable[[], float] = monotonic
+        self, life: UUID, notifier: Notifier, keys: KeyVersions, clock: Callable[[], float] = monotonic
     ) -> None:
-        self.channel = _channel(life)
+        self.own_channel = _channel(life)
         self._life = life
         self._notifier = notifier
-        self._versions = versions
+        self._keys = keys
         self._clock = clock
-        self._stages: WeakValueDictionary[UUID, Stage] = WeakValueDictionary()
-        self._watched: dict[UUID, Stage] = {}
-        self._passing: Backlog[tuple[Stage, Shown]] = Backlog(MOST_PASSING)
-        self._here = 0
-        """Watchers of this process."""
+        self._feeds: WeakValueDictionary[UUID, Feed] = WeakValueDictionary()
+        self._watched: dict[UUID, Feed] = {}
+        """The feeds with pages, here or elsewhere. Others are kept only by their sessions."""
+        self._outgoing: Backlog[tuple[Feed, Shown]] = Backlog(MAX_OUTGOING_LINES)
+        self._page_count = 0
+        """Pages of this process."""
         self._due: set[UUID] = set()
-        """Accounts whose number of watchers is to be announced, and whose keys are to be looked at."""
-        self._asking = False
-        self._to_pass = asyncio.Event()
-        self._to_announce = asyncio.Event()
-        self._ended = False
+        """Accounts whose page count is to be announced, and whose keys are to be checked."""
+        self._are_counts_wanted = False
+        self._has_outgoing = asyncio.Event()
+        self._has_due = asyncio.Event()
+        self._is_ended = False
 
-    def feed(self, user_id: UUID) -> Stage:
-        """The same one for all sessions of the account."""
-        stage = self._stages.get(user_id)
-        if stage is None:
-            stage = self._stages[user_id] = Stage(user_id, self._pass)
-        return stage
+    def feed(self, user_id: UUID) -> Feed:
+        """Return an account's feed, the same for all of its sessions and pages."""
+        feed = self._feeds.get(user_id)
+        if feed is None:
+            feed = self._feeds[user_id] = Feed(user_id, self._enqueue)
+        return feed
 
-    # Watchers of this process
+    # Pages of this process
 
-    def watch(self, user_id: UUID, version: int) -> Watcher:
-        """To be given back to `leave`. Raises Refusal: too_many_watchers, service_unavailable."""
-        stage = self.feed(user_id)
-        if self._ended:
+    def subscribe(self, user_id: UUID, key_version: int) -> Subscription:
+        """Return a new page's subscription, to be passed to `unsubscribe` when the page is gone.
+
+        Raises Refusal (too_many_watchers, service_unavailable)."""
+        feed = self.feed(user_id)
+        if self._is_ended:
             raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.NOT_READY)
-        if self._here >= MOST_HERE:
+        if self._page_count >= MAX_PAGES_PER_PROCESS:
             raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.TOO_MANY_PAGES)
-        if stage.count >= MOST_WATCHERS:
-            raise Refusal("too_many_watchers", sentences.too_many_watchers(MOST_WATCHERS))
-        watcher = Watcher(version)
-        stage.watchers.add(watcher)
-        self._here += 1
-        self._changed(stage)
-        return watcher
+        if feed.page_count >= MAX_PAGES_PER_ACCOUNT:
+            raise Refusal("too_many_watchers", sentences.too_many_watchers(MAX_PAGES_PER_ACCOUNT))
+        subscription = Subscription(key_version)
+        feed.subscriptions.add(subscription)
+        self._page_count += 1
+        self._record_pages(feed)
+        return subscription
 
-    def leave(self, user_id: UUID, watcher: Watcher) -> None:
-        stage = self.feed(user_id)
-        stage.watchers.remove(watcher)
-        self._here -= 1
-        self._changed(stage)
+    def unsubscribe(self, user_id: UUID, subscription: Subscription) -> None:
+        """Remove a page."""
+        feed = self.feed(user_id)
+        feed.subscriptions.remove(subscription)
+        self._page_count -= 1
+        self._record_pages(feed)
 
     def end(self) -> None:
-        """The service goes down: all watchers end, and nobody new comes in."""
-        self._ended = True
-        for stage in self._watched.values():
-            for watcher in stage.watchers:
-                watcher.end()
+        """End all subscriptions, and refuse new ones: the service shuts down."""
+        self._is_ended = True
+        for feed in self._watched.values():
+            for subscription in feed.subscriptions:
+                subscription.end()
 
-    def _changed(self, stage: Stage) -> None:
-        self._mind(stage)
-        self._due.add(stage.user_id)
-        self._to_announce.set()
+    def _record_pages(self, feed: Feed) -> None:
+        self._update_watched(feed)
+        self._due.add(feed.user_id)
+        self._has_due.set()
 
-    def _mind(self, stage: Stage) -> None:
-        """Keeps it as long as it is watched."""
-        stage.is_watched = bool(stage.watchers or stage.elsewhere)
-        if stage.is_watched:
-            self._watched[stage.user_id] = stage
+    def _update_watched(self, feed: Feed) -> None:
+        feed.is_watched = bool(feed.subscriptions or feed.elsewhere)
+        if feed.is_watched:
+            self._watched[feed.user_id] = feed
         else:
-            self._watched.pop(stage.user_id, None)
+            self._watched.pop(feed.user_id, None)
 
-    # What other processes say
+    # Messages from other workers
 
-    def listening(self) -> None:
-        """From now on NEWS is heard: whoever watches is to say so again."""
-        self._asking = True
-        self._to_announce.set()
+    def request_counts(self) -> None:
+        """Have all workers announce their pages. To be called whenever this process begins to listen."""
+        self._are_counts_wanted = True
+        self._has_due.set()
 
-    def heard_news(self, payload: str) -> None:
-        """Raises msgspec.DecodeError."""
-        match messages.decode_news(payload):
-            case messages.Watch(life, user, watchers) if life != self._life:
-                stage = self.feed(user)
-                stage.elsewhere.pop(life, None)
-                if watchers:
-                    stage.elsewhere[life] = (watchers, self._clock() + ANNOUNCED_FOR)
-                self._mind(stage)
-            case messages.Ask():
+    def receive_announcement(self, payload: str) -> None:
+        """Handle a notification of SHARED_CHANNEL. Raises msgspec.DecodeError."""
+        match worker_messages.decode_announcement(payload):
+            case PageCount(life, user, pages) if life != self._life:
+                feed = self.feed(user)
+                feed.elsewhere.pop(life, None)
+                if pages:
+                    feed.elsewhere[life] = (pages, self._clock() + COUNT_LIFETIME_SECONDS)
+                self._update_watched(feed)
+            case CountsWanted():
                 self._announce_all()
-            case messages.Renewed(user, version):
-                self._drop(user, version)
+            case KeyRenewed(user, version):
+                self._end_outdated(user, version)
 
-    def heard(self, payload: str) -> None:
-        """A line for watchers of this process. Raises msgspec.DecodeError."""
-        passed = messages.decode_passed(payload)
-        stage = self._watched.get(passed.user)
-        for watcher in stage.watchers if stage else ():
-            watcher.show(passed.shown)
+    def receive_line(self, payload: str) -> None:
+        """Handle a notification of `own_channel`: show a line of another worker. Raises msgspec.DecodeError."""
+        forwarded = worker_messages.decode_forwarded(payload)
+        feed = self._watched.get(forwarded.user)
+        if feed is not None:
+            feed.show_here(forwarded.shown)
 
-    def _drop(self, user_id: UUID, version: int) -> None:
-        """Those who came with an older key."""
-        stage = self._watched.get(user_id)
-        for watcher in stage.watchers if stage else ():
-            if watcher.version < version:
-                watcher.end(gone=True)
+    def _end_outdated(self, user_id: UUID, version: int) -> None:
+        """End the account's subscriptions whose key is older than `version`."""
+        feed = self._watched.get(user_id)
+        for subscription in feed.subscriptions if feed else ():
+            if subscription.key_version < version:
+                subscription.end(is_key_void=True)
 
-    # What this process says
+    # Messages to other workers
 
-    def _pass(self, stage: Stage, shown: Shown) -> None:
-        self._passing.add((stage.user_id, *_key(shown)), (stage, shown), _interim(shown))
-        self._to_pass.set()
+    def _enqueue(self, feed: Feed, shown: Shown) -> None:
+        self._outgoing.add((feed.user_id, *replacement_key(shown)), (feed, shown), is_interim(shown))
+        self._has_outgoing.set()
 
-    async def pass_on(self) -> None:
-        """Carries lines to other workers, for ever. While the database is away they are lost: late ones help nobody."""
+    async def forward(self) -> None:
+        """Forward lines to other workers until cancelled. While the database is away they are dropped, not delayed."""
         while True:
-            await self._to_pass.wait()
-            self._to_pass.clear()
-            while self._passing:
-                lines = self._passing.take(AT_ONCE)
-                messages = [message for stage, shown in lines for message in self._addressed(stage, shown)]
+            await self._has_outgoing.wait()
+            self._has_outgoing.clear()
+            while self._outgoing:
+                lines = self._outgoing.take(LINES_PER_TRANSACTION)
                 try:
-                    await self._notifier.notify(messages)
+                    await self._notifier.notify([each for feed, shown in lines for each in _addressed(feed, shown)])
                 except Unavailable:
-                    lost = len(lines) + len(self._passing.take(MOST_PASSING))
+                    lost = len(lines) + len(self._outgoing.take(MAX_OUTGOING_LINES))
                     log.warning("overlay_lines_lost", lines=lost)
-                    await asyncio.sleep(PAUSE)
-
-    def _addressed(self, stage: Stage, shown: Shown) -> list[tuple[str, str]]:
-        payload = messages.encode(Passed(stage.user_id, shown))
-        return [(_channel(life), payload) for life in stage.elsewhere]
+                    await asyncio.sleep(RETRY_SECONDS)
 
     async def announce(self) -> None:
-        """Says who is watched here, when that changes and every so often, for ever; and looks after what was missed."""
-        round_at = self._clock() + ANNOUNCED_EVERY
+        """Announce the page counts of this process until cancelled: when they change, and every ANNOUNCE_SECONDS.
+
+        Each time check the pages' keys, and every ANNOUNCE_SECONDS forget workers that announce nothing."""
+        round_at = self._clock() + ANNOUNCE_SECONDS
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(round_at - self._clock()):
-                    await self._to_announce.wait()
-            self._to_announce.clear()
-            if self._clock() >= round_at:  # also when there is always something new
-                round_at = self._clock() + ANNOUNCED_EVERY
+                    await self._has_due.wait()
+            self._has_due.clear()
+            if self._clock() >= round_at:  # counts that change all the time must not delay this
+                round_at = self._clock() + ANNOUNCE_SECONDS
                 self._announce_all()
-                self._forget()
+                self._forget_silent_workers()
             try:
-                await self._say_news()
+                await self._send_announcements()
             except Unavailable:
-                await asyncio.sleep(PAUSE)
-                self._to_announce.set()
+                await asyncio.sleep(RETRY_SECONDS)
+                self._has_due.set()
 
     def _announce_all(self) -> None:
-        self._due.update(user for user, stage in self._watched.items() if stage.watchers)
-        self._to_announce.set()
+        self._due.update(user for user, feed in self._watched.items() if feed.subscriptions)
+        self._has_due.set()
 
-    def _forget(self) -> None:
-        """Workers that have not said for long that they watch."""
+    def _forget_silent_workers(self) -> None:
         now = self._clock()
-        for stage in list(self._watched.values()):
-            stage.elsewhere = {life: word for life, word in stage.elsewhere.items() if word[1] > now}
-            self._mind(stage)
+        for feed in list(self._watched.values()):
+            feed.elsewhere = {life: count for life, count in feed.elsewhere.items() if count[1] > now}
+            self._update_watched(feed)
 
-    async def _say_news(self) -> None:
-        asking, due = self._asking, frozenset(self._due)
-        news: list[messages.News] = [messages.Ask()] if asking else []
-        news += [messages.Watch(self._life, user, len(self.feed(user).watchers)) for user in due]
-        if not news:
+    async def _send_announcements(self) -> None:
+        are_wanted, due = self._are_counts_wanted, frozenset(self._due)
+        announcements: list[Announcement] = [CountsWanted()] if are_wanted else []
+        announcements += [PageCount(self._life, user, len(self.feed(user).subscriptions)) for user in due]
+        if not announcements:
             return
-        self._asking, self._due = False, set()
+        self._are_counts_wanted, self._due = False, set()
         try:
-            await self._notifier.notify([(NEWS, messages.encode(each)) for each in news])
+            await self._notifier.notify([(SHARED_CHANNEL, worker_messages.encode(each)) for each in announcements])
             await self._check_keys(due)
         except Unavailable:
-            self._asking |= asking
+            self._are_counts_wanted |= are_wanted
             self._due |= due
             raise
 
     async def _check_keys(self, due: Iterable[UUID]) -> None:
-        """Should the news that a key is void have been missed, or have come before the watcher."""
-        users = [user for user in due if self.feed(user).watchers]
-        versions = await self._versions.overlay_versions(users) if users else {}
+        """End pages whose key is void: KeyRenewed may have been lost, or have come before the page."""
+        users = [user for user in due if self.feed(user).subscriptions]
+        versions = await self._keys.versions(users) if users else {}
         for user in users:
-            self._drop(user, versions.get(user, NEVER))
+            self._end_outdated(user, versions.get(user, NO_KEY_VERSION))
 
 
 def _channel(life: UUID) -> str:
     return f"overlay_{life.hex}"
 
 
-def _key(shown: Shown) -> tuple[str, object]:
-    return shown.session, shown.channel if isinstance(shown, Line) else None
-
-
-def _interim(shown: Shown) -> bool:
-    return isinstance(shown, Line) and not shown.is_final
+def _addressed(feed: Feed, shown: Shown) -> list[tuple[str, str]]:
+    """Return channel and payload for each worker that has pages of the feed."""
+    payload = worker_messages.encode(Forwarded(feed.user_id, shown))
+    return [(_channel(life), payload) for life in feed.elsewhere]

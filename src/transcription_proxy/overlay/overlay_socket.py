@@ -1,11 +1,10 @@
-"""`/ws/overlay`: the captions of the account whose key comes in the first message, for one page.
+"""The server side of `/ws/overlay`: sends one page the captions of the account whose key is in its first message.
 
 A browser allows six HTTP connections to a host, and 255 WebSockets: streams of HTTP would block each other's pages."""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Final, Protocol
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -13,7 +12,10 @@ import structlog
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.overlay import messages
-from transcription_proxy.overlay.feeds import Stages, Watcher
+from transcription_proxy.overlay.feed import Subscription
+from transcription_proxy.overlay.feeds import Feeds
+from transcription_proxy.overlay.messages import Failed, Heartbeat, Shown
+from transcription_proxy.overlay.store import Overlay
 from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.server_socket import ServerSocket
 from transcription_proxy.relay.switchboard import Switchboard
@@ -21,48 +23,36 @@ from transcription_proxy.stream import endings
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
 
 PATH: Final = b"/ws/overlay"
-HEARTBEAT: Final = messages.Heartbeat()
 HEARTBEAT_SECONDS: Final = 15.0
-"""Of silence."""
-STALLED_SECONDS: Final = 30.0
-"""How long a page may not read."""
-CODES: Final = {str(code): close for code, close in CLOSE_CODES.items()} | {
+"""Seconds of silence after which a heartbeat is sent."""
+MAX_STALL_SECONDS: Final = 30.0
+"""Seconds that a page may not read before it is disconnected."""
+ERROR_CLOSE_CODES: Final = {str(code): close for code, close in CLOSE_CODES.items()} | {
     "overlay_gone": 4410,
     "too_many_watchers": 4429,
 }
-"""Close code that follows an error."""
 SERVICE_RESTART: Final = 1012
 NO_AUTH: Final = (ErrorCode.BAD_MESSAGE, sentences.OVERLAY_AUTH)
 log = structlog.get_logger()
 
 
-class Overlay(Protocol):
-    """The account whose captions a key shows, and the version of the key."""
-
-    @property
-    def user_id(self) -> UUID: ...
-
-    @property
-    def version(self) -> int: ...
-
-
-class Overlays(Protocol):
-    """The part of the accounts that checks the keys of overlays."""
+class KeyLookup(Protocol):
+    """Finds overlays by their keys."""
 
     async def by_key(self, key: str) -> Overlay:
-        """Return the overlay of a key. Raises Refusal (overlay_gone) and Unavailable."""
+        """Return the overlay with this key. Raises Refusal (overlay_gone) and Unavailable."""
 
 
 class OverlaySocket(ServerSocket):
-    """One page. It says its key, and then nothing more."""
+    """One page. It sends its key, and nothing afterwards."""
 
     max_frame = 4096
 
-    def __init__(self, switchboard: Switchboard, stages: Stages, overlays: Overlays) -> None:
+    def __init__(self, switchboard: Switchboard, feeds: Feeds, keys: KeyLookup) -> None:
         super().__init__(switchboard, self.max_frame)
-        self._stages = stages
-        self._overlays = overlays
-        self._watching: asyncio.Task[None] | None = None
+        self._feeds = feeds
+        self._keys = keys
+        self._showing: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -79,43 +69,45 @@ class OverlaySocket(ServerSocket):
     # What the base class and the switchboard call
 
     def on_message(self, message: Message) -> None:
-        if self._watching is not None:
+        if self._showing is not None:
             return
         try:
-            key = messages.key(message.data)
+            key = messages.parse_key(message.data)
         except msgspec.DecodeError:
             self.refuse(NO_AUTH)
             return
         self.record_auth()
-        self._watching = self._loop.create_task(self._watch(key))
+        self._showing = self._loop.create_task(self._show(key))
 
     def on_closed(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._showing is not None:
+            self._showing.cancel()
 
     def refuse(self, error: tuple[str, str]) -> None:
         code, message = error
         if not self._closing:
-            self._send(messages.Failed({"code": code, "message": message}))
-            self.close(CODES[code])
+            self._send(Failed({"code": code, "message": message}))
+            self.close(ERROR_CLOSE_CODES[code])
 
     def shutdown(self) -> None:
-        """The service goes down. A page that watches is ended after the last session, with its stage."""
-        if self._watching is None:
+        """Refuse a page without a key: the service shuts down. Pages with a feed end after the last session, with
+        `Feeds.end`."""
+        if self._showing is None:
             self.refuse(endings.DRAINING)
 
-    # A page that has said its key
+    # After the key
 
-    async def _watch(self, key: str) -> None:
+    async def _show(self, key: str) -> None:
+        """Show the captions until the feed ends or the page is gone."""
         try:
-            found = await self._overlays.by_key(key)
-            watcher = self._stages.watch(found.user_id, found.version)
+            overlay = await self._keys.by_key(key)
+            subscription = self._feeds.subscribe(overlay.user_id, overlay.version)
             try:
-                await self._show(watcher)
+                await self._send_all(subscription)
             finally:
-                self._stages.leave(found.user_id, watcher)
-            if watcher.gone:
-                await self._overlays.by_key(key)  # raises what it says of a void key
+                self._feeds.unsubscribe(overlay.user_id, subscription)
+            if subscription.is_key_void:
+                await self._keys.by_key(key)  # raises the refusal for a void key
             self.close(SERVICE_RESTART)
         except Refusal as refusal:
             self.refuse((refusal.code, refusal.message))
@@ -127,23 +119,23 @@ class OverlaySocket(ServerSocket):
             log.exception("overlay_failed")
             self.refuse(endings.FAILED)
 
-    async def _show(self, watcher: Watcher) -> None:
-        """Raises TimeoutError when the page does not read."""
-        self._send(HEARTBEAT)
-        while shown := await _next(watcher):
+    async def _send_all(self, subscription: Subscription) -> None:
+        """Send lines until the subscription ends. Raises TimeoutError if the page does not read."""
+        self._send(Heartbeat())
+        while shown := await _next(subscription):
             for each in shown:
                 self._send(each)
-            async with asyncio.timeout(STALLED_SECONDS):
+            async with asyncio.timeout(MAX_STALL_SECONDS):
                 await self._writable.wait()
 
-    def _send(self, shown: messages.Shown | messages.Heartbeat | messages.Failed) -> None:
-        self.send_text(messages.message(shown))
+    def _send(self, message: Shown | Heartbeat | Failed) -> None:
+        self.send_text(messages.encode(message))
 
 
-async def _next(watcher: Watcher) -> Sequence[messages.Shown | messages.Heartbeat]:
+async def _next(subscription: Subscription) -> Sequence[Shown | Heartbeat]:
     """Return what to send next, nothing at the end."""
     try:
         async with asyncio.timeout(HEARTBEAT_SECONDS):
-            return await watcher.next()
+            return await subscription.next()
     except TimeoutError:
-        return [HEARTBEAT]
+        return [Heartbeat()]

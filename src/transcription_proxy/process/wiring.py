@@ -22,8 +22,8 @@ from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.mail.mailer import Mailer
 from transcription_proxy.overlay import overlay_socket
-from transcription_proxy.overlay.feeds import NEWS, Stages
-from transcription_proxy.overlay.keys import Overlays
+from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.overlay.overlay_socket import OverlaySocket
 from transcription_proxy.payments import notices, sandboxed
 from transcription_proxy.payments.emails import BuyerEmails
@@ -56,7 +56,7 @@ class Parts:
     settler: Settler
     reaper: Reaper
     switchboard: Switchboard
-    stages: Stages
+    feeds: Feeds
     door: type[DoorProtocol]
     jobs: Jobs
     mail_jobs: Jobs
@@ -76,8 +76,8 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
     accounts = Accounts(
         database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial_seconds=settings.trial_seconds
     )
-    overlays = Overlays(database, settings.public_url, NEWS)
-    stages = Stages(life.id, Notifier(database), overlays)
+    overlay_keys = Keys(database, settings.public_url, SHARED_CHANNEL)
+    feeds = Feeds(life.id, Notifier(database), overlay_keys)
     settler = Settler(ledger)
     dialler = Dialler(settings.deepgram_api_key, ENGINE_START_SECONDS if builtin_engine else 0, settings.deepgram_proxy)
     switchboard = Switchboard(
@@ -85,13 +85,13 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         ledger=ledger,
         rates=sold.rates,
         context=RelayContext(settler, dialler, settings.deepgram_url or ""),
-        feeds=stages,
+        feeds=feeds,
         life=life.id,
         idle_seconds=settings.idle_minutes * 60,
     )
     sockets: Sockets = {
         caption_socket.PATH: partial(CaptionSocket, switchboard),
-        overlay_socket.PATH: partial(OverlaySocket, switchboard, stages, overlays),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, overlay_keys),
     }
     gateway = _gateway(settings)
     payments = Payments(
@@ -107,8 +107,8 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         ledger,
         payments,
         Watch(ledger, lambda: settler.is_failing),
-        overlays=overlays,
-        stages=stages,
+        overlay_keys=overlay_keys,
+        feeds=feeds,
         rates=sold.rates,
         auth_rate_per_minute=settings.auth_rate_per_minute,
         trusted_proxies=settings.trusted_proxies,
@@ -123,7 +123,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         settler,
         Reaper(ledger, time.monotonic, time.time, lambda: settler.failures),
         switchboard,
-        stages,
+        feeds,
         door(sockets),
         _payment_jobs(database, gateway, payments),
         _mail_jobs(settings, database, payments),

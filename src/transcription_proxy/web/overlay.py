@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from transcription_proxy import sentences
 from transcription_proxy.overlay.event_stream import EventStream
-from transcription_proxy.overlay.feeds import Stages
+from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.overlay.messages import TEST_SESSION, Clear, Line
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided, SignedIn
@@ -39,13 +39,13 @@ class Watching(BaseModel):
 @router.get("/account/overlay", summary="Get the overlay URL", responses=documented("unauthorized"))
 async def address(user: SignedIn, services: Provided) -> Address:
     """The URL stays the same until you regenerate it."""
-    return Address(url=await services.overlays.address(user.id))
+    return Address(url=await services.overlay_keys.url(user.id))
 
 
 @router.post("/account/overlay", summary="Regenerate the overlay URL", responses=documented("unauthorized"))
 async def renew(user: SignedIn, services: Provided) -> Address:
     """The old URL stops working immediately."""
-    return Address(url=await services.overlays.renew(user.id))
+    return Address(url=await services.overlay_keys.renew(user.id))
 
 
 @router.post(
@@ -60,17 +60,17 @@ async def send_test(user: SignedIn, services: Provided) -> Watching:
     `watching` is how many overlays are open. Workers tell each other within moments when an overlay opens or closes;
     an overlay that lost its connection without a word may be counted for up to a minute."""
     services.overlay_tests.admit(str(user.id))
-    return Watching(watching=await show_test_line(services.stages, user.id))
+    return Watching(watching=await show_test_line(services.feeds, user.id))
 
 
-async def show_test_line(stages: Stages, user_id: UUID) -> int:
+async def show_test_line(feeds: Feeds, user_id: UUID) -> int:
     """Return how many overlays are known to be open when the line becomes final."""
-    stage = stages.feed(user_id)
-    stage.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION.rpartition(" ")[0], is_final=False))
+    feed = feeds.feed(user_id)
+    feed.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION.rpartition(" ")[0], is_final=False))
     await asyncio.sleep(TEST_PAUSE)
-    stage.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION, is_final=True))
-    stage.show(Clear(TEST_SESSION))
-    return stage.count
+    feed.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION, is_final=True))
+    feed.show(Clear(TEST_SESSION))
+    return feed.page_count
 
 
 @router.get(
@@ -89,5 +89,5 @@ async def events(key: Annotated[HTTPAuthorizationCredentials | None, Depends(_KE
     """Events: `line` with `session`, `start`, `text`, `is_final` (the next line of the session replaces an interim
     one), and `channel` if there are several; `clear` with the `session` that ended; `heartbeat`; `gone` once the URL
     was regenerated. Reconnect when the stream ends without `gone`. Don't retry after `overlay_gone`."""
-    found = await services.overlays.by_key(key.credentials if key else "")
-    return EventStream(found, services.stages)
+    found = await services.overlay_keys.by_key(key.credentials if key else "")
+    return EventStream(found, services.feeds)

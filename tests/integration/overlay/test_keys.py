@@ -1,4 +1,4 @@
-"""The secret addresses of overlays, on a real PostgreSQL."""
+"""The secret URLs of overlays, on a real PostgreSQL."""
 
 import asyncio
 from typing import Any
@@ -10,14 +10,14 @@ from transcription_proxy.accounts import store
 from transcription_proxy.accounts.operator import Operator
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
-from transcription_proxy.overlay.keys import Overlays
+from transcription_proxy.overlay.keys import Keys
 
 SITE = "https://captions.example"
 
 
 @pytest.fixture
-def overlays(database: Database) -> Overlays:
-    return Overlays(database, SITE, "overlay")
+def keys(database: Database) -> Keys:
+    return Keys(database, SITE, "overlay")
 
 
 @pytest.fixture
@@ -39,56 +39,56 @@ async def refused(call: Any) -> str:
     return refusal.value.code
 
 
-async def test_each_account_has_an_address_of_its_own_that_stays(overlays: Overlays, users: list[store.User]) -> None:
-    first, second = [key(await overlays.address(user.id)) for user in users]
+async def test_each_account_has_a_url_of_its_own_that_stays(keys: Keys, users: list[store.User]) -> None:
+    first, second = [key(await keys.url(user.id)) for user in users]
     assert first != second
-    assert [key(await overlays.address(user.id)) for user in users] == [first, second]
-    assert (await overlays.by_key(first)).user_id == users[0].id
-    assert (await overlays.by_key(second)).user_id == users[1].id
+    assert [key(await keys.url(user.id)) for user in users] == [first, second]
+    assert (await keys.by_key(first)).user_id == users[0].id
+    assert (await keys.by_key(second)).user_id == users[1].id
 
 
-async def test_a_key_is_256_bits_that_a_url_may_hold(overlays: Overlays, users: list[store.User]) -> None:
-    made = {key(await overlays.renew(users[0].id)) for _ in range(20)}
+async def test_a_key_is_256_bits_that_a_url_may_hold(keys: Keys, users: list[store.User]) -> None:
+    made = {key(await keys.renew(users[0].id)) for _ in range(20)}
     assert len(made) == 20
     assert {len(each) for each in made} == {43}
     assert all(each.replace("-", "").replace("_", "").isalnum() and each.isascii() for each in made)
 
 
-async def test_of_many_who_ask_first_at_once_all_get_one_address(overlays: Overlays, users: list[store.User]) -> None:
-    assert len(set(await asyncio.gather(*(overlays.address(users[0].id) for _ in range(8))))) == 1
+async def test_simultaneous_first_requests_get_the_same_url(keys: Keys, users: list[store.User]) -> None:
+    assert len(set(await asyncio.gather(*(keys.url(users[0].id) for _ in range(8))))) == 1
 
 
-async def test_a_renewed_address_replaces_the_old_one(overlays: Overlays, users: list[store.User]) -> None:
+async def test_a_renewed_url_replaces_the_old_one(keys: Keys, users: list[store.User]) -> None:
     user = users[0].id
-    old = key(await overlays.address(user))
-    assert (await overlays.by_key(old)).version == 1
-    new = key(await overlays.renew(user))
-    assert key(await overlays.address(user)) == new != old
-    assert await refused(overlays.by_key(old)) == "overlay_gone"
-    assert (await overlays.by_key(new)).version == 2
-    assert await overlays.overlay_versions([user]) == {user: 2}
+    old = key(await keys.url(user))
+    assert (await keys.by_key(old)).version == 1
+    new = key(await keys.renew(user))
+    assert key(await keys.url(user)) == new != old
+    assert await refused(keys.by_key(old)) == "overlay_gone"
+    assert (await keys.by_key(new)).version == 2
+    assert await keys.versions([user]) == {user: 2}
 
 
-async def test_renewing_what_was_never_asked_for_makes_one(overlays: Overlays, users: list[store.User]) -> None:
-    assert (await overlays.by_key(key(await overlays.renew(users[0].id)))).version == 1
+async def test_renewing_creates_a_url_if_there_is_none(keys: Keys, users: list[store.User]) -> None:
+    assert (await keys.by_key(key(await keys.renew(users[0].id)))).version == 1
 
 
-async def test_a_blocked_account_shows_nothing_until_it_is_let_in_again(
-    overlays: Overlays, users: list[store.User], database: Database
+async def test_the_key_of_a_blocked_account_works_again_once_it_is_unblocked(
+    keys: Keys, users: list[store.User], database: Database
 ) -> None:
-    addresses = [key(await overlays.address(user.id)) for user in users]
+    addresses = [key(await keys.url(user.id)) for user in users]
     operator = Operator(database)
     await operator.block(users[0].email)
-    assert await refused(overlays.by_key(addresses[0])) == "overlay_gone"
-    assert await overlays.overlay_versions([user.id for user in users]) == {users[1].id: 1}
+    assert await refused(keys.by_key(addresses[0])) == "overlay_gone"
+    assert await keys.versions([user.id for user in users]) == {users[1].id: 1}
     await operator.unblock(users[0].email)
-    assert (await overlays.by_key(addresses[0])).user_id == users[0].id
+    assert (await keys.by_key(addresses[0])).user_id == users[0].id
 
 
 @pytest.mark.parametrize("key", ["", "x", "\0", "ä" * 43, "\ud800", "'; DROP TABLE overlays; --", "x" * 16_000])
-async def test_what_is_no_key_opens_nothing(overlays: Overlays, key: str) -> None:
-    assert await refused(overlays.by_key(key)) == "overlay_gone"
+async def test_a_malformed_key_is_refused(keys: Keys, key: str) -> None:
+    assert await refused(keys.by_key(key)) == "overlay_gone"
 
 
-async def test_accounts_without_an_overlay_have_no_version(overlays: Overlays, users: list[store.User]) -> None:
-    assert await overlays.overlay_versions([UUID(int=0), users[0].id]) == {}
+async def test_accounts_without_an_overlay_have_no_version(keys: Keys, users: list[store.User]) -> None:
+    assert await keys.versions([UUID(int=0), users[0].id]) == {}

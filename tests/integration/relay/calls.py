@@ -12,7 +12,7 @@ from picows import WSMsgType
 
 from tests.integration.relay.doorway import Nothing
 from transcription_proxy.metering import rates
-from transcription_proxy.overlay.feeds import Stages
+from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.relay.relay import Relay, RelayContext
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.upstream import Dialler
@@ -86,7 +86,7 @@ class Call:
         self.settler = Settler(self.books)
         session = Session(Opened(UUID(int=7), 45, 1000), options.read(None, rates.load()), 900, monotonic())
         self.lines = RelayContext(self.settler, Dialler(None, patience), url)
-        self.relay = Relay(session, self.client, self.lines, Stages(uuid4(), Nothing(), Nothing()).feed(uuid4()))
+        self.relay = Relay(session, self.client, self.lines, Feeds(uuid4(), Nothing(), Nothing()).feed(uuid4()))
 
     @property
     def phase(self) -> Phase:

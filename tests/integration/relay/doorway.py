@@ -17,8 +17,9 @@ from starlette.types import Receive, Scope, Send
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
 from transcription_proxy.overlay import overlay_socket
-from transcription_proxy.overlay.feeds import Stages
-from transcription_proxy.overlay.overlay_socket import Overlay, OverlaySocket
+from transcription_proxy.overlay.feeds import Feeds
+from transcription_proxy.overlay.overlay_socket import OverlaySocket
+from transcription_proxy.overlay.store import Overlay
 from transcription_proxy.relay import caption_socket
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.door import DoorProtocol, Sockets, door
@@ -41,12 +42,6 @@ ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 """The answer to that key (RFC 6455, 1.3)."""
 
 
-@dataclass(frozen=True)
-class Watched:
-    user_id: UUID
-    version: int = 1
-
-
 class Nothing:
     """A ledger that nobody gets as far as."""
 
@@ -65,7 +60,7 @@ class Nothing:
     async def notify(self, messages: Sequence[tuple[str, str]]) -> None:
         raise AssertionError(messages)
 
-    async def overlay_versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+    async def versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
         raise AssertionError(user_ids)
 
 
@@ -73,7 +68,7 @@ class Nothing:
 class Keys:
     """The overlays that there are, by their keys; `away`: the database is."""
 
-    known: dict[str, Watched] = field(default_factory=dict)
+    known: dict[str, Overlay] = field(default_factory=dict)
     away: bool = False
 
     async def by_key(self, key: str) -> Overlay:
@@ -189,7 +184,7 @@ class Doorway:
     port: int
     server: uvicorn.Server
     switchboard: Switchboard
-    stages: Stages
+    feeds: Feeds
     released: asyncio.Event
     asked: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
@@ -271,21 +266,21 @@ class Doorway:
 @asynccontextmanager
 async def running() -> AsyncIterator[Doorway]:
     """A server as worker.py configures it."""
-    stages = Stages(uuid4(), Nothing(), Nothing())
+    feeds = Feeds(uuid4(), Nothing(), Nothing())
     switchboard = Switchboard(
         verify=stranger,
         ledger=Nothing(),
         rates=rates.load(),
         context=RelayContext(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
-        feeds=stages,
+        feeds=feeds,
         life=uuid4(),
         idle_seconds=900,
     )
     listening = socket.create_server(("127.0.0.1", 0))
-    doorway = Doorway(listening.getsockname()[1], None, switchboard, stages, asyncio.Event())  # type: ignore[arg-type]
+    doorway = Doorway(listening.getsockname()[1], None, switchboard, feeds, asyncio.Event())  # type: ignore[arg-type]
     sockets: Sockets = {
         caption_socket.PATH: partial(CaptionSocket, switchboard),
-        overlay_socket.PATH: partial(OverlaySocket, switchboard, stages, doorway.keys),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, doorway.keys),
     }
     options: dict[str, Any] = {
         "app": doorway.application,

@@ -18,8 +18,8 @@ from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
-from transcription_proxy.overlay.feeds import NEWS, Stages
-from transcription_proxy.overlay.keys import Overlays
+from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.web import api
 
 JSON = {"Content-Type": "application/json"}
@@ -44,14 +44,14 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     await database.open()
     accounts = Accounts(database, secret=SECRET, expiry=timedelta(days=7))
     ledger = Ledger(database, max_sessions=2, max_streams=100)
-    overlays = Overlays(database, "https://captions.example.org", NEWS)
+    overlay_keys = Keys(database, "https://captions.example.org", SHARED_CHANNEL)
     app = api.build(
         accounts,
         ledger,
         payments(database),
         Watch(ledger, lambda: False),
-        overlays=overlays,
-        stages=Stages(uuid4(), Notifier(database), overlays),
+        overlay_keys=overlay_keys,
+        feeds=Feeds(uuid4(), Notifier(database), overlay_keys),
         rates=rates.load(),
         auth_rate_per_minute=10,
         trusted_proxies=[],
