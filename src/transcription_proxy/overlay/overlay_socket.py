@@ -21,6 +21,7 @@ from transcription_proxy.relay.server_socket import ServerSocket
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.stream import endings
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
+from transcription_wire.messages import Error
 
 PATH: Final = b"/ws/overlay"
 HEARTBEAT_SECONDS: Final = 15.0
@@ -32,7 +33,7 @@ ERROR_CLOSE_CODES: Final = {str(code): close for code, close in CLOSE_CODES.item
     "too_many_watchers": 4429,
 }
 SERVICE_RESTART: Final = 1012
-NO_AUTH: Final = (ErrorCode.BAD_MESSAGE, sentences.OVERLAY_AUTH)
+NO_AUTH: Final = Error(ErrorCode.BAD_MESSAGE, sentences.OVERLAY_AUTH)
 log = structlog.get_logger()
 
 
@@ -83,11 +84,10 @@ class OverlaySocket(ServerSocket):
         if self._showing is not None:
             self._showing.cancel()
 
-    def refuse(self, error: tuple[str, str]) -> None:
-        code, message = error
+    def refuse(self, error: Error) -> None:
         if not self._closing:
-            self._send(Failed({"code": code, "message": message}))
-            self.close(ERROR_CLOSE_CODES[code])
+            self._send(Failed({"code": error.code, "message": error.message}))
+            self.close(ERROR_CLOSE_CODES[error.code])
 
     def shutdown(self) -> None:
         """Refuse a page without a key: the service shuts down. Pages with a feed end after the last session, with
@@ -110,7 +110,7 @@ class OverlaySocket(ServerSocket):
                 await self._keys.by_key(key)  # raises the refusal for a void key
             self.close(SERVICE_RESTART)
         except Refusal as refusal:
-            self.refuse((refusal.code, refusal.message))
+            self.refuse(Error(refusal.code, refusal.message))
         except Unavailable:
             self.refuse(endings.UNAVAILABLE)
         except TimeoutError:  # the page does not read

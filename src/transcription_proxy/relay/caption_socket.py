@@ -83,16 +83,16 @@ class CaptionSocket(ServerSocket):
     def on_closed(self) -> None:
         self._report(ev.ClientLost())
 
-    def on_broken(self, error: endings.ErrorSaid) -> None:
+    def on_violation(self, error: Error) -> None:
         if self._relay is None and self._opening is None:
             self.refuse(error)
         else:
             self._report(ev.ClientBrokeProtocol(error))
 
-    def refuse(self, error: endings.ErrorSaid) -> None:
+    def refuse(self, error: Error) -> None:
         if not self._closing:
-            self.send(encode(Error(*error)), optional=False)
-            self.close(CLOSE_CODES[error[0]])
+            self.send(encode(error), optional=False)
+            self.close(CLOSE_CODES[ErrorCode(error.code)])
 
     # What the relay calls
 
@@ -167,9 +167,9 @@ class CaptionSocket(ServerSocket):
             opened, wanted, user_id = await self._switchboard.open(auth)
             relay = self._switchboard.add_relay(opened, wanted, user_id, self, monotonic())
         except InvalidConfig as error:
-            self.refuse((ErrorCode.INVALID_CONFIG, str(error)))
+            self.refuse(Error(ErrorCode.INVALID_CONFIG, str(error)))
         except Refusal as refusal:
-            self.refuse((ErrorCode(refusal.code), refusal.message))
+            self.refuse(Error(refusal.code, refusal.message))
         except Unavailable:
             self.refuse(endings.UNAVAILABLE)
         except Exception:

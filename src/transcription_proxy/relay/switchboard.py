@@ -16,7 +16,7 @@ from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Opened, Opening
 from transcription_wire.messages import Auth
 
-MAX_GREETINGS: Final = 1000
+MAX_UNAUTHENTICATED: Final = 1000
 """Sockets of a process that may be open without being authenticated."""
 log = structlog.get_logger()
 
@@ -65,8 +65,8 @@ class Switchboard:
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)
-    greetings: set[Socket] = field(default_factory=set)
-    """The sockets that have not authenticated yet."""
+    unauthenticated: set[Socket] = field(default_factory=set)
+    """Those of the sockets that have not authenticated yet."""
     relays: dict[UUID, Relay] = field(default_factory=dict)
     draining: bool = False
 
@@ -110,9 +110,9 @@ class Switchboard:
             relay.handle_event(ev.RowChanged())
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether too many sockets are open that have not authenticated."""
-        return len(self.greetings) > MAX_GREETINGS
+        return len(self.unauthenticated) > MAX_UNAUTHENTICATED
 
     def drain(self) -> None:
         """Begin the drain: refuse clients that authenticate from now on, and end sessions that are still dialling."""

@@ -215,7 +215,7 @@ class Session:
         elif self.phase is Phase.FINISHING and self._upstream.is_answer(message):
             self._close(now)
 
-    def _take_step(self, step: Step, now: float, refusal: endings.ErrorSaid | None = None) -> None:
+    def _take_step(self, step: Step, now: float, refusal: wire.Error | None = None) -> None:
         """Do what recovery.py chose: go on without the upstream, or end."""
         if self.phase is Phase.FINISHING and step is not Step.CLOSE:
             self.phase = Phase.REDIALLING  # the end that had begun may get another reason
@@ -329,7 +329,7 @@ class Session:
 
     # The end
 
-    def _end(self, reason: Reason, now: float, error: endings.ErrorSaid | None = None) -> None:
+    def _end(self, reason: Reason, now: float, error: wire.Error | None = None) -> None:
         """Begin the end. The reason of the first call stays."""
         if self.phase not in (Phase.DIALLING, *RUNNING):
             return
