@@ -48,6 +48,14 @@ SELECT {User} FROM users
 WHERE id = %(user_id)s AND token_version = %(token_version)s
   AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
 
+-- name: may_open
+-- Whether the account of a token may open a session. FOR KEY SHARE takes the lock of the new session's foreign key now,
+-- so that its INSERT does not wait while the ledger's `lock_streams` is held.
+SELECT blocked_at IS NULL AND token_version = %(token_version)s
+  AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
+FROM users WHERE id = %(user_id)s
+FOR KEY SHARE OF users
+
 -- name: change_password
 -- Set a new password. The new token_version voids all earlier access tokens.
 UPDATE users SET password_hash = %(password_hash)s, token_version = token_version + 1, updated_at = now()
@@ -66,13 +74,12 @@ UPDATE users SET blocked_at = coalesce(blocked_at, now()), updated_at = now() WH
 -- Unblock an account. Its tokens that have not expired work again.
 UPDATE users SET blocked_at = NULL, updated_at = now() WHERE id = %(user_id)s
 
--- name: keep_login
--- Add a login, or extend it. `expires_at`: when the last of its tokens expires.
-INSERT INTO logins (id, user_id, expires_at) VALUES (%(login)s, %(user_id)s, %(expires_at)s)
-ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
-
 -- name: add_refresh
--- Add a refresh token that has not been used.
+-- Add a refresh token that has not been used, and its login, or extend the login until the last of its tokens expires.
+WITH kept AS (
+  INSERT INTO logins (id, user_id, expires_at) VALUES (%(login)s, %(user_id)s, %(login_expires_at)s)
+  ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
+)
 INSERT INTO refresh_tokens (token_hash, user_id, family, parent, expires_at)
 VALUES (%(token_hash)s, %(user_id)s, %(login)s, %(parent)s, %(expires_at)s)
 

@@ -11,6 +11,7 @@ from psycopg.rows import class_row, scalar_row
 from transcription_proxy.accounts import tokens
 from transcription_proxy.accounts.tokens import Identity, Refresh
 from transcription_proxy.db import queries
+from transcription_proxy.values import Opening
 
 Connection = AsyncConnection[Any]
 
@@ -95,6 +96,12 @@ async def token_holder(connection: Connection, identity: Identity) -> User | Non
     return await _user(connection, "token_holder", **values)
 
 
+async def may_open(connection: Connection, opening: Opening) -> bool:
+    """Return whether the token of an opening may open a session. Run it in the opening's transaction."""
+    values = {"user_id": opening.user_id, "token_version": opening.token_version, "login": opening.login}
+    return bool(await _scalar(connection, "may_open", **values))
+
+
 async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User:
     """Change a locked account's password and end all of its tokens. Return the account."""
     user = await _user(connection, "change_password", user_id=user_id, password_hash=password_hash)
@@ -115,10 +122,6 @@ async def unblock(connection: Connection, user_id: UUID) -> None:
     await connection.execute(SQL["unblock"], {"user_id": user_id})
 
 
-async def keep_login(connection: Connection, login: UUID, user_id: UUID, expires_at: datetime) -> None:
-    await connection.execute(SQL["keep_login"], {"login": login, "user_id": user_id, "expires_at": expires_at})
-
-
 async def add_refresh(
     connection: Connection,
     token_hash: bytes,
@@ -126,14 +129,16 @@ async def add_refresh(
     login: UUID,
     parent: bytes | None,
     expires_at: datetime,
+    login_expires_at: datetime,
 ) -> None:
-    """Add a refresh token. `parent`: the digest of the token that was exchanged for it."""
+    """Add a refresh token, and add or extend its login. `parent`: the digest of the token that was exchanged for it."""
     values = {
         "token_hash": token_hash,
         "user_id": user_id,
         "login": login,
         "parent": parent,
         "expires_at": expires_at,
+        "login_expires_at": login_expires_at,
     }
     await connection.execute(SQL["add_refresh"], values)
 

@@ -7,16 +7,12 @@ SELECT {Balance} FROM credit_balance WHERE user_id = %(user_id)s
 FOR NO KEY UPDATE
 
 -- name: opening_state
--- What decides whether a user's session may open; the balance is locked. FOR KEY SHARE takes the lock of the new
--- session's foreign key now, so that its INSERT does not wait while `lock_streams` is held.
-SELECT u.blocked_at IS NULL AND u.token_version = %(token_version)s
-    AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL)) AS authorized,
-  (SELECT count(*) FROM transcription_sessions s
-   WHERE s.user_id = u.id AND s.status = 'active' AND s.ending IS NULL AND s.lease_until > clock_timestamp()
-     AND s.id IS DISTINCT FROM %(replaces)s) AS live,
-  (SELECT coalesce(max(seq), 0) FROM usage_ledger WHERE user_id = u.id) AS last_seq
-FROM users u WHERE u.id = %(user_id)s
-FOR KEY SHARE OF u
+-- What decides whether a user's session may open, once the balance is locked.
+SELECT
+  (SELECT count(*) FROM transcription_sessions
+   WHERE user_id = %(user_id)s AND status = 'active' AND ending IS NULL AND lease_until > clock_timestamp()
+     AND id IS DISTINCT FROM %(replaces)s) AS live,
+  (SELECT coalesce(max(seq), 0) FROM usage_ledger WHERE user_id = %(user_id)s) AS last_seq
 
 -- name: lock_streams
 -- Let one session open at a time, over all hosts, until its commit, so that the count of streams in `open` is exact.

@@ -3,7 +3,7 @@
 Every call is one transaction (a long batch: several), and raises Unavailable when the database is away."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from math import inf
 from typing import Final
@@ -40,14 +40,19 @@ END_LIFE_PAUSE_SECONDS: Final = 0.05
 """Pause between two tries to end a dead process's sessions, some of which are locked."""
 RENEW_TIMEOUT_SECONDS: Final = 15.0
 """Longer than other calls wait, so that a renewal gets a connection while all are taken by calls that will fail."""
+MayOpen = Callable[[store.Connection, Opening], Awaitable[bool]]
 log = structlog.get_logger(__name__)
 
 
 class Ledger:
-    """`max_sessions`: live sessions of one user; `max_streams`: of all users together."""
+    """`max_sessions`: live sessions of one user; `max_streams`: of all users together.
 
-    def __init__(self, database: Database, *, max_sessions: int, max_streams: int) -> None:
+    `may_open`: whether a user's token still allows a session, and the lock that keeps the user until the session is
+    stored. It runs in the opening's transaction, because what a token allows is known to the accounts only."""
+
+    def __init__(self, database: Database, may_open: MayOpen, *, max_sessions: int, max_streams: int) -> None:
         self._database = database
+        self._may_open = may_open
         self._max_sessions = max_sessions
         self._max_streams = max_streams
         self._timezones: frozenset[str] = frozenset()
@@ -68,11 +73,11 @@ class Ledger:
 
     async def _open(self, connection: store.Connection, opening: Opening) -> Opened | Refusal:
         balance = await store.lock_balance(connection, opening.user_id)
-        found = await store.opening_state(connection, opening)
-        if found is None or not found.authorized:
+        if not await self._may_open(connection, opening):
             return Refusal(ErrorCode.UNAUTHORIZED, sentences.ACCOUNT_GONE)
         if opening.replaces is not None:
             await store.mark_ending(connection, opening.replaces, Reason.REPLACED, opening.user_id)
+        found = await store.opening_state(connection, opening)
         if found.live >= self._max_sessions:
             return Refusal(ErrorCode.TOO_MANY_CONNECTIONS, ERRORS[ErrorCode.TOO_MANY_CONNECTIONS].full)
         if balance is None or balance.available <= 0:

@@ -49,7 +49,6 @@ class OpeningState:
 
     `live`: the user's live sessions. `last_seq`: the user's last ledger entry."""
 
-    authorized: bool
     live: int
     last_seq: int
 
@@ -85,16 +84,12 @@ async def lock_balance(connection: Connection, user_id: UUID) -> Balance | None:
         return await cursor.fetchone()
 
 
-async def opening_state(connection: Connection, opening: Opening) -> OpeningState | None:
+async def opening_state(connection: Connection, opening: Opening) -> OpeningState:
     async with connection.cursor(row_factory=class_row(OpeningState)) as cursor:
-        values = {
-            "user_id": opening.user_id,
-            "token_version": opening.token_version,
-            "login": opening.login,
-            "replaces": opening.replaces,
-        }
-        await cursor.execute(SQL["opening_state"], values)
-        return await cursor.fetchone()
+        await cursor.execute(SQL["opening_state"], {"user_id": opening.user_id, "replaces": opening.replaces})
+        found = await cursor.fetchone()
+        assert found is not None
+        return found
 
 
 async def open_session(

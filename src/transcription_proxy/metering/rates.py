@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from transcription_proxy.errors import ConfigError
 from transcription_proxy.metering import engines
-from transcription_proxy.metering.meter import MICRO
+from transcription_proxy.metering.credits import MICRO
 
 ADDONS: Final = ("diarize", "keyterm")
 """Options of a stream that have a price of their own."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
-from transcription_proxy.metering.meter import MICRO
+from transcription_proxy.metering.credits import MICRO
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.payments.packages import LEAST_CENTS, MOST_CENTS, Package
 from transcription_wire.lengths import length

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from transcription_proxy import offer
 from transcription_proxy.accounts import reset
+from transcription_proxy.accounts import store as accounts_store
 from transcription_proxy.accounts.emails import AccountEmails
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
@@ -72,7 +73,12 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
     builtin_engine = os.environ.get("BUILTIN_ENGINE") == "1"
     sold = offer.load(settings, builtin_engine=builtin_engine)
     database = Database(settings.database_url or "", schema=settings.database_schema)
-    ledger = Ledger(database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams)
+    ledger = Ledger(
+        database,
+        accounts_store.may_open,
+        max_sessions=settings.max_sessions_per_user,
+        max_streams=settings.upstream_max_streams,
+    )
     accounts = Accounts(
         database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial_seconds=settings.trial_seconds
     )

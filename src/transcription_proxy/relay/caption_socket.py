@@ -35,10 +35,10 @@ class CaptionSocket(ServerSocket):
         super().__init__(switchboard, MAX_MESSAGE_BYTES)
         self._relay: Relay | None = None
         self._admit = _admit_nothing
-        """The meter's `admit`, while the next frame may be a whole audio message."""
+        """The session's `admit`, while the next frame may be a whole audio message."""
         self._record: Callable[[memoryview], None]
         self._forward: Callable[[WSMsgType, memoryview], None] = _forward_nothing
-        """The upstream's `send`, for frames that the meter admitted."""
+        """The upstream's `send`, for frames that the session admitted."""
         self._opening: asyncio.Task[None] | None = None
         self._early_events: list[ev.Event] = []
         self._bad_messages = 0
@@ -91,14 +91,13 @@ class CaptionSocket(ServerSocket):
 
     def refuse(self, error: Error) -> None:
         if not self._closing:
-            self.send(encode(error), optional=False)
+            self.send(encode(error))
             self.close(CLOSE_CODES[ErrorCode(error.code)])
 
     # What the relay calls
 
-    def send(self, text: bytes, optional: bool) -> None:
-        if not (optional and self._stalled):
-            self._transport.send(WSMsgType.TEXT, text)
+    def send(self, text: bytes) -> None:
+        self._transport.send(WSMsgType.TEXT, text)
 
     def close(self, code: int) -> None:
         super().close(code)
@@ -160,7 +159,7 @@ class CaptionSocket(ServerSocket):
         if self._bad_messages >= captions.MAX_BAD_MESSAGES:
             self.refuse(endings.TOO_MANY_BAD)
         else:
-            self.send(encode(Error(ErrorCode.BAD_MESSAGE, what)), optional=False)
+            self.send(encode(Error(ErrorCode.BAD_MESSAGE, what)))
 
     async def _open(self, auth: Auth) -> None:
         try:

@@ -27,12 +27,12 @@ log = structlog.get_logger()
 class Client(Protocol):
     """The client's socket, as the relay uses it."""
 
-    def send(self, text: bytes, optional: bool) -> None: ...
+    def send(self, text: bytes) -> None: ...
 
     def close(self, code: int) -> None: ...
 
     def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
-        """Send frames that the meter admits with this function from now on; None while there is no upstream."""
+        """Send frames that the session admits with this function from now on; None while there is no upstream."""
 
     def ping(self) -> None: ...
 
@@ -154,8 +154,8 @@ class Relay:
 
     def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - the one ladder of actions
         match action:
-            case ev.SendClient(text, optional):
-                self._client.send(text, optional)
+            case ev.SendClient(text):
+                self._client.send(text)
                 if self._feed.is_watched:
                     self._feed.publish(self.session.id, text)
             case ev.SendAudio(data):

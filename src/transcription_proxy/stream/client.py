@@ -37,10 +37,11 @@ class SessionClient:
         """Encode and send a message."""
         self.send_text(wire.encode(message))
 
-    def send_text(self, text: bytes, optional: bool = False) -> None:
-        """Send an encoded message. The relay drops an optional one while the client does not read."""
-        if not self.is_gone and not self.is_closed:
-            self._actions.append(ev.SendClient(text, optional))
+    def send_text(self, text: bytes, *, optional: bool = False) -> None:
+        """Send an encoded message, or drop an optional one while the client does not read."""
+        is_dropped = optional and self._stalled_at is not None
+        if not (is_dropped or self.is_gone or self.is_closed):
+            self._actions.append(ev.SendClient(text))
 
     def send_ready(self, session_id: str) -> None:
         """Send `ready`, and `credits_low` where little is left already."""
@@ -79,7 +80,7 @@ class SessionClient:
     def check_heartbeat(self, last_audio: float, now: float) -> bool:
         """Ping a quiet client, and close one that did not answer. Return whether the client is still there.
 
-        `last_audio`: when the client last sent audio that the meter admitted. Frames are not recorded one by one."""
+        `last_audio`: when the client last sent audio that was admitted. Frames are not recorded one by one."""
         self.heartbeat.record_traffic(last_audio)
         if self.is_paused:  # its pongs lie unread in the kernel
             self.heartbeat.record_traffic(now)

@@ -15,7 +15,7 @@ class ClientSentText(Struct, frozen=True):
 
 
 class AudioArrived(Struct, frozen=True):
-    """The client sent a binary frame that the meter did not admit at once."""
+    """The client sent a binary frame that was not admitted at once."""
 
     data: bytes
 
@@ -126,10 +126,9 @@ Event = (
 
 
 class SendClient(Struct, frozen=True):
-    """Send a text frame to the client. An `optional` one may be dropped while the client does not read."""
+    """Send a text frame to the client."""
 
     text: bytes
-    optional: bool = False
 
 
 class CloseClient(Struct, frozen=True):

@@ -3,11 +3,11 @@
 from typing import Final
 from uuid import UUID
 
-from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.bill import Bill, compute_bill
 from transcription_proxy.stream.client import SessionClient
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
 from transcription_proxy.values import Closing
@@ -62,13 +62,13 @@ class Teardown:
         """Return whether LAST_WORDS_SECONDS have passed."""
         return now >= self._latest_answer_at
 
-    def request_close(self, number: int, meter: Meter, progress: UpstreamProgress, now: float) -> None:
-        """Compute the bill and have the ledger close the session with it, as settle number `number`."""
+    def request_close(self, credit: SessionCredit, progress: UpstreamProgress, now: float) -> None:
+        """Compute the bill and have the ledger close the session with it."""
         self.commit_at = now + COMMIT_SECONDS
-        self._bill = compute_bill(progress.audio_usage(meter.forwarded), self._options.audio, self._options.micro)
+        self._bill = compute_bill(progress.audio_usage(credit.forwarded), self._options.audio, self._options.micro)
         closing = Closing(
             self._id,
-            number,
+            credit.number + 1,
             self._bill.total,
             self.reason,
             audio_ms=self._bill.audio_ms,

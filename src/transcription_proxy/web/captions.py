@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from transcription_proxy.metering import engines
 from transcription_proxy.metering.audio import SAMPLE_BYTES
-from transcription_proxy.metering.meter import MICRO
+from transcription_proxy.metering.credits import MICRO
 from transcription_proxy.metering.rates import Rate, Rates
 from transcription_proxy.stream import languages
 from transcription_proxy.stream.options import DEFAULTS

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Description, Finding
 from transcription_proxy.ledger.service import Ledger
@@ -18,7 +19,7 @@ class Books:
 
     def __init__(self, database: Database, max_streams: int = 100) -> None:
         self.database = database
-        self.ledger = Ledger(database, max_sessions=2, max_streams=max_streams)
+        self.ledger = Ledger(database, may_open, max_sessions=2, max_streams=max_streams)
 
     async def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         async with self.database.transaction() as connection:

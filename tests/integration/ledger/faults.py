@@ -121,14 +121,14 @@ class Talker:
 
     def _hear(self) -> None:
         """The upstream has heard all that went up, and found no words in it."""
-        heard = {"type": "Results", "start": 0.0, "duration": self.session.meter.forwarded / SECOND, "is_final": True}
+        heard = {"type": "Results", "start": 0.0, "duration": self.session.credit.forwarded / SECOND, "is_final": True}
         nothing = {"channel_index": [0, 1], "channel": {"alternatives": [{"transcript": "", "confidence": 0.0}]}}
         self.happen(ev.UpstreamSentText(json.dumps(heard | nothing).encode()))
 
     def _answer(self) -> None:
         """The upstream answers CloseStream."""
         self._hear()
-        closing = {"type": "Metadata", "duration": self.session.meter.forwarded / SECOND}
+        closing = {"type": "Metadata", "duration": self.session.credit.forwarded / SECOND}
         self.happen(ev.UpstreamSentText(json.dumps(closing).encode()))
 
 

@@ -61,8 +61,8 @@ async def dispute_lost(till: Till, user: UUID) -> Body:
         (without_a_purchase, 12),
         (refunded, 12),
         (charge_refunded, 14),
-        (disputed, 12),
-        (dispute_lost, 14),
+        (disputed, 11),
+        (dispute_lost, 13),
     ],
 )
 async def test_a_webhook_makes_few_round_trips(till: Till, prepare: Prepare, most: int) -> None:

@@ -52,7 +52,7 @@ class Client:
         self.broken: set[str] = set()
         self.forward: Callable[[WSMsgType, memoryview], None] | None = None
 
-    def send(self, text: bytes, optional: bool) -> None:
+    def send(self, text: bytes) -> None:
         self._fail("send")
         self.heard.append(json.loads(text))
 

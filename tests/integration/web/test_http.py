@@ -13,6 +13,7 @@ from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code, pay
 from tests.unit.web.exchange import exchange, pieces
 from tests.unit.web.exchange import http as asked
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
@@ -43,7 +44,7 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     database = Database("postgresql://me:hunter2@127.0.0.1:1/none", timeout=0.2)
     await database.open()
     accounts = Accounts(database, secret=SECRET, expiry=timedelta(days=7))
-    ledger = Ledger(database, max_sessions=2, max_streams=100)
+    ledger = Ledger(database, may_open, max_sessions=2, max_streams=100)
     overlay_keys = Keys(database, "https://captions.example.org", SHARED_CHANNEL)
     app = api.build(
         accounts,

@@ -29,18 +29,21 @@ END = wire.SessionEnd(3, 2.5, Reason.CLIENT_STOP)
 # Messages
 
 
-def test_a_message_is_sent_as_json_and_is_not_optional() -> None:
+def test_a_message_is_sent_as_json() -> None:
     harness = ClientHarness()
     harness.client.send(wire.UpstreamStatus("reconnecting"))
     assert harness.sent == [{"type": "status", "upstream": "reconnecting"}]
-    assert [action.optional for action in harness.actions if isinstance(action, ev.SendClient)] == [False]
 
 
-def test_a_text_may_be_optional() -> None:
+def test_an_optional_text_is_dropped_while_the_client_does_not_read() -> None:
     harness = ClientHarness()
+    harness.client.record_stall(1.0)
     harness.client.send_text(b"interim", optional=True)
     harness.client.send_text(b"final")
-    assert harness.actions == [ev.SendClient(b"interim", True), ev.SendClient(b"final", False)]
+    assert harness.actions == [ev.SendClient(b"final")]
+    harness.client.record_stall(None)
+    harness.client.send_text(b"interim", optional=True)
+    assert harness.actions == [ev.SendClient(b"final"), ev.SendClient(b"interim")]
 
 
 @pytest.mark.parametrize("how", ["is_gone", "is_closed"])

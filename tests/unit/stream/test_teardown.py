@@ -7,13 +7,13 @@ from uuid import UUID
 import pytest
 
 from transcription_proxy.metering import rates
-from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import deepgram, endings, options
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.client import SessionClient
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.teardown import Teardown
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
-from transcription_proxy.values import Closing
+from transcription_proxy.values import Closing, Opened
 from transcription_wire.codes import Reason
 from transcription_wire.messages import Error
 
@@ -30,19 +30,20 @@ class TeardownHarness:
         self.client = SessionClient(self.actions, 1000, 0.0)
         self.teardown = Teardown(self.actions, ID, OPTIONS, self.client)
         self.teardown.became_ready = began
-        self.meter = Meter(SECOND, 2, 1_000_000, 1000, 0.0, 45.0)
-        self.meter.take(round(seconds * SECOND), 0.0)
+        self.credit = SessionCredit(Opened(ID, 1000, 1000), OPTIONS.audio, 1_000_000, 0.0)
+        self.credit.take(round(seconds * SECOND), 0.0)
+        self.credit.number = 4
         self.progress = UpstreamProgress(1)
         self.progress.begin_connection("request-1", 0, 0, 0.0)
 
     def book(self) -> Closing:
-        self.teardown.request_close(5, self.meter, self.progress, 100.0)
+        self.teardown.request_close(self.credit, self.progress, 100.0)
         action = self.actions.pop()
         assert isinstance(action, ev.Close)
         return action.closing
 
     def metadata(self, duration: float) -> None:
-        self.progress.record_message(deepgram.Metadata(duration=duration), self.meter.forwarded, 0, 0.0)
+        self.progress.record_message(deepgram.Metadata(duration=duration), self.credit.forwarded, 0, 0.0)
 
     @property
     def messages(self) -> list[dict[str, Any]]:
