@@ -8,6 +8,7 @@ from uuid import UUID
 from transcription_proxy.overlay import messages
 from transcription_proxy.overlay.backlog import Backlog
 from transcription_proxy.overlay.messages import Clear, Line, Shown
+from transcription_wire import messages as wire
 
 MAX_PENDING_LINES: Final = 100
 """Lines kept for a page that does not read."""
@@ -56,11 +57,9 @@ class Feed:
         """By the life of each other worker with pages: how many, and until when to believe it."""
         self._forward = forward
 
-    def publish(self, session_id: UUID, text: bytes) -> None:
-        """Show a message that the session's client is sent, if it has words."""
-        line = messages.line(str(session_id), text)
-        if line is not None:
-            self.show(line)
+    def publish(self, session_id: UUID, transcript: wire.Transcript) -> None:
+        """Show words that the session's client is sent."""
+        self.show(messages.line(str(session_id), transcript))
 
     def clear(self, session_id: UUID) -> None:
         """Remove the session's words: it has ended."""

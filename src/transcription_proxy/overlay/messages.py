@@ -5,6 +5,8 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from transcription_wire.messages import Transcript
+
 MAX_TEXT_CHARACTERS: Final = 1000
 """Characters of a line: NOTIFY takes 8,000 bytes, and JSON needs up to 6 for one."""
 TEST_SESSION: Final = "test"
@@ -46,27 +48,12 @@ class Auth(Struct, tag="auth", frozen=True):
     key: str
 
 
-class _Transcript(Struct, tag="transcript"):
-    """The part of the caption protocol's transcript that is shown."""
-
-    text: str
-    is_final: bool
-    start: float
-    channel: list[int] | UnsetType = UNSET
-    """The channel's number, and how many there are."""
-
-
-_transcripts: Final = msgspec.json.Decoder(_Transcript)
 _auth: Final = msgspec.json.Decoder(Auth)
 _encoder: Final = msgspec.json.Encoder()
 
 
-def line(session: str, message: bytes) -> Line | None:
-    """Return the line for a message to the client, None for one that is no transcript."""
-    try:
-        transcript = _transcripts.decode(message)
-    except msgspec.DecodeError:
-        return None
+def line(session: str, transcript: Transcript) -> Line:
+    """Return the line for words of the caption protocol. It has a channel if there are several."""
     channel = transcript.channel[0] if transcript.channel and transcript.channel[-1] > 1 else UNSET
     return Line(session, transcript.start, shorten(transcript.text), transcript.is_final, channel)
 

@@ -18,7 +18,7 @@ from transcription_proxy.stream import captions, endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.options import InvalidConfig
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
-from transcription_wire.messages import Auth, Error, encode
+from transcription_wire.messages import Auth, Error, ServerMessage, encode
 
 PATH: Final = b"/ws/transcribe"
 MAX_MESSAGE_BYTES: Final = 1 << 20
@@ -91,13 +91,13 @@ class CaptionSocket(ServerSocket):
 
     def refuse(self, error: Error) -> None:
         if not self._closing:
-            self.send(encode(error))
+            self.send(error)
             self.close(CLOSE_CODES[ErrorCode(error.code)])
 
     # What the relay calls
 
-    def send(self, text: bytes) -> None:
-        self._transport.send(WSMsgType.TEXT, text)
+    def send(self, message: ServerMessage) -> None:
+        self._transport.send(WSMsgType.TEXT, encode(message))
 
     def close(self, code: int) -> None:
         super().close(code)
@@ -159,7 +159,7 @@ class CaptionSocket(ServerSocket):
         if self._bad_messages >= captions.MAX_BAD_MESSAGES:
             self.refuse(endings.TOO_MANY_BAD)
         else:
-            self.send(encode(Error(ErrorCode.BAD_MESSAGE, what)))
+            self.send(Error(ErrorCode.BAD_MESSAGE, what))
 
     async def _open(self, auth: Auth) -> None:
         try:

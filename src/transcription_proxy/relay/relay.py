@@ -19,6 +19,7 @@ from transcription_proxy.stream import deepgram
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closing
+from transcription_wire import messages as wire
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
 
 log = structlog.get_logger()
@@ -27,7 +28,8 @@ log = structlog.get_logger()
 class Client(Protocol):
     """The client's socket, as the relay uses it."""
 
-    def send(self, text: bytes) -> None: ...
+    def send(self, message: wire.ServerMessage) -> None:
+        """Encode and send a message."""
 
     def close(self, code: int) -> None: ...
 
@@ -47,8 +49,8 @@ class Feed(Protocol):
     is_watched: bool
     """Whether anybody watches. Nothing needs to be published otherwise."""
 
-    def publish(self, session_id: UUID, text: bytes) -> None:
-        """Show a message that the session's client is sent, if it has words."""
+    def publish(self, session_id: UUID, transcript: wire.Transcript) -> None:
+        """Show words that the session's client is sent."""
 
     def clear(self, session_id: UUID) -> None:
         """Remove the session's words: it has ended."""
@@ -154,10 +156,10 @@ class Relay:
 
     def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - the one ladder of actions
         match action:
-            case ev.SendClient(text):
-                self._client.send(text)
-                if self._feed.is_watched:
-                    self._feed.publish(self.session.id, text)
+            case ev.SendClient(message):
+                self._client.send(message)
+                if self._feed.is_watched and isinstance(message, wire.Transcript):
+                    self._feed.publish(self.session.id, message)
             case ev.SendAudio(data):
                 if self.upstream is not None:
                     self.upstream.send_audio(data)

@@ -126,9 +126,9 @@ Event = (
 
 
 class SendClient(Struct, frozen=True):
-    """Send a text frame to the client."""
+    """Send the client a message. Its socket encodes it."""
 
-    text: bytes
+    message: wire.ServerMessage
 
 
 class CloseClient(Struct, frozen=True):

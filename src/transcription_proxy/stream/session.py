@@ -200,16 +200,15 @@ class Session:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
         self._warnings.inspect_audio(now)
-        text = self._upstream.receive(message, now)
+        caption = self._upstream.receive(message, now)
         if isinstance(message, deepgram.Results):
             self._warnings.check_lateness(now)
         if self._upstream.redial.is_proven:
             self._recovery.notify_connected(now)
         if self.phase is Phase.FINISHING and isinstance(message, deepgram.Results) and self._upstream.owes_words:
             self._teardown.extend_answer_timeout(now)
-        if text is not None:
-            interim = isinstance(message, deepgram.Results) and not message.is_final
-            self._client.send_text(text, optional=interim)
+        if caption is not None:
+            self._client.send(caption)
         elif self.phase is Phase.FINISHING and self._upstream.is_answer(message):
             self._close(now)
 

@@ -21,6 +21,7 @@ from transcription_proxy.stream import options
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closed, Closing, Opened, Settled, Settlement
+from transcription_wire.messages import ServerMessage, encode
 
 PATIENCE = 10.0
 FRAME = bytes(3200)
@@ -52,9 +53,9 @@ class Client:
         self.broken: set[str] = set()
         self.forward: Callable[[WSMsgType, memoryview], None] | None = None
 
-    def send(self, text: bytes) -> None:
+    def send(self, message: ServerMessage) -> None:
         self._fail("send")
-        self.heard.append(json.loads(text))
+        self.heard.append(json.loads(encode(message)))
 
     def close(self, code: int) -> None:
         self.code = code

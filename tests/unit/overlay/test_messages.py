@@ -7,51 +7,35 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from transcription_proxy.overlay import messages
-from transcription_proxy.overlay.messages import Clear, Failed, Heartbeat, Line
+from transcription_proxy.overlay.messages import MAX_TEXT_CHARACTERS, Clear, Failed, Heartbeat, Line
 from transcription_wire import messages as wire
 
 SESSION = "8c6f2f0e-0000-4000-8000-000000000001"
 
 
-def said(**fields: Any) -> bytes:
-    message = {"type": "transcript", "text": "Hello", "is_final": True, "start": 1.5, "confidence": None, **fields}
-    return json.dumps(message).encode()
+def transcript(**fields: Any) -> wire.Transcript:
+    values = {"text": "Hello", "is_final": True, "start": 1.5, "confidence": None, "duration": 1.0}
+    return wire.Transcript(**{**values, "speech_final": False, **fields})
 
 
 # --- from the caption protocol
 
 
 def test_a_transcript_becomes_a_line() -> None:
-    assert messages.line(SESSION, said()) == Line(SESSION, 1.5, "Hello", True)
-    assert messages.line(SESSION, said(is_final=False, start=0)) == Line(SESSION, 0, "Hello", False)
+    assert messages.line(SESSION, transcript()) == Line(SESSION, 1.5, "Hello", True)
+    assert messages.line(SESSION, transcript(is_final=False, start=0.0)) == Line(SESSION, 0, "Hello", False)
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        wire.Ready(SESSION, 600),
-        wire.Usage(1, 599),
-        wire.SpeechStarted(0.5),
-        wire.SessionEnd(1, 1.0, "client_stop"),
-    ],
-)
-def test_no_other_message_is_shown(message: wire.ServerMessage) -> None:
-    assert messages.line(SESSION, wire.encode(message)) is None
+@pytest.mark.parametrize(("channel", "shown"), [([0, 1], UNSET), ([0, 2], 0), ([1, 2], 1), ([], UNSET), (UNSET, UNSET)])
+def test_a_line_has_its_channel_if_there_are_several(channel: Any, shown: Any) -> None:
+    assert messages.line(SESSION, transcript(channel=channel)).channel == shown
 
 
-@pytest.mark.parametrize("message", [b"", b"{", b"[]", b'{"type":"transcript"}', b"\xff", said(text=None)])
-def test_a_malformed_message_is_not_shown(message: bytes) -> None:
-    assert messages.line(SESSION, message) is None
-
-
-@pytest.mark.parametrize(("channel", "shown"), [([0, 1], None), ([0, 2], 0), ([1, 2], 1), ([], None)])
-def test_a_line_has_its_channel_if_there_are_several(channel: list[int], shown: int | None) -> None:
-    line = messages.line(SESSION, said(channel=channel))
-    assert line is not None
-    assert ("channel" in msgspec.to_builtins(line)) == (shown is not None)
-    assert shown is None or line.channel == shown
+def test_a_long_text_is_shortened() -> None:
+    assert messages.line(SESSION, transcript(text="x" * 5000)).text == "x" * (MAX_TEXT_CHARACTERS - 1) + "…"
 
 
 @pytest.mark.parametrize(

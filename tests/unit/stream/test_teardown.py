@@ -14,6 +14,7 @@ from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.teardown import Teardown
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
 from transcription_proxy.values import Closing, Opened
+from transcription_wire import messages as wire
 from transcription_wire.codes import Reason
 from transcription_wire.messages import Error
 
@@ -47,7 +48,7 @@ class TeardownHarness:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        return [json.loads(action.text) for action in self.actions if isinstance(action, ev.SendClient)]
+        return [json.loads(wire.encode(action.message)) for action in self.actions if isinstance(action, ev.SendClient)]
 
 
 def test_without_a_reason_the_error_is_internal() -> None:
