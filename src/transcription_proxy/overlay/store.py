@@ -14,7 +14,7 @@ Connection = AsyncConnection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """The overlay of an account: whoever has `key` sees its live captions. `version` counts the account's keys."""
+    """The overlay of an account: anyone with `key` sees its live captions. `version` counts the account's keys."""
 
     user_id: UUID
     key: str

@@ -52,7 +52,7 @@ class TokenHolder:
 
 @dataclass
 class Switchboard:
-    """Opens sessions for sockets, and passes news to their relays.
+    """Opens sessions for sockets, and tells their relays about drains and changed rows.
 
     `verify`: returns the holder of a token, or raises Refusal. `life`: the id of this process's life (money 21).
     """

@@ -1,4 +1,4 @@
-"""The overlay: its secret address, and the live captions of the account behind it as server-sent events."""
+"""The overlay's routes: its secret URL, its test line, and the live captions as server-sent events."""
 
 import asyncio
 from typing import Annotated, Final
@@ -17,7 +17,7 @@ from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided, SignedIn
 
 router = APIRouter(tags=["Overlay"])
-TEST_PAUSE: Final = 0.5
+TEST_INTERIM_SECONDS: Final = 0.5
 """Seconds for which the test line is interim, so that it is seen to change as captions do."""
 _KEY: Final = HTTPBearer(
     auto_error=False, scheme_name="Overlay", description="The key: the part of the overlay URL after `#`."
@@ -64,10 +64,10 @@ async def send_test(user: SignedIn, services: Provided) -> Watching:
 
 
 async def show_test_line(feeds: Feeds, user_id: UUID) -> int:
-    """Return how many overlays are known to be open when the line becomes final."""
+    """Show the test line on the account's overlays. Return how many are open when the line becomes final."""
     feed = feeds.feed(user_id)
     feed.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION.rpartition(" ")[0], is_final=False))
-    await asyncio.sleep(TEST_PAUSE)
+    await asyncio.sleep(TEST_INTERIM_SECONDS)
     feed.show(Line(TEST_SESSION, 0, sentences.TEST_CAPTION, is_final=True))
     feed.show(Clear(TEST_SESSION))
     return feed.page_count

@@ -15,7 +15,7 @@ FINAL = {"session": "test", "start": 0.0, "text": sentences.TEST_CAPTION, "is_fi
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TEST_PAUSE", 0.02)
+    monkeypatch.setattr(module, "TEST_INTERIM_SECONDS", 0.02)
 
 
 async def test_a_test_line_is_shown_on_all_overlays_of_the_account_and_on_no_other(
