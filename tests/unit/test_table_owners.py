@@ -20,7 +20,7 @@ OWNERS: Final = {
     "logins": "accounts",
     "refresh_tokens": "accounts",
     "password_resets": "accounts",
-    "overlays": "accounts",
+    "overlays": "overlay",
     "purchases": "payments",
     "payment_claims": "payments",
     "stripe_events": "payments",

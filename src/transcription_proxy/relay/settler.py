@@ -81,12 +81,12 @@ class Settler:
 
     def close(self, closing: Closing, report: Report) -> None:
         """Close a session, however many tries it takes. `report` gets CloseCommitted."""
-        self._due.pop(closing.session_id, None)  # the close supersedes it
+        self._due.pop(closing.session_id, None)  # the close supersedes the settle
         self._closes[closing.session_id] = task = asyncio.create_task(self._close(closing, report))
         task.add_done_callback(lambda _: self._closes.pop(closing.session_id))
 
     async def run(self) -> None:
-        """Settle for ever: a single settle at once, many in batches, one a tick."""
+        """Settle until cancelled: a single settle at once, many in batches, one batch a tick."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -97,7 +97,7 @@ class Settler:
                 self._wake.set()
 
     async def keep_leases(self) -> None:
-        """Renew, for ever, the leases of live sessions whose settles do not renew them (money 21)."""
+        """Renew the leases of live sessions whose settles do not renew them, until cancelled (money 21)."""
         while True:
             await asyncio.sleep(RENEW_EVERY_SECONDS)
             if unbooked := self._unbooked():
@@ -176,7 +176,7 @@ class Settler:
             try:
                 async with self._close_slots:
                     closed = await self._ledger.close(closing)
-            except Exception as error:  # retried for ever: a close is the bill
+            except Exception as error:  # retried without limit: a close is the bill
                 if not isinstance(error, Unavailable):
                     log.exception("close_failed", session=str(closing.session_id))
                 general = isinstance(error, Unavailable) and not isinstance(error, TooSlow)

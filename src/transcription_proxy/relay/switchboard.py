@@ -9,15 +9,14 @@ import structlog
 
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.metering.rates import Rates
-from transcription_proxy.relay.relay import Client, Relay, RelayContext
-from transcription_proxy.relay.stages import Stages
+from transcription_proxy.relay.relay import Client, Feed, Relay, RelayContext
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Opened, Opening
 from transcription_wire.messages import Auth
 
-MAX_GREETINGS: Final = 1000
+MAX_UNAUTHENTICATED: Final = 1000
 """Sockets of a process that may be open without being authenticated."""
 log = structlog.get_logger()
 
@@ -28,21 +27,11 @@ class Opener(Protocol):
     async def open_session(self, opening: Opening) -> Opened: ...
 
 
-class Overlay(Protocol):
-    """The account whose captions a key shows, and the version of the key."""
+class Feeds(Protocol):
+    """The feeds of all accounts."""
 
-    @property
-    def user_id(self) -> UUID: ...
-
-    @property
-    def version(self) -> int: ...
-
-
-class Overlays(Protocol):
-    """The part of the accounts that checks the keys of overlays."""
-
-    async def by_key(self, key: str) -> Overlay:
-        """Return the overlay of a key. Raises Refusal (overlay_gone) and Unavailable."""
+    def feed(self, user_id: UUID) -> Feed:
+        """Return an account's feed. All of its sessions get the same one."""
 
 
 class Socket(Protocol):
@@ -63,7 +52,7 @@ class TokenHolder:
 
 @dataclass
 class Switchboard:
-    """Opens sessions for sockets, and passes news to their relays.
+    """Opens sessions for sockets, and tells their relays about drains and changed rows.
 
     `verify`: returns the holder of a token, or raises Refusal. `life`: the id of this process's life (money 21).
     """
@@ -72,13 +61,12 @@ class Switchboard:
     ledger: Opener
     rates: Rates
     context: RelayContext
-    stages: Stages
-    overlays: Overlays
+    feeds: Feeds
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)
-    greetings: set[Socket] = field(default_factory=set)
-    """The sockets that have not authenticated yet."""
+    unauthenticated: set[Socket] = field(default_factory=set)
+    """Those of the sockets that have not authenticated yet."""
     relays: dict[UUID, Relay] = field(default_factory=dict)
     draining: bool = False
 
@@ -110,7 +98,7 @@ class Switchboard:
 
     def add_relay(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
         """Return a relay for an opened session. It is registered until the session's end is booked."""
-        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.context, self.stages.stage(user_id))
+        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.context, self.feeds.feed(user_id))
         self.relays[opened.session_id] = relay
         relay.finished.add_done_callback(lambda _: self.relays.pop(opened.session_id, None))
         return relay
@@ -122,9 +110,9 @@ class Switchboard:
             relay.handle_event(ev.RowChanged())
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether too many sockets are open that have not authenticated."""
-        return len(self.greetings) > MAX_GREETINGS
+        return len(self.unauthenticated) > MAX_UNAUTHENTICATED
 
     def drain(self) -> None:
         """Begin the drain: refuse clients that authenticate from now on, and end sessions that are still dialling."""

@@ -7,13 +7,13 @@ from typing import Any
 from fastapi import FastAPI
 
 from transcription_proxy import sentences
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
+from transcription_proxy.overlay.feeds import Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.payments.service import Payments
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.web import (
     account,
     auth,
@@ -43,8 +43,8 @@ def build(
     payments: Payments,
     watch: Watch,
     *,
-    overlays: Overlays,
-    stages: Stages,
+    overlay_keys: Keys,
+    feeds: Feeds,
     rates: Rates,
     auth_rate_per_minute: int,
     trusted_proxies: Sequence[Network],
@@ -65,8 +65,8 @@ def build(
         accounts,
         ledger,
         payments,
-        overlays,
-        stages,
+        overlay_keys,
+        feeds,
         rates,
         watch,
         ready,

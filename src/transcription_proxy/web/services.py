@@ -7,15 +7,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import unauthorized
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
+from transcription_proxy.overlay.feeds import Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.payments.service import Payments
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.web.board import Board
 from transcription_proxy.web.clients import bucket
 from transcription_proxy.web.rates import RateLimit
@@ -45,8 +45,8 @@ class Services:
     accounts: Accounts
     ledger: Ledger
     payments: Payments
-    overlays: Overlays
-    stages: Stages
+    overlay_keys: Keys
+    feeds: Feeds
     rates: Rates
     watch: Watch
     ready: Callable[[], bool]

@@ -20,6 +20,7 @@ from transcription_proxy.relay.settler import Settler
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.session import Session
+from transcription_wire.messages import SessionEnd, encode
 
 OPTIONS = options.read(None, rates.load())
 SECOND = OPTIONS.audio.bytes_per_second
@@ -106,8 +107,8 @@ class Talker:
                 self._settler.settle(settlement, self.happen)
             case ev.Close(closing):
                 self._settler.close(closing, self.happen)
-            case ev.SendClient(text) if b"session_end" in text:
-                self.end = json.loads(text)
+            case ev.SendClient(SessionEnd() as end):
+                self.end = json.loads(encode(end))
             case ev.SendUpstream(text) if b"CloseStream" in text:
                 asyncio.get_running_loop().call_soon(self._answer)
             case ev.Finish():

@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.relay.calls import Call, calling
-from tests.integration.relay.doorway import Keys, Nothing, stranger
+from tests.integration.relay.doorway import Nothing, stranger
 from tests.standin.deepgram import DeepgramStandIn
 from tests.standin.record import Record
 from tests.standin.script import BROKEN_HANDSHAKES, REFUSALS, Hangup, Script
 from transcription_proxy.metering import rates
+from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.relay import upstream
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.stream import redial
@@ -112,8 +112,7 @@ async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other(mon
             ledger=Nothing(),
             rates=rates.load(),
             context=live.lines,
-            stages=Stages(uuid4(), Nothing(), Nothing()),
-            overlays=Keys(),
+            feeds=Feeds(uuid4(), Nothing(), Nothing()),
             life=uuid4(),
             idle_seconds=900,
             relays={uuid4(): dialling.relay, uuid4(): live.relay},

@@ -25,8 +25,7 @@ async def test_no_session_opens_while_settles_fail() -> None:
     lines: Any = SimpleNamespace(settler=settler)
     stages: Any = None
     holder = TokenHolder(uuid4(), 0)
-    overlays: Any = None
-    switchboard = Switchboard(lambda _: holder, Ledger(), rates.load(), lines, stages, overlays, uuid4(), 900)
+    switchboard = Switchboard(lambda _: holder, Ledger(), rates.load(), lines, stages, uuid4(), 900)
     with pytest.raises(Unavailable):
         await switchboard.open(Auth("token"))
     settler.is_failing = False
