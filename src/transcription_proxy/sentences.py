@@ -1,7 +1,7 @@
 """Sentences of HTTP errors, WebSocket errors and answers: what is wrong, and what to do next.
 
 People read them on a page, in a command or in the log of their own program. Texts that the client and the pages share
-are in transcription_wire.sentences, mails in mail/emails.py, and those of a command beside the command."""
+are in transcription_wire.sentences, emails in mail/templates/, and those of a command beside the command."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -114,6 +114,10 @@ def ambiguous_session(prefix: str) -> str:
 
 def too_many_keys(most: int) -> str:
     return f"You have {most} API keys, which is the most. Revoke one first."
+
+
+def model_not_offered(model: str, models: Iterable[str]) -> str:
+    return f"The model {model} isn't offered. Choose one of {', '.join(sorted(models))}."
 
 
 def model_not_allowed(model: str, models: Iterable[str]) -> str:

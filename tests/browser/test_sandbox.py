@@ -35,7 +35,7 @@ async def opened(browser: Browser, url: str, **options: Any) -> AsyncIterator[Pa
 
 
 async def test_from_a_dashboard_to_the_minutes(visitor: Visitor, service: Service) -> None:
-    """Declined first, then half price, then paid: and back at the shop the minutes are there."""
+    """Declined first, then half price, then paid: and back at the site the minutes are there."""
     user = await service.user(600)
     await visitor.become(user)
     await visitor.goto("/dashboard")

@@ -1,4 +1,4 @@
-"""SQL keeps to the direction of imports: a package's statements name only its own tables and those of packages below."""
+"""SQL keeps to the direction of imports: statements name only tables of their own package and of packages below it."""
 
 import re
 import tomllib
@@ -21,8 +21,8 @@ OWNERS: Final = {
     "logins": "accounts",
     "refresh_tokens": "accounts",
     "password_resets": "accounts",
-    "overlays": "accounts",
     "api_keys": "accounts",
+    "overlays": "overlay",
     "purchases": "payments",
     "payment_claims": "payments",
     "stripe_events": "payments",

@@ -75,13 +75,12 @@ UPDATE users SET blocked_at = coalesce(blocked_at, now()), updated_at = now() WH
 -- Unblock an account. Its tokens that have not expired work again.
 UPDATE users SET blocked_at = NULL, updated_at = now() WHERE id = %(user_id)s
 
--- name: keep_login
--- Add a login, or extend it. `expires_at`: when the last of its tokens expires.
-INSERT INTO logins (id, user_id, expires_at) VALUES (%(login)s, %(user_id)s, %(expires_at)s)
-ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
-
 -- name: add_refresh
--- Add a refresh token that has not been used.
+-- Add a refresh token that has not been used, and its login, or extend the login until the last of its tokens expires.
+WITH kept AS (
+  INSERT INTO logins (id, user_id, expires_at) VALUES (%(login)s, %(user_id)s, %(login_expires_at)s)
+  ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
+)
 INSERT INTO refresh_tokens (token_hash, user_id, family, parent, expires_at)
 VALUES (%(token_hash)s, %(user_id)s, %(login)s, %(parent)s, %(expires_at)s)
 
@@ -167,29 +166,6 @@ FOR NO KEY UPDATE
 -- name: reset_works
 -- Whether a reset token still works. Run it once the account is locked, since another request may use the token.
 SELECT EXISTS (SELECT FROM password_resets WHERE token_hash = %(token_hash)s AND expires_at > %(now)s)
-
--- name: overlay
--- The overlay of an account.
-SELECT {Overlay} FROM overlays WHERE user_id = %(user_id)s
-
--- name: overlay_by_key
--- The overlay with a key, unless its account is blocked.
-SELECT {Overlay} FROM overlays JOIN users ON id = user_id WHERE key = %(key)s AND blocked_at IS NULL
-
--- name: add_overlay
--- Add the overlay of an account; an existing one stays.
-INSERT INTO overlays (user_id, key) VALUES (%(user_id)s, %(key)s) ON CONFLICT DO NOTHING
-
--- name: renew_overlay
--- Give an account's overlay a new key, or add the overlay.
-INSERT INTO overlays AS o (user_id, key) VALUES (%(user_id)s, %(key)s)
-ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, version = o.version + 1
-RETURNING {Overlay}
-
--- name: overlay_versions
--- The versions of the accounts' valid keys, without blocked accounts.
-SELECT user_id, version FROM overlays JOIN users ON id = user_id
-WHERE user_id = ANY (%(user_ids)s) AND blocked_at IS NULL
 
 -- name: add_api_key
 -- Add an API key, unless the account has the most keys already. The account is locked.

@@ -126,8 +126,8 @@ async def _apply_claims(connection: Connection, purchase: Purchase, balance: Bal
     if take or freeze or new.refunded != purchase.refunded_cents:
         await store.set_standing(connection, purchase.id, new)
     if take or freeze:
-        is_disputed = any(claim.kind is Kind.DISPUTE for claim in claims)
-        lost_before = await store.lost(connection, purchase.id) if is_disputed else 0
+        may_have_lost = purchase.seconds_taken > 0 and any(claim.kind is Kind.DISPUTE for claim in claims)
+        lost_before = await store.lost(connection, purchase.id) if may_have_lost else 0
         await _claw_back(connection, purchase, balance, new, lost_before)
         log.warning("purchase_clawed_back", purchase=str(purchase.id), taken=take, frozen=freeze)
 

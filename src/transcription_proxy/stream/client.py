@@ -34,14 +34,9 @@ class SessionClient:
         """The relay does not read from the client."""
 
     def send(self, message: wire.ServerMessage) -> None:
-        """Encode and send a message."""
-        self.send_text(wire.encode(message))
-
-    def send_text(self, text: bytes, *, optional: bool = False) -> None:
-        """Send an encoded message, or drop an optional one while the client does not read."""
-        is_dropped = optional and self._stalled_at is not None
-        if not (is_dropped or self.is_gone or self.is_closed):
-            self._actions.append(ev.SendClient(text))
+        """Send a message. Interim words are dropped while the client does not read."""
+        if not (self.is_gone or self.is_closed or (self._stalled_at is not None and _is_interim(message))):
+            self._actions.append(ev.SendClient(message))
 
     def send_ready(self, session_id: str) -> None:
         """Send `ready`, and `credits_low` where little is left already."""
@@ -97,3 +92,7 @@ class SessionClient:
         if not self.is_gone and not self.is_closed:
             self._actions.append(ev.CloseClient(code))
         self.is_closed = True
+
+
+def _is_interim(message: wire.ServerMessage) -> bool:
+    return isinstance(message, wire.Transcript) and not message.is_final

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from transcription_proxy.stream.endings import ErrorSaid
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
+from transcription_wire import messages as wire
 
 # Events
 
@@ -27,7 +27,7 @@ class ClientPonged(Struct, frozen=True):
 class ClientBrokeProtocol(Struct, frozen=True):
     """The client broke a rule of WebSocket, and the relay reads no more of it. `error`: the error to send."""
 
-    error: ErrorSaid
+    error: wire.Error
 
 
 class ClientStalled(Struct, frozen=True):
@@ -126,9 +126,9 @@ Event = (
 
 
 class SendClient(Struct, frozen=True):
-    """Send a text frame to the client."""
+    """Send the client a message. Its socket encodes it."""
 
-    text: bytes
+    message: wire.ServerMessage
 
 
 class CloseClient(Struct, frozen=True):

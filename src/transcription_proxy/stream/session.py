@@ -200,20 +200,19 @@ class Session:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
         self._warnings.inspect_audio(now)
-        text = self._upstream.receive(message, now)
+        caption = self._upstream.receive(message, now)
         if isinstance(message, deepgram.Results):
             self._warnings.check_lateness(now)
         if self._upstream.redial.is_proven:
             self._recovery.notify_connected(now)
         if self.phase is Phase.FINISHING and isinstance(message, deepgram.Results) and self._upstream.owes_words:
             self._teardown.extend_answer_timeout(now)
-        if text is not None:
-            interim = isinstance(message, deepgram.Results) and not message.is_final
-            self._client.send_text(text, optional=interim)
+        if caption is not None:
+            self._client.send(caption)
         elif self.phase is Phase.FINISHING and self._upstream.is_answer(message):
             self._close(now)
 
-    def _take_step(self, step: Step, now: float, refusal: endings.ErrorSaid | None = None) -> None:
+    def _take_step(self, step: Step, now: float, refusal: wire.Error | None = None) -> None:
         """Do what recovery.py chose: go on without the upstream, or end."""
         if self.phase is Phase.FINISHING and step is not Step.CLOSE:
             self.phase = Phase.REDIALLING  # the end that had begun may get another reason
@@ -318,14 +317,12 @@ class Session:
             (client.too_slow_at, lambda now: self._end(Reason.TOO_SLOW, now)),
         ]
         if self.phase is Phase.LIVE:
+            release_hold_at = None if upstream.buffer.has_pending else credit.release_hold_at
             timers += [
                 (upstream.keep_alive_at, upstream.send_keep_alive),
                 (upstream.check_at, self._check_upstream),
                 (upstream.redial.notify_recovery_at, self._recovery.notify_connected),
-                (
-                    None if upstream.buffer.has_pending else credit.release_hold_at,
-                    partial(self._settle, release_hold=True),
-                ),
+                (release_hold_at, partial(self._settle, release_hold=True)),
                 (credit.give_up_at, self._end_without_credit),
                 (self._warnings.check_at, self._warnings.check),
             ]
@@ -353,7 +350,7 @@ class Session:
 
     # The end
 
-    def _end(self, reason: Reason, now: float, error: endings.ErrorSaid | None = None) -> None:
+    def _end(self, reason: Reason, now: float, error: wire.Error | None = None) -> None:
         """Begin the end. The reason of the first call stays."""
         if self.phase not in (Phase.DIALLING, *RUNNING):
             return

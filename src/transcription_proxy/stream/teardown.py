@@ -12,7 +12,7 @@ from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
 from transcription_proxy.values import Closing
 from transcription_wire import messages as wire
-from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, Reason
+from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode, Reason
 
 ANSWER_SECONDS: Final = 5.0
 """Seconds to wait for the answer to CloseStream, from CloseStream or from the last Results after it."""
@@ -41,13 +41,13 @@ class Teardown:
         self.commit_at = 0.0
         """When to send `session_end` although the ledger has not committed the close."""
 
-    def set_reason(self, reason: Reason, error: endings.ErrorSaid | None = None) -> None:
+    def set_reason(self, reason: Reason, error: wire.Error | None = None) -> None:
         """Record the reason and send its error. `error` replaces the error that belongs to the reason."""
         error = error or endings.ERRORS.get(reason)
         if error is not None:
-            self._client.send(wire.Error(*error))
+            self._client.send(error)
         self.reason = reason
-        self._close_code = CLOSE_CODES[error[0]] if error else REASON_CLOSE_CODES[reason]
+        self._close_code = CLOSE_CODES[ErrorCode(error.code)] if error else REASON_CLOSE_CODES[reason]
 
     def start_answer_timeout(self, now: float) -> None:
         """Start waiting for the last words and Metadata: CloseStream was sent."""

@@ -122,8 +122,8 @@ class Uplink:
         """When to send the next KeepAlive."""
         return max(self._credit.last_audio, self._text_sent_at) + KEEP_ALIVE_SECONDS
 
-    def receive(self, message: deepgram.Message | deepgram.Unknown, now: float) -> bytes | None:
-        """Record a message. Return the encoded message for the client, None for nothing new."""
+    def receive(self, message: deepgram.Message | deepgram.Unknown, now: float) -> captions.Caption | None:
+        """Record a message. Return the message for the client, None for nothing new."""
         self._heartbeat.record_traffic(now)
         progress, buffer = self.progress, self.buffer
         position = buffer.position

@@ -16,7 +16,7 @@ from transcription_proxy.web import cursors
 from transcription_proxy.web.auth import Tokens, new_tokens
 from transcription_proxy.web.cursors import MOST_ROWS, Before, Limit
 from transcription_proxy.web.errors import documented
-from transcription_proxy.web.services import Client, Provided, SignedIn
+from transcription_proxy.web.services import Client, LoggedIn, Provided, SignedIn
 from transcription_wire.codes import Reason, Status
 
 router = APIRouter(prefix="/account", tags=["Account"])
@@ -144,9 +144,11 @@ def minutes(seconds: int) -> int:
 @router.post(
     "/password",
     summary="Change your password",
-    responses=documented("unauthorized", "invalid_credentials", "weak_password", "invalid_request", "rate_limited"),
+    responses=documented(
+        "unauthorized", "login_required", "invalid_credentials", "weak_password", "invalid_request", "rate_limited"
+    ),
 )
-async def change_password(body: PasswordChange, user: SignedIn, client: Client, services: Provided) -> Tokens:
+async def change_password(body: PasswordChange, user: LoggedIn, client: Client, services: Provided) -> Tokens:
     """Revokes every token of the account, ends its live sessions and returns new tokens."""
     services.password_changes.admit(str(user.id))
     return new_tokens(await services.accounts.change_password(user, body.current, body.new, client))

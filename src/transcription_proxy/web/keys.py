@@ -27,7 +27,9 @@ class NewKey(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
     limit_seconds: Annotated[int, Field(ge=1, le=MAX_CREDITS)] | None = None
     limit_period: Period = "total"
-    models: Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]], Field(min_length=1, max_length=50)] | None = None
+    models: (
+        Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]], Field(min_length=1, max_length=50)] | None
+    ) = None
 
 
 class CreatedKey(BaseModel):

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.payments.counter import Counter
+from tests.integration.payments.checkout_server import CheckoutServer
 from tests.integration.payments.events import Body, charge, dispute, event, names, refund, session
-from tests.integration.payments.till import Till
+from tests.integration.payments.harness import PaymentsHarness
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.mail.mailer import Mailer
@@ -21,8 +21,8 @@ from transcription_proxy.payments.emails import BuyerEmails
 SITE = "https://captions.example.org"
 
 
-class Post(Till):
-    """A till whose mails lie in a folder."""
+class Post(PaymentsHarness):
+    """A harness whose mails lie in a folder."""
 
     def __init__(self, database: Database, outbox: Path, stripe: str) -> None:
         super().__init__(database, stripe)
@@ -54,7 +54,7 @@ class Post(Till):
         """Said twice in one event, and again in another."""
         one = event(f"checkout.session.{kind}", thing)
         for each in (one, one, event(f"checkout.session.{kind}", thing)):
-            await self.hear(each)
+            await self.receive(each)
 
 
 def _read(path: Path) -> tuple[str, str]:
@@ -63,22 +63,24 @@ def _read(path: Path) -> tuple[str, str]:
 
 
 @pytest.fixture
-async def counter() -> AsyncIterator[Counter]:
-    async with Counter() as counter:
-        yield counter
+async def stripe() -> AsyncIterator[CheckoutServer]:
+    async with CheckoutServer() as stripe:
+        yield stripe
 
 
 @pytest.fixture
-async def post(database: Database, tmp_path: Path, counter: Counter) -> AsyncIterator[Post]:
-    post = Post(database, tmp_path, counter.url)
+async def post(database: Database, tmp_path: Path, stripe: CheckoutServer) -> AsyncIterator[Post]:
+    post = Post(database, tmp_path, stripe.url)
     yield post
     assert await post.findings() == []
 
 
-async def test_a_paid_purchase_is_mailed_once_with_the_receipt_that_stripe_gives(post: Post, counter: Counter) -> None:
+async def test_a_paid_purchase_is_mailed_once_with_the_receipt_that_stripe_gives(
+    post: Post, stripe: CheckoutServer
+) -> None:
     _, thing = await post.sold()
     paid = {**charge("pi_1", 0), "receipt_url": "https://pay.example/receipts/1"}
-    counter.sessions["cs_1"] = {
+    stripe.sessions["cs_1"] = {
         **thing,
         "payment_intent": {"id": "pi_1", "object": "payment_intent", "latest_charge": paid},
     }
@@ -124,8 +126,8 @@ async def test_each_refund_is_mailed_once_with_what_it_took(post: Post) -> None:
         [("$1.50", "4 h 10 min", "4 h 10 min"), ("$3.00", "4 h 10 min", "0 s")]
     ):
         for _ in range(2):
-            await post.hear(event("refund.updated", refund(f"re_{number}", "pi_1", 150, "succeeded")))
-            await post.hear(event("charge.refunded", charge("pi_1", 150 * (number + 1))))
+            await post.receive(event("refund.updated", refund(f"re_{number}", "pi_1", 150, "succeeded")))
+            await post.receive(event("charge.refunded", charge("pi_1", 150 * (number + 1))))
         [(subject, text)] = await post.mails()
         assert subject == "Refund: 500 minutes"
         assert f"We refunded {refunded} of the $3.00" in text
@@ -136,7 +138,7 @@ async def test_two_equal_refunds_before_any_mail_are_two_mails(post: Post) -> No
     _, thing = await post.sold()
     await post.completed(thing)
     for number in range(2):
-        await post.hear(event("refund.updated", refund(f"re_{number}", "pi_1", 100, "succeeded")))
+        await post.receive(event("refund.updated", refund(f"re_{number}", "pi_1", 100, "succeeded")))
     assert sorted(subject for subject, _ in await post.mails()) == [
         "Payment received: 500 minutes",
         "Refund: 500 minutes",
@@ -148,11 +150,11 @@ async def test_a_dispute_is_mailed_when_it_is_lost_and_not_before(post: Post) ->
     user, thing = await post.sold()
     await post.completed(thing)
     await post.mails()
-    await post.hear(event("charge.dispute.created", dispute("dp_1", "pi_1", 300, "needs_response")))
+    await post.receive(event("charge.dispute.created", dispute("dp_1", "pi_1", 300, "needs_response")))
     assert await post.mails() == []
     await post.claw_back(user, 3600)
     for _ in range(2):
-        await post.hear(event("charge.dispute.closed", dispute("dp_1", "pi_1", 300, "lost")))
+        await post.receive(event("charge.dispute.closed", dispute("dp_1", "pi_1", 300, "lost")))
     [(subject, text)] = await post.mails()
     assert subject == "Dispute closed: 500 minutes"
     assert "We took 8 h 20 min back from your balance, which is now -1 h." in text
@@ -163,7 +165,7 @@ async def test_a_dispute_that_is_won_is_no_mail(post: Post) -> None:
     await post.completed(thing)
     await post.mails()
     for kind, status in [("created", "needs_response"), ("closed", "won")]:
-        await post.hear(event(f"charge.dispute.{kind}", dispute("dp_1", "pi_1", 300, status)))
+        await post.receive(event(f"charge.dispute.{kind}", dispute("dp_1", "pi_1", 300, status)))
     assert await post.mails() == []
 
 
@@ -171,7 +173,7 @@ async def test_a_blocked_account_gets_no_mail(post: Post) -> None:
     user, thing = await post.sold()
     await post.sql("UPDATE users SET blocked_at = now() WHERE id = %s", user)
     await post.completed(thing)
-    await post.hear(event("charge.refunded", charge("pi_1", 300)))
+    await post.receive(event("charge.refunded", charge("pi_1", 300)))
     assert await post.mails() == []
     assert await post.sql("SELECT kind FROM jobs WHERE kind LIKE 'mail_%%'") == []
 
@@ -179,6 +181,6 @@ async def test_a_blocked_account_gets_no_mail(post: Post) -> None:
 async def test_a_booking_that_is_undone_owes_no_mail(post: Post) -> None:
     """The mail is a job of the booking's own transaction."""
     _, thing = await post.sold()
-    await post.hear(event("checkout.session.completed", {**thing, "currency": "eur"}))
+    await post.receive(event("checkout.session.completed", {**thing, "currency": "eur"}))
     assert await post.mails() == []
     assert len(await post.unmatched()) == 1

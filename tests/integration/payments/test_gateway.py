@@ -12,8 +12,8 @@ import pytest
 import stripe
 from structlog.testing import capture_logs
 
-from tests.integration.payments.elsewhere import HANG_UP, SILENCE, Answer, Elsewhere, answer, elsewhere
 from tests.integration.payments.events import SECRET, signed
+from tests.integration.payments.fake_stripe import HANG_UP, SILENCE, Answer, FakeStripe, answer, fake_stripe
 from tests.integration.sandbox.running import KEY, Sandbox
 from transcription_proxy.payments.gateway import (
     ATTEMPT_SECONDS,
@@ -35,7 +35,7 @@ PURCHASE: Final = Purchase(UUID(int=1), BUYER.id, "pack_500", "500 minutes", 300
 Call = Callable[[Gateway], Awaitable[Any]]
 
 
-def to(there: Elsewhere | Sandbox, **options: Any) -> Gateway:
+def to(there: FakeStripe | Sandbox, **options: Any) -> Gateway:
     key = KEY if isinstance(there, Sandbox) else SECRET_KEY
     return Gateway(Address(key, there.url), SITE, **options)
 
@@ -62,7 +62,9 @@ CALLS: Final[dict[str, Call]] = {
 
 async def test_a_checkout_is_asked_for_in_stripes_own_terms() -> None:
     """All of it: nothing more is sent, and no `payment_method_types`."""
-    async with elsewhere(answer({"id": "cs_1", "object": "checkout.session", "url": "https://pay.example/1"})) as there:
+    async with fake_stripe(
+        answer({"id": "cs_1", "object": "checkout.session", "url": "https://pay.example/1"})
+    ) as there:
         assert await to(there).create_checkout(PURCHASE, "cus_1") == ("cs_1", "https://pay.example/1")
     [asked] = there.asked
     assert (asked.method, asked.path) == ("POST", "/v1/checkout/sessions")
@@ -93,7 +95,7 @@ async def test_a_checkout_is_asked_for_in_stripes_own_terms() -> None:
 
 
 async def test_a_customer_is_asked_for_once_on_each_occasion_and_anew_where_stripe_has_lost_it() -> None:
-    async with elsewhere(answer({"id": "cus_1", "object": "customer"})) as there:
+    async with fake_stripe(answer({"id": "cus_1", "object": "customer"})) as there:
         gateway = to(there)
         assert await gateway.create_customer(BUYER) == "cus_1"
         await gateway.create_customer(BUYER)
@@ -142,7 +144,7 @@ def form_name(name: str) -> str:
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_no_request_goes_beyond_what_stripe_publishes(call: str) -> None:
-    async with elsewhere(answer({"id": "x_1", "url": "", "object": "list", "data": [], "has_more": False})) as there:
+    async with fake_stripe(answer({"id": "x_1", "url": "", "object": "list", "data": [], "has_more": False})) as there:
         await CALLS[call](to(there))
     [asked] = there.asked
     method, path, parameters = PUBLISHED[call]
@@ -159,7 +161,7 @@ async def test_what_was_made_since_is_asked_for_with_its_payment_page_by_page() 
         {"object": "list", "data": [{"id": "cs_3"}, {"id": "cs_2"}], "has_more": True},
         {"object": "list", "data": [{"id": "cs_1"}], "has_more": False},
     ]
-    async with elsewhere(*map(answer, pages)) as there:
+    async with fake_stripe(*map(answer, pages)) as there:
         found = await listed(to(there).checkouts(NOW))
     assert [one["id"] for one in found] == ["cs_3", "cs_2", "cs_1"]
     first = {"created[gte]": str(int(NOW.timestamp())), "expand[0]": "data.payment_intent", "limit": "100"}
@@ -224,7 +226,7 @@ AWAY: Final = {
 @pytest.mark.parametrize("call", ["create_customer", "create_checkout", "checkouts"])
 async def test_whatever_goes_wrong_is_stripe_being_away(call: str, said: str) -> None:
     """In time, and with nothing in the log that is secret."""
-    async with elsewhere(AWAY[said]) as there:
+    async with fake_stripe(AWAY[said]) as there:
         with capture_logs() as logs, pytest.raises(StripeAway):
             await CALLS[call](to(there, within=0.3, page_within=0.3, retries=0))
     [line] = logs
@@ -235,14 +237,14 @@ async def test_whatever_goes_wrong_is_stripe_being_away(call: str, said: str) ->
 @pytest.mark.parametrize(("call", "waits"), [("create_checkout", "within"), ("refunds", "page_within")])
 async def test_silence_is_not_waited_for_longer_than_was_said(call: str, waits: str) -> None:
     """Not until the connection gives up."""
-    async with elsewhere(SILENCE) as there:
+    async with fake_stripe(SILENCE) as there:
         with capture_logs() as logs, pytest.raises(StripeAway, match="timeout"):
             await CALLS[call](to(there, **{waits: 0.1}))
     assert [line["kind"] for line in logs] == ["timeout"]
 
 
 async def test_a_server_that_is_not_there_is_stripe_being_away() -> None:
-    async with elsewhere() as there:
+    async with fake_stripe() as there:
         pass
     with capture_logs(), pytest.raises(StripeAway):
         await to(there, retries=0).checkout("cs_1")
@@ -253,14 +255,14 @@ async def test_no_proxy_stands_between_it_and_this_machine(monkeypatch: pytest.M
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    async with elsewhere(answer({"id": "cus_1"})) as there:
+    async with fake_stripe(answer({"id": "cus_1"})) as there:
         assert await to(there, retries=0).create_customer(BUYER) == "cus_1"
 
 
 @pytest.mark.parametrize("call", ["checkout", "refund", "create_checkout"])
 async def test_what_stripe_does_not_know_is_no_failure(call: str) -> None:
     error = {"type": "invalid_request_error", "code": "resource_missing", "message": "No such thing", "param": "id"}
-    async with elsewhere(answer({"error": error}, 404)) as there:
+    async with fake_stripe(answer({"error": error}, 404)) as there:
         with pytest.raises(NoSuchObject):
             await CALLS[call](to(there))
     assert len(there.asked) == 1
@@ -268,7 +270,7 @@ async def test_what_stripe_does_not_know_is_no_failure(call: str) -> None:
 
 @pytest.mark.parametrize("said", ["an error", "a bad gateway", "no answer", "half an answer"])
 async def test_what_failed_is_asked_again_under_the_same_key(said: str) -> None:
-    async with elsewhere(AWAY[said], answer({"id": "cus_1"})) as there:
+    async with fake_stripe(AWAY[said], answer({"id": "cus_1"})) as there:
         assert await to(there).create_customer(BUYER) == "cus_1"
     assert len(there.asked) == 2
     assert there.asked[0].sent == there.asked[1].sent
@@ -276,7 +278,7 @@ async def test_what_failed_is_asked_again_under_the_same_key(said: str) -> None:
 
 
 async def test_an_answer_that_does_not_come_is_asked_for_again_as_long_as_there_is_time() -> None:
-    async with elsewhere(SILENCE, answer({"id": "cus_1"})) as there:
+    async with fake_stripe(SILENCE, answer({"id": "cus_1"})) as there:
         assert await to(there, timeout=0.5).create_customer(BUYER) == "cus_1"
         there.answers = [SILENCE]
         with capture_logs(), pytest.raises(StripeAway):
@@ -285,7 +287,7 @@ async def test_an_answer_that_does_not_come_is_asked_for_again_as_long_as_there_
 
 async def test_a_page_that_is_lost_ends_the_list_with_an_error() -> None:
     """Never as if that had been all."""
-    async with elsewhere(answer(LIST), answer(ERROR, 500)) as there:
+    async with fake_stripe(answer(LIST), answer(ERROR, 500)) as there:
         found = []
         with capture_logs(), pytest.raises(StripeAway):
             async for one in to(there, retries=0).refunds(NOW):

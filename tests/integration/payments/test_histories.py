@@ -20,11 +20,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration.ledger.books import closing, opening
-from tests.integration.payments.counter import Counter
+from tests.integration.ledger.harness import closing, opening
+from tests.integration.payments.checkout_server import CheckoutServer
 from tests.integration.payments.events import Body
+from tests.integration.payments.harness import PaymentsHarness
 from tests.integration.payments.model import Payment, another_id, moves, refunded_by_rule
-from tests.integration.payments.till import Till
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import Balance
@@ -62,8 +62,8 @@ class Histories(RuleBasedStateMachine):
     """Two workers on one database, with users and payments of its own each time, and a Stripe that they can ask."""
 
     loop: asyncio.Runner
-    tills: tuple[Till, Till]
-    counter: Counter
+    harnesses: tuple[PaymentsHarness, PaymentsHarness]
+    stripe: CheckoutServer
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Histories(RuleBasedStateMachine):
         self.live: list[Live] = []
         self.heard: list[Body] = []
         """Charges and refunds that we were told of."""
-        self.till = self.tills[0]
+        self.harness = self.harnesses[0]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(work)
@@ -86,13 +86,13 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(orders=st.lists(st.tuples(ORDER, STORY), min_size=1, max_size=4))
     def buy(self, orders: list[tuple[tuple[int, int, int, str, bool, bool], list[tuple[float, int]]]]) -> None:
-        users = [self.run(self.till.buyer()) for _ in range(2)]
+        users = [self.run(self.harness.buyer()) for _ in range(2)]
         self.used = dict.fromkeys(users, 0)
         for (buyer, seconds, cents, row, shy, lists), story in orders:
             payment = Payment(users[buyer], uuid4(), seconds, cents, shy, lists)
             if row != "lost":
                 session = payment.session_id if row == "with its session" else None
-                payment.purchase = self.run(self.till.purchase(payment.user, session, seconds, cents))
+                payment.purchase = self.run(self.harness.purchase(payment.user, session, seconds, cents))
             self.payments.append(payment)
             go_on(payment, story)
 
@@ -105,30 +105,30 @@ class Histories(RuleBasedStateMachine):
     def deliver(self, data: st.DataObject, worker: int, again: bool) -> None:
         event = data.draw(st.sampled_from(self.told))
         self.note(event)
-        self.run(self.tills[worker].hear(another_id(event) if again else event))
+        self.run(self.harnesses[worker].receive(another_id(event) if again else event))
 
     @precondition(lambda self: self.told)
     @rule(data=st.data())
     def deliver_at_once(self, data: st.DataObject) -> None:
         some = data.draw(st.lists(st.sampled_from(self.told), min_size=2, max_size=10))
         self.note(*some)
-        self.run(deliver(self.tills, some))
+        self.run(deliver(self.harnesses, some))
 
     @rule(data=st.data())
     def the_success_page_asks(self, data: st.DataObject) -> None:
         payment = self.payment(data)
-        self.counter.sessions = {payment.session_id: payment.expanded_session()}
-        asked = self.counter.asked
-        self.run(poll(self.tills, payment))
+        self.stripe.sessions = {payment.session_id: payment.expanded_session()}
+        asked = self.stripe.asked
+        self.run(poll(self.harnesses, payment))
         told = payment.expanded_session()["payment_intent"]
-        if told and self.counter.asked > asked:
+        if told and self.stripe.asked > asked:
             self.heard.append(told["latest_charge"])
 
     @rule(data=st.data(), cap=st.integers(1, 600))
     def open(self, data: st.DataObject, cap: int) -> None:
         user = data.draw(st.sampled_from(list(self.used)))
         try:
-            opened = self.run(self.till.ledger.open_session(opening(user, hold_cap=cap)))
+            opened = self.run(self.harness.ledger.open_session(opening(user, hold_cap=cap)))
         except Refusal as error:
             assert error.code in ("insufficient_credits", "too_many_connections")
         else:
@@ -145,10 +145,11 @@ class Histories(RuleBasedStateMachine):
         if end:
             self.live.remove(live)
             assert (
-                self.run(self.till.ledger.close(closing(live.id, live.number, live.total))).seconds_used == live.total
+                self.run(self.harness.ledger.close(closing(live.id, live.number, live.total))).seconds_used
+                == live.total
             )
         else:
-            [answer] = self.run(self.till.ledger.settle([Settlement(live.id, live.number, live.total, ready=True)]))
+            [answer] = self.run(self.harness.ledger.settle([Settlement(live.id, live.number, live.total, ready=True)]))
             live.grant = answer.grant
 
     @precondition(lambda self: self.told)
@@ -162,23 +163,23 @@ class Histories(RuleBasedStateMachine):
         self.note(*self.told)
         if seed % 2:
             for event in reversed(self.told):
-                self.run(self.till.hear(event))
+                self.run(self.harness.receive(event))
         else:
             chance = random.Random(seed)
             told = self.told + [another_id(event) for event in self.told if chance.random() < 0.3]
             chance.shuffle(told)
-            self.run(deliver(self.tills, told))
+            self.run(deliver(self.harnesses, told))
         for payment in self.payments:
             if payment.shy and payment.is_paid:
-                self.counter.sessions = {payment.session_id: payment.expanded_session()}
-                self.run(self.till.payments.look_up(payment.session_id))
+                self.stripe.sessions = {payment.session_id: payment.expanded_session()}
+                self.run(self.harness.payments.look_up(payment.session_id))
         for user, used in self.used.items():
-            balance = self.run(self.till.ledger.balance(user))
+            balance = self.run(self.harness.ledger.balance(user))
             theirs = [payment for payment in self.payments if payment.user == user]
             assert balance.seconds_remaining == sum(payment.owned for payment in theirs) - used
             assert balance.seconds_frozen == sum(payment.frozen for payment in theirs)
-        assert self.run(self.till.unmatched()) == []
-        assert self.run(self.till.findings()) == []
+        assert self.run(self.harness.unmatched()) == []
+        assert self.run(self.harness.findings()) == []
 
     def note(self, *events: Body) -> None:
         things = [event["data"]["object"] for event in events]
@@ -191,18 +192,18 @@ class Histories(RuleBasedStateMachine):
             " WHERE payment_intent = ANY (%s) AND status = 'paid' AND paid_cents > 0"
         )
         ours = [payment.intent for payment in self.payments]
-        for intent, refunded in self.run(self.till.sql(purchases, ours)):
+        for intent, refunded in self.run(self.harness.sql(purchases, ours)):
             assert refunded == refunded_by_rule(one for one in self.heard if one["payment_intent"] == intent)
 
     @invariant()
     def nothing_is_credited_before_it_is_paid(self) -> None:
         unpaid = [one.session_id for one in self.payments if not one.is_paid]
         credits = "SELECT FROM purchases WHERE checkout_session = ANY (%s) AND status = 'paid'"
-        assert self.run(self.till.sql(credits, unpaid)) == []
+        assert self.run(self.harness.sql(credits, unpaid)) == []
 
     def teardown(self) -> None:
         for live in self.live:
-            self.run(self.till.ledger.close(closing(live.id, live.number + 1, live.total)))
+            self.run(self.harness.ledger.close(closing(live.id, live.number + 1, live.total)))
         if self.told:
             self.hear_everything(len(self.told))
 
@@ -214,17 +215,17 @@ def go_on(payment: Payment, story: list[tuple[float, int]]) -> None:
             possible[which % len(possible)]()
 
 
-async def deliver(tills: tuple[Till, Till], told: list[Body]) -> None:
+async def deliver(harnesses: tuple[PaymentsHarness, PaymentsHarness], told: list[Body]) -> None:
     """All of them at once, to both workers in turn."""
     async with asyncio.TaskGroup() as group:
         for number, event in enumerate(told):
-            group.create_task(tills[number % 2].hear(event))
+            group.create_task(harnesses[number % 2].receive(event))
 
 
-async def poll(tills: tuple[Till, Till], payment: Payment) -> None:
+async def poll(harnesses: tuple[PaymentsHarness, PaymentsHarness], payment: Payment) -> None:
     """On both workers at once; a session that has no purchase yet is nobody's."""
-    await tills[0].sql("UPDATE purchases SET asked_at = NULL")
-    wanted = (till.payments.purchase(payment.user, payment.session_id) for till in tills)
+    await harnesses[0].sql("UPDATE purchases SET asked_at = NULL")
+    wanted = (harness.payments.purchase(payment.user, payment.session_id) for harness in harnesses)
     for found in await asyncio.gather(*wanted, return_exceptions=True):
         if isinstance(found, Refusal):
             assert found.code == "not_found"
@@ -235,12 +236,12 @@ async def poll(tills: tuple[Till, Till], payment: Payment) -> None:
 def test_random_histories(database_url: str) -> None:
     with asyncio.Runner() as loop:
         stack = AsyncExitStack()
-        counter = loop.run(stack.enter_async_context(Counter()))
+        stripe = loop.run(stack.enter_async_context(CheckoutServer()))
         databases = [Database(database_url), Database(database_url)]
         for database in databases:
             loop.run(database.open())
-        tills = tuple(Till(database, counter.url) for database in databases)
-        machine = type("Histories", (Histories,), {"loop": loop, "tills": tills, "counter": counter})
+        harnesses = tuple(PaymentsHarness(database, stripe.url) for database in databases)
+        machine = type("Histories", (Histories,), {"loop": loop, "harnesses": harnesses, "stripe": stripe})
         run_state_machine_as_test(
             machine,
             settings=settings(
@@ -255,14 +256,14 @@ def test_random_histories(database_url: str) -> None:
 async def test_forty_deliveries_at_once_to_two_workers(database_url: str) -> None:
     """A payment that is refunded in two parts, whose dispute is lost and given back: every event, four times."""
     async with AsyncExitStack() as stack:
-        tills = []
+        harnesses = []
         for _ in range(2):
             database = Database(database_url)
             await database.open()
             stack.push_async_callback(database.close)
-            tills.append(Till(database))
-        user = await tills[0].buyer()
-        payment = Payment(user, await tills[0].purchase(user), 30_000, 300)
+            harnesses.append(PaymentsHarness(database))
+        user = await harnesses[0].buyer()
+        payment = Payment(user, await harnesses[0].purchase(user), 30_000, 300)
         payment.complete(at_once=False)
         payment.arrive()
         payment.refund(50, "succeeded")
@@ -273,12 +274,12 @@ async def test_forty_deliveries_at_once_to_two_workers(database_url: str) -> Non
         payment.reinstate(dispute)
         told = [event for one in payment.told for event in (one, one, another_id(one), another_id(one))]
         random.Random(40).shuffle(told)
-        await deliver((tills[0], tills[1]), (told + told)[:40])
-        rows = await tills[0].ledger_rows(user)
+        await deliver((harnesses[0], harnesses[1]), (told + told)[:40])
+        rows = await harnesses[0].ledger_rows(user)
         assert [row for row in rows if row[0] == "credit_purchase"] == [("credit_purchase", 30_000)]
-        assert await tills[0].ledger.balance(user) == Balance(20_000, 0, 0)
-        assert await tills[0].findings() == []
-        assert await tills[0].unmatched() == []
+        assert await harnesses[0].ledger.balance(user) == Balance(20_000, 0, 0)
+        assert await harnesses[0].findings() == []
+        assert await harnesses[0].unmatched() == []
 
 
 VARIANTS = [

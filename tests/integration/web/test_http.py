@@ -12,7 +12,7 @@ from starlette.types import Message
 from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code, payments
 from tests.unit.web.exchange import exchange, pieces
 from tests.unit.web.exchange import http as asked
-from transcription_proxy.accounts.overlays import Overlays
+from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.notify import Notifier
@@ -20,7 +20,8 @@ from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
-from transcription_proxy.relay.stages import NEWS, Stages
+from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.web import api
 
 JSON = {"Content-Type": "application/json"}
@@ -45,14 +46,15 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     await database.open()
     accounts = Accounts(database, secret=SECRET, expiry=timedelta(days=7))
     ledger = Ledger(database, may_open, max_sessions=2, max_streams=100)
-    overlays = Overlays(database, "https://captions.example.org", NEWS)
+    overlay_keys = Keys(database, "https://captions.example.org", SHARED_CHANNEL)
     app = api.build(
         accounts,
+        ApiKeys(database),
         ledger,
         payments(database),
         Watch(ledger, lambda: False),
-        overlays=overlays,
-        stages=Stages(uuid4(), Notifier(database), overlays),
+        overlay_keys=overlay_keys,
+        feeds=Feeds(uuid4(), Notifier(database), overlay_keys),
         rates=rates.load(),
         auth_rate_per_minute=10,
         trusted_proxies=[],

@@ -20,10 +20,14 @@ class ClientHarness:
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        return [json.loads(action.text) for action in self.actions if isinstance(action, ev.SendClient)]
+        return [json.loads(wire.encode(action.message)) for action in self.actions if isinstance(action, ev.SendClient)]
 
 
 END = wire.SessionEnd(3, 2.5, Reason.CLIENT_STOP)
+
+
+def words(text: str, *, is_final: bool) -> wire.Transcript:
+    return wire.Transcript(text, is_final, confidence=None, start=0.0, duration=1.0, speech_final=False)
 
 
 # Messages
@@ -35,15 +39,16 @@ def test_a_message_is_sent_as_json() -> None:
     assert harness.sent == [{"type": "status", "upstream": "reconnecting"}]
 
 
-def test_an_optional_text_is_dropped_while_the_client_does_not_read() -> None:
+def test_interim_words_are_dropped_while_the_client_does_not_read() -> None:
     harness = ClientHarness()
+    interim, final = words("He", is_final=False), words("Hello", is_final=True)
     harness.client.record_stall(1.0)
-    harness.client.send_text(b"interim", optional=True)
-    harness.client.send_text(b"final")
-    assert harness.actions == [ev.SendClient(b"final")]
+    for message in (interim, final, END):
+        harness.client.send(message)
+    assert harness.actions == [ev.SendClient(final), ev.SendClient(END)]
     harness.client.record_stall(None)
-    harness.client.send_text(b"interim", optional=True)
-    assert harness.actions == [ev.SendClient(b"final"), ev.SendClient(b"interim")]
+    harness.client.send(interim)
+    assert harness.actions[2:] == [ev.SendClient(interim)]
 
 
 @pytest.mark.parametrize("how", ["is_gone", "is_closed"])
@@ -51,7 +56,7 @@ def test_a_client_that_is_gone_or_closed_gets_no_message(how: str) -> None:
     harness = ClientHarness()
     setattr(harness.client, how, True)
     harness.client.send(END)
-    harness.client.send_text(b"late")
+    harness.client.send(words("late", is_final=True))
     harness.client.record_balance(5)
     harness.client.send_ready("s")
     assert harness.actions == []

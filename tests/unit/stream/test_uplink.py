@@ -13,7 +13,7 @@ from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.uplink import PIECE_BYTES, REPLAY_MS, Uplink
 from transcription_proxy.values import Opened, Settled
-from transcription_wire.messages import Finalize
+from transcription_wire.messages import Finalize, encode
 
 AUDIO = AudioFormat()
 
@@ -59,8 +59,8 @@ class UplinkHarness:
         return self.spoke(json.dumps(message).encode())
 
     def spoke(self, text: bytes, now: float = 100.0) -> Any:
-        told = self.uplink.receive(deepgram.parse(text), now)
-        return None if told is None else json.loads(told)
+        caption = self.uplink.receive(deepgram.parse(text), now)
+        return None if caption is None else json.loads(encode(caption))
 
     @property
     def sent(self) -> bytes:

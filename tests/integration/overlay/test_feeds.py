@@ -1,4 +1,4 @@
-"""Workers that tell each other captions by a real PostgreSQL's NOTIFY."""
+"""Feeds of three workers that notify each other through a real PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,12 +11,13 @@ import pytest
 from psycopg import sql
 
 from transcription_proxy.accounts import store
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.db.listen import listen
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
-from transcription_proxy.relay.stages import NEWS, Stages, Watcher
-from transcription_proxy.stream.overlay import LONGEST, Clear, Line, Shown
+from transcription_proxy.overlay.feed import Subscription
+from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
+from transcription_proxy.overlay.keys import Keys
+from transcription_proxy.overlay.messages import MAX_TEXT_CHARACTERS, Clear, Line, Shown
 
 PATIENCE = 20.0
 WORD = "xylophone"
@@ -24,20 +25,20 @@ WORD = "xylophone"
 
 @dataclass
 class Worker:
-    stages: Stages
-    overlays: Overlays
+    feeds: Feeds
+    keys: Keys
 
     @classmethod
     @asynccontextmanager
     async def at(cls, url: str) -> "AsyncIterator[Worker]":
         database = Database(url)
         await database.open()
-        overlays = Overlays(database, "https://captions.example", NEWS)
-        stages = Stages(uuid4(), Notifier(database), overlays)
-        handlers = {NEWS: stages.heard_news, stages.channel: stages.heard}
-        work = (listen(url, handlers, stages.listening), stages.announce(), stages.pass_on())
+        keys = Keys(database, "https://captions.example", SHARED_CHANNEL)
+        feeds = Feeds(uuid4(), Notifier(database), keys)
+        handlers = {SHARED_CHANNEL: feeds.receive_announcement, feeds.own_channel: feeds.receive_line}
+        work = (listen(url, handlers, feeds.request_counts), feeds.announce(), feeds.forward())
         tasks = [asyncio.create_task(each) for each in work]
-        yield cls(stages, overlays)
+        yield cls(feeds, keys)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -65,45 +66,45 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def taken(watcher: Watcher, last: Shown) -> list[Shown]:
-    """All that it is shown, up to the last."""
-    told: list[Shown] = []
+async def taken(subscription: Subscription, last: Shown) -> list[Shown]:
+    """Return all lines of the subscription up to `last`."""
+    lines: list[Shown] = []
     async with asyncio.timeout(PATIENCE):
-        while not told or told[-1] != last:
-            told += await watcher.next()
-            assert not watcher.ended
-    return told
+        while not lines or lines[-1] != last:
+            lines += await subscription.next()
+            assert not subscription.is_ended
+    return lines
 
 
 async def key_of(worker: Worker, user: UUID) -> int:
-    """Its version, once it has one."""
-    _, _, key = (await worker.overlays.address(user)).partition("#")
-    return (await worker.overlays.by_key(key)).version
+    """Return the version of the account's key, which is made if there is none."""
+    _, _, key = (await worker.keys.url(user)).partition("#")
+    return (await worker.keys.by_key(key)).version
 
 
 async def test_many_long_lines_arrive_at_all_workers_in_order(workers: tuple[Worker, ...], user: UUID) -> None:
     here, *others = workers
-    watchers = [each.stages.watch(user, await key_of(each, user)) for each in others]
-    stage = here.stages.stage(user)
-    await until(lambda: stage.count == len(others))
-    told: list[Shown] = [Line("s", float(n), f"{n} " + "\x01" * (LONGEST - 4), True) for n in range(60)]
-    for number, each in enumerate([*told, Clear("s")]):
-        stage.show(each)
+    subscriptions = [each.feeds.subscribe(user, await key_of(each, user)) for each in others]
+    feed = here.feeds.feed(user)
+    await until(lambda: feed.page_count == len(others))
+    lines: list[Shown] = [Line("s", float(n), f"{n} " + "\x01" * (MAX_TEXT_CHARACTERS - 4), True) for n in range(60)]
+    for number, each in enumerate([*lines, Clear("s")]):
+        feed.show(each)
         if number % 7 == 0:
             await asyncio.sleep(0.001)
-    for watcher in watchers:
-        assert await taken(watcher, Clear("s")) == [*told, Clear("s")]
+    for subscription in subscriptions:
+        assert await taken(subscription, Clear("s")) == [*lines, Clear("s")]
 
 
-async def test_a_lost_database_is_found_again_by_both_sides(
+async def test_both_workers_reconnect_to_a_lost_database(
     workers: tuple[Worker, ...], user: UUID, database_url: str
 ) -> None:
     here, there, third = workers
-    near, far = [each.stages.watch(user, await key_of(each, user)) for each in (here, there)]
-    stage = here.stages.stage(user)
-    await until(lambda: stage.count == 2)
+    near, far = [each.feeds.subscribe(user, await key_of(each, user)) for each in (here, there)]
+    feed = here.feeds.feed(user)
+    await until(lambda: feed.page_count == 2)
     cut_off(database_url)
-    stage.show(Line("s", 0, "in between", True))
+    feed.show(Line("s", 0, "in between", True))
     assert await near.next() == [Line("s", 0, "in between", True)]
     shown: list[Shown] = []
     reading = asyncio.create_task(collect(far, shown))
@@ -111,16 +112,16 @@ async def test_a_lost_database_is_found_again_by_both_sides(
     while Line("s", float(number), "again", True) not in shown:
         number += 1
         assert number < 400
-        stage.show(Line("s", float(number), "again", True))
+        feed.show(Line("s", float(number), "again", True))
         await asyncio.sleep(0.05)
     reading.cancel()
-    assert not far.ended
-    assert not third.stages.stage(uuid4()).watched
+    assert not far.is_ended
+    assert not third.feeds.feed(uuid4()).is_watched
 
 
-async def collect(watcher: Watcher, shown: list[Shown]) -> None:
-    while told := await watcher.next():
-        shown += told
+async def collect(subscription: Subscription, shown: list[Shown]) -> None:
+    while lines := await subscription.next():
+        shown += lines
 
 
 def cut_off(database_url: str) -> None:
@@ -131,25 +132,25 @@ def cut_off(database_url: str) -> None:
         )
 
 
-async def test_a_renewal_is_heard_everywhere_at_once(workers: tuple[Worker, ...], user: UUID) -> None:
+async def test_a_renewed_key_ends_pages_at_all_workers_at_once(workers: tuple[Worker, ...], user: UUID) -> None:
     version = await key_of(workers[0], user)
-    watchers = [each.stages.watch(user, version) for each in workers]
-    await until(lambda: all(each.stages.stage(user).count == 3 for each in workers))
-    await workers[2].overlays.renew(user)
-    for watcher in watchers:
+    subscriptions = [each.feeds.subscribe(user, version) for each in workers]
+    await until(lambda: all(each.feeds.feed(user).page_count == 3 for each in workers))
+    await workers[2].keys.renew(user)
+    for subscription in subscriptions:
         async with asyncio.timeout(2):
-            assert await watcher.next() == []
-        assert watcher.gone
+            assert await subscription.next() == []
+        assert subscription.is_key_void
 
 
-async def test_no_word_is_in_any_table(workers: tuple[Worker, ...], user: UUID, database_url: str) -> None:
+async def test_no_table_has_a_word(workers: tuple[Worker, ...], user: UUID, database_url: str) -> None:
     here, there, _ = workers
-    watcher = there.stages.watch(user, await key_of(there, user))
-    stage = here.stages.stage(user)
-    await until(lambda: stage.watched)
-    stage.show(Line("s", 0, WORD, True))
-    stage.show(Clear("s"))
-    await taken(watcher, Clear("s"))
+    subscription = there.feeds.subscribe(user, await key_of(there, user))
+    feed = here.feeds.feed(user)
+    await until(lambda: feed.is_watched)
+    feed.show(Line("s", 0, WORD, True))
+    feed.show(Clear("s"))
+    await taken(subscription, Clear("s"))
     with psycopg.connect(database_url) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         assert len(tables) > 5

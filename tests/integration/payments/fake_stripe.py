@@ -1,4 +1,4 @@
-"""A small HTTP server in the place of Stripe: it writes down what it is asked and answers as it is told."""
+"""An HTTP server in the place of Stripe. It keeps what it is asked, and gives the answers that a test names."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`cut`: how many bytes of the body are sent before the connection ends, None: all of them."""
+    """`cut`: bytes of the body that are sent before the connection ends, None for all of them."""
 
     body: bytes = b"{}"
     status: int = 200
@@ -21,7 +21,7 @@ class Answer:
 
 
 SILENCE: Final = Answer(status=0)
-"""The request is read, and nothing is said to it."""
+"""The request is read and gets no answer."""
 HANG_UP: Final = Answer(status=-1)
 
 
@@ -31,7 +31,7 @@ def answer(body: Any, status: int = 200, **headers: str) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`sent`: the parameters of the query or the form, in order. Names of `headers` are in lower case."""
+    """`sent`: the parameters of the query or form, in order. Names of `headers` are in lower case."""
 
     method: str
     path: str
@@ -40,8 +40,8 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Elsewhere:
-    """The last of `answers` goes on for ever."""
+class FakeStripe:
+    """The last of `answers` is repeated."""
 
     url: str
     answers: Sequence[Answer]
@@ -57,13 +57,13 @@ class Elsewhere:
         ended.set()
 
     async def hang_up(self) -> None:
-        """All connections that are still open."""
+        """Close all connections."""
         for writer, ended in self._open.items():
             writer.close()
             await ended.wait()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection goes on."""
+        """Answer one request, and return whether the connection stays open."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         method, target, _ = head[0].split(" ")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
@@ -83,8 +83,8 @@ class Elsewhere:
 
 
 @asynccontextmanager
-async def elsewhere(*answers: Answer) -> AsyncIterator[Elsewhere]:
-    here = Elsewhere("", answers)
+async def fake_stripe(*answers: Answer) -> AsyncIterator[FakeStripe]:
+    here = FakeStripe("", answers)
     server = await asyncio.start_server(here.serve, "127.0.0.1", 0)
     here.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from transcription_proxy import sentences
-from transcription_proxy.accounts import store
-from transcription_proxy.accounts.store import Overlay
 from transcription_proxy.db.notify import notify
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
-from transcription_proxy.stream import overlay
+from transcription_proxy.overlay import store, worker_messages
+from transcription_proxy.overlay.store import Overlay
+from transcription_proxy.overlay.worker_messages import KeyRenewed
 
 
-class Overlays:
+class Keys:
     """`site`: the service's URL. `channel`: the NOTIFY channel that tells workers that a key is void."""
 
     def __init__(self, database: Database, site: str, channel: str) -> None:
@@ -27,39 +27,40 @@ class Overlays:
         self._site = site
         self._channel = channel
 
-    async def address(self, user_id: UUID) -> str:
+    async def url(self, user_id: UUID) -> str:
         """Return the overlay's URL of an account, with a new key if it has none."""
         async with self._database.transaction() as connection:
-            found = await store.overlay(connection, user_id)
+            found = await store.by_user(connection, user_id)
             if found is None:
-                await store.add_overlay(connection, user_id, secrets.token_urlsafe(32))
-                found = await store.overlay(connection, user_id)
-        return self._address(found)
+                await store.add(connection, user_id, secrets.token_urlsafe(32))
+                found = await store.by_user(connection, user_id)
+        return self._url(found)
 
     async def renew(self, user_id: UUID) -> str:
         """Give an account's overlay a new key, and return its URL. Every worker closes its pages with the old URL."""
         async with self._database.transaction() as connection:
-            made = await store.renew_overlay(connection, user_id, secrets.token_urlsafe(32))
+            made = await store.renew(connection, user_id, secrets.token_urlsafe(32))
             if made is not None:
-                await notify(connection, [(self._channel, overlay.encode(overlay.Renewed(user_id, made.version)))])
-        return self._address(made)
+                payload = worker_messages.encode(KeyRenewed(user_id, made.version))
+                await notify(connection, [(self._channel, payload)])
+        return self._url(made)
 
     async def by_key(self, key: str) -> Overlay:
-        """Return the overlay with this key. Raise Refusal overlay_gone."""
+        """Return the overlay with this key. Raises Refusal (overlay_gone)."""
         if not key.isascii() or "\0" in key:
             raise gone()
         async with self._database.transaction() as connection:
-            found = await store.overlay_by_key(connection, key)
+            found = await store.by_key(connection, key)
         if found is None:
             raise gone()
         return found
 
-    async def overlay_versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+    async def versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
         """Return the version of each account's valid key, without accounts that have no overlay or are blocked."""
         async with self._database.transaction() as connection:
-            return await store.overlay_versions(connection, list(user_ids))
+            return await store.versions(connection, list(user_ids))
 
-    def _address(self, found: Overlay | None) -> str:
+    def _url(self, found: Overlay | None) -> str:
         """Return an overlay's URL. The key is in the fragment, which browsers do not send, so no log contains it."""
         if found is None:
             raise gone()  # the account was deleted meanwhile

@@ -1,16 +1,17 @@
 """The overlay's socket, frame by frame: its key, what it shows, and how it ends."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from tests.integration.relay.doorway import UPGRADE, Doorway, Keys, Watched, Wire, frame, text
-from transcription_proxy.relay import overlay_socket as module
-from transcription_proxy.relay.stages import MOST_WATCHERS
-from transcription_proxy.stream.overlay import Clear, Line
+from tests.integration.relay.doorway import UPGRADE, Doorway, Keys, Wire, frame, text
+from transcription_proxy.overlay import overlay_socket as module
+from transcription_proxy.overlay.feeds import MAX_PAGES_PER_ACCOUNT
+from transcription_proxy.overlay.messages import Clear, Line
+from transcription_proxy.overlay.store import Overlay
+from transcription_proxy.relay import server_socket
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 AUTH = text({"type": "auth", "key": "ours"})
@@ -19,25 +20,25 @@ LINE = Line("s", 1.5, "Hello", True)
 
 
 class Page:
-    """A page that has connected, and what it is sent."""
+    """A page that has connected, and the messages it is sent."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
 
     @classmethod
-    async def open(cls, doorway: Doorway, *says: bytes) -> "Page":
+    async def open(cls, doorway: Doorway, *sends: bytes) -> "Page":
         wire = await doorway.open()
-        wire.say(UPGRADE.replace(b"transcribe", b"overlay") + b"\r\n" + b"".join(says))
+        wire.say(UPGRADE.replace(b"transcribe", b"overlay") + b"\r\n" + b"".join(sends))
         assert (await wire.answer()).status == 101
         return cls(wire)
 
     async def next(self) -> Any:
-        """The next message, or the code of the close."""
+        """Return the next message, or the close code."""
         opcode, payload = await self.wire.frame()
         return int.from_bytes(payload[:2]) if opcode == 0x88 else json.loads(payload)
 
     async def refused(self) -> tuple[str, int]:
-        """The code of the error, and of the close that follows."""
+        """Return the code of the error, and the close code that follows."""
         failed = await self.next()
         assert failed["event"] == "error"
         assert set(failed["error"]) == {"code", "message"}
@@ -45,18 +46,17 @@ class Page:
 
 
 @pytest.fixture
-def keys(doorway: Doorway) -> Iterator[Keys]:
-    keys = Keys({"ours": Watched(uuid4())})
-    doorway.switchboard.overlays = keys
-    yield keys
+def keys(doorway: Doorway) -> Keys:
+    doorway.keys.known["ours"] = Overlay(uuid4(), "ours", 1)
+    return doorway.keys
 
 
 def show(doorway: Doorway, keys: Keys, *shown: Line | Clear) -> None:
     for each in shown:
-        doorway.switchboard.stages.stage(keys.known["ours"].user_id).show(each)
+        doorway.feeds.feed(keys.known["ours"].user_id).show(each)
 
 
-async def test_what_is_shown_comes_as_it_is_shown(doorway: Doorway, keys: Keys) -> None:
+async def test_lines_and_ends_are_sent_at_once(doorway: Doorway, keys: Keys) -> None:
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
     show(doorway, keys, LINE, Clear("s"))
@@ -66,24 +66,26 @@ async def test_what_is_shown_comes_as_it_is_shown(doorway: Doorway, keys: Keys) 
     assert (await page.next())["channel"] == 1
 
 
-async def test_silence_has_heartbeats(doorway: Doorway, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_heartbeats_are_sent_during_silence(
+    doorway: Doorway, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
     page = await Page.open(doorway, AUTH)
     for _ in range(3):
         assert await page.next() == HEARTBEAT
 
 
-async def test_a_page_that_leaves_watches_no_more(doorway: Doorway, keys: Keys) -> None:
-    stage = doorway.switchboard.stages.stage(keys.known["ours"].user_id)
+async def test_a_closed_page_is_unsubscribed(doorway: Doorway, keys: Keys) -> None:
+    feed = doorway.feeds.feed(keys.known["ours"].user_id)
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
-    assert (stage.watched, len(doorway.switchboard.sockets)) == (True, 1)
+    assert (feed.is_watched, len(doorway.switchboard.sockets)) == (True, 1)
     page.wire.writer.transport.abort()
-    await doorway.until(lambda: not stage.watched and not doorway.switchboard.sockets)
+    await doorway.until(lambda: not feed.is_watched and not doorway.switchboard.sockets)
 
 
 @pytest.mark.parametrize(
-    "says",
+    "sends",
     [
         text({"type": "auth"}),
         text({"type": "auth", "key": 1}),
@@ -93,61 +95,63 @@ async def test_a_page_that_leaves_watches_no_more(doorway: Doorway, keys: Keys) 
         frame(2, b"\xff"),
     ],
 )
-async def test_the_first_message_is_the_key(doorway: Doorway, keys: Keys, says: bytes) -> None:
-    page = await Page.open(doorway, says + AUTH)
+async def test_a_first_message_without_a_key_is_refused(doorway: Doorway, keys: Keys, sends: bytes) -> None:
+    page = await Page.open(doorway, sends + AUTH)
     assert await page.refused() == ("bad_message", 1008)
 
 
-async def test_a_key_that_is_none_is_gone(doorway: Doorway, keys: Keys) -> None:
+async def test_an_unknown_key_is_gone(doorway: Doorway, keys: Keys) -> None:
     page = await Page.open(doorway, text({"type": "auth", "key": "theirs"}))
     assert await page.refused() == ("overlay_gone", 4410)
 
 
-async def test_a_key_that_is_renewed_is_gone_and_nothing_more_is_shown(doorway: Doorway, keys: Keys) -> None:
+async def test_a_renewed_key_is_gone_and_nothing_more_is_shown(doorway: Doorway, keys: Keys) -> None:
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
     user = keys.known["ours"].user_id
     show(doorway, keys, LINE)
     keys.known.clear()
-    doorway.switchboard.stages._drop(user, 2)
+    doorway.feeds._end_outdated(user, 2)
     assert await page.refused() == ("overlay_gone", 4410)
 
 
-async def test_while_the_database_is_away_a_page_is_to_come_back(doorway: Doorway, keys: Keys) -> None:
+async def test_while_the_database_is_away_the_service_is_unavailable(doorway: Doorway, keys: Keys) -> None:
     keys.away = True
     page = await Page.open(doorway, AUTH)
     assert await page.refused() == ("service_unavailable", 1013)
 
 
-async def test_one_page_too_many_is_told_so(doorway: Doorway, keys: Keys) -> None:
-    pages = [await Page.open(doorway, AUTH) for _ in range(MOST_WATCHERS)]
-    assert [await page.next() for page in pages] == [HEARTBEAT] * MOST_WATCHERS
+async def test_one_page_too_many_is_refused(doorway: Doorway, keys: Keys) -> None:
+    pages = [await Page.open(doorway, AUTH) for _ in range(MAX_PAGES_PER_ACCOUNT)]
+    assert [await page.next() for page in pages] == [HEARTBEAT] * MAX_PAGES_PER_ACCOUNT
     page = await Page.open(doorway, AUTH)
     assert await page.refused() == ("too_many_watchers", 4429)
 
 
-async def test_who_says_nothing_is_closed(doorway: Doorway, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AUTH_SECONDS", 0.1)
+async def test_a_page_that_sends_nothing_is_closed(
+    doorway: Doorway, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_socket, "AUTH_SECONDS", 0.1)
     page = await Page.open(doorway)
     assert await page.refused() == ("auth_timeout", 4408)
 
 
-async def test_what_a_page_says_later_does_not_count_but_must_be_frames(doorway: Doorway, keys: Keys) -> None:
+async def test_later_messages_are_ignored_but_must_be_valid_frames(doorway: Doorway, keys: Keys) -> None:
     page = await Page.open(doorway, AUTH + text("more") + AUTH)
     assert await page.next() == HEARTBEAT
     page.wire.say(frame(2, b"x", 0xC0))
     assert await page.refused() == ("bad_message", 1002)
 
 
-async def test_no_page_says_much(doorway: Doorway, keys: Keys) -> None:
+async def test_a_large_message_is_refused(doorway: Doorway, keys: Keys) -> None:
     page = await Page.open(doorway, frame(1, b"x" * 5000))
     assert await page.next() == 1009
 
 
-async def test_a_page_that_does_not_read_is_dropped(
+async def test_a_page_that_does_not_read_is_disconnected(
     doorway: Doorway, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STALLED_SECONDS", 0.1)
+    monkeypatch.setattr(module, "MAX_STALL_SECONDS", 0.1)
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
     [listener] = doorway.switchboard.sockets
@@ -156,7 +160,7 @@ async def test_a_page_that_does_not_read_is_dropped(
     await doorway.until(lambda: not doorway.switchboard.sockets)
 
 
-async def test_the_service_that_goes_down_refuses_new_pages(doorway: Doorway, keys: Keys) -> None:
+async def test_a_shutdown_refuses_new_pages_and_keeps_open_ones(doorway: Doorway, keys: Keys) -> None:
     page, newcomer = await Page.open(doorway, AUTH), await Page.open(doorway)
     assert await page.next() == HEARTBEAT
     for socket in list(doorway.switchboard.sockets):
@@ -166,17 +170,19 @@ async def test_the_service_that_goes_down_refuses_new_pages(doorway: Doorway, ke
     assert (await page.next())["text"] == "Hello"
 
 
-async def test_pages_end_with_what_was_shown_last(doorway: Doorway, keys: Keys) -> None:
+async def test_an_ended_page_gets_what_is_pending(doorway: Doorway, keys: Keys) -> None:
     page = await Page.open(doorway, AUTH)
     assert await page.next() == HEARTBEAT
     show(doorway, keys, LINE)
-    (watcher,) = doorway.switchboard.stages.stage(keys.known["ours"].user_id).watchers
-    watcher.end()
+    (subscription,) = doorway.feeds.feed(keys.known["ours"].user_id).subscriptions
+    subscription.end()
     assert (await page.next())["text"] == "Hello"
     assert await page.next() == module.SERVICE_RESTART
 
 
-async def test_a_failure_of_ours_is_told_as_one(doorway: Doorway, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_exception_is_reported_as_internal(
+    doorway: Doorway, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def fails(_key: str) -> None:
         raise ValueError
 

@@ -1,4 +1,4 @@
-"""A Stripe that can be asked about Checkout Sessions, and about nothing else."""
+"""A Stripe that answers questions about Checkout Sessions only."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ from tests.integration.payments.events import Body
 NOTHING = {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such object"}}
 
 
-class Counter:
-    """`sessions`: what it answers, by id; `asked`: how often it was."""
+class CheckoutServer:
+    """`sessions`: the answers by id. `asked`: the number of requests."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, Body] = {}
