@@ -170,6 +170,27 @@ export const ACCOUNT = {
   nothingLive: "Nothing live right now.",
 };
 
+export const KEYS = {
+  none: "No API keys yet.",
+  created: (day) => `Created ${day}`,
+  neverUsed: "never used",
+  lastUsed: (moment) => `last used ${moment}`,
+  used: (seconds) => `${duration(seconds)} used`,
+  limit: (used, limit) => `${duration(used)} of ${duration(limit)} used`,
+  dailyLimit: (used, limit) => `${duration(used)} of ${duration(limit)} used today`,
+  models: (models) => `only ${models.join(", ")}`,
+  revoke: "Revoke",
+  revokeThis: (name) => `Revoke ${name}`,
+  sure: (name) => `Revoke ${name}? Programs that use it stop working, and its live captions end.`,
+  keep: "Keep it",
+  nameMissing: "Give the key a name, such as the program that uses it.",
+  limitWrong: "Enter whole minutes, or leave this empty.",
+  shownOnce: "Copy this key now. We don't show it again.",
+  copy: "Copy key",
+  copied: "Copied.",
+  noCopy: "Your browser didn't allow copying. The key is selected: press Ctrl+C.",
+};
+
 export const SUCCESS = {
   late: ["Still waiting", "This is taking longer than usual. Your minutes will arrive on their own."],
   pending: ["Payment pending", `${CLEARING} You can close this page.`],
