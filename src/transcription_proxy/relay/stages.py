@@ -27,7 +27,7 @@ MOST_WATCHERS: Final = 10
 """Of an account, over all workers."""
 MOST_HERE: Final = 2000
 """Watchers of one process."""
-MOST_WAITING: Final = 100
+MAX_WAITING: Final = 100
 """Lines for one watcher that does not read."""
 MOST_PASSING: Final = 2000
 """Lines on their way to other workers, in all."""
@@ -55,7 +55,7 @@ class Watcher:
         self.ended = False
         self.gone = False
         """Ended, and its key is void."""
-        self._waiting: Backlog[Shown] = Backlog(MOST_WAITING)
+        self._waiting: Backlog[Shown] = Backlog(MAX_WAITING)
         self._news = asyncio.Event()
 
     def show(self, shown: Shown) -> None:
@@ -65,7 +65,7 @@ class Watcher:
     def end(self, gone: bool = False) -> None:
         self.ended, self.gone = True, gone
         if gone:
-            self._waiting.take(MOST_WAITING)
+            self._waiting.take(MAX_WAITING)
         self._news.set()
 
     async def next(self) -> list[Shown]:
@@ -73,7 +73,7 @@ class Watcher:
         while not self._waiting and not self.ended:
             self._news.clear()
             await self._news.wait()
-        return self._waiting.take(MOST_WAITING)
+        return self._waiting.take(MAX_WAITING)
 
 
 class Stage:

@@ -207,7 +207,7 @@ async def test_concurrent_refreshes_of_one_token_all_get_a_pair_of_one_login(
 async def test_a_client_that_refreshes_all_the_time_leaves_few_rows(
     site: Site, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "MOST_REFRESH_TOKENS", 3)
+    monkeypatch.setattr(tokens, "MAX_REFRESH_TOKENS", 3)
     login = first = await site.register()
     for _ in range(6):
         site.now += timedelta(seconds=40)

@@ -215,12 +215,12 @@ async def test_a_process_has_so_many_watchers(workers: Workers, monkeypatch: pyt
 async def test_a_watcher_that_does_not_read_keeps_the_newest(workers: Workers) -> None:
     here = workers[0].stages
     watcher = here.watch(ANN, 1)
-    for number in range(module.MOST_WAITING * 3):
+    for number in range(module.MAX_WAITING * 3):
         here.stage(ANN).show(line(number))
         here.stage(ANN).show(line(number, False, session="other"))
     told = await shown_to(watcher)
-    assert len(told) == module.MOST_WAITING
-    assert told[-1] == line(module.MOST_WAITING * 3 - 1)
+    assert len(told) == module.MAX_WAITING
+    assert told[-1] == line(module.MAX_WAITING * 3 - 1)
     assert [each.is_final for each in told if isinstance(each, Line)].count(False) <= 1
     assert not watcher.ended
 
@@ -321,7 +321,7 @@ async def test_with_the_database_away_near_watchers_see_all_and_far_ones_what_is
         await asyncio.sleep(0)
     third = there.watch(BOB, 1)
     await asyncio.sleep(0)
-    assert len(await shown_to(near)) == module.MOST_WAITING
+    assert len(await shown_to(near)) == module.MAX_WAITING
     wire.away = False
     await settled()
     here.stage(ANN).show(line(9999))
