@@ -1,4 +1,4 @@
-"""What an operator does with accounts, on a real PostgreSQL."""
+"""The operator's commands on accounts, on a real PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ async def email_of(books: Books, user: UUID) -> str:
     return str(email)
 
 
-async def test_users_newest_first_and_at_most_so_many(books: Books, operator: Operator) -> None:
+async def test_users_are_listed_newest_first_up_to_the_limit(books: Books, operator: Operator) -> None:
     assert await operator.users(10) == []
     made = [await books.user() for _ in range(4)]
     await books.sql("UPDATE users SET created_at = now() + interval '1 hour' WHERE id = %s", made[0])
@@ -51,7 +51,7 @@ async def test_users_newest_first_and_at_most_so_many(books: Books, operator: Op
     assert [user.id for user in await operator.users(1)] == [made[0]]
 
 
-async def test_a_user_is_found_by_the_address_however_it_is_written(books: Books, operator: Operator) -> None:
+async def test_a_user_is_found_by_the_email_in_any_case(books: Books, operator: Operator) -> None:
     user = await books.user()
     email = await email_of(books, user)
     assert (await operator.user(f" {email.upper()} ")).id == user
@@ -70,7 +70,7 @@ async def test_users_are_listed_with_balance_live_sessions_and_state(books: Book
 
 
 @pytest.mark.parametrize(("email", "code"), [("nobody@example.org", "unknown_user"), ("nobody", "invalid_email")])
-async def test_one_who_is_not_there(operator: Operator, email: str, code: str) -> None:
+async def test_an_unknown_email_is_refused(operator: Operator, email: str, code: str) -> None:
     for call in (operator.user, operator.block, operator.unblock):
         with pytest.raises(Refusal) as refusal:
             await call(email)
@@ -94,7 +94,9 @@ async def test_block_refuses_tokens_at_once_and_ends_live_sessions(books: Books,
     assert await books.sql("SELECT blocked_at FROM users WHERE id = %s", user) == [(first,)]
 
 
-async def test_unblock_lets_in_again_with_the_same_token(books: Books, operator: Operator, accounts: Accounts) -> None:
+async def test_after_an_unblock_the_same_token_works_again(
+    books: Books, operator: Operator, accounts: Accounts
+) -> None:
     [(email, token)] = await operator.create_many(1, 60, secret=SECRET, expiry=DAY, actor="ann")
     await operator.block(email)
     with pytest.raises(Refusal) as refusal:
@@ -105,8 +107,8 @@ async def test_unblock_lets_in_again_with_the_same_token(books: Books, operator:
     await operator.unblock(email)
 
 
-async def test_no_session_slips_in_while_its_user_is_blocked(books: Books, operator: Operator) -> None:
-    """Opened before the block it is told to end; after it, refused."""
+async def test_a_session_opened_during_a_block_is_refused_or_ended(books: Books, operator: Operator) -> None:
+    """A session opened before the block is marked to end; one opened after it is refused."""
     user = await books.user(1000)
     email = await email_of(books, user)
     opened, told = await asyncio.gather(
@@ -120,7 +122,7 @@ async def test_no_session_slips_in_while_its_user_is_blocked(books: Books, opera
         assert await books.row(opened.session_id, "ending") == ("ended_by_operator",)
 
 
-async def test_throw_away_accounts_have_credit_and_a_token_that_works(
+async def test_throwaway_accounts_have_credit_and_a_working_token(
     books: Books, operator: Operator, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 3)
@@ -135,20 +137,20 @@ async def test_throw_away_accounts_have_credit_and_a_token_that_works(
     assert len(await books.sql("SELECT DISTINCT password_hash FROM users")) == 1
 
 
-async def test_without_credit_they_are_made_too(books: Books, operator: Operator) -> None:
+async def test_throwaway_accounts_can_have_no_credit(books: Books, operator: Operator) -> None:
     [(email, _)] = await operator.create_many(1, 0, secret=SECRET, expiry=DAY, actor="ann")
     assert await books.ledger.balance((await operator.user(email)).id) == Balance()
     assert await books.sql("SELECT 1 FROM usage_ledger") == []
 
 
-async def test_too_much_credit_makes_none_of_them(books: Books, operator: Operator) -> None:
+async def test_too_much_credit_creates_no_throwaway_account(books: Books, operator: Operator) -> None:
     with pytest.raises(Refusal) as refusal:
         await operator.create_many(2, 1_000_000_001, secret=SECRET, expiry=DAY, actor="ann")
     assert refusal.value.code == "amount_too_large"
     assert await operator.users(10) == []
 
 
-async def test_an_address_is_stored_in_lower_case_only(books: Books) -> None:
-    """Whoever writes to the table: two spellings of one address would be two accounts."""
+async def test_the_table_accepts_only_lower_case_emails(books: Books) -> None:
+    """The table enforces this, because two spellings of one email would be two accounts."""
     with pytest.raises(psycopg.errors.CheckViolation):
         await books.sql("INSERT INTO users (email, password_hash) VALUES (%s, '')", f"Ann-{uuid4()}@example.org")

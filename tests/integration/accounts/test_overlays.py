@@ -1,4 +1,4 @@
-"""The secret addresses of overlays, on a real PostgreSQL."""
+"""The secret URLs of overlays, on a real PostgreSQL."""
 
 import asyncio
 from typing import Any
@@ -39,7 +39,7 @@ async def refused(call: Any) -> str:
     return refusal.value.code
 
 
-async def test_each_account_has_an_address_of_its_own_that_stays(overlays: Overlays, users: list[store.User]) -> None:
+async def test_each_account_has_its_own_permanent_url(overlays: Overlays, users: list[store.User]) -> None:
     first, second = [key(await overlays.address(user.id)) for user in users]
     assert first != second
     assert [key(await overlays.address(user.id)) for user in users] == [first, second]
@@ -47,18 +47,18 @@ async def test_each_account_has_an_address_of_its_own_that_stays(overlays: Overl
     assert (await overlays.by_key(second)).user_id == users[1].id
 
 
-async def test_a_key_is_256_bits_that_a_url_may_hold(overlays: Overlays, users: list[store.User]) -> None:
+async def test_a_key_is_256_url_safe_bits(overlays: Overlays, users: list[store.User]) -> None:
     made = {key(await overlays.renew(users[0].id)) for _ in range(20)}
     assert len(made) == 20
     assert {len(each) for each in made} == {43}
     assert all(each.replace("-", "").replace("_", "").isalnum() and each.isascii() for each in made)
 
 
-async def test_of_many_who_ask_first_at_once_all_get_one_address(overlays: Overlays, users: list[store.User]) -> None:
+async def test_concurrent_first_requests_get_the_same_url(overlays: Overlays, users: list[store.User]) -> None:
     assert len(set(await asyncio.gather(*(overlays.address(users[0].id) for _ in range(8))))) == 1
 
 
-async def test_a_renewed_address_replaces_the_old_one(overlays: Overlays, users: list[store.User]) -> None:
+async def test_a_regenerated_url_replaces_the_old_one(overlays: Overlays, users: list[store.User]) -> None:
     user = users[0].id
     old = key(await overlays.address(user))
     assert (await overlays.by_key(old)).version == 1
@@ -69,11 +69,11 @@ async def test_a_renewed_address_replaces_the_old_one(overlays: Overlays, users:
     assert await overlays.overlay_versions([user]) == {user: 2}
 
 
-async def test_renewing_what_was_never_asked_for_makes_one(overlays: Overlays, users: list[store.User]) -> None:
+async def test_regenerating_creates_a_url_that_did_not_exist(overlays: Overlays, users: list[store.User]) -> None:
     assert (await overlays.by_key(key(await overlays.renew(users[0].id)))).version == 1
 
 
-async def test_a_blocked_account_shows_nothing_until_it_is_let_in_again(
+async def test_a_blocked_account_has_no_overlay_until_it_is_unblocked(
     overlays: Overlays, users: list[store.User], database: Database
 ) -> None:
     addresses = [key(await overlays.address(user.id)) for user in users]
@@ -86,7 +86,7 @@ async def test_a_blocked_account_shows_nothing_until_it_is_let_in_again(
 
 
 @pytest.mark.parametrize("key", ["", "x", "\0", "ä" * 43, "\ud800", "'; DROP TABLE overlays; --", "x" * 16_000])
-async def test_what_is_no_key_opens_nothing(overlays: Overlays, key: str) -> None:
+async def test_an_invalid_key_opens_no_overlay(overlays: Overlays, key: str) -> None:
     assert await refused(overlays.by_key(key)) == "overlay_gone"
 
 

@@ -1,4 +1,4 @@
-"""Forgotten passwords, on a real PostgreSQL and a mail server that may fail: links, mails and jobs."""
+"""Password resets, on a real PostgreSQL and a mail server that may fail: links, mails and jobs."""
 
 import asyncio
 import re
@@ -29,8 +29,8 @@ OLD, NEW = "correct horse", "battery staple"
 HOUR = timedelta(hours=1)
 
 
-class House:
-    """The accounts, and whoever writes to their owners; all go by the clock `now`."""
+class Setup:
+    """The accounts, and the jobs that mail their owners. All use the clock `now`."""
 
     def __init__(self, database: Database, server: SmtpStandIn) -> None:
         self.database = database
@@ -54,14 +54,14 @@ class House:
         return await self.accounts.register(f"{uuid4().hex}@example.org", OLD)
 
     async def work(self) -> int:
-        """Does all jobs that are due; how many there were."""
+        """Run all due jobs, and return how many there were."""
         done = 0
         while await self.jobs.run_one():
             done += 1
         return done
 
     async def link(self, login: IssuedTokens) -> str:
-        """The token of a link that was asked for and came by mail."""
+        """Request a reset link, and return the token in the mail that arrives."""
         await self.accounts.forgot(login.user.email)
         await self.work()
         mail = await self.server.mail()
@@ -92,240 +92,240 @@ async def server() -> AsyncIterator[SmtpStandIn]:
 
 
 @pytest.fixture
-def house(database: Database, server: SmtpStandIn) -> House:
-    return House(database, server)
+def setup(database: Database, server: SmtpStandIn) -> Setup:
+    return Setup(database, server)
 
 
-async def test_a_link_from_a_mail_sets_a_new_password_and_ends_every_token(house: House) -> None:
-    login, other = await house.register(), await house.register()
-    again = await house.accounts.login(login.user.email, OLD)
-    assert await house.accounts.reset(await house.link(login), NEW) == login.user
+async def test_a_link_from_a_mail_sets_a_new_password_and_ends_every_token(setup: Setup) -> None:
+    login, other = await setup.register(), await setup.register()
+    again = await setup.accounts.login(login.user.email, OLD)
+    assert await setup.accounts.reset(await setup.link(login), NEW) == login.user
     for issued in (login, again):
-        assert await refused(house.accounts.authenticate(issued.token)) == "unauthorized"
-        assert await refused(house.accounts.refresh(issued.refresh_token)) == "unauthorized"
-    assert await refused(house.accounts.login(login.user.email, OLD)) == "invalid_credentials"
-    assert (await house.accounts.login(login.user.email, NEW)).user.id == login.user.id
-    assert (await house.accounts.authenticate(other.token)).id == other.user.id
+        assert await refused(setup.accounts.authenticate(issued.token)) == "unauthorized"
+        assert await refused(setup.accounts.refresh(issued.refresh_token)) == "unauthorized"
+    assert await refused(setup.accounts.login(login.user.email, OLD)) == "invalid_credentials"
+    assert (await setup.accounts.login(login.user.email, NEW)).user.id == login.user.id
+    assert (await setup.accounts.authenticate(other.token)).id == other.user.id
 
 
-async def test_every_new_password_is_mailed_to_the_owner(house: House) -> None:
-    login = await house.register()
-    await house.accounts.reset(await house.link(login), NEW)
-    assert await house.work() == 1
-    notice = await house.server.mail()
+async def test_every_new_password_sends_a_notice_to_the_owner(setup: Setup) -> None:
+    login = await setup.register()
+    await setup.accounts.reset(await setup.link(login), NEW)
+    assert await setup.work() == 1
+    notice = await setup.server.mail()
     assert (notice.recipient, notice.message["Subject"]) == (login.user.email, "Your password was changed")
-    user = (await house.accounts.login(login.user.email, NEW)).user
-    await house.accounts.change_password(user, NEW, OLD)
-    assert await house.work() == 1
-    assert (await house.server.mail()).message["Subject"] == "Your password was changed"
-    assert await house.sql("SELECT * FROM jobs WHERE kind = %s", reset.NOTICE_JOB) == []
+    user = (await setup.accounts.login(login.user.email, NEW)).user
+    await setup.accounts.change_password(user, NEW, OLD)
+    assert await setup.work() == 1
+    assert (await setup.server.mail()).message["Subject"] == "Your password was changed"
+    assert await setup.sql("SELECT * FROM jobs WHERE kind = %s", reset.NOTICE_JOB) == []
 
 
-async def test_a_link_works_once(house: House) -> None:
-    token = await house.link(await house.register())
-    await house.accounts.reset(token, NEW)
-    assert await refused(house.accounts.reset(token, OLD)) == "invalid_reset_token"
+async def test_a_link_works_once(setup: Setup) -> None:
+    token = await setup.link(await setup.register())
+    await setup.accounts.reset(token, NEW)
+    assert await refused(setup.accounts.reset(token, OLD)) == "invalid_reset_token"
 
 
-async def test_a_link_works_once_also_on_a_host_whose_clock_is_behind(house: House) -> None:
-    token = await house.link(await house.register())
-    await house.accounts.reset(token, NEW)
-    house.now -= timedelta(minutes=5)
-    assert await refused(house.accounts.reset(token, OLD)) == "invalid_reset_token"
+async def test_a_link_works_once_even_if_a_host_clock_is_behind(setup: Setup) -> None:
+    token = await setup.link(await setup.register())
+    await setup.accounts.reset(token, NEW)
+    setup.now -= timedelta(minutes=5)
+    assert await refused(setup.accounts.reset(token, OLD)) == "invalid_reset_token"
 
 
-async def test_of_many_who_use_one_link_at_once_one_succeeds(house: House) -> None:
-    login = await house.register()
-    token = await house.link(login)
+async def test_of_concurrent_uses_of_a_link_one_succeeds(setup: Setup) -> None:
+    login = await setup.register()
+    token = await setup.link(login)
     chosen = [f"{NEW} {number}" for number in range(6)]
     answers = await asyncio.gather(
-        *(house.accounts.reset(token, password) for password in chosen), return_exceptions=True
+        *(setup.accounts.reset(token, password) for password in chosen), return_exceptions=True
     )
     [winner] = [password for password, answer in zip(chosen, answers, strict=True) if answer == login.user]
     assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {"invalid_reset_token"}
-    assert await house.accounts.login(login.user.email, winner)
+    assert await setup.accounts.login(login.user.email, winner)
 
 
 @pytest.mark.parametrize(("age", "works"), [(HOUR - timedelta(seconds=1), True), (HOUR, False)])
-async def test_a_link_works_for_an_hour(house: House, age: timedelta, works: bool) -> None:
-    token = await house.link(await house.register())
-    house.now += age
+async def test_a_link_works_for_an_hour(setup: Setup, age: timedelta, works: bool) -> None:
+    token = await setup.link(await setup.register())
+    setup.now += age
     if works:
-        await house.accounts.reset(token, NEW)
+        await setup.accounts.reset(token, NEW)
     else:
-        assert await refused(house.accounts.reset(token, NEW)) == "invalid_reset_token"
+        assert await refused(setup.accounts.reset(token, NEW)) == "invalid_reset_token"
 
 
-async def test_a_newer_link_voids_the_one_before(house: House) -> None:
-    login = await house.register()
-    first, second = await house.link(login), await house.link(login)
-    assert await refused(house.accounts.reset(first, NEW)) == "invalid_reset_token"
-    await house.accounts.reset(second, NEW)
+async def test_a_newer_link_voids_the_earlier_one(setup: Setup) -> None:
+    login = await setup.register()
+    first, second = await setup.link(login), await setup.link(login)
+    assert await refused(setup.accounts.reset(first, NEW)) == "invalid_reset_token"
+    await setup.accounts.reset(second, NEW)
 
 
-async def test_a_change_of_password_voids_links(house: House) -> None:
-    login = await house.register()
-    token = await house.link(login)
-    await house.accounts.change_password(login.user, OLD, NEW)
-    assert await refused(house.accounts.reset(token, OLD)) == "invalid_reset_token"
+async def test_changing_the_password_voids_reset_links(setup: Setup) -> None:
+    login = await setup.register()
+    token = await setup.link(login)
+    await setup.accounts.change_password(login.user, OLD, NEW)
+    assert await refused(setup.accounts.reset(token, OLD)) == "invalid_reset_token"
 
 
 @pytest.mark.parametrize("password", ["1234567", "ä" * 37])
-async def test_a_weak_password_does_not_cost_the_link(house: House, password: str) -> None:
-    token = await house.link(await house.register())
-    assert await refused(house.accounts.reset(token, password)) == "weak_password"
-    await house.accounts.reset(token, NEW)
+async def test_a_link_still_works_after_a_weak_password(setup: Setup, password: str) -> None:
+    token = await setup.link(await setup.register())
+    assert await refused(setup.accounts.reset(token, password)) == "weak_password"
+    await setup.accounts.reset(token, NEW)
 
 
 @pytest.mark.parametrize("token", ["", "x" * 43, "\0", "\ud800", "x" * 60_000])
-async def test_what_is_no_token_is_refused(house: House, token: str) -> None:
-    await house.link(await house.register())
-    assert await refused(house.accounts.reset(token, NEW)) == "invalid_reset_token"
+async def test_an_invalid_token_is_refused(setup: Setup, token: str) -> None:
+    await setup.link(await setup.register())
+    assert await refused(setup.accounts.reset(token, NEW)) == "invalid_reset_token"
 
 
-async def test_a_token_is_not_stored_nor_logged_and_no_address_lies_in_the_queue(house: House) -> None:
-    login = await house.register()
+async def test_tokens_are_neither_stored_nor_logged_and_the_queue_holds_no_emails(setup: Setup) -> None:
+    login = await setup.register()
     with capture_logs() as logs:
-        await house.accounts.forgot(login.user.email)
-        queue = await house.sql("SELECT jobs::text FROM jobs WHERE kind = %s", reset.LINK_JOB)
-        await house.work()
-    token = token_in(await house.server.mail())
-    [(row,)] = await house.sql("SELECT password_resets::text FROM password_resets")
+        await setup.accounts.forgot(login.user.email)
+        queue = await setup.sql("SELECT jobs::text FROM jobs WHERE kind = %s", reset.LINK_JOB)
+        await setup.work()
+    token = token_in(await setup.server.mail())
+    [(row,)] = await setup.sql("SELECT password_resets::text FROM password_resets")
     assert token not in row + repr(logs)
     assert login.user.email not in repr(queue) + repr(logs)
-    [(stored,)] = await house.sql("SELECT token_hash FROM password_resets")
+    [(stored,)] = await setup.sql("SELECT token_hash FROM password_resets")
     assert len(stored) == 32
     assert token.encode() not in stored
 
 
-async def test_an_address_without_account_costs_the_same_work_and_gets_no_mail(house: House) -> None:
-    login = await house.register()
+async def test_an_email_without_an_account_costs_the_same_work_and_gets_no_mail(setup: Setup) -> None:
+    login = await setup.register()
     for email in (f"{uuid4().hex}@example.org", login.user.email):
-        await house.accounts.forgot(f" {email.upper()} ")
-        assert len(await house.sql("SELECT id FROM jobs WHERE kind = %s", reset.LINK_JOB)) == 1
-        assert await house.work() >= 1
-    assert (await house.server.mail()).recipient == login.user.email
-    assert house.server.empty
+        await setup.accounts.forgot(f" {email.upper()} ")
+        assert len(await setup.sql("SELECT id FROM jobs WHERE kind = %s", reset.LINK_JOB)) == 1
+        assert await setup.work() >= 1
+    assert (await setup.server.mail()).recipient == login.user.email
+    assert setup.server.empty
 
 
 @pytest.mark.parametrize("email", ["", "nobody", "a@b.example\nBcc: c@d.example", "\0", "ä@b.example"])
-async def test_what_is_no_address_asks_for_nothing(house: House, email: str) -> None:
-    await house.accounts.forgot(email)
-    assert await house.work() == 0
+async def test_an_invalid_email_enqueues_nothing(setup: Setup, email: str) -> None:
+    await setup.accounts.forgot(email)
+    assert await setup.work() == 0
 
 
-async def test_asking_twice_before_the_mail_is_sent_sends_one(house: House) -> None:
-    login = await house.register()
-    await house.accounts.forgot(login.user.email)
-    await house.accounts.forgot(login.user.email)
-    await house.work()
-    token = token_in(await house.server.mail())
-    assert house.server.empty
-    await house.accounts.reset(token, NEW)
+async def test_two_requests_before_the_mail_is_sent_send_one(setup: Setup) -> None:
+    login = await setup.register()
+    await setup.accounts.forgot(login.user.email)
+    await setup.accounts.forgot(login.user.email)
+    await setup.work()
+    token = token_in(await setup.server.mail())
+    assert setup.server.empty
+    await setup.accounts.reset(token, NEW)
 
 
-async def test_three_mails_an_hour_go_to_an_address_and_the_last_link_works(house: House) -> None:
-    login, other = await house.register(), await house.register()
+async def test_an_account_gets_three_mails_an_hour_and_the_last_link_works(setup: Setup) -> None:
+    login, other = await setup.register(), await setup.register()
     tokens = []
     for _ in range(3):
-        tokens.append(await house.link(login))
-        house.now += timedelta(minutes=10)
+        tokens.append(await setup.link(login))
+        setup.now += timedelta(minutes=10)
     for _ in range(2):
-        await house.accounts.forgot(login.user.email)
-        await house.work()
-    assert house.server.empty
-    assert await house.link(other)
-    assert await refused(house.accounts.reset(tokens[1], NEW)) == "invalid_reset_token"
-    await house.accounts.reset(tokens[2], NEW)
-    await house.work()
-    assert (await house.server.mail()).message["Subject"] == "Your password was changed"
-    await house.accounts.forgot(login.user.email)
-    await house.work()
-    assert house.server.empty
-    house.now += timedelta(minutes=30)
-    assert await house.link(login)
-    assert len(await house.sql("SELECT 1 FROM password_resets WHERE user_id = %s", login.user.id)) == 3
+        await setup.accounts.forgot(login.user.email)
+        await setup.work()
+    assert setup.server.empty
+    assert await setup.link(other)
+    assert await refused(setup.accounts.reset(tokens[1], NEW)) == "invalid_reset_token"
+    await setup.accounts.reset(tokens[2], NEW)
+    await setup.work()
+    assert (await setup.server.mail()).message["Subject"] == "Your password was changed"
+    await setup.accounts.forgot(login.user.email)
+    await setup.work()
+    assert setup.server.empty
+    setup.now += timedelta(minutes=30)
+    assert await setup.link(login)
+    assert len(await setup.sql("SELECT 1 FROM password_resets WHERE user_id = %s", login.user.id)) == 3
 
 
-async def test_a_blocked_account_gets_no_link_and_an_old_one_does_not_open_it(house: House) -> None:
-    login = await house.register()
-    token = await house.link(login)
-    await house.operator.block(login.user.email)
-    await house.accounts.forgot(login.user.email)
-    assert await house.work() == 1
-    assert house.server.empty
-    assert await refused(house.accounts.reset(token, NEW)) == "unauthorized"
-    assert await refused(house.operator.reset_link(login.user.email, SITE)) == "blocked"
-    await house.operator.unblock(login.user.email)
-    await house.accounts.reset(token, NEW)
+async def test_a_blocked_account_gets_no_link_and_its_old_links_fail(setup: Setup) -> None:
+    login = await setup.register()
+    token = await setup.link(login)
+    await setup.operator.block(login.user.email)
+    await setup.accounts.forgot(login.user.email)
+    assert await setup.work() == 1
+    assert setup.server.empty
+    assert await refused(setup.accounts.reset(token, NEW)) == "unauthorized"
+    assert await refused(setup.operator.reset_link(login.user.email, SITE)) == "blocked"
+    await setup.operator.unblock(login.user.email)
+    await setup.accounts.reset(token, NEW)
 
 
-async def test_a_link_of_the_operators_works_once_and_counts_as_no_mail(house: House) -> None:
-    login = await house.register()
-    mailed = await house.link(login)
+async def test_an_operators_link_works_once_and_does_not_count_as_a_mail(setup: Setup) -> None:
+    login = await setup.register()
+    mailed = await setup.link(login)
     for _ in range(5):
-        link = await house.operator.reset_link(f" {login.user.email.upper()} ", SITE)
+        link = await setup.operator.reset_link(f" {login.user.email.upper()} ", SITE)
     site, _, token = link.partition("/reset#token=")
     assert site == SITE
-    assert await refused(house.accounts.reset(mailed, NEW)) == "invalid_reset_token"
-    await house.accounts.reset(token, NEW)
-    assert await refused(house.accounts.reset(token, OLD)) == "invalid_reset_token"
-    assert await refused(house.operator.reset_link("nobody@example.org", SITE)) == "unknown_user"
-    await house.work()
-    await house.server.mail()
-    assert await house.link(login)
-    assert await house.link(login)
+    assert await refused(setup.accounts.reset(mailed, NEW)) == "invalid_reset_token"
+    await setup.accounts.reset(token, NEW)
+    assert await refused(setup.accounts.reset(token, OLD)) == "invalid_reset_token"
+    assert await refused(setup.operator.reset_link("nobody@example.org", SITE)) == "unknown_user"
+    await setup.work()
+    await setup.server.mail()
+    assert await setup.link(login)
+    assert await setup.link(login)
 
 
-async def test_a_mail_that_cannot_be_sent_is_tried_again_and_counts_for_nothing(house: House) -> None:
-    login = await house.register()
-    house.server.replies["MAIL"] = "451 later"
-    await house.accounts.forgot(login.user.email)
+async def test_a_mail_that_cannot_be_sent_is_retried_and_does_not_count(setup: Setup) -> None:
+    login = await setup.register()
+    setup.server.replies["MAIL"] = "451 later"
+    await setup.accounts.forgot(login.user.email)
     for tries in range(1, 6):
-        assert await house.work() == 1
-        [(tried, seconds)] = await house.sql(
+        assert await setup.work() == 1
+        [(tried, seconds)] = await setup.sql(
             "SELECT tries, extract(epoch FROM run_at - clock_timestamp())::float FROM jobs WHERE kind = %s",
             reset.LINK_JOB,
         )
         assert tried == tries
         assert 0 < seconds <= 2**tries
-        await house.sql("UPDATE jobs SET run_at = clock_timestamp() - interval '1 s'")
-    assert await house.accounts.login(login.user.email, OLD)
-    house.server.replies.clear()
-    await house.work()
-    await house.accounts.reset(token_in(await house.server.mail()), NEW)
-    assert await house.sql("SELECT mailed_at IS NULL, count(*) FROM password_resets GROUP BY 1") == [(False, 1)]
+        await setup.sql("UPDATE jobs SET run_at = clock_timestamp() - interval '1 s'")
+    assert await setup.accounts.login(login.user.email, OLD)
+    setup.server.replies.clear()
+    await setup.work()
+    await setup.accounts.reset(token_in(await setup.server.mail()), NEW)
+    assert await setup.sql("SELECT mailed_at IS NULL, count(*) FROM password_resets GROUP BY 1") == [(False, 1)]
 
 
 async def test_a_mail_that_may_have_arrived_counts_towards_the_limit(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailer_module, "DATA_SECONDS", 0.05)
-    login = await house.register()
-    house.server.replies["."] = HANGS
+    login = await setup.register()
+    setup.server.replies["."] = HANGS
     for _ in range(3):
         with pytest.raises(InDoubt):
-            await house.emails.send_reset_link(str(login.user.id))
-        last = await house.server.mail()
-    await house.emails.send_reset_link(str(login.user.id))
-    assert house.server.empty
-    await house.accounts.reset(token_in(last), NEW)
+            await setup.emails.send_reset_link(str(login.user.id))
+        last = await setup.server.mail()
+    await setup.emails.send_reset_link(str(login.user.id))
+    assert setup.server.empty
+    await setup.accounts.reset(token_in(last), NEW)
 
 
-async def test_a_process_that_dies_while_it_sends_has_sent_a_mail(house: House) -> None:
-    login = await house.register()
-    house.server.replies["."] = HANGS
-    sending = asyncio.create_task(house.emails.send_reset_link(str(login.user.id)))
-    await house.server.mail()
+async def test_a_mail_counts_if_the_process_dies_while_sending(setup: Setup) -> None:
+    login = await setup.register()
+    setup.server.replies["."] = HANGS
+    sending = asyncio.create_task(setup.emails.send_reset_link(str(login.user.id)))
+    await setup.server.mail()
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
-    assert await house.sql("SELECT count(*) FROM password_resets WHERE mailed_at IS NOT NULL") == [(1,)]
+    assert await setup.sql("SELECT count(*) FROM password_resets WHERE mailed_at IS NOT NULL") == [(1,)]
 
 
-async def test_a_notice_is_tried_again_and_needs_an_account(house: House) -> None:
-    login = await house.register()
-    house.server.replies["MAIL"] = "451 later"
+async def test_a_notice_is_retried_and_needs_an_account(setup: Setup) -> None:
+    login = await setup.register()
+    setup.server.replies["MAIL"] = "451 later"
     with pytest.raises(NotSent):
-        await house.emails.send_notice(str(login.user.id))
-    await house.emails.send_notice(str(UUID(int=0)))
-    assert house.server.empty
+        await setup.emails.send_notice(str(login.user.id))
+    await setup.emails.send_notice(str(UUID(int=0)))
+    assert setup.server.empty

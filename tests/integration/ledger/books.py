@@ -1,4 +1,4 @@
-"""What the ledger's tests need around it: users, openings, settlements, and a look at the rows themselves."""
+"""The setup of the ledger's tests: users, openings, settlements, and the stored rows."""
 
 import asyncio
 from typing import Any
@@ -35,13 +35,13 @@ class Books:
         return UUID(str(user))
 
     async def open(self, user: UUID, **changes: Any) -> UUID:
-        """A session that is ready."""
+        """Open a session and settle it as ready."""
         opened = await self.ledger.open_session(opening(user, **changes))
         await self.settle(opened.session_id, 1, 0, extend=False, ready=True)
         return opened.session_id
 
     async def settle(self, session: UUID, number: int, total: int, **changes: Any) -> Settled:
-        """As the relay does it: a session that was locked is settled at the next tick."""
+        """Settle as the relay does: a session that was locked is settled at the next tick."""
         while True:
             answers = await self.ledger.settle([Settlement(session, number, total, **changes)])
             if answers:
@@ -49,7 +49,7 @@ class Books:
             await asyncio.sleep(0.001)
 
     async def claw_back(self, user: UUID, seconds: int, description: str = "refund") -> None:
-        """What a refund will do: it may leave less than nothing."""
+        """Take credit back as a refund does. The balance may become negative."""
         await self.sql(
             "WITH b AS (UPDATE credit_balance SET seconds_remaining = seconds_remaining - %s WHERE user_id = %s"
             " RETURNING user_id, seconds_remaining) INSERT INTO usage_ledger (user_id, seconds, description,"
@@ -65,7 +65,7 @@ class Books:
         return row
 
     async def rows(self, user: UUID, description: str = "session_usage") -> list[tuple[int, int]]:
-        """Seconds and balance after, in the ledger's order."""
+        """Return seconds and balance_after of a user's entries, in the ledger's order."""
         return await self.sql(
             "SELECT seconds, balance_after FROM usage_ledger WHERE user_id = %s AND description = %s ORDER BY seq",
             user,

@@ -1,4 +1,4 @@
-"""Ways in which only a part of a database works, and live sessions that settle on it meanwhile."""
+"""Faults that break a part of a database, and live sessions that settle on it meanwhile."""
 
 import asyncio
 import json
@@ -28,10 +28,10 @@ REAP_EVERY_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """SQL that breaks a database and mends it. `victim`: id of the user who stops in the middle of it.
+    """SQL that breaks a database and mends it. `{victim}` in it: the id of the user who stops during the fault.
 
-    `cut`: whose connections are ended after each, so that new ones see it: "", "all", or "ours" alone.
-    `kept`: leases can be renewed meanwhile, so that no session is lost sight of.
+    `cut`: whose connections are closed after each, so that new ones see the change: "", "all" or only "ours".
+    `kept`: leases can be renewed meanwhile, so the reaper ends no live session.
     """
 
     breaks: str
@@ -41,7 +41,7 @@ class Fault:
 
 
 def trigger(table: str, event: str, action: str, when: str = "true") -> Fault:
-    """Statements on a table fail, or take long, where a condition about the row holds."""
+    """Return a fault that makes statements on a table fail, or take long, for rows that meet a condition."""
     function = f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {action}; RETURN NEW; END $$"
     made = f"CREATE TRIGGER fails BEFORE {event} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION fail()"
     return Fault(f"{function}; {made}", "DROP FUNCTION fail CASCADE")
@@ -73,8 +73,8 @@ FAULTS = {
 }
 
 
-class Talker:
-    """A live session with its machine and a clock, and a client and an upstream that are told only what matters."""
+class LiveSession:
+    """A live session with its state machine and timer, and the parts of a client and an upstream that matter here."""
 
     def __init__(self, session: Session, settler: Settler) -> None:
         self.session = session
@@ -86,11 +86,11 @@ class Talker:
     @classmethod
     async def open(cls, books: Books, settler: Settler, user: UUID) -> Self:
         opened = await books.ledger.open_session(opening(user))
-        talker = cls(Session(opened, OPTIONS, 900, monotonic()), settler)
-        talker.happen(ev.UpstreamOpened())
-        return talker
+        live = cls(Session(opened, OPTIONS, 900, monotonic()), settler)
+        live.handle(ev.UpstreamOpened())
+        return live
 
-    def happen(self, event: ev.Event) -> None:
+    def handle(self, event: ev.Event) -> None:
         for action in self.session.handle(event, monotonic()):
             self._perform(action)
         if self._timer is not None:
@@ -98,14 +98,14 @@ class Talker:
         at = self.session.deadline
         if at is not None:
             delay = max(at - monotonic(), 0.001)
-            self._timer = asyncio.get_running_loop().call_later(delay, self.happen, ev.TimePassed())
+            self._timer = asyncio.get_running_loop().call_later(delay, self.handle, ev.TimePassed())
 
     def _perform(self, action: ev.Action) -> None:
         match action:
             case ev.Settle(settlement):
-                self._settler.settle(settlement, self.happen)
+                self._settler.settle(settlement, self.handle)
             case ev.Close(closing):
-                self._settler.close(closing, self.happen)
+                self._settler.close(closing, self.handle)
             case ev.SendClient(text) if b"session_end" in text:
                 self.end = json.loads(text)
             case ev.SendUpstream(text) if b"CloseStream" in text:
@@ -113,39 +113,39 @@ class Talker:
             case ev.Finish():
                 self.over.set()
 
-    async def talk(self) -> None:
+    async def stream(self) -> None:
         while not self.over.is_set():
-            self.happen(ev.AudioArrived(bytes(SECOND // 2)))
-            self._hear()
+            self.handle(ev.AudioArrived(bytes(SECOND // 2)))
+            self._send_results()
             await asyncio.sleep(0.1)
 
-    def _hear(self) -> None:
-        """The upstream has heard all that went up, and found no words in it."""
+    def _send_results(self) -> None:
+        """Handle Results of the upstream without words, up to the end of the audio."""
         heard = {"type": "Results", "start": 0.0, "duration": self.session.meter.forwarded / SECOND, "is_final": True}
         nothing = {"channel_index": [0, 1], "channel": {"alternatives": [{"transcript": "", "confidence": 0.0}]}}
-        self.happen(ev.UpstreamSentText(json.dumps(heard | nothing).encode()))
+        self.handle(ev.UpstreamSentText(json.dumps(heard | nothing).encode()))
 
     def _answer(self) -> None:
-        """The upstream answers CloseStream."""
-        self._hear()
+        """Handle the upstream's answer to CloseStream."""
+        self._send_results()
         closing = {"type": "Metadata", "duration": self.session.meter.forwarded / SECOND}
-        self.happen(ev.UpstreamSentText(json.dumps(closing).encode()))
+        self.handle(ev.UpstreamSentText(json.dumps(closing).encode()))
 
 
 @dataclass
 class Hosts:
-    """Ours, whose sessions these are, and another one that reaps on the same database. `name`: the database's."""
+    """Two hosts on one database: ours runs the sessions, the other one also reaps. `name`: the database's name."""
 
     ours: Books
     theirs: Books
     url: str
     name: str
     settler: Settler = field(init=False)
-    talkers: dict[str, Talker] = field(default_factory=dict)
+    sessions: dict[str, LiveSession] = field(default_factory=dict)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def __aenter__(self) -> Self:
-        """Four users with a session each. They are made by the other host, which has more patience."""
+        """Open a session for each of four users. The other host opens them, because its timeouts are longer."""
         self.settler = Settler(self.ours.ledger)
         here = Reaper(self.ours.ledger, monotonic, monotonic, lambda: self.settler.failures)
         there = Reaper(self.theirs.ledger, monotonic, monotonic)
@@ -153,9 +153,9 @@ class Hosts:
             self._start(work)
         self._users = {name: await self.theirs.user(1000) for name in ("talks", "stops", "leaves", "is mute")}
         for name, user in self._users.items():
-            talker = self.talkers[name] = await Talker.open(self.theirs, self.settler, user)
+            live = self.sessions[name] = await LiveSession.open(self.theirs, self.settler, user)
             if name != "is mute":
-                self._start(talker.talk())
+                self._start(live.stream())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -163,26 +163,26 @@ class Hosts:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def suffer(self, fault: Fault, seconds: float) -> None:
-        """The fault lasts so long; in the middle of it one client stops and one leaves."""
+    async def apply_fault(self, fault: Fault, seconds: float) -> None:
+        """Apply a fault for some seconds. During it one client stops and one leaves."""
         async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as admin:
             await self._sql(admin, fault.breaks)
             await self._cut(admin, fault)
             await asyncio.sleep(seconds / 4)
-            self.talkers["stops"].happen(ev.ClientSentText(b'{"type":"stop"}'))
-            self.talkers["leaves"].happen(ev.ClientLost())
+            self.sessions["stops"].handle(ev.ClientSentText(b'{"type":"stop"}'))
+            self.sessions["leaves"].handle(ev.ClientLost())
             await asyncio.sleep(seconds * 3 / 4)
             await self._sql(admin, fault.mends)
             await self._cut(admin, fault)
 
     async def finish(self) -> None:
-        """Those who are still there stop, and all is booked."""
+        """Stop the remaining sessions, and wait until everything is booked."""
         await until(lambda: not self.settler.is_failing)
         for name in ("talks", "is mute"):
-            self.talkers[name].happen(ev.ClientSentText(b'{"type":"stop"}'))
+            self.sessions[name].handle(ev.ClientSentText(b'{"type":"stop"}'))
         async with asyncio.timeout(20):
-            for talker in self.talkers.values():
-                await talker.over.wait()
+            for live in self.sessions.values():
+                await live.over.wait()
 
     async def _sql(self, admin: psycopg.AsyncConnection, statement: str) -> None:
         names = {"database": self.name, "victim": str(self._users["stops"])}

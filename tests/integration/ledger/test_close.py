@@ -12,7 +12,7 @@ from transcription_proxy.values import Closed
 from transcription_wire.codes import Reason
 
 
-async def test_it_books_the_rest_and_releases_the_hold(books: Books) -> None:
+async def test_a_close_books_the_rest_and_releases_the_hold(books: Books) -> None:
     user = await books.user(1000)
     session = await books.open(user)
     await books.settle(session, 2, 8)
@@ -43,14 +43,14 @@ async def test_a_lower_total_gives_the_difference_back_in_one_row(books: Books) 
     assert await books.rows(user) == [(-30, 970), (9, 979)]
 
 
-async def test_never_beyond_the_grant_nor_below_nothing(books: Books) -> None:
+async def test_a_close_books_at_least_zero_and_at_most_the_grant(books: Books) -> None:
     user = await books.user(100)
     one, two = await books.open(user), await books.open(user)
     assert (await books.ledger.close(closing(one, 2, 10**6))).seconds_used == 25
     assert (await books.ledger.close(closing(two, 2, -5))).seconds_used == 0
 
 
-async def test_an_end_without_news_writes_no_row(books: Books) -> None:
+async def test_a_close_without_new_usage_writes_no_row(books: Books) -> None:
     user = await books.user(100)
     session = await books.open(user)
     await books.settle(session, 2, 5)
@@ -58,7 +58,7 @@ async def test_an_end_without_news_writes_no_row(books: Books) -> None:
     assert await books.rows(user) == [(-5, 95)]
 
 
-async def test_repeats_answer_what_is_stored(books: Books) -> None:
+async def test_a_repeated_close_returns_what_is_stored(books: Books) -> None:
     user = await books.user(1000)
     session = await books.open(user)
     first = await books.ledger.close(closing(session, 3, 21))
@@ -68,7 +68,7 @@ async def test_repeats_answer_what_is_stored(books: Books) -> None:
     assert await books.rows(user) == [(-21, 979)]
 
 
-async def test_many_at_once_close_it_once(books: Books) -> None:
+async def test_concurrent_closes_close_once(books: Books) -> None:
     user = await books.user(1000)
     session = await books.open(user)
     answers = await asyncio.gather(*(books.ledger.close(closing(session, 3, 21)) for _ in range(10)))
@@ -76,7 +76,7 @@ async def test_many_at_once_close_it_once(books: Books) -> None:
     assert await books.rows(user) == [(-21, 979)]
 
 
-async def test_an_overtaken_number_does_not_end_it(books: Books) -> None:
+async def test_an_outdated_number_does_not_close_a_session(books: Books) -> None:
     user = await books.user(1000)
     session = await books.open(user)
     await books.settle(session, 5, 10)
@@ -85,7 +85,7 @@ async def test_an_overtaken_number_does_not_end_it(books: Books) -> None:
 
 
 async def reaped(books: Books, user: UUID, settled: int) -> UUID:
-    """A session that settled so much, and that the reaper ended."""
+    """Return a session that settled this total and was ended by the reaper."""
     session = await books.open(user)
     await books.settle(session, 2, settled)
     await books.expire(session)
@@ -116,7 +116,7 @@ async def test_a_close_after_the_reaper_books_no_more_than_the_hold(books: Books
     assert [(entry["billed"], entry["unbilled"]) for entry in logs] == [(45, 45)]
 
 
-async def test_a_close_after_the_reaper_takes_nothing_that_others_hold_or_that_is_gone(books: Books) -> None:
+async def test_a_close_after_the_reaper_takes_no_credit_that_is_held_or_spent(books: Books) -> None:
     user = await books.user(40)
     session = await reaped(books, user, 0)
     other = await books.open(user, hold_cap=60)  # holds 10 of the 40
@@ -135,13 +135,13 @@ async def test_a_close_after_the_reaper_and_a_claw_back_bills_what_was_settled(b
     assert await books.ledger.close(closing(session, 3, 20)) == Closed(session, 10, Reason.CLIENT_STOP, -10)
 
 
-async def test_a_close_after_the_reaper_may_give_back_too(books: Books) -> None:
+async def test_a_close_after_the_reaper_may_refund(books: Books) -> None:
     user = await books.user(100)
     session = await reaped(books, user, 10)
     assert await books.ledger.close(closing(session, 3, 8)) == Closed(session, 8, Reason.CLIENT_STOP, 92)
 
 
-async def test_closes_and_reapers_at_once(books: Books) -> None:
+async def test_concurrent_closes_and_reapers_keep_the_books_balanced(books: Books) -> None:
     users = [await books.user(100) for _ in range(10)]
     sessions = [await books.open(user) for user in users]
     for session in sessions:
@@ -152,7 +152,7 @@ async def test_closes_and_reapers_at_once(books: Books) -> None:
     assert [await books.ledger.balance(user) for user in users] == [Balance(93, 0, 0)] * 10
 
 
-async def test_one_that_never_became_ready_is_free_and_not_listed(books: Books) -> None:
+async def test_a_session_that_never_became_ready_is_free_and_not_listed(books: Books) -> None:
     user = await books.user(1000)
     session = (await books.ledger.open_session(opening(user))).session_id
     ended = closing(session, 1, 7, ready=False, reason=Reason.UPSTREAM_CLOSED)
@@ -161,7 +161,7 @@ async def test_one_that_never_became_ready_is_free_and_not_listed(books: Books) 
     assert await books.ledger.sessions(user) == []
 
 
-async def test_one_that_ended_before_its_first_settle_is_listed(books: Books) -> None:
+async def test_a_session_that_ended_before_its_first_settle_is_listed(books: Books) -> None:
     user = await books.user(1000)
     session = (await books.ledger.open_session(opening(user))).session_id
     await books.ledger.close(closing(session, 1, 2))
@@ -176,7 +176,7 @@ async def test_an_unknown_session_used_nothing(books: Books) -> None:
     assert logs[0]["unbilled"] == 9
 
 
-async def test_it_waits_for_a_locked_balance_and_reads_it_then(books: Books) -> None:
+async def test_a_close_waits_for_a_locked_balance_and_then_reads_it(books: Books) -> None:
     user = await books.user(1000)
     session = await books.open(user)
     async with books.database.transaction() as connection:
@@ -193,7 +193,7 @@ async def test_it_waits_for_a_locked_balance_and_reads_it_then(books: Books) -> 
     assert (await close).seconds_remaining == 1490
 
 
-async def test_a_database_that_is_away(books: Books, database_url: str) -> None:
+async def test_a_close_without_a_database_raises_unavailable(books: Books, database_url: str) -> None:
     from transcription_proxy.db.pool import Database
 
     away = Database("postgresql://127.0.0.1:9/none", timeout=0.3)

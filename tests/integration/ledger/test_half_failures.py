@@ -1,4 +1,4 @@
-"""Settles fail in every way in which only a part of the database works: what receipts say is what the ledger holds."""
+"""Settles fail because only a part of the database works. Receipts still match the ledger."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -20,8 +20,8 @@ LATE: Final = "late_close"
 
 
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All times of leases, settles and closes, a thirtieth of what they are."""
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten all timeouts of leases, settles and closes to a thirtieth."""
     monkeypatch.setattr(store, "LEASE", timedelta(seconds=LEASE_SECONDS))
     monkeypatch.setattr(reaper, "LEASE_SECONDS", LEASE_SECONDS)
     monkeypatch.setattr(service, "RENEW_TIMEOUT_SECONDS", 0.5)
@@ -39,8 +39,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settler, "MAX_RETRY_SECONDS", 0.2)
 
 
-async def suffered(url: str, fault: Fault, logs: Sequence[Mapping[str, Any]]) -> dict[str, object]:
-    """What is wrong after the fault."""
+async def problems_after(url: str, fault: Fault, logs: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """Apply a fault to a new database, and return what is wrong afterwards."""
     ours, theirs = Database(url, timeout=0.25), Database(url, max_size=1)
     await ours.open()
     await theirs.open()
@@ -48,16 +48,16 @@ async def suffered(url: str, fault: Fault, logs: Sequence[Mapping[str, Any]]) ->
     hosts = Hosts(Books(ours), books, url, url.rpartition("/")[2].partition("?")[0])
     async with hosts:
         await asyncio.sleep(0.3)
-        await hosts.suffer(fault, LEASE_SECONDS + 1)
+        await hosts.apply_fault(fault, LEASE_SECONDS + 1)
         await hosts.finish()
     wrong: dict[str, object] = {}
-    for name, talker in hosts.talkers.items():
-        (held,) = await books.row(talker.session.id, "seconds_used")
-        told = held if name == "leaves" else talker.end and talker.end["seconds_used"]
-        if not held == told == talker.session.meter.total:
-            wrong[name] = f"the ledger holds {held}, told was {told}, and {talker.session.meter.total} went up"
-        if fault.kept and str(talker.session.id) in [line.get("session_id") for line in logs if line["event"] == LATE]:
-            wrong[f"{name}, lease"] = "it ran out"
+    for name, live in hosts.sessions.items():
+        (held,) = await books.row(live.session.id, "seconds_used")
+        receipt = held if name == "leaves" else live.end and live.end["seconds_used"]
+        if not held == receipt == live.session.meter.total:
+            wrong[name] = f"the ledger holds {held}, the receipt says {receipt}, and {live.session.meter.total} was sent"
+        if fault.kept and str(live.session.id) in [line.get("session_id") for line in logs if line["event"] == LATE]:
+            wrong[f"{name}, lease"] = "it expired"
     if found := await books.findings():
         wrong["audit"] = found
     if holds := await books.sql("SELECT user_id FROM credit_balance WHERE seconds_held > 0"):
@@ -67,9 +67,9 @@ async def suffered(url: str, fault: Fault, logs: Sequence[Mapping[str, Any]]) ->
     return wrong
 
 
-@pytest.mark.usefixtures("hurried")
-async def test_what_a_receipt_says_is_what_the_ledger_will_hold(new_database_url: Callable[[], str]) -> None:
-    """All faults at once, on a database each: a fault takes its time."""
+@pytest.mark.usefixtures("short_timeouts")
+async def test_receipts_match_the_ledger_after_each_fault(new_database_url: Callable[[], str]) -> None:
+    """All faults run at once, each on a separate database, because a fault takes seconds."""
     with capture_logs() as logs:
-        found = await asyncio.gather(*(suffered(new_database_url(), fault, logs) for fault in FAULTS.values()))
+        found = await asyncio.gather(*(problems_after(new_database_url(), fault, logs) for fault in FAULTS.values()))
     assert {name: wrong for name, wrong in zip(FAULTS, found, strict=True) if wrong} == {}

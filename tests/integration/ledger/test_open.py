@@ -18,7 +18,7 @@ async def refused(books: Books, user: UUID, **changes: object) -> str:
     return refusal.value.code
 
 
-async def test_a_session_takes_a_hold(books: Books) -> None:
+async def test_opening_a_session_takes_a_hold(books: Books) -> None:
     user = await books.user(1000)
     opened = await books.ledger.open_session(opening(user))
     assert (opened.grant, opened.seconds_remaining) == (45, 1000)
@@ -33,7 +33,7 @@ async def test_a_session_takes_a_hold(books: Books) -> None:
     assert 58 < lease <= 60
 
 
-async def test_who_may_not(books: Books) -> None:
+async def test_an_unknown_or_blocked_user_or_void_token_is_refused(books: Books) -> None:
     user = await books.user(1000)
     assert await refused(books, uuid4()) == "unauthorized"
     assert await refused(books, user, token_version=1) == "unauthorized"
@@ -41,7 +41,7 @@ async def test_who_may_not(books: Books) -> None:
     assert await refused(books, user) == "unauthorized"
 
 
-async def test_no_credit(books: Books) -> None:
+async def test_without_credit_no_session_opens(books: Books) -> None:
     assert await refused(books, await books.user(0)) == "insufficient_credits"
 
 
@@ -51,7 +51,7 @@ async def test_a_user_without_a_balance_row_has_no_credit(books: Books) -> None:
     assert await refused(books, user) == "insufficient_credits"
 
 
-async def test_all_credit_in_the_other_session(books: Books) -> None:
+async def test_credit_held_by_another_session_is_not_available(books: Books) -> None:
     user = await books.user(1)
     await books.open(user)
     assert await refused(books, user) == "insufficient_credits"
@@ -63,7 +63,7 @@ async def test_frozen_credit_is_not_available(books: Books) -> None:
     assert await refused(books, user) == "insufficient_credits"
 
 
-async def test_a_third_session_is_refused_before_its_credit_is_looked_at(books: Books) -> None:
+async def test_the_session_limit_is_checked_before_the_credit(books: Books) -> None:
     user = await books.user(2)
     first, _ = await books.open(user), await books.open(user)
     assert await refused(books, user) == "too_many_connections"
@@ -71,7 +71,7 @@ async def test_a_third_session_is_refused_before_its_credit_is_looked_at(books: 
     await books.open(user)
 
 
-async def test_sessions_that_end_or_whose_lease_ran_out_do_not_count(books: Books) -> None:
+async def test_ending_sessions_and_expired_leases_do_not_count(books: Books) -> None:
     user = await books.user(1000)
     first, second = await books.open(user), await books.open(user)
     await books.ledger.mark_ending(first, Reason.ENDED_BY_USER)
@@ -80,7 +80,7 @@ async def test_sessions_that_end_or_whose_lease_ran_out_do_not_count(books: Book
     await books.open(user)
 
 
-async def test_replaces_makes_room_for_a_client_that_was_dropped(books: Books) -> None:
+async def test_replaces_makes_room_for_a_client_that_lost_its_connection(books: Books) -> None:
     user = await books.user(1000)
     first, _ = await books.open(user), await books.open(user)
     await books.open(user, replaces=first)
@@ -100,7 +100,7 @@ async def test_replaces_of_others_unknown_or_ended_sessions_is_ignored(books: Bo
     assert await books.row(ended, "ending, reason") == (None, "client_stop")
 
 
-async def test_a_ghost_is_marked_even_when_there_is_no_credit_for_its_successor(books: Books) -> None:
+async def test_a_replaced_session_is_marked_even_if_its_successor_is_refused(books: Books) -> None:
     user = await books.user(1)
     ghost = await books.open(user)
     assert await refused(books, user, replaces=ghost) == "insufficient_credits"
@@ -122,11 +122,11 @@ async def test_streams_are_limited_over_all_users(books: Books) -> None:
     assert await refused(few, users[2]) == "busy"
     assert await few.ledger.balance(users[2]) == Balance(100, 0, 0)
     await few.ledger.mark_ending(first, Reason.ENDED_BY_USER)
-    assert await refused(few, users[2]) == "busy"  # it holds its stream until it has ended
-    await few.open(users[0], replaces=first)  # but its successor takes its place
+    assert await refused(few, users[2]) == "busy"  # it counts until it has ended
+    await few.open(users[0], replaces=first)  # but its successor may open
 
 
-async def test_streams_are_exact_when_all_come_at_once(books: Books) -> None:
+async def test_concurrent_openings_never_exceed_max_streams(books: Books) -> None:
     few = Books(books.database, max_streams=5)
     users = [await few.user(100) for _ in range(30)]
     answers = await asyncio.gather(*(few.ledger.open_session(opening(user)) for user in users), return_exceptions=True)
@@ -134,7 +134,7 @@ async def test_streams_are_exact_when_all_come_at_once(books: Books) -> None:
     assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {"busy"}
 
 
-async def test_one_user_at_once_gets_his_sessions_and_no_more(books: Books) -> None:
+async def test_concurrent_openings_never_exceed_max_sessions(books: Books) -> None:
     user = await books.user(20)
     answers = await asyncio.gather(
         *(books.ledger.open_session(opening(user)) for _ in range(20)), return_exceptions=True
@@ -144,8 +144,8 @@ async def test_one_user_at_once_gets_his_sessions_and_no_more(books: Books) -> N
     assert await books.ledger.balance(user) == Balance(20, 5 + 4, 0)
 
 
-async def test_openings_at_once_never_hold_more_than_there_is(books: Books) -> None:
-    """The trap of money 9: a sum over the sessions' holds grants 30 of 20."""
+async def test_concurrent_openings_never_hold_more_than_the_balance(books: Books) -> None:
+    """Money 9: a sum over the sessions' holds instead of the locked balance would grant 30 of 20."""
     user = await books.user(20)
 
     async def run() -> None:
@@ -161,7 +161,7 @@ async def test_openings_at_once_never_hold_more_than_there_is(books: Books) -> N
 
 
 @pytest.mark.parametrize("table", ["usage_ledger", "credit_balance", "transcription_sessions"])
-async def test_no_session_opens_whose_end_could_not_be_booked(books: Books, database_url: str, table: str) -> None:
+async def test_no_session_opens_while_its_end_could_not_be_booked(books: Books, database_url: str, table: str) -> None:
     user = await books.user(100)
     async with await psycopg.AsyncConnection.connect(database_url) as operator:
         await operator.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())

@@ -12,7 +12,7 @@ from transcription_wire.codes import Reason, Status
 
 
 async def entry(books: Books, user: UUID, seconds: int, description: str, at: datetime) -> None:
-    """A row of the past, and the balance that goes with it."""
+    """Add a ledger entry of the past, and update the balance."""
     await books.ledger.credit(user, seconds, Description.TRIAL)
     await books.sql(
         "UPDATE usage_ledger SET recorded_at = %s, description = %s WHERE seq = (SELECT max(seq) FROM usage_ledger)",
@@ -38,7 +38,7 @@ async def test_days_begin_at_midnight_of_the_time_zone(books: Books, tz: str) ->
     assert days[2:] == [Day(first + timedelta(days=ago), 0, 0, 0) for ago in range(2, 30)]
 
 
-async def test_every_kind_has_its_column(books: Books) -> None:
+async def test_each_kind_of_entry_has_its_column(books: Books) -> None:
     user = await books.user()
     now = datetime.now(UTC)
     for seconds, description in [
@@ -55,13 +55,13 @@ async def test_every_kind_has_its_column(books: Books) -> None:
 
 
 @pytest.mark.parametrize("tz", ["", "Mars/Base", "Mars/Base1", "EST5XYZ6", "a\0b", "'; --", "+02", "x" * 500])
-async def test_an_unknown_time_zone(books: Books, tz: str) -> None:
+async def test_an_unknown_time_zone_is_refused(books: Books, tz: str) -> None:
     with pytest.raises(Refusal) as refusal:
         await books.ledger.usage_days(await books.user(), tz)
     assert refusal.value.code == "invalid_timezone"
 
 
-async def test_a_live_session_is_found_by_the_beginning_of_its_id(books: Books) -> None:
+async def test_a_live_session_is_found_by_a_prefix_of_its_id(books: Books) -> None:
     user, other = await books.user(1000), await books.user(1000)
     ids = [UUID(f"abcd{n}000-0000-4000-8000-000000000000") for n in range(2)]
     for session, name in zip([await books.open(user), await books.open(other)], ids, strict=True):
@@ -75,14 +75,14 @@ async def test_a_live_session_is_found_by_the_beginning_of_its_id(books: Books) 
     assert await books.ledger.live_session("abcd") == ids[0]
 
 
-async def test_the_audit_says_how_many_entries_it_checked(books: Books) -> None:
+async def test_the_audit_reports_how_many_entries_it_checked(books: Books) -> None:
     await books.user(100)
     await books.user(200)
     async with books.database.snapshot(AUDIT_SECONDS) as connection:
         assert await audit(connection) == Audit(entries=2, findings=[])
 
 
-async def test_sessions_newest_first(books: Books) -> None:
+async def test_sessions_are_listed_newest_first(books: Books) -> None:
     user, other = await books.user(1000), await books.user(1000)
     first = await books.open(user, model="nova-3")
     await books.ledger.close(closing(first, 2, 10, audio_ms=9960))
@@ -105,7 +105,7 @@ async def test_sessions_newest_first(books: Books) -> None:
     assert ended.email.endswith("@example.org")
 
 
-async def test_live_sessions(books: Books) -> None:
+async def test_live_sessions_are_listed(books: Books) -> None:
     user, other = await books.user(1000), await books.user(1000)
     lost, live, foreign = await books.open(user), await books.open(user), await books.open(other)
     await books.expire(lost)

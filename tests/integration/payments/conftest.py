@@ -2,13 +2,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.payments.till import Till
+from tests.integration.payments.setup import PaymentsSetup
 from transcription_proxy.db.pool import Database
 
 
 @pytest.fixture
-async def till(database: Database) -> AsyncIterator[Till]:
-    """Payments and their ledger, which must be right at the end of the test."""
-    till = Till(database)
-    yield till
-    assert await till.findings() == []
+async def setup(database: Database) -> AsyncIterator[PaymentsSetup]:
+    """Payments and their ledger, which must pass the audit at the end of the test."""
+    setup = PaymentsSetup(database)
+    yield setup
+    assert await setup.findings() == []

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.integration.payments.elsewhere import HANG_UP, SILENCE, Answer, answer, elsewhere
 from tests.integration.payments.events import charge, dispute, event, session
-from tests.integration.payments.till import Till
+from tests.integration.payments.http_stub import CLOSE, SILENCE, Answer, answer, http_stub
+from tests.integration.payments.setup import PaymentsSetup
 from tests.integration.sandbox.running import KEY, Sandbox
 from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from transcription_proxy.db.jobs import Jobs
@@ -176,7 +176,7 @@ async def test_a_free_amount_is_sold_by_the_second(site: Site, ann: Buyer, sandb
 
 
 STRIPES_FAULTS: dict[str, Answer] = {
-    "hangs up": HANG_UP,
+    "hangs up": CLOSE,
     "silent": SILENCE,
     "429": answer({"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "sk_test_4"}}, 429),
     "500": answer({"error": {"type": "api_error", "message": "sk_test_5"}}, 500),
@@ -193,9 +193,9 @@ async def test_while_stripe_is_away_nothing_is_sold_and_nothing_is_lost(
     async with selling(site, asked_once("http://127.0.0.1:9")):
         await refused(ann)
     for name, fault in STRIPES_FAULTS.items():
-        async with elsewhere(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
+        async with http_stub(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
             await refused(ann)
-            assert stripe.asked or fault is SILENCE, name
+            assert stripe.requests or fault is SILENCE, name
     assert await ann.rows() == [("open", None, 30_000, 300)]
     assert await ann.balance() == TRIAL
     assert (await ann.get("/account/purchases"))["purchases"] == []
@@ -253,7 +253,7 @@ async def test_the_receipt_of_a_purchase_is_fetched_in_the_background(site: Site
     made = await ann.ordered()
     stripe.buttons.checkout(made, "pay")
     paid = stripe.client.v1.checkout.sessions.retrieve(made).to_dict()
-    await Till(site.database).hear(event("checkout.session.completed", paid))
+    await PaymentsSetup(site.database).receive(event("checkout.session.completed", paid))
     assert [one["receipt_url"] for one in (await ann.get("/account/purchases"))["purchases"]] == [None]
     background = Jobs(site.database, {RECEIPT: site.payments.fetch_receipt}, {})
     assert await background.run_one()
@@ -266,19 +266,19 @@ async def test_the_receipt_of_a_purchase_is_fetched_in_the_background(site: Site
 async def test_an_error_that_stripe_remembers_is_forgotten_with_the_next_order(site: Site, ann: Buyer) -> None:
     """The answer to an idempotency key is the same for a day, an error's too."""
     broken = answer({"error": {"type": "api_error", "message": "Try again"}}, 500)
-    async with elsewhere(broken) as stripe, selling(site, asked_once(stripe.url)):
+    async with http_stub(broken) as stripe, selling(site, asked_once(stripe.url)):
         await refused(ann)
         await refused(ann)
         await site.sql("UPDATE purchases SET created_at = now() - interval '61 s'")
         await refused(ann)
-        first, again, next_order = [asked.headers["idempotency-key"] for asked in stripe.asked]
+        first, again, next_order = [request.headers["idempotency-key"] for request in stripe.requests]
     assert first == again != next_order
 
 
 async def test_one_session_is_never_two_purchases_whatever_stripe_answers(site: Site, ann: Buyer) -> None:
     bob = Buyer(site, await site.register())
     one = answer({"id": "cs_test_one", "object": "checkout.session", "url": "https://stripe.example/c/pay/one"})
-    async with elsewhere(one) as stripe, selling(site, asked_once(stripe.url)):
+    async with http_stub(one) as stripe, selling(site, asked_once(stripe.url)):
         assert await ann.ordered() == "cs_test_one"
         await refused(bob)
     assert await bob.rows() == [("open", None, 30_000, 300)]
@@ -319,23 +319,23 @@ async def test_a_payment_that_takes_its_time_is_pending_until_it_is_there(ann: B
 
 
 async def test_stripe_is_asked_every_few_seconds_at_most(site: Site, ann: Buyer) -> None:
-    await Till(site.database).purchase(ann.id, "cs_1")
+    await PaymentsSetup(site.database).purchase(ann.id, "cs_1")
     missing = answer({"error": {"type": "invalid_request_error", "code": "resource_missing"}}, 404)
-    async with elsewhere(missing) as stripe, selling(site, asked_once(stripe.url)):
+    async with http_stub(missing) as stripe, selling(site, asked_once(stripe.url)):
         for _ in range(5):
             assert (await ann.get("/billing/checkout/cs_1"))["status"] == "open"
-        assert len(stripe.asked) == 1
+        assert len(stripe.requests) == 1
 
 
 async def test_a_stripe_that_is_away_does_not_keep_a_state_from_being_told(site: Site, ann: Buyer) -> None:
-    await Till(site.database).purchase(ann.id, "cs_1")
+    await PaymentsSetup(site.database).purchase(ann.id, "cs_1")
     for fault in STRIPES_FAULTS.values():
-        async with elsewhere(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
+        async with http_stub(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
             assert await ann.state("cs_1") == {"status": "open", "seconds": 30_000}
 
 
 async def test_nobody_sees_anothers_checkout(site: Site, ann: Buyer) -> None:
-    await Till(site.database).purchase(ann.id, "cs_1")
+    await PaymentsSetup(site.database).purchase(ann.id, "cs_1")
     eve = Buyer(site, await site.register())
     for path in ("cs_1", "cs_2", "%00", "%ff", "x" * 256, "x" * 9000, "%2e%2e", "null"):
         answer = await site.http.get(f"/billing/checkout/{path}", headers=eve.headers)
@@ -345,19 +345,19 @@ async def test_nobody_sees_anothers_checkout(site: Site, ann: Buyer) -> None:
 
 async def test_purchases_say_what_became_of_them(site: Site, ann: Buyer) -> None:
     """Newest first; those that were never paid are nobody's business."""
-    till = Till(site.database)
+    setup = PaymentsSetup(site.database)
     for number in range(6):
         name = f"cs_{number}"
-        await till.purchase(ann.id, name)
+        await setup.purchase(ann.id, name)
         await site.sql(
             "UPDATE purchases SET created_at = now() - %s WHERE checkout_session = %s", timedelta(days=9 - number), name
         )
         if number:
             paid = session(name, payment=f"pi_{number}", paid="unpaid" if number == 5 else "paid", total=300 - number)
-            await till.hear(event("checkout.session.completed", paid))
-    await till.hear(event("charge.refunded", charge("pi_2", 100, 298)))
-    await till.hear(event("charge.refunded", charge("pi_3", 297, 297)))
-    await till.hear(event("charge.dispute.created", dispute("dp_1", "pi_4", 296, "needs_response")))
+            await setup.receive(event("checkout.session.completed", paid))
+    await setup.receive(event("charge.refunded", charge("pi_2", 100, 298)))
+    await setup.receive(event("charge.refunded", charge("pi_3", 297, 297)))
+    await setup.receive(event("charge.dispute.created", dispute("dp_1", "pi_4", 296, "needs_response")))
     bought = (await ann.get("/account/purchases"))["purchases"]
     assert all(
         set(one) == {"date", "label", "amount_cents", "currency", "seconds", "status", "receipt_url"} for one in bought
@@ -372,7 +372,7 @@ async def test_purchases_say_what_became_of_them(site: Site, ann: Buyer) -> None
     assert bought == sorted(bought, key=lambda one: one["date"], reverse=True)
     balance = await ann.get("/billing/balance")
     assert (balance["seconds_remaining"], balance["seconds_frozen"]) == (TRIAL + 3 * 30_000 - 10_067, 30_000)
-    assert await till.findings() == []
+    assert await setup.findings() == []
 
 
 async def test_nobody_is_sold_more_than_a_balance_holds(site: Site, ann: Buyer) -> None:

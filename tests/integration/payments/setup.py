@@ -1,4 +1,4 @@
-"""What the tests of payments need around them: payments on a real database, buyers, purchases, and events."""
+"""The setup of the payment tests: payments on a real database, buyers, purchases and events."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,8 +15,8 @@ from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import Payments
 
 
-class Till(Books):
-    """The ledger's books, with payments on them whose Stripe is nowhere unless it is named; events come by hand."""
+class PaymentsSetup(Books):
+    """The ledger's setup with payments. `stripe`: Stripe's address, by default unreachable."""
 
     def __init__(self, database: Database, stripe: str = "http://127.0.0.1:9", **options: Any) -> None:
         super().__init__(database)
@@ -30,7 +30,7 @@ class Till(Books):
         return UUID(str(user))
 
     async def purchase(self, user: UUID, session: str | None = None, seconds: int = 30000, cents: int = 300) -> UUID:
-        """As a checkout leaves it; without a session as it is before Stripe has answered."""
+        """Add a purchase with a checkout. `session` None: Stripe has not answered yet."""
         rows = await self.sql(
             "INSERT INTO purchases (user_id, package_id, label, seconds, amount_cents, currency, checkout_session)"
             " VALUES (%s, 'pack_500', '500 minutes', %s, %s, 'usd', %s) RETURNING id",
@@ -41,16 +41,16 @@ class Till(Books):
         )
         return UUID(str(rows[0][0]))
 
-    async def hear(self, body: Body) -> None:
+    async def receive(self, body: Body) -> None:
         await self.payments.receive(*signed(body))
 
-    async def know(self, session: Body) -> None:
-        """As when Stripe was asked about it."""
+    async def apply(self, session: Body) -> None:
+        """Apply a Checkout Session, as after a request to Stripe."""
         async with self.database.transaction() as connection:
             await self.payments.fulfillment.apply(connection, translate.checkout(session))
 
     async def findings(self) -> list[Finding]:
-        """What an audit finds: the ledger's part and the payments'."""
+        """Return the findings of the ledger's and the payments' audits."""
         async with self.database.snapshot(AUDIT_SECONDS) as connection:
             return [*(await ledger_audit.audit(connection)).findings, *await audit.audit(connection)]
 

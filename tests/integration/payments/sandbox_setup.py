@@ -1,4 +1,4 @@
-"""Payments that sell by way of the sandbox Stripe, whose webhooks are lost unless a test passes them on."""
+"""Payments through the sandbox Stripe, whose webhooks are lost unless a test delivers them."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.integration.payments.events import Body
-from tests.integration.payments.till import Till
+from tests.integration.payments.setup import PaymentsSetup
 from tests.integration.sandbox.running import KEY, Sandbox
 from transcription_proxy.db.pool import Database
 from transcription_proxy.payments import packages
@@ -20,41 +20,41 @@ from transcription_proxy.payments.service import Payments
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A purchase at both ends."""
+    """A purchase, here and at Stripe."""
 
     user: UUID
     session: str
-    shop: "Shop"
+    setup: "SandboxSetup"
 
     @property
     def payment(self) -> str:
-        intent = self.shop.sandbox.client.v1.checkout.sessions.retrieve(self.session).payment_intent
+        intent = self.setup.sandbox.client.v1.checkout.sessions.retrieve(self.session).payment_intent
         assert isinstance(intent, str)
         return intent
 
     def refund(self, action: str = "", index: int = 0) -> str:
-        """The id of one of its refunds, newest first; with an `action`, after that button."""
-        name = self.shop.sandbox.client.v1.refunds.list({"payment_intent": self.payment}).data[index].id
+        """Return the id of a refund, newest first. `action`: a button to press on it."""
+        name = self.setup.sandbox.client.v1.refunds.list({"payment_intent": self.payment}).data[index].id
         if action:
-            assert self.shop.sandbox.buttons.refund(name, action).status_code == 303
+            assert self.setup.sandbox.buttons.refund(name, action).status_code == 303
         return name
 
     def dispute(self, action: str = "") -> str:
-        name = self.shop.sandbox.client.v1.disputes.list({"payment_intent": self.payment}).data[0].id
+        name = self.setup.sandbox.client.v1.disputes.list({"payment_intent": self.payment}).data[0].id
         if action:
-            assert self.shop.sandbox.buttons.dispute(name, action).status_code == 303
+            assert self.setup.sandbox.buttons.dispute(name, action).status_code == 303
         return name
 
     def press(self, action: str, amount: str = "") -> None:
-        """A button of the dashboard that belongs to the payment."""
-        assert self.shop.sandbox.buttons.payment(self.session, action, amount).status_code == 303
+        """Press one of the payment's buttons on the sandbox's dashboard."""
+        assert self.setup.sandbox.buttons.payment(self.session, action, amount).status_code == 303
 
     def pay(self, action: str = "pay") -> None:
-        assert self.shop.sandbox.buttons.checkout(self.session, action).status_code == 303
+        assert self.setup.sandbox.buttons.checkout(self.session, action).status_code == 303
 
 
-class Shop(Till):
-    """`since`: all that happens here is younger."""
+class SandboxSetup(PaymentsSetup):
+    """The setup with the sandbox. `since`: a time before all of its sales."""
 
     def __init__(self, database: Database, sandbox: Sandbox) -> None:
         super().__init__(database)
@@ -66,7 +66,7 @@ class Shop(Till):
         self._sold: list[Sale] = []
 
     async def sale(self, package: str = "pack_500") -> Sale:
-        """A checkout that is open, of a new customer."""
+        """Open a checkout for a new customer."""
         user = await self.buyer()
         purchase = await self.payments.buy(user, package)
         assert purchase.checkout_session is not None
@@ -74,13 +74,13 @@ class Shop(Till):
         return self._sold[-1]
 
     async def differences(self, *, fix: bool = False, since: datetime | None = None) -> dict[str, Difference]:
-        """By the object that differs; those that other tests left in the sandbox are left out."""
+        """Return differences by their subject, without objects that other tests left in the sandbox."""
         ours = {thing["id"] for thing in self.objects()}
         found = await self.reconciler.run(since or self.since, fix=fix)
         return {one.subject: one for one in found if one.subject in ours or one.subject.startswith("evt_")}
 
     def events(self, wanted: Callable[[Body], bool] = lambda _: True) -> list[Body]:
-        """What Stripe has to say of our sales, oldest first."""
+        """Return Stripe's events about our sales, oldest first."""
         sessions = {sale.session for sale in self._sold}
         listed = self.sandbox.client.v1.events.list({"created": {"gte": int(self.since.timestamp())}, "limit": 100})
         events = [json.loads(str(event)) for event in listed.auto_paging_iter()][::-1]
@@ -95,12 +95,12 @@ class Shop(Till):
     def objects(self) -> list[Body]:
         return [_thing(event) for event in self.events()]
 
-    async def hear_all(self, wanted: Callable[[Body], bool] = lambda _: True) -> None:
+    async def receive_all(self, wanted: Callable[[Body], bool] = lambda _: True) -> None:
         for event in self.events(wanted):
-            await self.hear(event)
+            await self.receive(event)
 
     async def books(self) -> dict[UUID, tuple[Any, ...]]:
-        """What each buyer has: ledger rows, frozen seconds, and the status of the purchase."""
+        """Return each buyer's ledger rows, purchase status and frozen seconds."""
         found = {}
         for sale in self._sold:
             [purchase] = await self.sql("SELECT status, seconds_frozen FROM purchases WHERE user_id = %s", sale.user)
