@@ -55,7 +55,7 @@ async def problems_after(url: str, fault: Fault, logs: Sequence[Mapping[str, Any
         (held,) = await books.row(live.session.id, "seconds_used")
         receipt = held if name == "leaves" else live.end and live.end["seconds_used"]
         if not held == receipt == live.session.meter.total:
-            wrong[name] = f"the ledger holds {held}, the receipt says {receipt}, and {live.session.meter.total} was sent"
+            wrong[name] = f"{held} in the ledger, {receipt} in the receipt, {live.session.meter.total} sent"
         if fault.kept and str(live.session.id) in [line.get("session_id") for line in logs if line["event"] == LATE]:
             wrong[f"{name}, lease"] = "it expired"
     if found := await books.findings():
