@@ -118,9 +118,7 @@ async def test_the_demo_shows_captions_of_real_speech_and_a_receipt_that_adds_up
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-async def test_a_demo_that_is_broken_off_leaves_nothing_behind_either(
-    corner: Path, number: signal.Signals, status: int
-) -> None:
+async def test_an_interrupted_demo_leaves_nothing_behind(corner: Path, number: signal.Signals, status: int) -> None:
     async with demo(corner) as process:
         out = await lines_until(process, " live:")
         process.send_signal(number)

@@ -91,7 +91,7 @@ async def rows(service: Service, order: Order) -> list[tuple[str, int]]:
 CREDIT = [("credit_purchase", 30000)]
 
 
-async def test_with_a_key_there_is_no_sandbox_of_our_own(shop: Service, stripe: Sandbox) -> None:
+async def test_with_a_stripe_key_no_sandbox_is_started(shop: Service, stripe: Sandbox) -> None:
     """And no trial at somebody else's cost."""
     order = await Order.begun(shop, await stranger(shop))
     assert order.url.startswith(stripe.url)
@@ -104,7 +104,7 @@ async def test_with_a_key_there_is_no_sandbox_of_our_own(shop: Service, stripe: 
     assert {one.to_dict()["metadata"]["user_id"] for one in made} == {shown["id"]}
 
 
-async def test_forty_at_once_are_one_credit(shop: Service, stripe: Sandbox) -> None:
+async def test_forty_concurrent_events_are_one_credit(shop: Service, stripe: Sandbox) -> None:
     """The same event twenty times, and twenty that say the same of it; some with a secret that was rotated."""
     order = await Order.begun(shop, await stranger(shop))
     order.pay()
@@ -123,14 +123,14 @@ async def test_forty_at_once_are_one_credit(shop: Service, stripe: Sandbox) -> N
     assert await rows(shop, order) == CREDIT
 
 
-async def test_a_lost_webhook_is_made_up_for_by_the_success_page(shop: Service) -> None:
+async def test_the_success_page_makes_up_for_a_lost_webhook(shop: Service) -> None:
     order = await Order.begun(shop, await stranger(shop))
     order.pay()
     await order.becomes("paid")
     assert await rows(shop, order) == CREDIT
 
 
-async def test_lost_webhooks_are_found_by_the_operator_and_booked_once(shop: Service, stripe: Sandbox) -> None:
+async def test_reconcile_books_lost_webhooks_once(shop: Service, stripe: Sandbox) -> None:
     paid, refunded, disputed = [await Order.begun(shop, await stranger(shop)) for _ in range(3)]
     for order in (paid, refunded, disputed):
         order.pay()
@@ -152,7 +152,7 @@ async def test_lost_webhooks_are_found_by_the_operator_and_booked_once(shop: Ser
     assert await rows(shop, paid) == CREDIT
 
 
-async def test_what_names_nobody_is_kept_and_listed(shop: Service, stripe: Sandbox) -> None:
+async def test_unmatched_events_are_kept_and_listed(shop: Service, stripe: Sandbox) -> None:
     order = await Order.begun(shop, await stranger(shop))
     names = {"purchase_id": str(uuid4()), "user_id": str(uuid4()), "package_id": "pack_500", "seconds": "1"}
     nobody = completed(stripe, order, id="cs_of_nobody", metadata=names, payment_status="paid", status="complete")
@@ -167,7 +167,7 @@ async def test_what_names_nobody_is_kept_and_listed(shop: Service, stripe: Sandb
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_signature")
 
 
-async def test_a_stripe_that_refuses_us_is_said_in_one_sentence(shop: Service) -> None:
+async def test_a_refusal_by_stripe_is_one_sentence(shop: Service) -> None:
     for more in ({"STRIPE_SECRET_KEY": "sk_live_of_another"}, {"STRIPE_API_BASE": "http://127.0.0.1:1"}):
         status, out, err = await replace(shop, env=shop.env | more).run("payments", "reconcile", "--json")
         assert (status, out, err.count("\n")) == (1, "", 1)
@@ -175,7 +175,7 @@ async def test_a_stripe_that_refuses_us_is_said_in_one_sentence(shop: Service) -
         assert "sk_live" not in err
 
 
-async def test_doctor_says_what_stripe_would_not_send(shop: Service) -> None:
+async def test_doctor_lists_events_that_stripe_would_not_send(shop: Service) -> None:
     status, out, _ = await shop.run("doctor", "--json")
     [payments] = [check for check in json.loads(out) if check["name"] == "payments"]
     assert (status, payments["ok"]) == (1, False)
@@ -183,7 +183,7 @@ async def test_doctor_says_what_stripe_would_not_send(shop: Service) -> None:
     assert COMPLETED in payments["detail"]
 
 
-async def test_killed_between_a_webhook_and_its_answer_it_books_it_once(
+async def test_a_webhook_interrupted_by_a_kill_is_booked_once(
     env: dict[str, str], shop: Service, stripe: Sandbox
 ) -> None:
     """All at once, while the event waits for a lock: then the same event comes again, as from Stripe."""

@@ -64,7 +64,7 @@ async def works(service: Service) -> None:
     assert (await captions.stop())["seconds_used"] == 3
 
 
-async def test_requests_that_nobody_reads_the_answers_of(crowded: Service) -> None:
+async def test_unread_answers_do_not_fill_memory(crowded: Service) -> None:
     """458,300 of them took a gigabyte once."""
     _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(crowded.url).port)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ async def test_requests_that_nobody_reads_the_answers_of(crowded: Service) -> No
     await works(crowded)
 
 
-async def test_connections_rest_as_long_as_they_may(crowded: Service) -> None:
+async def test_idle_connections_do_not_fill_memory(crowded: Service) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(crowded.url).port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: captions\r\n\r\n")
     begun = time.monotonic()
@@ -87,7 +87,7 @@ async def test_connections_rest_as_long_as_they_may(crowded: Service) -> None:
     writer.close()
 
 
-async def test_sockets_that_never_authenticate(crowded: Service) -> None:
+async def test_unauthenticated_sockets_do_not_fill_memory(crowded: Service) -> None:
     async with Watch(crowded) as watch:
         strangers: list[Captions] = []
         while len(strangers) < 1500:  # together, or else the first have been sent away before the last are there
@@ -102,7 +102,7 @@ async def test_sockets_that_never_authenticate(crowded: Service) -> None:
     await works(crowded)
 
 
-async def test_a_flood_of_tiny_frames_and_nonsense(crowded: Service) -> None:
+async def test_floods_of_tiny_frames_and_invalid_messages_do_no_harm(crowded: Service) -> None:
     users = [await crowded.user(3600) for _ in range(4)]
     floods = [await crowded.captions(user) for user in users for _ in range(2)]
     for flood in floods:
@@ -125,7 +125,7 @@ async def shout(captions: Captions) -> None:
     await captions.closed()
 
 
-async def test_one_stuck_stream_among_fifty_delays_no_other(crowded: Service, upstream: Upstream) -> None:
+async def test_a_stalled_stream_does_not_delay_others(crowded: Service, upstream: Upstream) -> None:
     user = await crowded.user(3600)
     stuck = await crowded.captions(user, upstream.scripted(Script(stops_reading_after=1)))
     others = [await crowded.captions(user) for _ in range(49)]
@@ -158,7 +158,7 @@ async def test_a_slow_upstream_holds_its_client_back(crowded: Service, upstream:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_no_more_streams_than_the_upstream_allows(scratch: Path, upstream: Upstream, workers: str) -> None:
+async def test_streams_beyond_the_upstreams_limit_are_refused(scratch: Path, upstream: Upstream, workers: str) -> None:
     env = environment(scratch / f"streams{workers}", upstream.url, UPSTREAM_MAX_STREAMS="3", WORKERS=workers)
     async with serving(env) as service:
         users = [await service.user(3600) for _ in range(3)]
