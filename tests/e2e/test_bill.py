@@ -1,4 +1,4 @@
-"""What a session is billed: the upstream's own figure, never more than was sent; and how credit ends."""
+"""What a session is billed: the upstream's figure, at most what was sent; and how credit runs out."""
 
 import asyncio
 import json
@@ -107,7 +107,7 @@ async def test_credit_granted_meanwhile_extends_a_session(service: Service, upst
 
 
 async def test_two_sessions_drain_the_last_seconds_to_exactly_zero(service: Service, upstream: Upstream) -> None:
-    """And nothing goes up that was not paid for; a third is refused meanwhile."""
+    """No unpaid audio is sent upstream, and a third session is refused meanwhile."""
     user = await service.user(20)
     pair = [await service.captions(user) for _ in range(2)]
     await asyncio.gather(*(captions.ready() for captions in pair))

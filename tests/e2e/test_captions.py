@@ -1,4 +1,4 @@
-"""The caption socket when all is well: the messages, their order, and the audio that goes up."""
+"""The caption socket without failures: the messages, their order, and the audio sent upstream."""
 
 import asyncio
 import json

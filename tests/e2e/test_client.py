@@ -1,4 +1,4 @@
-"""The desktop side on a command line, against the running service: accounts, captions, their end, and the terminal."""
+"""The desktop client against the running service: accounts, captions, ends, and the terminal."""
 
 import asyncio
 import json
@@ -28,13 +28,13 @@ def desktop(service: Service, tmp_path: Path) -> Desktop:
 
 @pytest.fixture
 async def known(desktop: Desktop) -> Desktop:
-    """Somebody with an hour of credit is logged in."""
+    """A desktop on which a user with an hour of credit is logged in."""
     desktop.log_in_as(await desktop.service.user(3600))
     return desktop
 
 
 def scripted(upstream: Upstream, script: Script | None = None) -> tuple[dict[str, Any], list[str]]:
-    """A config that meets this script, and the arguments that say so."""
+    """Return a config that selects this script of the stand-in, and the client's arguments for it."""
     config = upstream.scripted(script or Script())
     return config, ["--set", f"keywords={config['keywords']}"]
 
@@ -68,7 +68,7 @@ async def test_logging_in_needs_the_right_password(desktop: Desktop) -> None:
 
 
 def asks(question: str, out: str) -> bool:
-    """With a blank at the end: by then what is typed is hidden."""
+    """Return whether a prompt is complete: from its last blank on, typed text is hidden."""
     return question in out.rsplit("\n", maxsplit=1)[-1] and out.endswith(": ")
 
 
@@ -168,7 +168,7 @@ async def test_a_long_file_is_sent_at_most_ten_seconds_ahead(
     (heard,) = upstream.met(config)
     assert bytes(heard.audio) == sound(60)
     without_a_word = [at for at in heard.audio_at if at < heard.audio_at[0] + late]
-    assert len(without_a_word) <= 100 + 10 * late + 1  # ten seconds at once, then as live
+    assert len(without_a_word) <= 100 + 10 * late + 1  # ten seconds at once, then in real time
 
 
 async def test_a_file_can_be_sent_in_real_time(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The desktop side when its service is lost in mid-sentence: every word arrives, once, and the receipt is the ledger's.
+"""The desktop client loses its service in mid-sentence: every word arrives once, and the receipt matches the ledger.
 
-The stand-in's words are numbered by where they lie in the speaker's own sound, whatever session they are heard in."""
+The stand-in numbers words by their place in the speaker's audio, in any session."""
 
 import json
 import re
@@ -25,25 +25,25 @@ from tests.unit.client.terminal import screen, screens
 from transcription_wire.lengths import exactly, length
 
 HEAD = 64
-"""Bytes by which a place in the sound is known."""
+"""Bytes that identify a place in the audio."""
 RECEIPT = re.compile(r"Done: (.+) of audio, (.+) billed(?: in (\d+) sessions)?, (.+) left\.")
 RECONNECTING = "Reconnecting... "
 
 
 def knows(audio: bytes) -> Script:
-    """Hears numbered words in this sound, wherever it begins to listen."""
+    """Return a script that sends numbered words of this audio, wherever a connection begins in it."""
     return Script(locate=lambda head: audio.find(head[:HEAD]) if len(head) >= HEAD else None)
 
 
 def spoken(upstream: Upstream, audio: bytes, late: float = 0.0) -> tuple[dict[str, Any], list[str]]:
-    """A config whose sessions know that sound, and the arguments that say so."""
+    """Return a config that selects the script for this audio, and the client's arguments for it."""
     config = upstream.scripted(replace(knows(audio), delay=late))
     return config, ["--set", f"keywords={config['keywords']}"]
 
 
 @asynccontextmanager
 async def far_away(service: Service, folder: Path) -> AsyncIterator[tuple[Desktop, User, Proxy]]:
-    """Somebody with an hour of credit, behind a connection that can be cut."""
+    """A desktop with an hour of credit, behind a proxy that can be cut."""
     user = await service.user(3600)
     async with Proxy(("127.0.0.1", int(service.env["PORT"]))) as proxy:
         desktop = Desktop(service, folder / "settings")
@@ -53,7 +53,7 @@ async def far_away(service: Service, folder: Path) -> AsyncIterator[tuple[Deskto
 
 
 async def check_books(service: Service, user: User, receipt: str, sessions: int) -> int:
-    """The receipt is the sum of what the ledger holds of that many sessions; the seconds used."""
+    """Assert that the receipt is the ledger's sum of `sessions` sessions. Return the seconds used."""
     rows = await service.sessions(user)
     balance = await service.balance(user)
     found = RECEIPT.fullmatch(receipt)
@@ -74,7 +74,7 @@ def check_words(running: Running, count: int) -> None:
 
 
 async def says(running: Running, audio: bytes) -> None:
-    """Speaks into its pipe."""
+    """Write audio to the client's pipe in real time."""
     assert running.process.stdin is not None
     running.process.stdin.write(audio)
     await running.process.stdin.drain()
@@ -123,7 +123,7 @@ async def test_no_word_is_lost_when_the_connection_is_cut_twice(
 async def test_a_lost_session_does_not_block_its_successor(
     service: Service, upstream: Upstream, tmp_path: Path
 ) -> None:
-    """With one other session live, and the lost one half open: the service does not notice."""
+    """Another session is live, and the lost one is half open, so the service has not noticed the loss."""
     audio = sound(8)
     _, arguments = spoken(upstream, audio)
     async with far_away(service, tmp_path) as (desktop, user, proxy):
@@ -284,7 +284,7 @@ async def test_no_word_is_lost_when_the_service_restarts(
     assert (old["reason"], old["status"]) == ("service_restart", "terminated")
     first, second = upstream.met(config)
     assert bytes(first.audio) == audio[: 13 * SECOND]
-    if number is signal.SIGTERM:  # all that it heard was final when it ended: nothing is paid twice
+    if number is signal.SIGTERM:  # everything received was final when it ended, so nothing is billed twice
         assert bytes(second.audio) == audio[13 * SECOND :]
         assert used == 24
     else:

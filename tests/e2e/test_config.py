@@ -1,4 +1,4 @@
-"""`config`: what goes upstream under which name, what is refused and how it says so, and what it costs."""
+"""`config`: the upstream's parameters, refused options and their messages, and prices."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ PASSED: list[tuple[dict[str, Any], Pairs]] = [
 
 
 def collected(query: list[tuple[str, str]]) -> Pairs:
-    """Each name with its value, or its values in order where it is repeated."""
+    """Return each name with its value, or with a list of its values if it is repeated."""
     names = dict.fromkeys(name for name, _ in query)
     listed = {name: [value for key, value in query if key == name] for name in names}
     return {name: values[0] if len(values) == 1 else values for name, values in listed.items()}

@@ -1,4 +1,4 @@
-"""How a live session ends from outside, and what its client, its neighbours and the ledger are told."""
+"""Ends of a live session that come from outside, and what its client and the ledger get."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from tests.standin.script import Script
 
 
 async def streaming(service: Service, user: User, config: Any = None, seconds: float = 3, **auth: Any) -> Captions:
-    """A session of that user that has been heard."""
+    """Open a session of a user, and wait for its first words."""
     captions = await service.captions(user, config, **auth)
     await captions.ready()
     await captions.send(sound(seconds))

@@ -1,4 +1,4 @@
-"""HTTP as only the running program shows it: slow and oversized requests, keep-alive, upgrades, byte by byte."""
+"""HTTP on the wire: slow and oversized requests, keep-alive and upgrades."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ HEALTHY = b'{"status":"ok","db":"connected"}'
 
 @dataclass
 class Answer:
-    """One HTTP answer, as it stood on the wire."""
+    """One HTTP answer, as it was on the wire."""
 
     status: int
     headers: dict[str, str]
@@ -52,13 +52,13 @@ class Wire:
         self._writer.write(data)
 
     async def say_slowly(self, data: bytes) -> None:
-        """The same bytes again and again, until the service has had enough."""
+        """Send the same bytes again and again until the service closes."""
         while not self._writer.is_closing():
             self._writer.write(data)
             await asyncio.sleep(0.2)
 
     async def answer(self, within: float = 20, head: bool = False) -> Answer:
-        """The next answer; of a HEAD, without looking for a body."""
+        """Read the next answer. `head`: it answers a HEAD and has no body."""
         async with asyncio.timeout(within):
             lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
@@ -66,7 +66,7 @@ class Wire:
         return Answer(int(lines[0].split()[1]), headers, body)
 
     async def closed(self, within: float = 20) -> bool:
-        """Whether the service closes without another word."""
+        """Return whether the service closes without sending more."""
         async with asyncio.timeout(within):
             return await self._reader.read(1) == b""
 
@@ -115,7 +115,7 @@ async def too_slow(service: Service, name: str) -> None:
 
 
 async def rests(service: Service, then: bytes) -> None:
-    """After an answer it sends what is no request."""
+    """Send bytes that are no request, after an answer."""
     wire = await Wire.open(service)
     wire.say(GET + b"\r\n")
     assert (await wire.answer()).body == HEALTHY
@@ -137,7 +137,7 @@ async def drips_behind_its_answer(service: Service) -> None:
 
 
 async def is_kept(service: Service) -> None:
-    """Longer than the five seconds that are uvicorn's default."""
+    """Return whether a connection stays open longer than uvicorn's default of five seconds."""
     wire = await Wire.open(service)
     for pause in (6, 0):
         wire.say(GET + b"\r\n")
@@ -147,7 +147,7 @@ async def is_kept(service: Service) -> None:
 
 
 async def test_an_unfinished_request_is_closed_after_ten_seconds(service: Service) -> None:
-    """With 408, also on a connection that was answered before: else anybody could keep any number of them."""
+    """The answer is 408, on a connection with earlier answers too. Otherwise a client could keep any number open."""
     slow = [too_slow(service, name) for name in SLOW]
     restless = [rests(service, then) for then in (b"\r\n", b"G", GET)]
     await asyncio.gather(*slow, *restless, drips_behind_its_answer(service), is_kept(service))
@@ -177,7 +177,7 @@ async def test_the_url_counts_towards_the_head(wire: Wire) -> None:
 
 
 async def test_a_head_of_15_kib_is_read(wire: Wire) -> None:
-    for _ in range(3):  # each is measured by itself
+    for _ in range(3):  # each head is measured separately
         wire.say(GET + b"X-More: " + b"x" * 15 * KIB + b"\r\n\r\n")
         assert (await wire.answer()).body == HEALTHY
 

@@ -1,4 +1,4 @@
-"""The program's own life: what it does when it is told to stop, is killed, is full, or has no database."""
+"""The running program when it is killed, is full, has no audio, no database or no upstream."""
 
 import asyncio
 from pathlib import Path
@@ -44,7 +44,7 @@ async def test_kill_9_loses_at_most_ten_seconds_and_leaves_no_hold(
 
 
 async def test_a_session_without_audio_ends_idle(scratch: Path, upstream: Upstream) -> None:
-    """`keepalive` or not; and a full upstream sends the next one away."""
+    """This holds with and without `keepalive`; meanwhile the full upstream refuses another session."""
     env = environment(scratch / "idle", upstream.url, IDLE_MINUTES="0.05", UPSTREAM_MAX_STREAMS="2")
     async with serving(env) as service:
         mute, talker, late = [await service.user(3600) for _ in range(3)]
@@ -79,7 +79,7 @@ async def _idle(service: Service, user: User, captions: Captions, seconds: int) 
 async def test_without_a_database_sessions_get_service_unavailable(
     scratch: Path, upstream: Upstream, service: Service
 ) -> None:
-    """And without an upstream they are told so: the token is good, the rest is away."""
+    """Without an upstream as well, the token is still checked first."""
     user = await service.user(3600)
     nowhere = "127.0.0.1:9"
     more = {"DATABASE_URL": f"postgresql://nobody@{nowhere}/none", "JWT_SECRET": service.env["JWT_SECRET"]}

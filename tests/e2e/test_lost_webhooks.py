@@ -1,4 +1,4 @@
-"""Another server in the place of Stripe, whose webhooks come as the test sends them: 40 at a time, twice, or never."""
+"""A separate Stripe sandbox whose webhooks the test sends: 40 at once, twice, or never."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ COMPLETED = "checkout.session.completed"
 
 @pytest.fixture(scope="module")
 def stripe(scratch: Path) -> Iterator[Sandbox]:
-    """It has no endpoint: it never sends anything."""
+    """A sandbox without a webhook endpoint, which never sends anything."""
     folder = scratch / "stripe"
     folder.mkdir()
     sandbox = Sandbox(folder)
@@ -40,7 +40,7 @@ def stripe(scratch: Path) -> Iterator[Sandbox]:
 def env(
     postgres_url: str, template: str, scratch: Path, upstream: Upstream, stripe: Sandbox
 ) -> Iterator[dict[str, str]]:
-    """Two workers on a database of their own, with the key of that Stripe."""
+    """The environment of two workers with a separate database and the key of that sandbox."""
     name = f"lost_webhooks_{uuid4().hex}"
     make = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template)))
     drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
@@ -73,7 +73,7 @@ async def post(service: Service, body: dict[str, Any] | bytes, secret: str = SEC
 
 
 def completed(stripe: Sandbox, order: Order, **more: Any) -> dict[str, Any]:
-    """The event that Stripe would send now, in its shape: the session is its own."""
+    """Return the event that Stripe would send now, with its own session object."""
     thing = json.loads(str(stripe.client.v1.checkout.sessions.retrieve(order.session)))
     return event(COMPLETED, {**thing, **more}, name=f"evt_{uuid4().hex}")
 
@@ -92,20 +92,22 @@ CREDIT = [("credit_purchase", 30000)]
 
 
 async def test_with_a_stripe_key_no_sandbox_is_started(shop: Service, stripe: Sandbox) -> None:
-    """And no trial at somebody else's cost."""
+    """There is no trial either, which would cost the operator."""
     order = await Order.begun(shop, await stranger(shop))
     assert order.url.startswith(stripe.url)
     assert f"Stripe: {stripe.url}" in shop.log()
     assert not (Path(shop.env["DATA_DIR"]) / "sandbox").exists()
     assert len(shop.children()) == 2
     assert await rows(shop, order) == []
-    made = stripe.client.v1.customers.list({"email": order.user.email}).data  # two, where who registers buys at once
+    made = stripe.client.v1.customers.list(
+        {"email": order.user.email}
+    ).data  # two if the account buys right after registering
     shown = json.loads(await shop.command("user", "show", order.user.email, "--json"))
     assert {one.to_dict()["metadata"]["user_id"] for one in made} == {shown["id"]}
 
 
 async def test_forty_concurrent_events_are_one_credit(shop: Service, stripe: Sandbox) -> None:
-    """The same event twenty times, and twenty that say the same of it; some with a secret that was rotated."""
+    """One event arrives twenty times, with twenty others of the same content, some signed with the old secret."""
     order = await Order.begun(shop, await stranger(shop))
     order.pay()
     one = completed(stripe, order)
@@ -186,7 +188,7 @@ async def test_doctor_lists_events_that_stripe_would_not_send(shop: Service) -> 
 async def test_a_webhook_interrupted_by_a_kill_is_booked_once(
     env: dict[str, str], shop: Service, stripe: Sandbox
 ) -> None:
-    """All at once, while the event waits for a lock: then the same event comes again, as from Stripe."""
+    """All processes are killed while the event waits for a lock. Then the same event arrives again."""
     order = await Order.begun(shop, await stranger(shop))
     order.pay()
     body = completed(stripe, order)
@@ -206,7 +208,7 @@ async def test_a_webhook_interrupted_by_a_kill_is_booked_once(
 
 @asynccontextmanager
 async def standing_still(service: Service) -> AsyncIterator[None]:
-    """No event can be taken inside."""
+    """Lock the table of events during the block."""
     async with await psycopg.AsyncConnection.connect(service.env["DATABASE_URL"]) as connection:
         await connection.execute("LOCK TABLE stripe_events IN ACCESS EXCLUSIVE MODE")
         yield

@@ -1,4 +1,4 @@
-"""Messages that are none of the protocol, misplaced ones, and those that are too big."""
+"""Invalid, misplaced and oversized messages."""
 
 import json
 
@@ -139,7 +139,7 @@ async def test_audio_in_another_format_is_reported_and_the_session_continues(ser
 
 
 def raw(first: int, data: bytes) -> bytes:
-    """A client's frame: its first byte, and data that are masked with zeros."""
+    """Return a client's frame with this first byte and data masked with zeros."""
     assert 126 <= len(data) < 1 << 16
     return bytes([first, 0x80 | 126]) + len(data).to_bytes(2) + bytes(4) + data
 

@@ -1,4 +1,4 @@
-"""The operator's commands, each a process of its own in another folder, beside a running service and without one."""
+"""The operator's commands, as processes in another folder, beside a running service and without one."""
 
 import asyncio
 import json
@@ -29,14 +29,14 @@ PRODUCTION = {
 
 
 async def as_json(service: Service, *command: str) -> Any:
-    """What a script gets: one line of JSON and nothing else."""
+    """Run a command with --json, and return the only line as JSON."""
     out = await service.command(*command, "--json")
     assert out.count("\n") == 1
     return json.loads(out)
 
 
 async def refused(service: Service, *command: str) -> str:
-    """The one sentence on standard error of a command that did not succeed."""
+    """Run a command that must fail. Return its one sentence on standard error."""
     status, out, err = await service.run(*command)
     assert (status, out) == (1, ""), command
     assert err.count("\n") == 1, err
@@ -53,7 +53,7 @@ async def registered(service: Service) -> User:
 
 
 async def talking(service: Service, user: User) -> Captions:
-    """A live session with 3 s of audio."""
+    """Open a live session and send 3 s of audio."""
     captions = await service.captions(user)
     await captions.ready()
     await captions.send(sound(3))
@@ -161,7 +161,7 @@ async def test_throwaway_accounts_can_stream_and_are_refused_in_production(servi
 
 
 async def test_a_missing_object_is_one_sentence(service: Service) -> None:
-    """Which says where to look."""
+    """The sentence says where to look."""
     commands = [
         ("user", "show", NOBODY),
         ("user", "block", NOBODY),
@@ -211,7 +211,7 @@ async def test_without_a_running_service_the_database_is_started_for_the_command
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def elsewhere(database_url: str, scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
-    """A service on a database of its own, which it did not start."""
+    """A service on a separate database that it did not start."""
     env = environment(scratch / "elsewhere", upstream.url, DATABASE_URL=database_url)
     async with serving(env) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The overlay's captions, over two workers of one host and another host on the same database."""
+"""Overlays on two workers of one host, and on another host with the same database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -44,7 +44,7 @@ async def there(here: Service, scratch: Path, upstream: Upstream) -> AsyncIterat
 
 
 async def speak(captions: Captions, seconds: float, first: int = 0) -> list[str]:
-    """Says so much, in as many pieces as become final by themselves; the words that the client was told."""
+    """Send audio in pieces that become final one by one. Return the words that the client got."""
     before = len([each for each in captions.of("transcript") if each["is_final"]])
     await captions.send(sound(seconds))
 
@@ -57,7 +57,7 @@ async def speak(captions: Captions, seconds: float, first: int = 0) -> list[str]
 
 
 async def attuned(captions: Captions, *pages: Page, said: int = 0) -> int:
-    """Speaks until all pages have heard of it: other hosts learn in a moment that somebody watches. The words said."""
+    """Send audio until all overlays show it, because other hosts learn of watchers with a delay. Return the words."""
     while not all(shown.words(captions.session_id) for shown in pages):
         assert said < 2000
         await speak(captions, 2, first=said)
@@ -101,7 +101,7 @@ async def test_each_session_is_cleared_at_its_own_end(here: Service, there: Serv
 
 
 async def test_a_late_overlay_gets_only_later_captions(here: Service, there: Service) -> None:
-    """And nothing of before: captions are not stored."""
+    """Earlier captions are not stored, so it gets none."""
     user = await here.user()
     captions = await here.captions(user)
     session = await captions.ready()
@@ -113,7 +113,7 @@ async def test_a_late_overlay_gets_only_later_captions(here: Service, there: Ser
 
 
 async def test_a_test_line_reaches_and_counts_overlays_on_all_hosts(here: Service, there: Service) -> None:
-    """Whichever worker is asked, once it has heard of them all."""
+    """Any worker reports the count, once it knows all overlays."""
     user = await here.user()
     url = await address(here, user)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Too much of anything: the service stays small, and whoever behaves does not notice."""
+"""Overload: the service's memory stays bounded, and other clients do not notice."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ async def crowded(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
 
 
 def memory(service: Service) -> int:
-    """Resident bytes of the worker."""
+    """Return the resident bytes of the worker."""
     parent = service.process.pid
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     (worker,) = [child for child in children if "worker" in Path(f"/proc/{child}/cmdline").read_text()]
@@ -37,7 +37,7 @@ def memory(service: Service) -> int:
 
 
 class Watch:
-    """The most memory that was seen."""
+    """Measures the highest memory use during the block."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -57,7 +57,7 @@ class Watch:
 
 
 async def works(service: Service) -> None:
-    """A newcomer gets captions."""
+    """Assert that a new session gets captions."""
     captions = await service.captions(await service.user(60))
     await captions.ready()
     await captions.send(sound(3))
@@ -65,7 +65,7 @@ async def works(service: Service) -> None:
 
 
 async def test_unread_answers_do_not_fill_memory(crowded: Service) -> None:
-    """458,300 of them took a gigabyte once."""
+    """458,300 of them once took a gigabyte."""
     _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(crowded.url).port)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     async with Watch(crowded) as watch:
@@ -90,7 +90,7 @@ async def test_idle_connections_do_not_fill_memory(crowded: Service) -> None:
 async def test_unauthenticated_sockets_do_not_fill_memory(crowded: Service) -> None:
     async with Watch(crowded) as watch:
         strangers: list[Captions] = []
-        while len(strangers) < 1500:  # together, or else the first have been sent away before the last are there
+        while len(strangers) < 1500:  # at once, or the first would time out before the last connect
             strangers += await asyncio.gather(*(crowded.dial() for _ in range(100)))
         for stranger in strangers[:100]:
             with contextlib.suppress(Exception):

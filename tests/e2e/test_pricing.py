@@ -1,4 +1,4 @@
-"""What packages leave, as the operator sees it, and the program that does not start in production to sell at a loss."""
+"""`pricing`, and `serve`'s refusal to sell at a loss in production."""
 
 import json
 from dataclasses import replace
@@ -23,12 +23,12 @@ def with_settings(service: Service, **more: str) -> Service:
 
 
 def in_production(service: Service, scratch: Path, **more: str) -> Service:
-    """Another program, which is not to get as far as its data folder."""
+    """The settings of a program that must fail before it creates its data folder."""
     return with_settings(service, **{**PRODUCTION, "DATA_DIR": str(scratch / "production"), **more})
 
 
 async def refusal(service: Service) -> list[str]:
-    """The lines that `serve` says on standard error instead of starting."""
+    """Return the lines that `serve` prints on standard error instead of starting."""
     status, out, err = await service.run("serve")
     assert (status, out) == (1, "")
     assert "Traceback" not in err
@@ -102,7 +102,7 @@ async def test_production_lists_all_problems_at_once(service: Service, scratch: 
 
 
 async def test_a_loss_stops_only_serve(service: Service, scratch: Path) -> None:
-    """`doctor` names it; other commands go as far as the database, which is not there."""
+    """`doctor` reports it. Other commands get as far as the database, which is unreachable."""
     production = in_production(service, scratch, STRIPE_API_BASE="http://127.0.0.1:1")
     status, out, _ = await production.run("doctor", "--json")
     assert status == 1

@@ -1,4 +1,4 @@
-"""A stranger buys minutes in the sandbox, and changes their mind: by way of the service, Stripe's page and webhooks."""
+"""Purchases, refunds and disputes in the sandbox, through the service, Stripe's page and webhooks."""
 
 import asyncio
 import json
@@ -129,7 +129,7 @@ async def test_a_purchase_extends_a_live_session(service: Service, upstream: Ups
 
 
 async def test_a_refund_ends_the_live_session_that_used_it(service: Service, upstream: Upstream) -> None:
-    """What it had used by then is owed, and the next purchase pays it off first."""
+    """The user owes what the session had used, and the next purchase pays that off first."""
     user = await service.user(1)
     order = await Order.begun(service, user)
     order.pay()

@@ -1,4 +1,4 @@
-"""A lost upstream is taken up again: no gap, no final twice, no byte billed twice; else the client is told why."""
+"""Redials of a lost upstream: no gap, no repeated final, no audio billed twice; or a reason for the client."""
 
 import asyncio
 
@@ -108,7 +108,7 @@ async def test_a_vanished_upstream_ends_the_session(service: Service, upstream: 
     row = await check_receipt(service, user, captions, 3600, within=40)
     await sending
     assert (row["reason"], row["status"]) == ("upstream_closed", "terminated")
-    assert row["seconds_used"] in (3, 4)  # a frame may have been on its way
+    assert row["seconds_used"] in (3, 4)  # a frame may have been in transit
     assert (captions.errors(), captions.close_code) == (["upstream_closed"], 1011)
     assert [message["upstream"] for message in captions.of("status")] == ["reconnecting"]
     assert len(upstream.met(config)) == 6

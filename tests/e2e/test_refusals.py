@@ -1,4 +1,4 @@
-"""Sessions that cannot begin: the error, the close code, nothing billed, nothing held, nothing told that is ours."""
+"""Refused sessions: the error and close code, nothing billed or held, and no internal details."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from tests.standin.script import REFUSALS, Hangup, Script
 
 
 async def refused(captions: Captions, code: str, close_code: int) -> str:
-    """Exactly one error, then the close; its message."""
+    """Assert exactly one error and then the close. Return the error's message."""
     assert await captions.closed() == close_code
     (error,) = captions.messages
     assert (error["type"], error["code"]) == ("error", code)
@@ -49,7 +49,7 @@ async def test_a_refusal_by_the_upstream_ends_the_session(
     user = await service.user(3600)
     config = upstream.scripted(Script(refuse=REFUSALS[status]))
     message = await refused(await service.captions(user, config), code, close_code)
-    if status in (401, 402, 403, 500, 503):  # our fault: the details are for the log
+    if status in (401, 402, 403, 500, 503):  # the service's fault: the details are in the log
         assert REFUSALS[status].message not in message
         assert REFUSALS[status].code not in message
         assert str(status) in service.log()
@@ -144,7 +144,7 @@ async def test_one_session_too_many_is_refused(service: Service, upstream: Upstr
 
 
 async def test_tokens_from_registering_and_logging_in_open_a_session(service: Service) -> None:
-    """Register, log in, and stream with the token of either."""
+    """Tokens from registering and from logging in both open a session."""
     account = {"email": "Newcomer@Example.org", "password": "a passphrase of the tests"}
     registered = await service.http.post("/auth/register", json=account)
     assert registered.status_code == 201
