@@ -68,9 +68,9 @@ async def test_a_microphone_that_stops_delivering_is_reported(microphone_browser
     async with speaking(microphone_browser, service, await service.user(), script=script) as visitor:
         await visitor.press("Start")
         await used(visitor, 1)
-        await visitor.page.evaluate("microphone_browser.resume = () => {}; microphone_browser.suspend()")
+        await visitor.page.evaluate("context.resume = () => {}; context.suspend()")
         silent = visitor.page.get_by_text("We can't hear anything.")
         await expect(silent).to_be_visible(timeout=15_000)
-        await visitor.page.evaluate("AudioContext.prototype.resume.call(microphone_browser)")
+        await visitor.page.evaluate("AudioContext.prototype.resume.call(context)")
         await expect(silent).to_have_count(0)
         await stop(visitor)
