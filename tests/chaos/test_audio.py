@@ -39,6 +39,6 @@ def test_two_streams_differ_everywhere() -> None:
 
 
 @pytest.mark.parametrize(("stream", "position"), [(MOST_STREAMS, 0), (-1, 0), (0, MOST_UNITS * UNIT)])
-def test_there_is_an_end_to_it(stream: int, position: int) -> None:
+def test_positions_outside_the_stream_raise(stream: int, position: int) -> None:
     with pytest.raises(ValueError, match="no such audio"):
         audio(stream, position, 8)
