@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.integration.payments.http_stub import CLOSE, Answer, HttpStub, answer, http_stub
+from tests.integration.payments.fake_stripe import CLOSE, Answer, FakeStripe, answer, fake_stripe
 from transcription_proxy.cli.purchase import buy
 from transcription_proxy.errors import Unavailable
 
@@ -16,8 +16,8 @@ CHECKOUT = Answer()
 """Stands for a checkout at the same server, whose URL is not known yet."""
 
 
-async def bought(*answers: Answer) -> tuple[int, HttpStub]:
-    async with http_stub(*answers) as there:
+async def bought(*answers: Answer) -> tuple[int, FakeStripe]:
+    async with fake_stripe(*answers) as there:
         checkout = answer({"checkout_url": f"{there.url}/c/1", "session_id": "cs_1"})
         there.answers = [checkout if one is CHECKOUT else one for one in there.answers]
         return await asyncio.to_thread(buy, there.url, "a@example.org", "secret", "pack_500"), there

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from tests.integration.ledger.books import Books, opening
+from tests.integration.ledger.harness import LedgerHarness, opening
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.reaper import Reaper
 from transcription_proxy.metering import rates
@@ -84,8 +84,8 @@ class LiveSession:
         self.over = asyncio.Event()
 
     @classmethod
-    async def open(cls, books: Books, settler: Settler, user: UUID) -> Self:
-        opened = await books.ledger.open_session(opening(user))
+    async def open(cls, harness: LedgerHarness, settler: Settler, user: UUID) -> Self:
+        opened = await harness.ledger.open_session(opening(user))
         live = cls(Session(opened, OPTIONS, 900, monotonic()), settler)
         live.handle(ev.UpstreamOpened())
         return live
@@ -136,8 +136,8 @@ class LiveSession:
 class Hosts:
     """Two hosts on one database: ours runs the sessions, the other one also reaps. `name`: the database's name."""
 
-    ours: Books
-    theirs: Books
+    ours: LedgerHarness
+    theirs: LedgerHarness
     url: str
     name: str
     settler: Settler = field(init=False)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.ledger.books import Books
+from tests.integration.ledger.harness import LedgerHarness
 from tests.integration.ledger.faults import FAULTS, Fault, Hosts
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger import reaper, service, store
@@ -44,23 +44,23 @@ async def problems_after(url: str, fault: Fault, logs: Sequence[Mapping[str, Any
     ours, theirs = Database(url, timeout=0.25), Database(url, max_size=1)
     await ours.open()
     await theirs.open()
-    books = Books(theirs)
-    hosts = Hosts(Books(ours), books, url, url.rpartition("/")[2].partition("?")[0])
+    harness = LedgerHarness(theirs)
+    hosts = Hosts(LedgerHarness(ours), harness, url, url.rpartition("/")[2].partition("?")[0])
     async with hosts:
         await asyncio.sleep(0.3)
         await hosts.apply_fault(fault, LEASE_SECONDS + 1)
         await hosts.finish()
     wrong: dict[str, object] = {}
     for name, live in hosts.sessions.items():
-        (held,) = await books.row(live.session.id, "seconds_used")
+        (held,) = await harness.row(live.session.id, "seconds_used")
         receipt = held if name == "leaves" else live.end and live.end["seconds_used"]
         if not held == receipt == live.session.meter.total:
             wrong[name] = f"{held} in the ledger, {receipt} in the receipt, {live.session.meter.total} sent"
         if fault.kept and str(live.session.id) in [line.get("session_id") for line in logs if line["event"] == LATE]:
             wrong[f"{name}, lease"] = "it expired"
-    if found := await books.findings():
+    if found := await harness.findings():
         wrong["audit"] = found
-    if holds := await books.sql("SELECT user_id FROM credit_balance WHERE seconds_held > 0"):
+    if holds := await harness.sql("SELECT user_id FROM credit_balance WHERE seconds_held > 0"):
         wrong["holds"] = holds
     await ours.close()
     await theirs.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.integration.ledger import model
-from tests.integration.ledger.books import Books, closing, opening
+from tests.integration.ledger.harness import LedgerHarness, closing, opening
 from tests.integration.ledger.model import Account, Session
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -27,13 +27,13 @@ class Histories(RuleBasedStateMachine):
     """One database for all examples, emptied for each."""
 
     loop: asyncio.Runner
-    books: Books
+    harness: LedgerHarness
 
     def __init__(self) -> None:
         super().__init__()
         self.accounts: list[Account] = []
         self.sessions: dict[UUID, Session] = {}
-        self.run(self.books.sql("TRUNCATE users CASCADE"))
+        self.run(self.harness.sql("TRUNCATE users CASCADE"))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(work)
@@ -47,7 +47,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: len(self.accounts) < 3)
     @rule(seconds=st.integers(0, 120))
     def register(self, seconds: int) -> None:
-        self.accounts.append(Account(self.run(self.books.user(seconds)), seconds))
+        self.accounts.append(Account(self.run(self.harness.user(seconds)), seconds))
 
     @precondition(lambda self: self.accounts)
     @rule(data=st.data(), cap=st.integers(1, 60), replaces=st.booleans())
@@ -57,7 +57,7 @@ class Histories(RuleBasedStateMachine):
         wish = opening(account.id, hold_cap=cap, replaces=ghost)
         refusal = account.refusal(wish)
         try:
-            opened = self.run(self.books.ledger.open_session(wish))
+            opened = self.run(self.harness.ledger.open_session(wish))
         except Refusal as error:
             assert error.code == refusal
             return
@@ -72,7 +72,7 @@ class Histories(RuleBasedStateMachine):
     def settle(self, data: st.DataObject) -> None:
         some = st.lists(st.sampled_from(list(self.sessions)), min_size=1, max_size=6, unique=True)
         batch = [self.settlement(data, self.sessions[one]) for one in data.draw(some)]
-        answers = self.run(self.books.ledger.settle(batch))
+        answers = self.run(self.harness.ledger.settle(batch))
         assert {answer.session_id: answer for answer in answers} == model.settle(self.sessions, batch)
 
     def settlement(self, data: st.DataObject, session: Session) -> Settlement:
@@ -89,7 +89,7 @@ class Histories(RuleBasedStateMachine):
         total = data.draw(st.integers(0, session.grant + 2))
         end = closing(session.id, session.number + further, total, reason=reason, ready=ready)
         model.close(session, end)
-        closed = self.run(self.books.ledger.close(end))
+        closed = self.run(self.harness.ledger.close(end))
         assert closed == Closed(session.id, session.used, session.reason or reason, session.account.remaining)
 
     @precondition(lambda self: self.accounts)
@@ -98,7 +98,7 @@ class Histories(RuleBasedStateMachine):
         account = self.account(data)
         allowed = seconds >= -max(account.available, 0)
         with suppress(Refusal) if not allowed else nullcontext():
-            self.run(self.books.ledger.credit(account.id, seconds, Description.MANUAL_ADJUSTMENT))
+            self.run(self.harness.ledger.credit(account.id, seconds, Description.MANUAL_ADJUSTMENT))
             account.remaining += seconds
             assert allowed
 
@@ -106,7 +106,7 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data(), seconds=st.integers(1, 100))
     def claw_back(self, data: st.DataObject, seconds: int) -> None:
         account = self.account(data)
-        self.run(self.books.claw_back(account.id, seconds))
+        self.run(self.harness.claw_back(account.id, seconds))
         account.remaining -= seconds
 
     @precondition(lambda self: self.accounts)
@@ -114,14 +114,14 @@ class Histories(RuleBasedStateMachine):
     def freeze(self, data: st.DataObject, seconds: int) -> None:
         account = self.account(data)
         change = "UPDATE credit_balance SET seconds_frozen = %s WHERE user_id = %s"
-        self.run(self.books.sql(change, seconds, account.id))
+        self.run(self.harness.sql(change, seconds, account.id))
         account.frozen = seconds
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), reason=st.sampled_from([Reason.ENDED_BY_USER, Reason.ENDED_BY_OPERATOR]))
     def mark(self, data: st.DataObject, reason: Reason) -> None:
         session = self.session(data)
-        assert self.run(self.books.ledger.mark_ending(session.id, reason)) == session.active
+        assert self.run(self.harness.ledger.mark_ending(session.id, reason)) == session.active
         if session.active:
             session.ending = session.ending or reason
 
@@ -129,13 +129,13 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data())
     def expire(self, data: st.DataObject) -> None:
         session = self.session(data)
-        self.run(self.books.expire(session.id))
+        self.run(self.harness.expire(session.id))
         session.expired = True
 
     @rule()
     def reap(self) -> None:
         expired = [one for one in self.sessions.values() if one.active and one.expired]
-        ended = self.run(self.books.ledger.reap())
+        ended = self.run(self.harness.ledger.reap())
         assert {one.session_id: one.released for one in ended} == {one.id: one.hold for one in expired}
         for session in expired:
             session.released = session.hold
@@ -143,14 +143,14 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def the_books_balance(self) -> None:
-        assert self.run(self.books.findings()) == []
+        assert self.run(self.harness.findings()) == []
 
     @invariant()
     def the_model_agrees(self) -> None:
         for account in self.accounts:
-            balance = self.run(self.books.ledger.balance(account.id))
+            balance = self.run(self.harness.ledger.balance(account.id))
             assert balance == Balance(account.remaining, account.held, account.frozen)
-        stored = self.run(self.books.sql("SELECT id, seconds_used, hold, reason FROM transcription_sessions"))
+        stored = self.run(self.harness.sql("SELECT id, seconds_used, hold, reason FROM transcription_sessions"))
         assert set(stored) == {(one.id, one.used, one.hold, one.reason) for one in self.sessions.values()}
 
 
@@ -158,7 +158,7 @@ def test_random_histories(database_url: str) -> None:
     with asyncio.Runner() as loop:
         database = Database(database_url)
         loop.run(database.open())
-        machine = type("Histories", (Histories,), {"loop": loop, "books": Books(database)})
+        machine = type("Histories", (Histories,), {"loop": loop, "harness": LedgerHarness(database)})
         run_state_machine_as_test(
             machine,
             settings=settings(
@@ -168,47 +168,47 @@ def test_random_histories(database_url: str) -> None:
         loop.run(database.close())
 
 
-async def test_concurrent_random_calls_keep_the_books_balanced(books: Books) -> None:
+async def test_concurrent_random_calls_keep_the_books_balanced(harness: LedgerHarness) -> None:
     """Twenty tasks make random calls for five users. The books balance at the end, and no user was overdrawn."""
-    users = [await books.user(150) for _ in range(5)]
-    await asyncio.gather(*(_anything(books, users, random.Random(seed)) for seed in range(20)))
-    await books.sql("UPDATE transcription_sessions SET lease_until = clock_timestamp() - interval '1 s'")
-    await books.ledger.reap()
+    users = [await harness.user(150) for _ in range(5)]
+    await asyncio.gather(*(_anything(harness, users, random.Random(seed)) for seed in range(20)))
+    await harness.sql("UPDATE transcription_sessions SET lease_until = clock_timestamp() - interval '1 s'")
+    await harness.ledger.reap()
     for user in users:
-        balance = await books.ledger.balance(user)
+        balance = await harness.ledger.balance(user)
         assert balance.seconds_held == 0
         assert balance.seconds_remaining >= 0
-    [(lowest,)] = await books.sql("SELECT min(balance_after) FROM usage_ledger")
+    [(lowest,)] = await harness.sql("SELECT min(balance_after) FROM usage_ledger")
     assert lowest >= 0
 
 
-async def _anything(books: Books, users: list[UUID], chance: random.Random) -> None:
+async def _anything(harness: LedgerHarness, users: list[UUID], chance: random.Random) -> None:
     for _ in range(15):
         user = chance.choice(users)
         with suppress(Refusal):
             match chance.randrange(6):
                 case 0:
-                    await books.ledger.credit(user, chance.randint(-30, 30), Description.MANUAL_ADJUSTMENT)
+                    await harness.ledger.credit(user, chance.randint(-30, 30), Description.MANUAL_ADJUSTMENT)
                 case 1:
-                    await books.ledger.reap()
+                    await harness.ledger.reap()
                 case 2:
-                    await books.ledger.mark_user_ending(user, Reason.ENDED_BY_OPERATOR)
+                    await harness.ledger.mark_user_ending(user, Reason.ENDED_BY_OPERATOR)
                 case _:
-                    await _stream(books, user, chance)
+                    await _stream(harness, user, chance)
 
 
-async def _stream(books: Books, user: UUID, chance: random.Random) -> None:
+async def _stream(harness: LedgerHarness, user: UUID, chance: random.Random) -> None:
     """Run a session from opening to end. Its relay sometimes dies, and sometimes repeats a statement."""
-    opened = await books.ledger.open_session(opening(user, replaces=uuid4() if chance.random() < 0.5 else None))
+    opened = await harness.ledger.open_session(opening(user, replaces=uuid4() if chance.random() < 0.5 else None))
     session, total, grant = opened.session_id, 0, opened.grant
     for number in range(1, chance.randint(2, 8)):
         total += chance.randint(0, grant - total)
         settled = Settlement(session, number, total, extend=chance.random() < 0.8)
-        answers = await books.ledger.settle([settled] * chance.randint(1, 2))
+        answers = await harness.ledger.settle([settled] * chance.randint(1, 2))
         grant = answers[0].grant if answers else grant
     if chance.random() < 0.2:
-        await books.expire(session)
+        await harness.expire(session)
         return
     end = closing(session, 99, max(0, total - chance.randint(0, 3)))
-    first, *others = await asyncio.gather(*(books.ledger.close(end) for _ in range(chance.randint(1, 2))))
+    first, *others = await asyncio.gather(*(harness.ledger.close(end) for _ in range(chance.randint(1, 2))))
     assert others in ([], [first]) or others[0].seconds_used == first.seconds_used

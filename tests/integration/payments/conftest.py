@@ -2,13 +2,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.payments.setup import PaymentsSetup
+from tests.integration.payments.harness import PaymentsHarness
 from transcription_proxy.db.pool import Database
 
 
 @pytest.fixture
-async def setup(database: Database) -> AsyncIterator[PaymentsSetup]:
+async def harness(database: Database) -> AsyncIterator[PaymentsHarness]:
     """Payments and their ledger, which must pass the audit at the end of the test."""
-    setup = PaymentsSetup(database)
-    yield setup
-    assert await setup.findings() == []
+    harness = PaymentsHarness(database)
+    yield harness
+    assert await harness.findings() == []

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.payments.events import dispute, event, refund, session
-from tests.integration.payments.setup import PaymentsSetup
+from tests.integration.payments.harness import PaymentsHarness
 from transcription_proxy.db.pool import Database
 
 
@@ -18,11 +18,11 @@ from transcription_proxy.db.pool import Database
     ],
 )
 async def test_each_check_finds_its_error(database: Database, harm: str, checks: set[tuple[str, str]]) -> None:
-    setup = PaymentsSetup(database)
-    await setup.purchase(await setup.buyer(), "cs_1")
-    await setup.receive(event("checkout.session.completed", session("cs_1", payment="pi_1")))
-    await setup.receive(event("refund.updated", refund("re_1", "pi_1", 100, "succeeded")))
-    await setup.receive(event("charge.dispute.created", dispute("dp_1", "pi_1", 100, "needs_response")))
-    assert await setup.findings() == []
-    await setup.sql(harm)
-    assert {(finding.severity, finding.check) for finding in await setup.findings()} == checks
+    harness = PaymentsHarness(database)
+    await harness.purchase(await harness.buyer(), "cs_1")
+    await harness.receive(event("checkout.session.completed", session("cs_1", payment="pi_1")))
+    await harness.receive(event("refund.updated", refund("re_1", "pi_1", 100, "succeeded")))
+    await harness.receive(event("charge.dispute.created", dispute("dp_1", "pi_1", 100, "needs_response")))
+    assert await harness.findings() == []
+    await harness.sql(harm)
+    assert {(finding.severity, finding.check) for finding in await harness.findings()} == checks

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from tests.integration.payments.events import Body, charge, dispute, event, names, refund, session
-from tests.integration.payments.setup import PaymentsSetup
-from tests.integration.payments.stripe_stub import StripeStub
+from tests.integration.payments.harness import PaymentsHarness
+from tests.integration.payments.checkout_server import CheckoutServer
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.mail.mailer import Mailer
@@ -21,7 +21,7 @@ from transcription_proxy.payments.emails import BuyerEmails
 SITE = "https://captions.example.org"
 
 
-class MailedPayments(PaymentsSetup):
+class MailedPayments(PaymentsHarness):
     """The payment setup with mails, which are written to a folder."""
 
     def __init__(self, database: Database, outbox: Path, stripe: str) -> None:
@@ -63,24 +63,24 @@ def _read(path: Path) -> tuple[str, str]:
 
 
 @pytest.fixture
-async def stripe_stub() -> AsyncIterator[StripeStub]:
-    async with StripeStub() as stripe_stub:
-        yield stripe_stub
+async def checkout_server() -> AsyncIterator[CheckoutServer]:
+    async with CheckoutServer() as checkout_server:
+        yield checkout_server
 
 
 @pytest.fixture
-async def post(database: Database, tmp_path: Path, stripe_stub: StripeStub) -> AsyncIterator[MailedPayments]:
-    post = MailedPayments(database, tmp_path, stripe_stub.url)
+async def post(database: Database, tmp_path: Path, checkout_server: CheckoutServer) -> AsyncIterator[MailedPayments]:
+    post = MailedPayments(database, tmp_path, checkout_server.url)
     yield post
     assert await post.findings() == []
 
 
 async def test_a_paid_purchase_is_mailed_once_with_stripes_receipt(
-    post: MailedPayments, stripe_stub: StripeStub
+    post: MailedPayments, checkout_server: CheckoutServer
 ) -> None:
     _, thing = await post.sold()
     paid = {**charge("pi_1", 0), "receipt_url": "https://pay.example/receipts/1"}
-    stripe_stub.sessions["cs_1"] = {
+    checkout_server.sessions["cs_1"] = {
         **thing,
         "payment_intent": {"id": "pi_1", "object": "payment_intent", "latest_charge": paid},
     }

@@ -13,7 +13,7 @@ import stripe
 from structlog.testing import capture_logs
 
 from tests.integration.payments.events import SECRET, signed
-from tests.integration.payments.http_stub import CLOSE, SILENCE, Answer, HttpStub, answer, http_stub
+from tests.integration.payments.fake_stripe import CLOSE, SILENCE, Answer, FakeStripe, answer, fake_stripe
 from tests.integration.sandbox.running import KEY, Sandbox
 from transcription_proxy.payments.gateway import (
     ATTEMPT_SECONDS,
@@ -35,7 +35,7 @@ PURCHASE: Final = Purchase(UUID(int=1), BUYER.id, "pack_500", "500 minutes", 300
 Call = Callable[[Gateway], Awaitable[Any]]
 
 
-def to(there: HttpStub | Sandbox, **options: Any) -> Gateway:
+def to(there: FakeStripe | Sandbox, **options: Any) -> Gateway:
     key = KEY if isinstance(there, Sandbox) else SECRET_KEY
     return Gateway(Address(key, there.url), SITE, **options)
 
@@ -62,7 +62,7 @@ CALLS: Final[dict[str, Call]] = {
 
 async def test_a_checkout_request_sends_exactly_the_documented_parameters() -> None:
     """In particular, the request has no `payment_method_types`."""
-    async with http_stub(answer({"id": "cs_1", "object": "checkout.session", "url": "https://pay.example/1"})) as there:
+    async with fake_stripe(answer({"id": "cs_1", "object": "checkout.session", "url": "https://pay.example/1"})) as there:
         assert await to(there).create_checkout(PURCHASE, "cus_1") == ("cs_1", "https://pay.example/1")
     [request] = there.requests
     assert (request.method, request.path) == ("POST", "/v1/checkout/sessions")
@@ -93,7 +93,7 @@ async def test_a_checkout_request_sends_exactly_the_documented_parameters() -> N
 
 
 async def test_a_customer_is_created_once_per_occasion_and_again_if_stripe_lost_it() -> None:
-    async with http_stub(answer({"id": "cus_1", "object": "customer"})) as there:
+    async with fake_stripe(answer({"id": "cus_1", "object": "customer"})) as there:
         gateway = to(there)
         assert await gateway.create_customer(BUYER) == "cus_1"
         await gateway.create_customer(BUYER)
@@ -142,7 +142,7 @@ def form_name(name: str) -> str:
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_requests_use_only_parameters_that_stripe_publishes(call: str) -> None:
-    async with http_stub(answer({"id": "x_1", "url": "", "object": "list", "data": [], "has_more": False})) as there:
+    async with fake_stripe(answer({"id": "x_1", "url": "", "object": "list", "data": [], "has_more": False})) as there:
         await CALLS[call](to(there))
     [request] = there.requests
     method, path, parameters = PUBLISHED[call]
@@ -159,7 +159,7 @@ async def test_lists_are_requested_page_by_page_with_their_payments() -> None:
         {"object": "list", "data": [{"id": "cs_3"}, {"id": "cs_2"}], "has_more": True},
         {"object": "list", "data": [{"id": "cs_1"}], "has_more": False},
     ]
-    async with http_stub(*map(answer, pages)) as there:
+    async with fake_stripe(*map(answer, pages)) as there:
         found = await listed(to(there).checkouts(NOW))
     assert [one["id"] for one in found] == ["cs_3", "cs_2", "cs_1"]
     first = {"created[gte]": str(int(NOW.timestamp())), "expand[0]": "data.payment_intent", "limit": "100"}
@@ -206,7 +206,7 @@ AWAY: Final = {
     "an error": answer(ERROR, 500),
     "a bad gateway": Answer(b"<html>Bad gateway</html>", 502, {"Content-Type": "text/html"}),
     "a page": Answer(b"<html>Sign in to this network</html>"),
-    "a page that leads http_stub": Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}),
+    "a page that leads fake_stripe": Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}),
     "a wrong key": answer(ERROR, 401),
     "a key without the right": answer(ERROR, 403),
     "a mistake of ours": answer(ERROR, 400),
@@ -224,7 +224,7 @@ AWAY: Final = {
 @pytest.mark.parametrize("call", ["create_customer", "create_checkout", "checkouts"])
 async def test_every_failure_is_reported_as_stripe_away(call: str, said: str) -> None:
     """The call fails within its timeout, and the log contains no secret."""
-    async with http_stub(AWAY[said]) as there:
+    async with fake_stripe(AWAY[said]) as there:
         with capture_logs() as logs, pytest.raises(StripeAway):
             await CALLS[call](to(there, within=0.3, page_within=0.3, retries=0))
     [line] = logs
@@ -235,14 +235,14 @@ async def test_every_failure_is_reported_as_stripe_away(call: str, said: str) ->
 @pytest.mark.parametrize(("call", "waits"), [("create_checkout", "within"), ("refunds", "page_within")])
 async def test_a_silent_stripe_times_out(call: str, waits: str) -> None:
     """The gateway's timeout ends the call, not the connection's."""
-    async with http_stub(SILENCE) as there:
+    async with fake_stripe(SILENCE) as there:
         with capture_logs() as logs, pytest.raises(StripeAway, match="timeout"):
             await CALLS[call](to(there, **{waits: 0.1}))
     assert [line["kind"] for line in logs] == ["timeout"]
 
 
 async def test_an_unreachable_server_is_reported_as_stripe_away() -> None:
-    async with http_stub() as there:
+    async with fake_stripe() as there:
         pass
     with capture_logs(), pytest.raises(StripeAway):
         await to(there, retries=0).checkout("cs_1")
@@ -253,14 +253,14 @@ async def test_no_proxy_is_used_for_this_machine(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    async with http_stub(answer({"id": "cus_1"})) as there:
+    async with fake_stripe(answer({"id": "cus_1"})) as there:
         assert await to(there, retries=0).create_customer(BUYER) == "cus_1"
 
 
 @pytest.mark.parametrize("call", ["checkout", "refund", "create_checkout"])
 async def test_an_unknown_object_is_not_a_failure_of_stripe(call: str) -> None:
     error = {"type": "invalid_request_error", "code": "resource_missing", "message": "No such thing", "param": "id"}
-    async with http_stub(answer({"error": error}, 404)) as there:
+    async with fake_stripe(answer({"error": error}, 404)) as there:
         with pytest.raises(NoSuchObject):
             await CALLS[call](to(there))
     assert len(there.requests) == 1
@@ -268,7 +268,7 @@ async def test_an_unknown_object_is_not_a_failure_of_stripe(call: str) -> None:
 
 @pytest.mark.parametrize("said", ["an error", "a bad gateway", "no answer", "half an answer"])
 async def test_a_retry_uses_the_same_idempotency_key(said: str) -> None:
-    async with http_stub(AWAY[said], answer({"id": "cus_1"})) as there:
+    async with fake_stripe(AWAY[said], answer({"id": "cus_1"})) as there:
         assert await to(there).create_customer(BUYER) == "cus_1"
     assert len(there.requests) == 2
     assert there.requests[0].sent == there.requests[1].sent
@@ -276,7 +276,7 @@ async def test_a_retry_uses_the_same_idempotency_key(said: str) -> None:
 
 
 async def test_a_request_without_an_answer_is_retried_within_the_timeout() -> None:
-    async with http_stub(SILENCE, answer({"id": "cus_1"})) as there:
+    async with fake_stripe(SILENCE, answer({"id": "cus_1"})) as there:
         assert await to(there, timeout=0.5).create_customer(BUYER) == "cus_1"
         there.answers = [SILENCE]
         with capture_logs(), pytest.raises(StripeAway):
@@ -285,7 +285,7 @@ async def test_a_request_without_an_answer_is_retried_within_the_timeout() -> No
 
 async def test_a_lost_page_of_a_list_is_an_error() -> None:
     """The list does not look complete."""
-    async with http_stub(answer(LIST), answer(ERROR, 500)) as there:
+    async with fake_stripe(answer(LIST), answer(ERROR, 500)) as there:
         found = []
         with capture_logs(), pytest.raises(StripeAway):
             async for one in to(there, retries=0).refunds(NOW):

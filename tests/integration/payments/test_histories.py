@@ -20,11 +20,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration.ledger.books import closing, opening
+from tests.integration.ledger.harness import closing, opening
 from tests.integration.payments.events import Body
 from tests.integration.payments.model import Payment, another_id, moves, refunded_by_rule
-from tests.integration.payments.setup import PaymentsSetup
-from tests.integration.payments.stripe_stub import StripeStub
+from tests.integration.payments.harness import PaymentsHarness
+from tests.integration.payments.checkout_server import CheckoutServer
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import Balance
@@ -62,8 +62,8 @@ class Histories(RuleBasedStateMachine):
     """Two workers on one database and a stand-in for Stripe. Each history has new users and payments."""
 
     loop: asyncio.Runner
-    workers: tuple[PaymentsSetup, PaymentsSetup]
-    stripe_stub: StripeStub
+    workers: tuple[PaymentsHarness, PaymentsHarness]
+    checkout_server: CheckoutServer
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,13 +86,13 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(orders=st.lists(st.tuples(ORDER, STORY), min_size=1, max_size=4))
     def buy(self, orders: list[tuple[tuple[int, int, int, str, bool, bool], list[tuple[float, int]]]]) -> None:
-        users = [self.run(self.setup.buyer()) for _ in range(2)]
+        users = [self.run(self.harness.buyer()) for _ in range(2)]
         self.used = dict.fromkeys(users, 0)
         for (buyer, seconds, cents, row, shy, lists), story in orders:
             payment = Payment(users[buyer], uuid4(), seconds, cents, shy, lists)
             if row != "lost":
                 session = payment.session_id if row == "with its session" else None
-                payment.purchase = self.run(self.setup.purchase(payment.user, session, seconds, cents))
+                payment.purchase = self.run(self.harness.purchase(payment.user, session, seconds, cents))
             self.payments.append(payment)
             go_on(payment, story)
 
@@ -117,18 +117,18 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data())
     def load_success_page(self, data: st.DataObject) -> None:
         payment = self.payment(data)
-        self.stripe_stub.sessions = {payment.session_id: payment.expanded_session()}
-        asked = self.stripe_stub.requests
+        self.checkout_server.sessions = {payment.session_id: payment.expanded_session()}
+        asked = self.checkout_server.requests
         self.run(poll(self.workers, payment))
         intent = payment.expanded_session()["payment_intent"]
-        if intent and self.stripe_stub.requests > asked:
+        if intent and self.checkout_server.requests > asked:
             self.received.append(intent["latest_charge"])
 
     @rule(data=st.data(), cap=st.integers(1, 600))
     def open(self, data: st.DataObject, cap: int) -> None:
         user = data.draw(st.sampled_from(list(self.used)))
         try:
-            opened = self.run(self.setup.ledger.open_session(opening(user, hold_cap=cap)))
+            opened = self.run(self.harness.ledger.open_session(opening(user, hold_cap=cap)))
         except Refusal as error:
             assert error.code in ("insufficient_credits", "too_many_connections")
         else:
@@ -145,10 +145,10 @@ class Histories(RuleBasedStateMachine):
         if end:
             self.live.remove(live)
             assert (
-                self.run(self.setup.ledger.close(closing(live.id, live.number, live.total))).seconds_used == live.total
+                self.run(self.harness.ledger.close(closing(live.id, live.number, live.total))).seconds_used == live.total
             )
         else:
-            [answer] = self.run(self.setup.ledger.settle([Settlement(live.id, live.number, live.total, ready=True)]))
+            [answer] = self.run(self.harness.ledger.settle([Settlement(live.id, live.number, live.total, ready=True)]))
             live.grant = answer.grant
 
     @precondition(lambda self: self.sent_events)
@@ -162,7 +162,7 @@ class Histories(RuleBasedStateMachine):
         self.note(*self.sent_events)
         if seed % 2:
             for event in reversed(self.sent_events):
-                self.run(self.setup.receive(event))
+                self.run(self.harness.receive(event))
         else:
             chance = random.Random(seed)
             events = self.sent_events + [another_id(event) for event in self.sent_events if chance.random() < 0.3]
@@ -170,15 +170,15 @@ class Histories(RuleBasedStateMachine):
             self.run(deliver(self.workers, events))
         for payment in self.payments:
             if payment.names_only_charge and payment.is_paid:
-                self.stripe_stub.sessions = {payment.session_id: payment.expanded_session()}
-                self.run(self.setup.payments.look_up(payment.session_id))
+                self.checkout_server.sessions = {payment.session_id: payment.expanded_session()}
+                self.run(self.harness.payments.look_up(payment.session_id))
         for user, used in self.used.items():
-            balance = self.run(self.setup.ledger.balance(user))
+            balance = self.run(self.harness.ledger.balance(user))
             theirs = [payment for payment in self.payments if payment.user == user]
             assert balance.seconds_remaining == sum(payment.owned for payment in theirs) - used
             assert balance.seconds_frozen == sum(payment.frozen for payment in theirs)
-        assert self.run(self.setup.unmatched()) == []
-        assert self.run(self.setup.findings()) == []
+        assert self.run(self.harness.unmatched()) == []
+        assert self.run(self.harness.findings()) == []
 
     def note(self, *events: Body) -> None:
         things = [event["data"]["object"] for event in events]
@@ -191,18 +191,18 @@ class Histories(RuleBasedStateMachine):
             " WHERE payment_intent = ANY (%s) AND status = 'paid' AND paid_cents > 0"
         )
         ours = [payment.intent for payment in self.payments]
-        for intent, refunded in self.run(self.setup.sql(purchases, ours)):
+        for intent, refunded in self.run(self.harness.sql(purchases, ours)):
             assert refunded == refunded_by_rule(one for one in self.received if one["payment_intent"] == intent)
 
     @invariant()
     def nothing_is_credited_before_it_is_paid(self) -> None:
         unpaid = [one.session_id for one in self.payments if not one.is_paid]
         credits = "SELECT FROM purchases WHERE checkout_session = ANY (%s) AND status = 'paid'"
-        assert self.run(self.setup.sql(credits, unpaid)) == []
+        assert self.run(self.harness.sql(credits, unpaid)) == []
 
     def teardown(self) -> None:
         for live in self.live:
-            self.run(self.setup.ledger.close(closing(live.id, live.number + 1, live.total)))
+            self.run(self.harness.ledger.close(closing(live.id, live.number + 1, live.total)))
         if self.sent_events:
             self.receive_everything(len(self.sent_events))
 
@@ -214,17 +214,17 @@ def go_on(payment: Payment, story: list[tuple[float, int]]) -> None:
             possible[which % len(possible)]()
 
 
-async def deliver(workers: tuple[PaymentsSetup, PaymentsSetup], events: list[Body]) -> None:
+async def deliver(workers: tuple[PaymentsHarness, PaymentsHarness], events: list[Body]) -> None:
     """Deliver all events at once, to both workers in turn."""
     async with asyncio.TaskGroup() as group:
         for number, event in enumerate(events):
             group.create_task(workers[number % 2].receive(event))
 
 
-async def poll(workers: tuple[PaymentsSetup, PaymentsSetup], payment: Payment) -> None:
+async def poll(workers: tuple[PaymentsHarness, PaymentsHarness], payment: Payment) -> None:
     """Load the success page from both workers at once. A session without a purchase is not found."""
     await workers[0].sql("UPDATE purchases SET asked_at = NULL")
-    wanted = (setup.payments.purchase(payment.user, payment.session_id) for setup in workers)
+    wanted = (harness.payments.purchase(payment.user, payment.session_id) for setup in workers)
     for found in await asyncio.gather(*wanted, return_exceptions=True):
         if isinstance(found, Refusal):
             assert found.code == "not_found"
@@ -235,12 +235,12 @@ async def poll(workers: tuple[PaymentsSetup, PaymentsSetup], payment: Payment) -
 def test_random_histories(database_url: str) -> None:
     with asyncio.Runner() as loop:
         stack = AsyncExitStack()
-        stripe_stub = loop.run(stack.enter_async_context(StripeStub()))
+        checkout_server = loop.run(stack.enter_async_context(CheckoutServer()))
         databases = [Database(database_url), Database(database_url)]
         for database in databases:
             loop.run(database.open())
-        workers = tuple(PaymentsSetup(database, stripe_stub.url) for database in databases)
-        machine = type("Histories", (Histories,), {"loop": loop, "workers": workers, "stripe_stub": stripe_stub})
+        workers = tuple(PaymentsHarness(database, checkout_server.url) for database in databases)
+        machine = type("Histories", (Histories,), {"loop": loop, "workers": workers, "checkout_server": checkout_server})
         run_state_machine_as_test(
             machine,
             settings=settings(
@@ -260,7 +260,7 @@ async def test_forty_deliveries_at_once_to_two_workers(database_url: str) -> Non
             database = Database(database_url)
             await database.open()
             stack.push_async_callback(database.close)
-            workers.append(PaymentsSetup(database))
+            workers.append(PaymentsHarness(database))
         user = await workers[0].buyer()
         payment = Payment(user, await workers[0].purchase(user), 30_000, 300)
         payment.complete(at_once=False)

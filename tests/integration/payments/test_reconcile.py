@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 import structlog
 
-from tests.integration.payments.sandbox_setup import Sale, SandboxSetup
+from tests.integration.payments.sandbox_harness import Sale, SandboxHarness
 from tests.integration.sandbox.running import Sandbox
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.pool import Database
@@ -18,10 +18,10 @@ Step = Callable[[Sale], Any]
 
 
 @pytest.fixture
-async def setup(database: Database, sandbox: Sandbox) -> AsyncIterator[SandboxSetup]:
-    setup = SandboxSetup(database, sandbox)
-    yield setup
-    assert await setup.findings() == []
+async def harness(database: Database, sandbox: Sandbox) -> AsyncIterator[SandboxHarness]:
+    setup = SandboxHarness(database, sandbox)
+    yield harness
+    assert await harness.findings() == []
 
 
 def paid(sale: Sale) -> None:
@@ -50,7 +50,7 @@ def ended(action: str) -> Step:
 
 
 def expired(sale: Sale) -> None:
-    sale.setup.sandbox.client.v1.checkout.sessions.expire(sale.session)
+    sale.harness.sandbox.client.v1.checkout.sessions.expire(sale.session)
 
 
 # Received steps, lost steps, number of differences, and the result: ledger rows, status and frozen seconds.
@@ -122,71 +122,71 @@ LOST: Final[dict[str, tuple[list[Step], list[Step], int, tuple[Any, ...]]]] = {
 }
 
 
-async def sold(setup: SandboxSetup) -> dict[str, Sale]:
+async def sold(setup: SandboxHarness) -> dict[str, Sale]:
     """Run all cases of LOST, and lose the events of their lost steps."""
-    sales = {name: await setup.sale() for name in LOST}
+    sales = {name: await harness.sale() for name in LOST}
     for name, (heard, _, _, _) in LOST.items():
         for step in heard:
             step(sales[name])
-    await setup.receive_all()
+    await harness.receive_all()
     for name, (_, lost, _, _) in LOST.items():
         for step in lost:
             step(sales[name])
     return sales
 
 
-async def test_every_kind_of_lost_webhook_is_found_and_booked_once(setup: SandboxSetup) -> None:
-    sales = await sold(setup)
-    before = await setup.books()
-    found = await setup.differences()
+async def test_every_kind_of_lost_webhook_is_found_and_booked_once(setup: SandboxHarness) -> None:
+    sales = await sold(harness)
+    before = await harness.books()
+    found = await harness.differences()
     assert {one.fixed for one in found.values()} == {False}
-    assert await setup.books() == before
-    fixed = await setup.differences(fix=True)
+    assert await harness.books() == before
+    fixed = await harness.differences(fix=True)
     assert {(one.fixed, one.why_not) for one in fixed.values()} == {(True, None)}
     assert set(found) <= set(fixed)  # a refund is found after its payment
-    after = await setup.books()
-    of = {thing["id"]: thing.get("payment_intent") for thing in setup.objects()}
+    after = await harness.books()
+    of = {thing["id"]: thing.get("payment_intent") for thing in harness.objects()}
     for name, (_, _, count, end) in LOST.items():
         ours = {sales[name].session, of.get(sales[name].session)} - {None}
         assert len([one for one in fixed if {one, of.get(one)} & ours]) == count, name
         assert after[sales[name].user] == end, name
-    assert await setup.differences(fix=True) == {}
-    await setup.receive_all()
-    await setup.receive_all(lambda event: event["type"] != "checkout.session.completed")
-    assert await setup.books() == after
-    assert await setup.differences() == {}
+    assert await harness.differences(fix=True) == {}
+    await harness.receive_all()
+    await harness.receive_all(lambda event: event["type"] != "checkout.session.completed")
+    assert await harness.books() == after
+    assert await harness.differences() == {}
 
 
 NEEDED_OF_A_REFUND: Final = ("checkout.session.completed", "charge.refunded")
 
 
-async def test_a_refund_already_counted_by_its_charge_is_no_difference(setup: SandboxSetup) -> None:
+async def test_a_refund_already_counted_by_its_charge_is_no_difference(setup: SandboxHarness) -> None:
     """Stripe sends no other event about it to an endpoint that receives the needed events."""
-    sale = await setup.sale()
+    sale = await harness.sale()
     sale.pay()
     sale.press("refund", "1.00")
-    await setup.receive_all(lambda event: event["type"] in NEEDED_OF_A_REFUND)
-    assert await setup.differences(fix=True) == {}
-    assert await setup.ledger_rows(sale.user) == [CREDIT, ("refund", -10000)]
+    await harness.receive_all(lambda event: event["type"] in NEEDED_OF_A_REFUND)
+    assert await harness.differences(fix=True) == {}
+    assert await harness.ledger_rows(sale.user) == [CREDIT, ("refund", -10000)]
     sale.refund("fail")
-    [difference] = (await setup.differences(fix=True)).values()
+    [difference] = (await harness.differences(fix=True)).values()
     assert difference.fixed
-    assert await setup.ledger_rows(sale.user) == [CREDIT, ("refund", -10000), ("refund", 10000)]
-    assert await setup.differences() == {}
+    assert await harness.ledger_rows(sale.user) == [CREDIT, ("refund", -10000), ("refund", 10000)]
+    assert await harness.differences() == {}
 
 
-async def test_a_pending_refund_counts_once_it_succeeds(setup: SandboxSetup) -> None:
-    sale = await setup.sale()
+async def test_a_pending_refund_counts_once_it_succeeds(setup: SandboxHarness) -> None:
+    sale = await harness.sale()
     settled(sale)
     sale.press("refund", "1.00")
-    await setup.receive_all()
-    assert await setup.ledger_rows(sale.user) == [CREDIT]
-    assert await setup.differences(fix=True) == {}
+    await harness.receive_all()
+    assert await harness.ledger_rows(sale.user) == [CREDIT]
+    assert await harness.differences(fix=True) == {}
     sale.refund("succeed")
-    [difference] = (await setup.differences(fix=True)).values()
+    [difference] = (await harness.differences(fix=True)).values()
     assert (difference.subject, difference.fixed) == (sale.refund(), True)
-    assert await setup.ledger_rows(sale.user) == [CREDIT, ("refund", -10000)]
-    assert await setup.differences() == {}
+    assert await harness.ledger_rows(sale.user) == [CREDIT, ("refund", -10000)]
+    assert await harness.differences() == {}
 
 
 @pytest.mark.parametrize(
@@ -198,89 +198,89 @@ async def test_a_pending_refund_counts_once_it_succeeds(setup: SandboxSetup) -> 
     ],
 )
 async def test_open_payments_are_checked_at_any_age(
-    setup: SandboxSetup, begun: list[Step], end: Step, rows: list[Any]
+    setup: SandboxHarness, begun: list[Step], end: Step, rows: list[Any]
 ) -> None:
-    sale = await setup.sale()
+    sale = await harness.sale()
     for step in begun:
         step(sale)
-    await setup.receive_all()
+    await harness.receive_all()
     end(sale)
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    [difference] = (await setup.differences(fix=True, since=tomorrow)).values()
+    [difference] = (await harness.differences(fix=True, since=tomorrow)).values()
     assert difference.fixed
-    assert await setup.ledger_rows(sale.user) == rows
-    assert await setup.differences(fix=True, since=tomorrow) == {}
+    assert await harness.ledger_rows(sale.user) == rows
+    assert await harness.differences(fix=True, since=tomorrow) == {}
 
 
-async def test_objects_older_than_the_look_back_are_ignored(setup: SandboxSetup) -> None:
-    sale = await setup.sale()
+async def test_objects_older_than_the_look_back_are_ignored(setup: SandboxHarness) -> None:
+    sale = await harness.sale()
     sale.pay()
-    assert await setup.differences(fix=True, since=datetime.now(UTC) + timedelta(days=1)) == {}
-    assert await setup.ledger_rows(sale.user) == []
+    assert await harness.differences(fix=True, since=datetime.now(UTC) + timedelta(days=1)) == {}
+    assert await harness.ledger_rows(sale.user) == []
 
 
-async def test_unmatched_events_find_their_purchase_later(setup: SandboxSetup) -> None:
+async def test_unmatched_events_find_their_purchase_later(setup: SandboxHarness) -> None:
     """A refund that names only its payment arrives before the payment."""
-    sale = await setup.sale()
+    sale = await harness.sale()
     sale.pay()
     sale.press("refund")
-    for event in setup.events(lambda event: event["type"] == "charge.refunded"):
+    for event in harness.events(lambda event: event["type"] == "charge.refunded"):
         event["data"]["object"]["metadata"] = {}
-        await setup.receive(event)
-    assert [kind for kind, _ in await setup.unmatched()] == ["charge.refunded"]
-    found = await setup.differences(fix=True)
+        await harness.receive(event)
+    assert [kind for kind, _ in await harness.unmatched()] == ["charge.refunded"]
+    found = await harness.differences(fix=True)
     assert {one.fixed for one in found.values()} == {True}
-    assert await setup.ledger_rows(sale.user) == [CREDIT, ("refund", -30000)]
-    assert await setup.unmatched() == []
-    assert await setup.differences(fix=True) == {}
+    assert await harness.ledger_rows(sale.user) == [CREDIT, ("refund", -30000)]
+    assert await harness.unmatched() == []
+    assert await harness.differences(fix=True) == {}
 
 
-async def test_a_payment_of_an_unknown_user_is_listed_and_not_booked(setup: SandboxSetup) -> None:
-    sale = await setup.sale()
+async def test_a_payment_of_an_unknown_user_is_listed_and_not_booked(setup: SandboxHarness) -> None:
+    sale = await harness.sale()
     sale.pay()
-    await setup.sql("DELETE FROM purchases WHERE user_id = %s", sale.user)
-    await setup.sql("DELETE FROM credit_balance WHERE user_id = %s", sale.user)
-    await setup.sql("DELETE FROM users WHERE id = %s", sale.user)
-    [difference] = (await setup.differences(fix=True)).values()
+    await harness.sql("DELETE FROM purchases WHERE user_id = %s", sale.user)
+    await harness.sql("DELETE FROM credit_balance WHERE user_id = %s", sale.user)
+    await harness.sql("DELETE FROM users WHERE id = %s", sale.user)
+    [difference] = (await harness.differences(fix=True)).values()
     assert (difference.subject, difference.fixed) == (sale.session, False)
     assert difference.why_not == "it names no known user"
 
 
-async def test_payments_of_another_product_are_ignored(setup: SandboxSetup) -> None:
-    theirs = setup.sandbox.paid()
-    setup.sandbox.buttons.payment(theirs.id, "refund", "1.00")
-    setup.sandbox.buttons.payment(theirs.id, "dispute")
-    found = await setup.reconciler.run(setup.since, fix=True)
+async def test_payments_of_another_product_are_ignored(setup: SandboxHarness) -> None:
+    theirs = harness.sandbox.paid()
+    harness.sandbox.buttons.payment(theirs.id, "refund", "1.00")
+    harness.sandbox.buttons.payment(theirs.id, "dispute")
+    found = await harness.reconciler.run(harness.since, fix=True)
     assert theirs.id not in [one.subject for one in found]
-    assert await setup.sql("SELECT 1 FROM payment_claims") == []
+    assert await harness.sql("SELECT 1 FROM payment_claims") == []
 
 
-async def test_the_job_books_differences_and_logs_them(setup: SandboxSetup) -> None:
-    sale = await setup.sale()
+async def test_the_job_books_differences_and_logs_them(setup: SandboxHarness) -> None:
+    sale = await harness.sale()
     sale.pay()
     with structlog.testing.capture_logs() as logs:
-        await setup.reconciler.run_job("")
+        await harness.reconciler.run_job("")
     assert sale.session in [line["subject"] for line in logs if line["event"] == "payment_difference"]
-    assert await setup.ledger_rows(sale.user) == [CREDIT]
+    assert await harness.ledger_rows(sale.user) == [CREDIT]
 
 
-async def test_refunds_with_lost_events_are_fetched_when_the_charge_counts_them(setup: SandboxSetup) -> None:
+async def test_refunds_with_lost_events_are_fetched_when_the_charge_counts_them(setup: SandboxHarness) -> None:
     """The endpoint does not receive `refund.created`, as older ones do not, and a maximum hides a second refund."""
-    background = Jobs(setup.database, {REFUNDS: setup.payments.fetch_refunds}, {})
-    sale = await setup.sale()
+    background = Jobs(harness.database, {REFUNDS: harness.payments.fetch_refunds}, {})
+    sale = await harness.sale()
     sale.pay()
-    await setup.receive_all()
+    await harness.receive_all()
     left = []
     for step in (refunded("1.00"), lambda sale: sale.refund("fail"), refunded("1.00"), refunded("0.50")):
         step(sale)
-        await setup.receive_all(lambda event: event["type"] in ("charge.refunded", "refund.failed"))
+        await harness.receive_all(lambda event: event["type"] in ("charge.refunded", "refund.failed"))
         while await background.run_one():
             pass
-        left.append((await setup.ledger.balance(sale.user)).seconds_remaining)
+        left.append((await harness.ledger.balance(sale.user)).seconds_remaining)
     assert left == [20000, 30000, 20000, 15000]
-    assert await setup.differences() == {}
+    assert await harness.differences() == {}
 
 
-async def test_a_charge_unknown_to_stripe_has_no_refunds(setup: SandboxSetup) -> None:
-    await setup.payments.fetch_refunds("ch_none")
-    assert await setup.sql("SELECT 1 FROM payment_claims") == []
+async def test_a_charge_unknown_to_stripe_has_no_refunds(setup: SandboxHarness) -> None:
+    await harness.payments.fetch_refunds("ch_none")
+    assert await harness.sql("SELECT 1 FROM payment_claims") == []

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from tests.integration.ledger.books import Books, closing
+from tests.integration.ledger.harness import LedgerHarness, closing
 from tests.integration.web.site import Site, bearer, code
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Description
@@ -19,8 +19,8 @@ UNKNOWN_SESSION = "207f2304-c101-4f1e-be5d-df2dd6f8a87f"
 
 
 @pytest.fixture
-def books(database: Database) -> Books:
-    return Books(database)
+def harness(database: Database) -> LedgerHarness:
+    return LedgerHarness(database)
 
 
 class Account:
@@ -71,8 +71,8 @@ async def test_minutes_are_rounded_down(site: Site, ann: Account, seconds: int, 
     assert (await ann.get("/account/me"))["credits"] == {"seconds_remaining": seconds, "minutes_remaining": minutes}
 
 
-async def test_minutes_are_never_below_zero_but_seconds_may_be(books: Books, ann: Account) -> None:
-    await books.claw_back(ann.id, 1000)
+async def test_minutes_are_never_below_zero_but_seconds_may_be(harness: LedgerHarness, ann: Account) -> None:
+    await harness.claw_back(ann.id, 1000)
     assert await ann.get("/billing/balance") == {
         "seconds_remaining": -400,
         "minutes_remaining": 0,
@@ -82,8 +82,8 @@ async def test_minutes_are_never_below_zero_but_seconds_may_be(books: Books, ann
     }
 
 
-async def test_the_balance_shows_held_and_frozen_seconds(site: Site, books: Books, ann: Account) -> None:
-    await books.open(ann.id)
+async def test_the_balance_shows_held_and_frozen_seconds(site: Site, harness: LedgerHarness, ann: Account) -> None:
+    await harness.open(ann.id)
     await site.sql("UPDATE credit_balance SET seconds_frozen = 7 WHERE user_id = %s", ann.id)
     assert await ann.get("/billing/balance") == {
         "seconds_remaining": 600,
@@ -152,9 +152,9 @@ async def test_an_invalid_time_zone_is_refused(ann: Account, tz: str) -> None:
     assert await ann.code(f"/account/usage?tz={tz}") == (422, "invalid_timezone")
 
 
-async def test_a_session_is_listed_with_its_cost_and_reason(books: Books, ann: Account) -> None:
-    session = await books.open(ann.id, model="nova-3")
-    await books.ledger.close(closing(session, 2, 12, audio_ms=11_300))
+async def test_a_session_is_listed_with_its_cost_and_reason(harness: LedgerHarness, ann: Account) -> None:
+    session = await harness.open(ann.id, model="nova-3")
+    await harness.ledger.close(closing(session, 2, 12, audio_ms=11_300))
     [row] = (await ann.get("/account/usage"))["sessions"]
     times = [datetime.fromisoformat(row.pop(name)) for name in ("started_at", "ended_at")]
     assert row == {
@@ -170,52 +170,52 @@ async def test_a_session_is_listed_with_its_cost_and_reason(books: Books, ann: A
     assert times[0] < times[1]
 
 
-async def test_usage_lists_the_last_ten_sessions_newest_first(books: Books, ann: Account) -> None:
+async def test_usage_lists_the_last_ten_sessions_newest_first(harness: LedgerHarness, ann: Account) -> None:
     made = []
     for _ in range(12):
-        made.append(str(await books.open(ann.id)))
-        await books.ledger.close(closing(UUID(made[-1]), 2, 1))
+        made.append(str(await harness.open(ann.id)))
+        await harness.ledger.close(closing(UUID(made[-1]), 2, 1))
     for path in ("/account/usage", "/account/sessions", "/account/sessions?live=false"):
         assert [row["id"] for row in (await ann.get(path))["sessions"]] == made[:1:-1], path
 
 
-async def test_the_live_list_has_only_active_sessions(books: Books, ann: Account) -> None:
-    ended, live = await books.open(ann.id), await books.open(ann.id)
-    await books.ledger.close(closing(ended, 2, 1))
+async def test_the_live_list_has_only_active_sessions(harness: LedgerHarness, ann: Account) -> None:
+    ended, live = await harness.open(ann.id), await harness.open(ann.id)
+    await harness.ledger.close(closing(ended, 2, 1))
     [row] = (await ann.get("/account/sessions?live=true"))["sessions"]
     assert (row["id"], row["status"]) == (str(live), "active")
     assert (row["ended_at"], row["audio_seconds"], row["reason"]) == (None, None, None)
     assert len((await ann.get("/account/sessions"))["sessions"]) == 2
 
 
-async def test_a_session_that_never_became_ready_is_not_listed(books: Books, ann: Account) -> None:
-    unready = await books.open(ann.id)
-    await books.sql("UPDATE transcription_sessions SET ready_at = NULL WHERE id = %s", unready)
+async def test_a_session_that_never_became_ready_is_not_listed(harness: LedgerHarness, ann: Account) -> None:
+    unready = await harness.open(ann.id)
+    await harness.sql("UPDATE transcription_sessions SET ready_at = NULL WHERE id = %s", unready)
     for path in ("/account/usage", "/account/sessions", "/account/sessions?live=true"):
         assert (await ann.get(path))["sessions"] == []
 
 
 async def test_users_cannot_see_or_end_another_users_session(
-    site: Site, http: httpx.AsyncClient, books: Books, ann: Account
+    site: Site, http: httpx.AsyncClient, harness: LedgerHarness, ann: Account
 ) -> None:
-    session = await books.open(ann.id)
+    session = await harness.open(ann.id)
     eve = Account(http, await site.register())
     for path in ("/account/usage", "/account/sessions", "/account/sessions?live=true"):
         assert (await eve.get(path))["sessions"] == []
     assert await eve.code(f"/account/sessions/{session}", "DELETE") == (404, "not_found")
-    assert await books.row(session, "status, ending") == ("active", None)
+    assert await harness.row(session, "status, ending") == ("active", None)
 
 
-async def test_a_live_session_can_be_marked_to_end_twice(http: httpx.AsyncClient, books: Books, ann: Account) -> None:
+async def test_a_live_session_can_be_marked_to_end_twice(http: httpx.AsyncClient, harness: LedgerHarness, ann: Account) -> None:
     """It keeps its hold until its own relay closes it with the true total."""
-    session = await books.open(ann.id)
+    session = await harness.open(ann.id)
     for _ in range(2):
         answer = await http.delete(f"/account/sessions/{session}", headers=ann.headers)
         assert (answer.status_code, answer.content) == (204, b"")
-    assert await books.row(session, "status, ending, hold") == ("active", "ended_by_user", 45)
+    assert await harness.row(session, "status, ending, hold") == ("active", "ended_by_user", 45)
     [row] = (await ann.get("/account/sessions?live=true"))["sessions"]
     assert row["reason"] == "ended_by_user"
-    await books.ledger.close(closing(session, 2, 3, reason=Reason.ENDED_BY_USER))
+    await harness.ledger.close(closing(session, 2, 3, reason=Reason.ENDED_BY_USER))
     assert await ann.code(f"/account/sessions/{session}", "DELETE") == (404, "not_found")
     assert (await ann.get("/billing/balance"))["seconds_held"] == 0
 

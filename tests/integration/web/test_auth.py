@@ -8,15 +8,15 @@ import httpx
 import jwt
 import pytest
 
-from tests.integration.ledger.books import Books
+from tests.integration.ledger.harness import LedgerHarness
 from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code
 from transcription_proxy.accounts import tokens
 from transcription_proxy.db.pool import Database
 
 
 @pytest.fixture
-def books(database: Database) -> Books:
-    return Books(database)
+def harness(database: Database) -> LedgerHarness:
+    return LedgerHarness(database)
 
 
 async def test_registering_returns_tokens_and_adds_the_trial(site: Site, http: httpx.AsyncClient) -> None:
@@ -292,18 +292,18 @@ async def test_changing_the_password_ends_all_tokens(site: Site, http: httpx.Asy
 
 
 async def test_a_new_password_ends_only_that_accounts_live_sessions(
-    site: Site, http: httpx.AsyncClient, books: Books
+    site: Site, http: httpx.AsyncClient, harness: LedgerHarness
 ) -> None:
     """Within the same second as the login, too: tokens go by a number, not by the time they were made."""
     login, other = await site.register(), await site.register()
-    sessions = {name: await books.open(UUID(body["user"]["id"])) for name, body in [("own", login), ("other", other)]}
+    sessions = {name: await harness.open(UUID(body["user"]["id"])) for name, body in [("own", login), ("other", other)]}
     change = {"current": PASSWORD, "new": "another password"}
     wrong = {**change, "current": "wrong password"}
     await http.post("/account/password", json=wrong, headers=bearer(login))
-    assert await books.row(sessions["own"], "ending") == (None,)
+    assert await harness.row(sessions["own"], "ending") == (None,)
     await http.post("/account/password", json=change, headers=bearer(login))
-    assert await books.row(sessions["own"], "status, ending, hold > 0") == ("active", "signed_out", True)
-    assert await books.row(sessions["other"], "ending") == (None,)
+    assert await harness.row(sessions["own"], "status, ending, hold > 0") == ("active", "signed_out", True)
+    assert await harness.row(sessions["other"], "ending") == (None,)
 
 
 async def test_a_password_change_refuses_wrong_and_weak_passwords(site: Site, http: httpx.AsyncClient) -> None:

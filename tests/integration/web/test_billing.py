@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from tests.integration.payments.events import charge, dispute, event, session
-from tests.integration.payments.http_stub import CLOSE, SILENCE, Answer, answer, http_stub
-from tests.integration.payments.setup import PaymentsSetup
+from tests.integration.payments.fake_stripe import CLOSE, SILENCE, Answer, answer, fake_stripe
+from tests.integration.payments.harness import PaymentsHarness
 from tests.integration.sandbox.running import KEY, Sandbox
 from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from transcription_proxy.db.jobs import Jobs
@@ -191,7 +191,7 @@ async def test_an_order_without_stripe_fails_and_can_be_repeated(site: Site, ann
     async with selling(site, asked_once("http://127.0.0.1:9")):
         await refused(ann)
     for name, fault in STRIPES_FAULTS.items():
-        async with http_stub(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
+        async with fake_stripe(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
             await refused(ann)
             assert stripe.requests or fault is SILENCE, name
     assert await ann.rows() == [("open", None, 30_000, 300)]
@@ -251,7 +251,7 @@ async def test_the_receipt_of_a_purchase_is_fetched_in_the_background(site: Site
     made = await ann.ordered()
     stripe.buttons.checkout(made, "pay")
     paid = stripe.client.v1.checkout.sessions.retrieve(made).to_dict()
-    await PaymentsSetup(site.database).receive(event("checkout.session.completed", paid))
+    await PaymentsHarness(site.database).receive(event("checkout.session.completed", paid))
     assert [one["receipt_url"] for one in (await ann.get("/account/purchases"))["purchases"]] == [None]
     background = Jobs(site.database, {RECEIPT: site.payments.fetch_receipt}, {})
     assert await background.run_one()
@@ -264,7 +264,7 @@ async def test_the_receipt_of_a_purchase_is_fetched_in_the_background(site: Site
 async def test_the_next_order_does_not_repeat_an_error_that_stripe_cached(site: Site, ann: Buyer) -> None:
     """The answer to an idempotency key is the same for a day, an error's too."""
     broken = answer({"error": {"type": "api_error", "message": "Try again"}}, 500)
-    async with http_stub(broken) as stripe, selling(site, asked_once(stripe.url)):
+    async with fake_stripe(broken) as stripe, selling(site, asked_once(stripe.url)):
         await refused(ann)
         await refused(ann)
         await site.sql("UPDATE purchases SET created_at = now() - interval '61 s'")
@@ -276,7 +276,7 @@ async def test_the_next_order_does_not_repeat_an_error_that_stripe_cached(site: 
 async def test_one_checkout_session_belongs_to_one_purchase(site: Site, ann: Buyer) -> None:
     bob = Buyer(site, await site.register())
     one = answer({"id": "cs_test_one", "object": "checkout.session", "url": "https://stripe.example/c/pay/one"})
-    async with http_stub(one) as stripe, selling(site, asked_once(stripe.url)):
+    async with fake_stripe(one) as stripe, selling(site, asked_once(stripe.url)):
         assert await ann.ordered() == "cs_test_one"
         await refused(bob)
     assert await bob.rows() == [("open", None, 30_000, 300)]
@@ -317,23 +317,23 @@ async def test_a_delayed_payment_is_pending_until_it_arrives(ann: Buyer, stripe:
 
 
 async def test_requests_to_stripe_are_seconds_apart(site: Site, ann: Buyer) -> None:
-    await PaymentsSetup(site.database).purchase(ann.id, "cs_1")
+    await PaymentsHarness(site.database).purchase(ann.id, "cs_1")
     missing = answer({"error": {"type": "invalid_request_error", "code": "resource_missing"}}, 404)
-    async with http_stub(missing) as stripe, selling(site, asked_once(stripe.url)):
+    async with fake_stripe(missing) as stripe, selling(site, asked_once(stripe.url)):
         for _ in range(5):
             assert (await ann.get("/billing/checkout/cs_1"))["status"] == "open"
         assert len(stripe.requests) == 1
 
 
 async def test_the_state_is_returned_while_stripe_is_away(site: Site, ann: Buyer) -> None:
-    await PaymentsSetup(site.database).purchase(ann.id, "cs_1")
+    await PaymentsHarness(site.database).purchase(ann.id, "cs_1")
     for fault in STRIPES_FAULTS.values():
-        async with http_stub(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
+        async with fake_stripe(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
             assert await ann.state("cs_1") == {"status": "open", "seconds": 30_000}
 
 
 async def test_users_cannot_see_another_users_checkout(site: Site, ann: Buyer) -> None:
-    await PaymentsSetup(site.database).purchase(ann.id, "cs_1")
+    await PaymentsHarness(site.database).purchase(ann.id, "cs_1")
     eve = Buyer(site, await site.register())
     for path in ("cs_1", "cs_2", "%00", "%ff", "x" * 256, "x" * 9000, "%2e%2e", "null"):
         answer = await site.http.get(f"/billing/checkout/{path}", headers=eve.headers)
@@ -343,19 +343,19 @@ async def test_users_cannot_see_another_users_checkout(site: Site, ann: Buyer) -
 
 async def test_purchases_are_listed_with_their_status(site: Site, ann: Buyer) -> None:
     """Newest first; those that were never paid are nobody's business."""
-    setup = PaymentsSetup(site.database)
+    harness = PaymentsHarness(site.database)
     for number in range(6):
         name = f"cs_{number}"
-        await setup.purchase(ann.id, name)
+        await harness.purchase(ann.id, name)
         await site.sql(
             "UPDATE purchases SET created_at = now() - %s WHERE checkout_session = %s", timedelta(days=9 - number), name
         )
         if number:
             paid = session(name, payment=f"pi_{number}", paid="unpaid" if number == 5 else "paid", total=300 - number)
-            await setup.receive(event("checkout.session.completed", paid))
-    await setup.receive(event("charge.refunded", charge("pi_2", 100, 298)))
-    await setup.receive(event("charge.refunded", charge("pi_3", 297, 297)))
-    await setup.receive(event("charge.dispute.created", dispute("dp_1", "pi_4", 296, "needs_response")))
+            await harness.receive(event("checkout.session.completed", paid))
+    await harness.receive(event("charge.refunded", charge("pi_2", 100, 298)))
+    await harness.receive(event("charge.refunded", charge("pi_3", 297, 297)))
+    await harness.receive(event("charge.dispute.created", dispute("dp_1", "pi_4", 296, "needs_response")))
     bought = (await ann.get("/account/purchases"))["purchases"]
     assert all(
         set(one) == {"date", "label", "amount_cents", "currency", "seconds", "status", "receipt_url"} for one in bought
@@ -370,7 +370,7 @@ async def test_purchases_are_listed_with_their_status(site: Site, ann: Buyer) ->
     assert bought == sorted(bought, key=lambda one: one["date"], reverse=True)
     balance = await ann.get("/billing/balance")
     assert (balance["seconds_remaining"], balance["seconds_frozen"]) == (TRIAL + 3 * 30_000 - 10_067, 30_000)
-    assert await setup.findings() == []
+    assert await harness.findings() == []
 
 
 async def test_a_purchase_beyond_the_largest_balance_is_refused(site: Site, ann: Buyer) -> None:

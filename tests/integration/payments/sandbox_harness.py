@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.integration.payments.events import Body
-from tests.integration.payments.setup import PaymentsSetup
+from tests.integration.payments.harness import PaymentsHarness
 from tests.integration.sandbox.running import KEY, Sandbox
 from transcription_proxy.db.pool import Database
 from transcription_proxy.payments import packages
@@ -24,36 +24,36 @@ class Sale:
 
     user: UUID
     session: str
-    setup: "SandboxSetup"
+    setup: "SandboxHarness"
 
     @property
     def payment(self) -> str:
-        intent = self.setup.sandbox.client.v1.checkout.sessions.retrieve(self.session).payment_intent
+        intent = self.harness.sandbox.client.v1.checkout.sessions.retrieve(self.session).payment_intent
         assert isinstance(intent, str)
         return intent
 
     def refund(self, action: str = "", index: int = 0) -> str:
         """Return the id of a refund, newest first. `action`: a button to press on it."""
-        name = self.setup.sandbox.client.v1.refunds.list({"payment_intent": self.payment}).data[index].id
+        name = self.harness.sandbox.client.v1.refunds.list({"payment_intent": self.payment}).data[index].id
         if action:
-            assert self.setup.sandbox.buttons.refund(name, action).status_code == 303
+            assert self.harness.sandbox.buttons.refund(name, action).status_code == 303
         return name
 
     def dispute(self, action: str = "") -> str:
-        name = self.setup.sandbox.client.v1.disputes.list({"payment_intent": self.payment}).data[0].id
+        name = self.harness.sandbox.client.v1.disputes.list({"payment_intent": self.payment}).data[0].id
         if action:
-            assert self.setup.sandbox.buttons.dispute(name, action).status_code == 303
+            assert self.harness.sandbox.buttons.dispute(name, action).status_code == 303
         return name
 
     def press(self, action: str, amount: str = "") -> None:
         """Press one of the payment's buttons on the sandbox's dashboard."""
-        assert self.setup.sandbox.buttons.payment(self.session, action, amount).status_code == 303
+        assert self.harness.sandbox.buttons.payment(self.session, action, amount).status_code == 303
 
     def pay(self, action: str = "pay") -> None:
-        assert self.setup.sandbox.buttons.checkout(self.session, action).status_code == 303
+        assert self.harness.sandbox.buttons.checkout(self.session, action).status_code == 303
 
 
-class SandboxSetup(PaymentsSetup):
+class SandboxHarness(PaymentsHarness):
     """The setup with the sandbox. `since`: a time before all of its sales."""
 
     def __init__(self, database: Database, sandbox: Sandbox) -> None:
@@ -99,7 +99,7 @@ class SandboxSetup(PaymentsSetup):
         for event in self.events(wanted):
             await self.receive(event)
 
-    async def books(self) -> dict[UUID, tuple[Any, ...]]:
+    async def harness(self) -> dict[UUID, tuple[Any, ...]]:
         """Return each buyer's ledger rows, purchase status and frozen seconds."""
         found = {}
         for sale in self._sold:

@@ -40,7 +40,7 @@ class StubRequest:
 
 
 @dataclass(slots=True)
-class HttpStub:
+class FakeStripe:
     """A running server. It repeats the last of `answers`."""
 
     url: str
@@ -83,8 +83,8 @@ class HttpStub:
 
 
 @asynccontextmanager
-async def http_stub(*answers: Answer) -> AsyncIterator[HttpStub]:
-    here = HttpStub("", answers)
+async def fake_stripe(*answers: Answer) -> AsyncIterator[FakeStripe]:
+    here = FakeStripe("", answers)
     server = await asyncio.start_server(here.serve, "127.0.0.1", 0)
     here.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:

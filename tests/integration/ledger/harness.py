@@ -13,7 +13,7 @@ from transcription_wire.codes import Reason
 LIFE = UUID(int=7)
 
 
-class Books:
+class LedgerHarness:
     """A ledger with at most 2 sessions of one user, and its database."""
 
     def __init__(self, database: Database, max_streams: int = 100) -> None:

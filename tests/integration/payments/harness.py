@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.integration.ledger.books import Books
+from tests.integration.ledger.harness import LedgerHarness
 from tests.integration.payments.events import SECRET, Body, signed
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger import audit as ledger_audit
@@ -15,7 +15,7 @@ from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import Payments
 
 
-class PaymentsSetup(Books):
+class PaymentsHarness(LedgerHarness):
     """The ledger's setup with payments. `stripe`: Stripe's address, by default unreachable."""
 
     def __init__(self, database: Database, stripe: str = "http://127.0.0.1:9", **options: Any) -> None:

@@ -10,7 +10,7 @@ from tests.integration.payments.events import Body
 NOTHING = {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such object"}}
 
 
-class StripeStub:
+class CheckoutServer:
     """An HTTP server. `sessions`: its answers by id. `requests`: how many it got."""
 
     def __init__(self) -> None:
