@@ -1,4 +1,4 @@
-"""The ledger in plain Python: what a user has and holds after each step, as money.md says it."""
+"""The ledger in plain Python: what a user has and holds after each step, by the rules of money.md."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Session:
     ending: Reason | None = None
     reason: Reason | None = None
     released: int | None = None
-    """What the reaper released, until its relay closes it."""
+    """Credits that the reaper released, until the session's relay closes it."""
 
     @property
     def active(self) -> bool:
@@ -57,7 +57,7 @@ class Account:
         return self.remaining - self.held - self.frozen
 
     def refusal(self, opening: Opening) -> str | None:
-        """Why a session would be refused. What it replaces ends either way."""
+        """Return why an opening is refused, or None. The session that it replaces ends in both cases."""
         for session in self.sessions:
             if session.id == opening.replaces and session.active:
                 session.ending = session.ending or Reason.REPLACED
@@ -67,7 +67,7 @@ class Account:
         return "insufficient_credits" if self.available <= 0 else None
 
     def open(self, opening: Opening) -> int:
-        """The hold of a new session."""
+        """Open a session, and return its hold."""
         return new_hold(self.available, 0, opening.hold_cap, MAX_SESSIONS)
 
 
