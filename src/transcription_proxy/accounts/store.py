@@ -40,7 +40,7 @@ class Credentials(User):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An account as an operator lists it."""
+    """An account in the operator's list."""
 
     id: UUID
     email: str
@@ -154,7 +154,7 @@ async def use_refresh(connection: Connection, token_hash: bytes, now: datetime) 
 
 
 async def prune_refresh(connection: Connection, login: UUID, now: datetime) -> None:
-    values = {"login": login, "now": now, "most": tokens.MOST_REFRESH_TOKENS}
+    values = {"login": login, "now": now, "most": tokens.MAX_REFRESH_TOKENS}
     await connection.execute(SQL["prune_refresh"], values)
 
 

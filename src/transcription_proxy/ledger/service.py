@@ -124,7 +124,7 @@ class Ledger:
             await store.prove_writable(connection)
 
     async def close(self, closing: Closing) -> Closed:
-        """End a session with its final total. Return what is stored for a repeat, or if its relay has closed it before.
+        """End a session with its final total. If it was closed before, return what the ledger stored.
 
         A session that the reaper ended is billed what its hold covered, as far as the user still has it (money 21).
         """
@@ -210,7 +210,7 @@ class Ledger:
             return await store.balance(connection, user_id) or Balance()
 
     async def low_mark(self, user_id: UUID) -> int:
-        """Seconds below which the user's balance is low."""
+        """Return the seconds below which the user's balance is low."""
         async with self._database.transaction() as connection:
             return low_mark(await store.last_grant(connection, user_id))
 
@@ -221,7 +221,7 @@ class Ledger:
             return await store.usage_days(connection, user_id, tz, days)
 
     async def count_sessions(self, user_id: UUID, tz: str = "UTC", days: int = 30) -> int:
-        """The number of sessions that became ready in these days. Raises Refusal invalid_timezone."""
+        """Return the number of sessions that became ready in these days. Raise Refusal invalid_timezone."""
         async with self._database.transaction() as connection:
             await self._check_timezone(connection, tz)
             return await store.count_sessions(connection, user_id, tz, days)

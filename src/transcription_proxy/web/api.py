@@ -1,4 +1,4 @@
-"""The HTTP application: routes, error answers, and what goes around each request."""
+"""The HTTP application: routes, error answers and middleware."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -57,8 +57,11 @@ def build(
     speech: Probe | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """`ready`: whether this process takes sessions; `https_only`: browsers are told never to come without TLS;
-    `speech`: whether the speech engine works, for the status page."""
+    """Build the application.
+
+    `ready`: whether this process takes sessions. `https_only`: tells browsers to use only TLS. `speech`: whether the
+    speech engine works, for the status page.
+    """
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": site.public_url}] if site.public_url else None
     app = FastAPI(title=site.name, description=sentences.API, version="0.1.0", servers=servers, **options)

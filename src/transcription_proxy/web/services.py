@@ -1,4 +1,4 @@
-"""What routes are given: the services, and the account that a request's token belongs to."""
+"""The arguments of routes: the services, the client's address, and the account of a request's token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from transcription_proxy.web.rates import RateLimit
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages say of this installation. `sandbox`: it sells nothing real. `status_url` None: our own page."""
+    """This installation, as its pages describe it. `sandbox`: payments are fake. `status_url` None: our own page."""
 
     name: str = "Live Captions"
     public_url: str = ""
@@ -43,7 +43,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`ready`: whether this process takes sessions now; `password_changes`, `overlay_tests`: calls of each account."""
+    """The services that routes use. `ready`: whether this process takes sessions now.
+
+    `password_changes`, `overlay_tests`: rate limits by account."""
 
     accounts: Accounts
     api_keys: ApiKeys
@@ -71,7 +73,7 @@ def _client(request: Request) -> str:
 
 
 Client = Annotated[str, Depends(_client)]
-"""The address that a request comes from, as it counts against limits."""
+"""The address that a request comes from, as `clients.bucket` names it for rate limits."""
 Provided = Annotated[Services, Depends(_services)]
 _BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The `token` from logging in, or an API key.")
 

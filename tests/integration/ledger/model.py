@@ -1,4 +1,4 @@
-"""The ledger in plain Python: what a user has and holds after each step, as money.md says it."""
+"""The ledger in plain Python: what a user has and holds after each step, by the rules of money.md."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Session:
     ending: Reason | None = None
     reason: Reason | None = None
     released: int | None = None
-    """What the reaper released, until its relay closes it."""
+    """Credits that the reaper released, until the session's relay closes it."""
     key: Key | None = None
 
     @property
@@ -86,7 +86,7 @@ class Account:
         return self.remaining - self.held - self.frozen
 
     def refusal(self, opening: Opening, key: Key | None) -> str | None:
-        """Why a session would be refused. What it replaces ends either way."""
+        """Return why an opening is refused, or None. The session that it replaces ends in both cases."""
         for session in self.sessions:
             if session.id == opening.replaces and session.active:
                 session.ending = session.ending or Reason.REPLACED
@@ -97,7 +97,7 @@ class Account:
         return "insufficient_credits" if self.available <= 0 or left <= 0 else None
 
     def open(self, opening: Opening, key: Key | None) -> int:
-        """The hold of a new session."""
+        """Return the hold of a new session."""
         hold = new_hold(self.available, 0, opening.hold_cap, MAX_SESSIONS)
         return hold if key is None else min(hold, key.left)
 

@@ -1,4 +1,4 @@
-"""Random histories, held against the model after every step, with the audit as judge."""
+"""Random histories, compared with the model and audited after every step."""
 
 import asyncio
 import random
@@ -90,7 +90,7 @@ class Histories(RuleBasedStateMachine):
         assert {answer.session_id: answer for answer in answers} == model.settle(self.sessions, batch)
 
     def settlement(self, data: st.DataObject, session: Session) -> Settlement:
-        """Mostly news within the grant; also repeats, overtaken numbers and totals that cannot be."""
+        """Return mostly new totals within the grant; also repeats, outdated numbers and impossible totals."""
         number = session.number + data.draw(st.sampled_from([1, 1, 1, 2, 0, -1]))
         total = session.used + data.draw(st.integers(-2, session.hold + 2))
         keep = data.draw(st.none() | st.integers(max(total, 0), session.grant + 2))
@@ -187,8 +187,8 @@ def test_random_histories(database_url: str) -> None:
         loop.run(database.close())
 
 
-async def test_everything_at_once(harness: LedgerHarness) -> None:
-    """Twenty tasks do anything to five users; the harness balance at the end, and no user was overdrawn."""
+async def test_concurrent_random_calls_keep_the_books_balanced(harness: LedgerHarness) -> None:
+    """Twenty tasks make random calls for five users. The books balance at the end, and no user was overdrawn."""
     users = [await harness.user(150) for _ in range(5)]
     await asyncio.gather(*(_anything(harness, users, random.Random(seed)) for seed in range(20)))
     await harness.sql("UPDATE transcription_sessions SET lease_until = clock_timestamp() - interval '1 s'")
@@ -217,7 +217,7 @@ async def _anything(harness: LedgerHarness, users: list[UUID], chance: random.Ra
 
 
 async def _stream(harness: LedgerHarness, user: UUID, chance: random.Random) -> None:
-    """A session from opening to end, whose relay sometimes dies, and sometimes says a thing twice."""
+    """Run a session from opening to end. Its relay sometimes dies, and sometimes repeats a statement."""
     opened = await harness.ledger.open_session(opening(user, replaces=uuid4() if chance.random() < 0.5 else None))
     session, total, grant = opened.session_id, 0, opened.grant
     for number in range(1, chance.randint(2, 8)):
