@@ -14,7 +14,7 @@ from statistics import quantiles
 from time import monotonic
 from typing import Any
 
-from bench.__main__ import command, cpu_seconds
+from bench.kernel import command, cpu_seconds
 from tests.e2e.client import User, sound
 from tests.e2e.overlay import Page, address, page
 from tests.e2e.service import Service, environment, serving
