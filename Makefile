@@ -27,7 +27,7 @@ lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/oxlint && $(BIN)/node node_modules/typescript/bin/tsc
 	@$(BIN)/node node_modules/@biomejs/biome/bin/biome ci --log-level=warn
 
-bench: $(STAMP) ## run the benchmarks (25 minutes), or some: make bench ROWS="1000 tls" ROUNDS=5 SECONDS=20
+bench: $(STAMP) ## run the benchmarks (half an hour), or some: make bench ROWS="1000 tls" ROUNDS=5 SECONDS=20
 	@$(BIN)/python -m bench $(ROWS) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 	@$(if $(ROWS),:,$(BIN)/python -m bench.overlay)
 

@@ -1,7 +1,7 @@
 """`make bench`: the relay beside nginx relaying the same sockets untouched, in one run.
 
-All rows take about 25 minutes, a row of three rounds about four. Results go to .bench/results.json, where single rows
-replace their older selves; a run of all rows also writes docs/benchmarks.md, .svg and .json."""
+All rows take about half an hour, a row of three rounds about four minutes. Results go to .bench/results.json, where a
+row replaces its older self; a run of all rows also writes docs/benchmarks.md, .svg and .json."""
 
 import argparse
 from collections.abc import Callable

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+LISTEN = "0A"
+"""The state of a listening socket in /proc/net/tcp."""
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -41,15 +43,24 @@ def pss_kib(pid: int) -> int:
     return 0
 
 
-def sockets(pid: int) -> int:
-    """Return how many sockets a process has open."""
+def tcp_sockets(pid: int) -> int:
+    """Return how many TCP sockets a process has open, listening ones too."""
+    process = PROC / str(pid)
+    lines = [line for name in ("tcp", "tcp6") for line in (process / "net" / name).read_text().splitlines()[1:]]
+    inodes = {f"socket:[{line.split()[9]}]" for line in lines}
     found = 0
-    for descriptor in (PROC / str(pid) / "fd").iterdir():
+    for descriptor in (process / "fd").iterdir():
         try:
-            found += descriptor.readlink().name.startswith("socket:")
+            found += descriptor.readlink().name in inodes
         except FileNotFoundError:  # closed since
             continue
     return found
+
+
+def is_listening(port: int) -> bool:
+    """Return whether somebody listens on a TCP port. No connection is made, which a TLS server would log."""
+    lines = (PROC / "net" / "tcp").read_text().splitlines()[1:]
+    return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == LISTEN for line in lines)
 
 
 def children(pid: int) -> list[int]:

@@ -8,6 +8,7 @@ import resource
 import sys
 from array import array
 from pathlib import Path
+from time import monotonic, process_time
 
 import msgspec
 import uvloop
@@ -82,6 +83,7 @@ async def _stream(clients: list[Client], plan: Plan) -> Load:
     say(Step("begin"))
     Client.latencies = answers = array("d")
     first, sent = len(pacer.lateness), sum(client.sent for client in clients)
+    used, began = process_time(), monotonic()
     await asyncio.sleep(plan.seconds)
     Client.latencies = None
     load = Load(
@@ -89,6 +91,7 @@ async def _stream(clients: list[Client], plan: Plan) -> Load:
         answers_share=round(len(answers) / (count * plan.seconds), 3),
         dropped=sum(not client.is_open for client in clients),
         kept_kib=sum(client.unfinal_bytes for client in clients if client.is_open) / 1024,
+        busy=round((process_time() - used) / (monotonic() - began), 3),
         latency=latency(answers),
         lateness=latency(pacer.lateness[first:]),
     )

@@ -23,13 +23,11 @@ from bench.figures import Latency, latency
 
 PROBE = "BENCH_PROBE"
 TICK_SECONDS = 0.005
-COUNTED = ("Task", "TimerHandle", "Relay", "Session", "CaptionSocket", "Upstream", "WSTransport")
-"""Names of the classes whose instances are counted."""
 _run = uvloop.run
 
 
 class Report(msgspec.Struct):
-    """`lag`: of the event loop since the last report. `alive`: instances of the classes in COUNTED, if asked for."""
+    """`lag`: of the event loop since the last report. `alive`: instances of each class, if asked for."""
 
     lag: Latency | None
     alive: dict[str, int]
@@ -61,10 +59,9 @@ class LagProbe:
 
 
 def alive() -> dict[str, int]:
-    """Return how many instances of the classes in COUNTED this process has."""
+    """Return how many instances of each class this process has, of those that the collector knows."""
     gc.collect()
-    found = Counter(type(thing).__name__ for thing in gc.get_objects())
-    return {name: found[name] for name in COUNTED}
+    return dict(Counter(type(thing).__name__ for thing in gc.get_objects()))
 
 
 class _Reporter:

@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from bench import kernel
+
 RELAY_CORE = {0}
 """The relaying process's own."""
 START_SECONDS = 60.0
@@ -101,12 +103,7 @@ def free_port() -> int:
 
 def until_listening(port: int) -> None:
     """Wait until somebody listens on a port of the loopback."""
-
-    def listens() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    until(listens, f"nothing listens on port {port}")
+    until(lambda: kernel.is_listening(port), f"nothing listens on port {port}")
 
 
 def until_answering(url: str) -> None:

@@ -130,7 +130,7 @@ def _settling(results: Results) -> Promise:
     if settles is None:
         return _unmeasured(text)
     size = f"{settles.sessions:,} sessions and {settles.history_rows:,} rows of history"
-    measured = f"{settles.database_ms / 100:.2f} s with {size}"
+    measured = f"{settles.database_ms / 100:.2f} s ({settles.database_cpu_ms / 100:.2f} s of CPU) with {size}"
     return Promise(text, measured, settles.database_ms < MAX_SETTLE_MS if settles.sessions >= 10_000 else None)
 
 

@@ -9,13 +9,15 @@ class Load(msgspec.Struct):
     """What the load generator saw while it was measured.
 
     `answers_share`: answers over the seconds of audio sent. `dropped`: streams that were closed. `kept_kib`: audio of
-    all streams that no final covers. `lateness`: of the generator itself, from a frame's time to its sending.
+    all streams that no final covers. `busy`: the generator's share of a core. `lateness`: its own, from a frame's time
+    to its sending.
     """
 
     frames: int
     answers_share: float
     dropped: int
     kept_kib: float
+    busy: float
     latency: Latency | None
     lateness: Latency | None
 

@@ -63,8 +63,16 @@ LIVE: LiteralString = """
     clock_timestamp() + interval '60 seconds', clock_timestamp()
   FROM users RETURNING id"""
 INDEXES: LiteralString = """
-  SELECT indexdef FROM pg_indexes WHERE tablename = 'usage_ledger' AND schemaname = current_schema()
-    AND indexname NOT IN (SELECT conname FROM pg_constraint)"""
+  SELECT 'DROP INDEX ' || indexname, indexdef FROM pg_indexes
+  WHERE tablename = 'usage_ledger' AND schemaname = current_schema()
+    AND indexname NOT IN (SELECT conname FROM pg_constraint)
+  UNION ALL
+  SELECT 'ALTER TABLE usage_ledger DROP CONSTRAINT ' || conname,
+    'ALTER TABLE usage_ledger ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid)
+  FROM pg_constraint WHERE conrelid = 'usage_ledger'::regclass AND contype IN ('p', 'u')"""
+"""What drops each index of the ledger, and what makes it again."""
+FILLING = {"max_wal_size": "4GB", "maintenance_work_mem": "512MB", "fsync": "off"}
+"""PostgreSQL's settings while the history is written. Settles are measured with the bundled server's own."""
 
 
 def measure(sessions: int, history_rows: int, seconds: float, report: Callable[[str], None]) -> Settles:
@@ -73,9 +81,10 @@ def measure(sessions: int, history_rows: int, seconds: float, report: Callable[[
         home = subjects.data_folder(parent / "data")
         os.sched_setaffinity(0, processes.load_cores())  # PostgreSQL inherits it
         try:
-            with Embedded.acquire(home, settings={"max_wal_size": "4GB"}) as server:
+            with Embedded.acquire(home, settings=FILLING) as server:
                 report(f"writing {history_rows:,} rows of history")
                 ids = _fill(server.url, sessions, history_rows)
+            with Embedded.acquire(home) as server:
                 report(f"settling {sessions:,} sessions")
                 os.sched_setaffinity(0, processes.RELAY_CORE)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -100,16 +109,15 @@ def _fill(url: str, sessions: int, history_rows: int) -> list[UUID]:
 
 def _write_history(connection: "psycopg.Connection[Any]", sessions: int, rows: int) -> None:
     """Write the rows in the order of time, without the indexes, which are made again afterwards."""
-    indexes: list[LiteralString] = [row[0] for row in connection.execute(INDEXES)]
-    for index in indexes:
-        connection.execute(f"DROP INDEX {index.split(' INDEX ')[1].split(' ON ')[0]}")
+    indexes: list[tuple[LiteralString, LiteralString]] = connection.execute(INDEXES).fetchall()
+    for drop, _ in indexes:
+        connection.execute(drop)
     connection.execute(PAST, {"each": -(-rows // (sessions * ROWS_PER_SESSION))})
     for begin in range(0, rows, BATCH_ROWS):
         count = min(BATCH_ROWS, rows - begin) // ROWS_PER_SESSION
         connection.execute(HISTORY, {"begin": begin // ROWS_PER_SESSION, "count": count, "each": ROWS_PER_SESSION})
-    connection.execute("SET maintenance_work_mem = '512MB'")
-    for index in indexes:
-        connection.execute(index)
+    for _, make in indexes:
+        connection.execute(make)
 
 
 async def _settle(url: str, server: int, ids: list[UUID], history_rows: int, seconds: float) -> Settles:

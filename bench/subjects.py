@@ -49,10 +49,10 @@ class Subject:
 
 
 @contextmanager
-def standin(*, tls: bool = False) -> Iterator[StandIn]:
-    """Run the stand-in for Deepgram on the load's cores."""
+def standin(*, tls: bool = False, lose: int = 0) -> Iterator[StandIn]:
+    """Run the stand-in for Deepgram on the load's cores. `lose`: every n-th stream is lost, 0 for none."""
     port = processes.free_port()
-    command = [sys.executable, "-m", "bench.upstream", str(port), *(["--tls"] if tls else [])]
+    command = [sys.executable, "-m", "bench.upstream", str(port), "--lose", str(lose), *(["--tls"] if tls else [])]
     with processes.running(command, processes.load_cores()):
         processes.until_listening(port)
         yield StandIn(port, tls)
@@ -74,7 +74,7 @@ def nginx(upstream: StandIn, row_folder: Path) -> Iterator[Subject]:
     config = home / "nginx.conf"
     config.write_text(
         f"""
-        daemon off; pid {home}/nginx.pid; error_log stderr crit; worker_processes 1; worker_rlimit_nofile 65536;
+        daemon off; pid {home}/nginx.pid; error_log stderr crit; worker_processes 1;
         events {{ worker_connections 32768; }}
         http {{ access_log off; server {{ listen 127.0.0.1:{port} backlog=8192; location / {{
           proxy_pass {scheme}://127.0.0.1:{upstream.port}; proxy_http_version 1.1; proxy_read_timeout 3600;

@@ -1,4 +1,4 @@
-"""The stand-in for Deepgram: `python -m bench.upstream PORT [--tls]`.
+"""The stand-in for Deepgram: `python -m bench.upstream PORT [--tls] [--lose N]`.
 
 Each second of audio gets a Results with twelve words: two interim ones, then a final one, of the three seconds so far.
 CloseStream gets Metadata. Nothing is checked: the tests' stand-in (tests/standin) is the strict one."""
@@ -10,6 +10,7 @@ import json
 import resource
 import ssl
 from functools import lru_cache
+from itertools import count
 
 import uvloop
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
@@ -18,6 +19,8 @@ from tests.standin.smtp import CERTIFICATE
 
 BYTES_PER_SECOND = 32_000
 SECONDS_PER_FINAL = 3
+LOST_SECONDS = 4
+"""Seconds of audio after which a stream that is to be lost is lost."""
 READ_BUFFER_BYTES = 4096
 HANDSHAKE_SECONDS = 30.0
 WORDS = ("well", "the", "next", "thing", "that", "we", "should", "talk", "about", "is", "probably", "this")
@@ -56,9 +59,13 @@ def results(second: int) -> bytes:
 
 
 class Stream(WSListener):
-    """One stream: counts bytes, answers at each whole second, closes when asked to."""
+    """One stream: counts bytes, answers at each whole second, closes when asked to.
 
-    def __init__(self) -> None:
+    `lost_after`: bytes after which the connection is lost, 0 for never.
+    """
+
+    def __init__(self, lost_after: int = 0) -> None:
+        self._lost_after = lost_after
         self._bytes = 0
         self._answered = 0
 
@@ -68,6 +75,8 @@ class Stream(WSListener):
             while self._bytes >= (self._answered + 1) * BYTES_PER_SECOND:
                 transport.send(WSMsgType.TEXT, results(self._answered))
                 self._answered += 1
+            if 0 < self._lost_after <= self._bytes:
+                transport.disconnect(graceful=False)
         elif frame.msg_type == WSMsgType.CLOSE:
             transport.disconnect()
         elif frame.msg_type == WSMsgType.TEXT and b"CloseStream" in frame.get_payload_as_bytes():
@@ -76,17 +85,20 @@ class Stream(WSListener):
             transport.send_close(WSCloseCode.OK)
 
 
-def _accept(request: WSUpgradeRequest) -> WSListener:
-    return Stream()
+async def main(port: int, *, tls: bool, lose: int) -> None:
+    """Serve for ever. `lose`: every n-th stream is lost after LOST_SECONDS, 0 for none."""
+    streams = count(1)
 
+    def accept(request: WSUpgradeRequest) -> WSListener:
+        is_lost = lose and next(streams) % lose == 0
+        return Stream(LOST_SECONDS * BYTES_PER_SECOND if is_lost else 0)
 
-async def main(port: int, *, tls: bool) -> None:
     context = None
     if tls:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(CERTIFICATE)
     server = await ws_create_server(
-        _accept,
+        accept,
         "127.0.0.1",
         port,
         ssl=context,
@@ -102,8 +114,9 @@ if __name__ == "__main__":
     _parser = argparse.ArgumentParser(prog="bench.upstream", description=__doc__)
     _parser.add_argument("port", type=int)
     _parser.add_argument("--tls", action="store_true")
+    _parser.add_argument("--lose", type=int, default=0, metavar="N", help="lose every N-th stream")
     _asked = _parser.parse_args()
     _hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as _runner:
-        _runner.run(main(_asked.port, tls=_asked.tls))
+        _runner.run(main(_asked.port, tls=_asked.tls, lose=_asked.lose))

@@ -22,7 +22,7 @@ def measured(
     kept_kib: float = 0.0,
     dropped: int = 0,
 ) -> Round:
-    load = Load(100_000, 1.0, dropped, kept_kib, percentiles(p99), percentiles(late))
+    load = Load(100_000, 1.0, dropped, kept_kib, 0.3, percentiles(p99), percentiles(late))
     shares = [share] if cpu_us else []
     return Round(subject, load, 0.6, cpu_us=cpu_us, shares=shares, memory_kib=memory_kib)
 
