@@ -4,6 +4,7 @@ All rows take about half an hour, a row of three rounds about four minutes. Resu
 row replaces its older self; a run of all rows also writes docs/benchmarks.md, .svg and .json."""
 
 import argparse
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ def main() -> None:
     asked = _arguments()
     processes.check_machine()
     results = _load(asked.results)
+    os.sched_setaffinity(0, processes.load_cores())
     for name in asked.rows or list(PARTS):
         PARTS[name](name, results, asked)
         _save(results, asked.results)

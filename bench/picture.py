@@ -7,7 +7,7 @@ from bench.report import title
 from bench.results import Results, Row
 
 WIDTH = 760
-LEFT = 250
+LEFT = 290
 RIGHT = 60
 TOP = 56
 LINE = 40

@@ -81,7 +81,7 @@ class _Reporter:
         draft.rename(self._path)
 
 
-def ask(path: Path, pid: int, seconds: float = 10.0, *, census: bool = False) -> Report:
+def ask(path: Path, pid: int, seconds: float = 60.0, *, census: bool = False) -> Report:
     """Ask a worker's probe for a report. Raise TimeoutError."""
     file = _file(path, pid)
     file.unlink(missing_ok=True)

@@ -1,9 +1,10 @@
 """PURE. What the project promises about speed and size, and whether what was measured keeps it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from bench.figures import Spread, spread
+from bench.figures import Latency, Spread, spread
 from bench.results import Results, Round, Row
 
 MAX_RATIO = 2.2
@@ -47,16 +48,19 @@ def judge(results: Results) -> list[Promise]:
     ]
 
 
-def added(row: Row) -> Spread | None:
-    """Return how much later the p99 was than the direct connection's of the same round, in milliseconds."""
-    pairs = zip(row.of("ours"), row.of("direct"), strict=False)
-    return spread(
-        [
-            ours.load.latency.p99 - base.load.latency.p99
-            for ours, base in pairs
-            if ours.load.latency and base.load.latency
-        ]
-    )
+def added(row: Row, subject: str, figure: Callable[[Latency], float]) -> Spread | None:
+    """Return how much more a figure of the latency was than the direct connection's of the same round, milliseconds."""
+    pairs = [(theirs.load.latency, base.load.latency) for theirs, base in _beside_direct(row, subject)]
+    return spread([figure(theirs) - figure(base) for theirs, base in pairs if theirs and base])
+
+
+def load_was_late(row: Row, subject: str) -> bool:
+    """Return whether the load decided the latency of a subject, or of the direct connection beside it."""
+    return any(theirs.load_was_late or base.load_was_late for theirs, base in _beside_direct(row, subject))
+
+
+def _beside_direct(row: Row, subject: str) -> list[tuple[Round, Round]]:
+    return list(zip(row.of(subject), row.of("direct"), strict=False))
 
 
 def memory_kib(row: Row, round_: Round) -> float | None:
@@ -89,10 +93,10 @@ def _ratio(row: Row | None, streams: str) -> Promise:
 
 def _added(row: Row | None) -> Promise:
     text = f"p99 of what the service adds under {MAX_ADDED_MS:g} ms, at 2,000 streams"
-    more = added(row) if row else None
+    more = added(row, "ours", lambda latency: latency.p99) if row else None
     if row is None or more is None:
         return _unmeasured(text)
-    if any(round_.load_was_late for round_ in (*row.of("ours"), *row.of("direct"))):
+    if load_was_late(row, "ours"):
         return Promise(text, "the load generator was the bottleneck", None)
     return Promise(text, f"{more.median:.1f} ms ({more.low:.1f} to {more.high:.1f})", more.median < MAX_ADDED_MS)
 

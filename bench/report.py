@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
 from bench.figures import FULL_CORE, Latency, Spread, spread
-from bench.promises import Promise, judge, memory_kib
-from bench.results import Opening, Openings, Results, Round, Row
+from bench.promises import Promise, added, judge, load_was_late, memory_kib
+from bench.results import Opening, Openings, Rest, Results, Round, Row, Settles
 
 Table = list[list[str]]
 SUBJECTS = ("direct", "nginx", "ours")
@@ -17,7 +17,7 @@ ROW_HEAD = [
     "times nginx",
     "core busy",
     "latency ms p50 / p99 / max",
-    "direct's p99",
+    "added ms p50 / p99 / max",
     "KiB a stream",
     "loop lag ms p99 / max",
     "database ms a second",
@@ -44,6 +44,7 @@ more cores, stand-in and PostgreSQL use those too.
 
 - **CPU**: the scheduler's own count of the relaying process, in nanoseconds.
 - **Latency**: from sending the last frame to receiving the words that it completes.
+- **Added**: the latency without that of the direct connection in the same round.
 - **Load late**: how late the load generator itself sent its frames. Where that, or its core, was the bottleneck, no
   latency is given.
 - **Memory**: growth of the process a stream, without the kernel's socket buffers. For the service, audio that no final
@@ -67,6 +68,10 @@ def markdown(results: Results) -> str:
         openings = results.openings
         parts += [f"## Opening sessions\n\n{_when(openings)}. {best(openings)}\n"]
         parts += [_markdown([OPENING_HEAD, *(opening_cells(step) for step in openings.steps)])]
+    if results.settles is not None:
+        parts += ["## Settling\n", _settling(results.settles)]
+    if results.rest is not None:
+        parts += ["## At rest\n", f"{_when(results.rest)}.\n", _markdown(_rest(results.rest))]
     return "\n".join([*parts, METHOD])
 
 
@@ -125,14 +130,13 @@ def promises(results: Results) -> str:
 
 def _cells(row: Row, subject: str) -> list[str]:
     rounds = row.of(subject)
-    direct = [round_.load.latency.p99 for round_ in row.of("direct") if round_.load.latency]
     return [
         subject,
         _spread(rounds, lambda round_: round_.cpu_us, 1),
         _range(row.ratio(subject), 2),
         _spread(rounds, lambda round_: 100 * max(round_.shares, default=0) if round_.shares else None, 0, " %"),
         _latency_cell(rounds),
-        f"{median(direct):.2f}" if direct else NONE,
+        _added_cell(row, subject),
         _spread(rounds, lambda round_: memory_kib(row, round_), 0),
         _lag(rounds),
         _spread(rounds, lambda round_: round_.database_ms, 1),
@@ -147,6 +151,25 @@ def _latency_cell(rounds: Sequence[Round]) -> str:
     if any(round_.is_full for round_ in rounds):
         return "its core was full"
     return _three(_median([round_.load.latency for round_ in rounds if round_.load.latency]))
+
+
+def _added_cell(row: Row, subject: str) -> str:
+    figures = [added(row, subject, figure) for figure in (_p50, _p99, _max)]
+    if subject == "direct" or None in figures or load_was_late(row, subject):
+        return NONE
+    return " / ".join(f"{figure.median:.2f}" for figure in figures if figure)
+
+
+def _p50(latency: Latency) -> float:
+    return latency.p50
+
+
+def _p99(latency: Latency) -> float:
+    return latency.p99
+
+
+def _max(latency: Latency) -> float:
+    return latency.max
 
 
 def _lag(rounds: Sequence[Round]) -> str:
@@ -187,6 +210,22 @@ def _promises(judged: Iterable[Promise]) -> Table:
     return [["promise", "measured", ""], *([each.text, each.measured, verdicts[each.kept]] for each in judged)]
 
 
+def _settling(settles: Settles) -> str:
+    return (
+        f"{_when(settles)}. {settles.sessions:,} sessions, each settled every ten seconds, on a ledger with "
+        f"{settles.history_rows:,} rows: the database spent {settles.database_ms:.1f} ms a second on statements, and "
+        f"{settles.database_cpu_ms:.1f} ms of CPU. A settle was answered after {_three(settles.settle)} ms "
+        f"(p50 / p99 / max), {settles.failed} failed. The event loop was at most "
+        f"{settles.loop_lag.max if settles.loop_lag else 0:.1f} ms late.\n"
+    )
+
+
+def _rest(rest: Rest) -> Table:
+    lines = [[memory.process, f"{memory.kib / 1024:.1f}"] for memory in rest.memory]
+    total = sum(memory.kib for memory in rest.memory) / 1024
+    return [["process", "MiB, shared pages counted in part"], *lines, ["all", f"{total:.1f}"]]
+
+
 def _machine(results: Results) -> str:
     machine = results.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
@@ -195,7 +234,7 @@ def _machine(results: Results) -> str:
 
 def _when(part: object) -> str:
     """Return when a part was measured, of which revision, and how long a round was."""
-    rounds = f", {len(part.of('ours'))} rounds of {part.seconds:g} s" if isinstance(part, Row) else ""
+    rounds = f", rounds of {part.seconds:g} s: {len(part.of('ours'))}" if isinstance(part, Row) else ""
     return f"{getattr(part, 'measured_at', '')} UTC, revision {getattr(part, 'revision', '')}{rounds}"
 
 

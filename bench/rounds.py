@@ -79,8 +79,8 @@ def measure(subject: Subject, kind: Kind, seconds: float) -> Round:
         _step(generator.stdout, "open")
         generator.stdin.write("\n")
         _step(generator.stdout, "begin")
-        _lags(subject)  # begins to measure them anew
         before = _Counts.now(subject)
+        _lags(subject)  # begins to measure them anew
         load = _step(generator.stdout, "end").load
         after = _Counts.now(subject)
         grown = sum(kernel.rss_kib(pid) for pid in subject.pids) - sum(rest)
@@ -124,7 +124,7 @@ def _round(
         subject=subject.name,
         load=load,
         load_busy=after.load_cores.busy_since(before.load_cores),
-        cpu_us=1e6 * sum(used) / load.frames if subject.pids else None,
+        cpu_us=1e6 * sum(used) / max(1, load.frames) if subject.pids else None,
         shares=[seconds / took for seconds in used],
         memory_kib=grown / kind.streams if subject.pids else None,
         loop_lag=max((lag for lag in lags if lag), key=lambda lag: lag.p99, default=None),

@@ -79,6 +79,7 @@ def measure(sessions: int, history_rows: int, seconds: float, report: Callable[[
     """Fill a database, then settle. `report` gets a sentence for each step."""
     with processes.folder("settles") as parent:
         home = subjects.data_folder(parent / "data")
+        cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, processes.load_cores())  # PostgreSQL inherits it
         try:
             with Embedded.acquire(home, settings=FILLING) as server:
@@ -90,7 +91,7 @@ def measure(sessions: int, history_rows: int, seconds: float, report: Callable[[
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                     return runner.run(_settle(server.url, subjects.postmaster(home), ids, history_rows, seconds))
         finally:
-            os.sched_setaffinity(0, processes.RELAY_CORE | processes.load_cores())
+            os.sched_setaffinity(0, cores)
 
 
 def _fill(url: str, sessions: int, history_rows: int) -> list[UUID]:
