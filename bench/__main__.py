@@ -28,7 +28,7 @@ def main() -> None:
         PARTS[name](name, results, asked)
         _save(results, asked.results)
     print(f"\n{report.promises(results)}", flush=True)
-    if asked.publish or not asked.rows:
+    if asked.publish or not (asked.rows or asked.streams):
         publish(results, DOCS)
 
 

@@ -31,21 +31,30 @@ class Promise:
 
 def judge(results: Results) -> list[Promise]:
     """Return each promise with what was measured."""
-    rows = results.rows
+    plain, twice, tls, held, many = (
+        _whole(results, name, streams)
+        for name, streams in (("1000", 1000), ("2000", 2000), ("tls", 1000), ("held", 5000), ("workers", 1000))
+    )
     return [
-        _ratio(rows.get("1000"), "1,000"),
-        _ratio(rows.get("2000"), "2,000"),
-        _added(rows.get("2000")),
-        _held(rows.get("held")),
-        _memory(rows.get("1000"), "a plain upstream", MAX_KIB),
-        _memory(rows.get("tls"), "a TLS upstream", MAX_TLS_KIB),
+        _ratio(plain, "1,000"),
+        _ratio(twice, "2,000"),
+        _added(twice),
+        _held(held),
+        _memory(plain, "a plain upstream", MAX_KIB),
+        _memory(tls, "a TLS upstream", MAX_TLS_KIB),
         _rest(results),
         _settling(results),
         _blocking(results),
         _start(results),
-        _workers(rows.get("1000"), rows.get("workers")),
+        _workers(plain, many),
         _limits(results),
     ]
+
+
+def _whole(results: Results, name: str, streams: int) -> Row | None:
+    """Return a row, unless it was tried with fewer streams, which proves nothing."""
+    row = results.rows.get(name)
+    return row if row is not None and row.streams >= streams else None
 
 
 def added(row: Row, subject: str, figure: Callable[[Latency], float]) -> Spread | None:

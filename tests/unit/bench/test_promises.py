@@ -33,13 +33,18 @@ def test_a_relay_that_cannot_keep_up_keeps_no_promise_of_cpu() -> None:
     assert judged("at 1,000 streams", rows={"1000": row("1000", compared(20.0, share=0.99))}).kept is False
 
 
+def test_a_row_with_fewer_streams_proves_nothing() -> None:
+    assert judged("at 1,000 streams", rows={"1000": row("1000", compared(20.0), streams=999)}).kept is None
+
+
 @pytest.mark.parametrize(("p99", "kept"), [(10.9, True), (11.1, False)])
 def test_the_direct_connections_own_latency_is_taken_off(p99: float, kept: bool) -> None:
-    assert judged("p99 of what", rows={"2000": row("2000", compared(20.0, p99=p99))}).kept is kept
+    assert judged("p99 of what", rows={"2000": row("2000", compared(20.0, p99=p99), streams=2000)}).kept is kept
 
 
 def test_no_latency_is_judged_where_the_load_was_late() -> None:
-    found = judged("p99 of what", rows={"2000": row("2000", compared(20.0, p99=99.0, late=6.0))})
+    rounds = compared(20.0, p99=99.0, late=6.0)
+    found = judged("p99 of what", rows={"2000": row("2000", rounds, streams=2000)})
     assert (found.kept, found.measured) == (None, "the load generator was the bottleneck")
 
 
