@@ -5,6 +5,7 @@ row replaces its older self; a run of all rows also writes docs/benchmarks.md, .
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,17 +20,24 @@ DOCS = machine.ROOT / "docs"
 KINDS = {kind.name: kind for kind in rounds.KINDS}
 
 
-def main() -> None:
+def main() -> int:
+    """Measure what was asked for. Return 1 if a row could not be measured; the others are, all the same."""
     asked = _arguments()
     processes.check_machine()
     results = _load(asked.results)
     os.sched_setaffinity(0, processes.load_cores())
+    failed = 0
     for name in asked.rows or list(PARTS):
-        PARTS[name](name, results, asked)
+        try:
+            PARTS[name](name, results, asked)
+        except processes.Failed as failure:
+            _say(f"  {name} could not be measured: {failure}")
+            failed = 1
         _save(results, asked.results)
     print(f"\n{report.promises(results)}", flush=True)
     if asked.publish or not (asked.rows or asked.streams):
         publish(results, DOCS)
+    return failed
 
 
 def publish(results: Results, folder: Path) -> None:
@@ -118,4 +126,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

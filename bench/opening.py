@@ -17,6 +17,7 @@ from bench.figures import Latency, latency
 from bench.load import read_tokens, say
 from bench.machine import now, revision
 from bench.pacer import Pacer
+from bench.processes import Failed
 from bench.results import Opening, Openings
 from bench.subjects import Subject
 
@@ -92,7 +93,7 @@ def _step(subject: Subject, rate: float, seconds: float) -> Opening:
         busy = kernel.core_time(processes.load_cores()).busy_since(before)
         generator.wait(CLOSE_SECONDS + processes.END_SECONDS)
     if not line:
-        sys.exit("the load generator has failed, see above")
+        raise Failed("the load generator has failed, see above")
     opened = msgspec.json.decode(line, type=Opened)
     return Opening(rate, opened.ready, opened.failed, opened.lateness, busy)
 

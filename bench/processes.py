@@ -25,6 +25,10 @@ END_SECONDS = 90.0
 """A service finishes its sessions first."""
 
 
+class Failed(Exception):
+    """Something could not be measured, with a sentence that says why."""
+
+
 def load_cores() -> set[int]:
     """Return the cores of everything but the relay. The load generator itself runs on the first of them only."""
     return os.sched_getaffinity(0) - RELAY_CORE
@@ -120,9 +124,9 @@ def until_answering(url: str) -> None:
 
 
 def until(condition: Callable[[], bool], failure: str, seconds: float = START_SECONDS) -> None:
-    """Wait for a condition. End the program with the sentence `failure` when it does not come true."""
+    """Wait for a condition. Raise Failed with the sentence `failure` when it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            sys.exit(failure)
+            raise Failed(failure)
         time.sleep(0.02)

@@ -14,6 +14,7 @@ from bench import database, kernel, probe, processes, subjects
 from bench.figures import Latency
 from bench.load import Plan, Step
 from bench.machine import now, revision
+from bench.processes import Failed
 from bench.results import Load, Round, Row
 from bench.subjects import StandIn, Subject
 
@@ -133,9 +134,9 @@ def _round(
 
 
 def _step(lines: IO[str], wanted: str) -> Step:
-    """Return the generator's next step. End the program if the generator has failed: its reason is on the terminal."""
+    """Return the generator's next step. Raise Failed if it has failed: its reason is on the terminal."""
     line = lines.readline()
     step = msgspec.json.decode(line, type=Step) if line else None
     if step is None or step.step != wanted:
-        sys.exit("the load generator has failed, see above")
+        raise Failed("the load generator has failed, see above")
     return step

@@ -138,4 +138,7 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except processes.Failed as _failure:
+        sys.exit(str(_failure))

@@ -15,13 +15,16 @@ import psycopg
 
 from bench import database, kernel, processes
 from bench.probe import PROBE
+from bench.processes import Failed
 from tests.standin.smtp import CERTIFICATE
 from transcription_proxy.db.embedded import Embedded
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = Path(sys.executable).with_name("transcription-proxy")
 SECONDS_OF_CREDIT = 1_000_000
+LOG_CHARACTERS = 2000
 WORKER = "bench.probe"
+"""Part of a worker's command line."""
 
 
 @dataclass
@@ -126,7 +129,10 @@ class Service:
             process = stack.enter_context(
                 processes.running(command, processes.load_cores(), self.env, log=self.log, cwd=ROOT)
             )
-            processes.until_answering(f"http://127.0.0.1:{self.port}/ready")
+            try:
+                processes.until_answering(f"http://127.0.0.1:{self.port}/ready")
+            except Failed as failure:
+                raise Failed(f"{failure}. Its log ends with:\n{self.log.read_text()[-LOG_CHARACTERS:]}") from failure
             workers = [pid for pid in kernel.children(process.pid) if WORKER in kernel.command(pid)]
             for pid, cores in zip(workers, worker_cores(self._workers), strict=True):
                 kernel.pin(pid, cores)
@@ -146,7 +152,7 @@ class Service:
             return
         made = self.command("user", "create-many", str(self._accounts), "--seconds", str(SECONDS_OF_CREDIT), "--json")
         if made.returncode:
-            sys.exit(f"no accounts could be made: {made.stderr}")
+            raise Failed(f"no accounts could be made: {made.stderr}")
         self._tokens.write_text(json.dumps([account["token"] for account in json.loads(made.stdout)]))
 
 
