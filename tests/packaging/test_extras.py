@@ -143,7 +143,13 @@ def test_server_brings_the_service(install: Callable[[str], Path]) -> None:
     """Other packages bring parts of the desktop with them, so that nothing can be said of those."""
     scripts = install("server") / SCRIPTS
     assert run(scripts / "transcription-proxy", "--version", env=bare()).startswith("transcription-proxy ")
-    run(scripts / "python", "-I", "-c", "import transcription_proxy.app, transcription_engine.server", env=bare())
+    run(
+        scripts / "python",
+        "-I",
+        "-c",
+        "import transcription_proxy.process.wiring, transcription_engine.server",
+        env=bare(),
+    )
 
 
 @pytest.mark.parametrize("platform", ["win_amd64", "macosx_15_0_arm64"])
