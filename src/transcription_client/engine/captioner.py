@@ -80,7 +80,7 @@ class Captioner:
         self._timing = timing or Timing()
         self._flow = Flow(feed.source(), self._note_gap)
         self._dropped = 0.0
-        """Seconds of audio that were dropped during the present loss of the connection."""
+        """Seconds of audio that were dropped and not told yet."""
         self._stopping = asyncio.Event()
         self._worked = False
         """The primary provider has been live."""
@@ -106,7 +106,7 @@ class Captioner:
                     return ended
                 opened = await self._caption_with(self._fallback, ended)
         finally:
-            upkeep.cancel()
+            await _cancel(upkeep)
             self._flow.stop()
             await self._flow.close()
             await self._primary.close()
@@ -159,6 +159,7 @@ class Captioner:
 
         Return None after `stop`, or where the fallback cannot be started: it is not tried again."""
         returning = asyncio.create_task(self._return())
+        back: _Opened | None = None
         try:
             while not (returning.done() or self._stopping.is_set()):
                 found = await self._unless_stopped(self._open(fallback))
@@ -170,10 +171,12 @@ class Captioner:
                     self._fallback = None
                     self._report.note(self._why(found))
                     return None
-            return returning.result() if returning.done() and not self._stopping.is_set() else None
+            if not self._stopping.is_set():
+                back = returning.result()
+            return back
         finally:
-            if not returning.cancel() and self._stopping.is_set():
-                returning.result().connection.abort()
+            if not returning.cancel() and back is None:
+                returning.result().connection.abort()  # nobody will use it
 
     async def _return(self) -> _Opened:
         """Try to connect to the primary provider until that succeeds."""
@@ -227,7 +230,8 @@ class Captioner:
 
     def _note_gap(self, seconds: float) -> None:
         if not self._dropped:
-            self._report.note(sentences.DROPPING)
+            away = self._report.state == "reconnecting"
+            self._report.note(sentences.DROPPING if away else sentences.TOO_SLOW)
         self._dropped += seconds
 
     def _delay_of(self, connection: Connection) -> Callable[[float], None]:
