@@ -29,7 +29,8 @@ CONNECT_SECONDS: Final = 45.0
 END_SECONDS: Final = 10.0
 """How long the last words may take after `stop` was sent."""
 DEAD_SECONDS: Final = 12.0
-"""A delay of the connection after which it is dropped for another one. The audio on its way is sent again."""
+"""A delay of the connection after which it is dropped for another one, unless messages still come: then the other end
+is slow, and would have to hear the audio on its way again."""
 QUIET_SECONDS: Final = 1.0
 """Seconds without any audio, as when muted, after which the words so far are made final."""
 LOOK_SECONDS: Final = 0.25
@@ -81,6 +82,8 @@ class Captioner:
         self._flow = Flow(feed.source(), self._note_gap)
         self._dropped = 0.0
         """Seconds of audio that were dropped and not told yet."""
+        self._heard_at = 0.0
+        """When the last message came, monotonic seconds."""
         self._stopping = asyncio.Event()
         self._worked = False
         """The primary provider has been live."""
@@ -238,7 +241,7 @@ class Captioner:
         def note(late: float) -> None:
             if self._report.state == "reconnecting":
                 return  # the service looks for another engine, and reads nothing meanwhile
-            if late > DEAD_SECONDS:
+            if min(late, time.monotonic() - self._heard_at) > DEAD_SECONDS:
                 connection.abort()
             else:
                 self._report.note(behind(int(late)))
@@ -261,6 +264,7 @@ class Captioner:
                 await connection.send_message(wire.Finalize())
 
     def _take(self, message: wire.ServerMessage) -> None:
+        self._heard_at = time.monotonic()
         if isinstance(message, wire.Error) and message.code != ErrorCode.BAD_MESSAGE:
             return  # the end of the session follows, and what becomes of the captions is told then
         if not isinstance(message, wire.Transcript):

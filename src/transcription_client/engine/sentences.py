@@ -62,6 +62,11 @@ def microphone_refused(name: str, detail: str) -> str:
     return f"Can't use the microphone {name} ({detail}). Close other apps that use it, or choose another."
 
 
+def sound_system_failed(detail: str) -> str:
+    """Return what is said when the system's audio cannot be used at all."""
+    return f"Can't use this computer's audio ({detail}). Check its sound settings, then try again."
+
+
 def deepgram_refused(status: int, detail: str) -> str:
     """Return what is said about Deepgram's refusal. `detail`: what Deepgram says, may be empty."""
     return f"Deepgram refused the connection: {detail or f'status {status}'}. Check model and language in the settings."

@@ -327,6 +327,24 @@ async def test_a_slow_connection_is_told_and_a_dead_one_replaced() -> None:
     assert primary.connections[0].aborted
 
 
+async def test_a_slow_service_that_still_sends_words_is_not_replaced() -> None:
+    """Another session would have to hear, and bill, the audio on its way again."""
+    primary = Provider("p")
+    original = Connection.report_delay
+
+    async def report_delay(self: Connection, on_delay: Callable[[float], None]) -> None:
+        self.on_message(wire.Transcript("late", False, None, 0.0, 1.0, False))
+        on_delay(captioner.DEAD_SECONDS + 1)
+
+    Connection.report_delay = report_delay  # type: ignore[method-assign]
+    try:
+        async with captioning(primary, None) as stage:
+            await stage.app.sees(lambda: "Captions are 13 s behind." in stage.app.messages)
+            assert not primary.connections[0].aborted
+    finally:
+        Connection.report_delay = original  # type: ignore[method-assign]
+
+
 async def test_audio_that_cannot_be_kept_is_told_and_counted_when_it_is_over() -> None:
     primary = Provider("p")
     async with captioning(primary, None) as stage:
