@@ -1,4 +1,4 @@
-.PHONY: help setup serve dev test lint demo bench soak chaos lock clean
+.PHONY: help setup serve dev test extras lint demo bench soak chaos lock clean
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -22,8 +22,12 @@ test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+extras: $(STAMP) ## install each extra into an empty environment, and start it
+	@$(BIN)/pytest -m slow
+
 lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src/transcription_client src/transcription_wire
 	@$(BIN)/oxlint && $(BIN)/node node_modules/typescript/bin/tsc
 	@$(BIN)/node node_modules/@biomejs/biome/bin/biome ci --log-level=warn
 
