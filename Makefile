@@ -1,4 +1,4 @@
-.PHONY: help setup serve dev test lint demo bench chaos lock clean
+.PHONY: help setup serve dev test extras lint demo bench soak chaos lock clean
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -22,14 +22,21 @@ test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
+extras: $(STAMP) ## install each extra into an empty environment, and start it
+	@$(BIN)/pytest -m slow
+
 lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src/transcription_client src/transcription_wire
 	@$(BIN)/oxlint && $(BIN)/node node_modules/typescript/bin/tsc
 	@$(BIN)/node node_modules/@biomejs/biome/bin/biome ci --log-level=warn
 
-bench: $(STAMP) ## run the benchmarks
-	@$(BIN)/python -m bench
-	@$(BIN)/python -m bench.overlay
+bench: $(STAMP) ## run the benchmarks (half an hour), or some: make bench ROWS="1000 tls" ROUNDS=5 SECONDS=20
+	@$(BIN)/python -m bench $(ROWS) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+	@$(if $(ROWS),:,$(BIN)/python -m bench.overlay)
+
+soak: $(STAMP) ## let sessions come and go, and see that nothing is left behind: make soak MINUTES=60
+	@$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),10)
 
 chaos: $(STAMP) ## break things at random and check the bill: make chaos MINUTES=30 SEED=7
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))

@@ -1,5 +1,6 @@
 """Calls the service over HTTP: login, tokens, balance, receipts."""
 
+import ssl
 import time
 from dataclasses import replace
 from typing import Any, Final, TypeVar
@@ -8,8 +9,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import msgspec
+import websockets
 
-from transcription_client.errors import ClientError
+from transcription_client.errors import ClientError, Unreachable
 from transcription_client.store import Login, Store
 from transcription_wire.proxies import UnusableProxy, choose
 
@@ -107,6 +109,8 @@ class Api:
                 response = client.request(method, self.server + path, **request)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise unreachable(self.server, error) from error
+        if response.is_server_error:
+            raise Unreachable(_complaint(response) or f"{self.server} {NOT_OURS} (status {response.status_code}).")
         if response.is_error:
             raise ClientError(_complaint(response) or f"{self.server} {NOT_OURS} (status {response.status_code}).")
         try:
@@ -149,9 +153,23 @@ def _complaint(response: httpx.Response) -> str | None:
 
 
 def unreachable(server: str, error: Exception) -> ClientError:
-    """Return the error for a server that cannot be reached."""
+    """Return the error for a server that cannot be reached: Unreachable, unless the server itself must change."""
     detail = str(error) or type(error).__name__
-    return ClientError(f"Can't reach {server} ({detail}). Check the address, and that the service is running.")
+    kind = ClientError if _is_lasting(error) else Unreachable
+    return kind(f"Can't reach {server} ({detail}). Check the address, and that the service is running.")
+
+
+def _is_lasting(error: Exception) -> bool:
+    """Whether another try would fail alike: a wrong address, a certificate that is not trusted, or another protocol."""
+    if isinstance(error, websockets.InvalidStatus):
+        return error.response.status_code < 500
+    if isinstance(error, httpx.ConnectError):  # it has lost the type of its cause
+        return "[SSL" in str(error)
+    return isinstance(
+        error,
+        ssl.SSLError | httpx.InvalidURL | httpx.UnsupportedProtocol | websockets.InvalidHandshake
+        | websockets.InvalidURI,
+    )  # fmt: skip
 
 
 def current(store: Store) -> Login:

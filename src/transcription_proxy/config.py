@@ -1,6 +1,6 @@
-"""Settings from environment variables or the project's `.env`, read once, checked all at once.
+"""Settings from environment variables or the project's `.env`, checked together, so that every mistake is reported.
 
-Only the programs that start things (cli, supervisor, worker, app) read it; all others get plain arguments."""
+Only the programs that start things (cli, supervisor, worker) read them. All other modules get plain arguments."""
 
 import os
 import re
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting there is. Unset means None, or nothing in a list."""
+    """All settings. One that is not set is None, or an empty tuple."""
 
     host: str
     port: int
@@ -37,18 +37,18 @@ class Settings:
     database_schema: str | None
     public_url: str
     public_url_given: bool
-    """False: `public_url` is the default, which is right only where PORT is that of the running service."""
+    """False: `public_url` is the default, which is right only if PORT is the running service's."""
     site_name: str
-    """What the service is called on pages, in mails and at the checkout."""
+    """The service's name on pages, in emails and at the checkout."""
     jwt_secret: str
     jwt_expiry: timedelta
     auth_rate_per_minute: int
     max_sessions_per_user: int
     stripe_secret_key: str | None
-    """None: the sandbox."""
+    """None for the sandbox."""
     stripe_webhook_secrets: tuple[str, ...]
     stripe_api_base: str | None
-    """None: Stripe's own."""
+    """None for Stripe's own."""
     stripe_proxy: str | None
     topups: bool
     credits_per_dollar: int
@@ -56,7 +56,7 @@ class Settings:
     allow_loss_making_packages: bool
     deepgram_api_key: str | None
     deepgram_url: str | None
-    """None: the built-in engine."""
+    """None for the built-in engine."""
     deepgram_proxy: str | None
     upstream_max_streams: int
     trial_seconds: int
@@ -70,7 +70,7 @@ class Settings:
     privacy_url: str | None
     refunds_url: str | None
     status_url: str | None
-    """None: the service's own page."""
+    """None for the service's own page."""
     metrics_token: str | None
     workers: int
     keep_alive_seconds: float
@@ -80,16 +80,17 @@ class Settings:
 
     @property
     def builtin_engine(self) -> bool:
+        """Whether the service runs its own speech engine."""
         return self.deepgram_url is None
 
     @property
     def sandbox(self) -> bool:
-        """Whether Stripe is our own stand-in."""
+        """Whether the sandbox takes the place of Stripe."""
         return self.stripe_secret_key is None
 
 
 def environment(project: Path = PROJECT) -> dict[str, str]:
-    """The process's environment on top of the project's `.env`, whose relative paths begin in its own folder."""
+    """Return the variables of `.env`, whose relative paths begin in its folder, overridden by our environment."""
     # an empty variable counts: it unsets what the file sets
     file = {name: value for name, value in dotenv_values(project / ".env").items() if value is not None}
     paths = {name: str(project / Path(file[name]).expanduser()) for name in _PATHS if file.get(name)}
@@ -97,10 +98,10 @@ def environment(project: Path = PROJECT) -> dict[str, str]:
 
 
 def load(env: Mapping[str, str] | None = None, also: Callable[[Settings], list[str]] = lambda settings: []) -> Settings:
-    """The settings. Raises ConfigError with every mistake found, and in production every insecure default.
+    """Return the settings. Raise ConfigError with every mistake, and in production with every insecure default.
 
-    `also` finds more problems of them; it may begin a sentence with a setting, which is dropped when that was wrong
-    already. What it is given holds the default of a setting that was wrong, but the path of a file that is not there.
+    `also` returns more problems of the settings. A wrong setting has its default there, but a missing file its path.
+    A problem that begins with the name of a setting is dropped if that setting has a problem already.
     """
     reader = _Reader(environment() if env is None else env)
     settings = _read(reader)
@@ -113,7 +114,7 @@ def load(env: Mapping[str, str] | None = None, also: Callable[[Settings], list[s
 
 
 class _Reader:
-    """Takes variables one by one and collects what is wrong with them. An empty value counts as unset."""
+    """Reads variables one by one and collects their problems. An empty value counts as unset."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
@@ -133,7 +134,7 @@ class _Reader:
             return default
 
     def secret(self, name: str, data_dir: Path) -> str:
-        """The variable, or one that is made once and kept in `data_dir`."""
+        """Return a variable's value, or a generated one that is kept in `data_dir`."""
         try:
             return self.text(name) or _generated_secret(data_dir, name.lower())
         except OSError as error:
@@ -150,11 +151,11 @@ class _Reader:
         return self.take(name, "false", _one_of(*_YES, *_NO), "true or false") in _YES
 
     def several(self, name: str) -> tuple[str, ...]:
-        """Separated by commas."""
+        """Return values that are separated by commas."""
         return tuple(_parts(self.text(name) or ""))
 
     def file(self, name: str) -> Path | None:
-        """Its path, also where there is no such file, which is a problem."""
+        """Return the path of a file. A missing file is a problem, and its path is returned all the same."""
         value = self.text(name)
         path = Path(value).expanduser().resolve() if value else None
         if path is not None and not path.is_file():
@@ -162,7 +163,7 @@ class _Reader:
         return path
 
     def url(self, name: str, parse: Callable[[str], str], meaning: str) -> str | None:
-        """A wrong URL is named but not shown: it may hold a password."""
+        """Return a URL. The problem of a wrong one does not show it, since it may hold a password."""
 
         def parsed(value: str) -> str | None:
             return parse(value)
@@ -170,7 +171,7 @@ class _Reader:
         return self.take(name, None, parsed, f"a URL that starts with {meaning}", shown=False)
 
     def proxy(self, url: str | None, *more_schemes: str) -> str | None:
-        """The proxy that the environment asks for where `url` is the other end."""
+        """Return the proxy that the environment names for connections to `url`."""
         try:
             return choose(url, named(self._env), (*HTTP, *more_schemes)) if url else None
         except UnusableProxy as error:
@@ -178,7 +179,7 @@ class _Reader:
             return None
 
     def link(self, name: str) -> str | None:
-        """A page that ours refer to."""
+        """Return the URL of a page that our pages link to."""
         return self.url(name, lambda value: urls.link(value, "https", "http"), "https:// or http://, then a host")
 
 
@@ -248,7 +249,7 @@ def _read(reader: _Reader) -> Settings:
 
 
 def _production_problems(reader: _Reader) -> list[str]:
-    """What production refuses (money 33, .env.example)."""
+    """Return what production refuses (money 33, .env.example)."""
     problems = []
     secret = reader.text("JWT_SECRET")
     if secret is None:
@@ -268,7 +269,7 @@ def _production_problems(reader: _Reader) -> list[str]:
 
 
 def _generated_secret(data_dir: Path, name: str) -> str:
-    """A secret kept in `data_dir`, made on first use; two processes that start at once agree on one."""
+    """Return a secret that is kept in `data_dir`, generated on first use. Processes that start at once agree on it."""
     path = data_dir / name
     if not path.exists():
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

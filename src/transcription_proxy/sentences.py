@@ -1,7 +1,7 @@
 """Sentences of HTTP errors, WebSocket errors and answers: what is wrong, and what to do next.
 
 People read them on a page, in a command or in the log of their own program. Texts that the client and the pages share
-are in transcription_wire.sentences, mails in mail/emails.py, and those of a command beside the command."""
+are in transcription_wire.sentences, emails in mail/templates/, and those of a command beside the command."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -23,6 +23,8 @@ LINK_EXPIRED: Final = "This link has expired or has already been used. Request a
 RESET_SENT: Final = "If there is an account with this email, we've sent it a link to reset the password."
 PASSWORD_SET: Final = "Password changed. Log in with your new password."  # noqa: S105
 OVERLAY_GONE: Final = "This overlay URL no longer works. Copy the new one from the Overlay page of your account."
+NO_SUCH_KEY: Final = "You have no API key with this ID."
+KEYS_NEED_LOGIN: Final = "Log in to do this. An API key isn't enough."
 RANDOM_EMAIL_TAKEN: Final = "A random email was already taken. Run the command again."
 COMMON_PASSWORD: Final = "This password is too common. A few random words work well."  # noqa: S105
 
@@ -39,6 +41,7 @@ PAYMENTS_AWAY: Final = "The payment service isn't responding. You weren't charge
 
 # Sessions
 OUT_OF_MINUTES: Final = "You're out of minutes. Buy more, or end another session."
+KEY_SPENT: Final = "This API key has reached its limit. A daily limit starts again at midnight UTC."
 NO_SUCH_SESSION: Final = "You have no live session with this ID."
 NO_LIVE_SESSION: Final = "No live session has this ID. Run session list --live to see them."
 BAD_TIME_ZONE: Final = "Use a time zone name such as Europe/Berlin."
@@ -107,6 +110,18 @@ def checked_at(time: str) -> str:
 
 def ambiguous_session(prefix: str) -> str:
     return f"Several live sessions have an ID that starts with {prefix}. Give more of it."
+
+
+def too_many_keys(most: int) -> str:
+    return f"You have {most} API keys, which is the most. Revoke one first."
+
+
+def model_not_offered(model: str, models: Iterable[str]) -> str:
+    return f"The model {model} isn't offered. Choose one of {', '.join(sorted(models))}."
+
+
+def model_not_allowed(model: str, models: Iterable[str]) -> str:
+    return f"This API key can't use the model {model}. It may use: {', '.join(models)}."
 
 
 def no_account(email: str) -> str:

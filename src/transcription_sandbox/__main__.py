@@ -1,7 +1,7 @@
-"""`python -m transcription_sandbox`: a stand-in for Stripe, on an inherited socket (SANDBOX_FD) or on --port.
+"""`python -m transcription_sandbox`: a local stand-in for Stripe, on an inherited socket (SANDBOX_FD) or on --port.
 
 Options override SANDBOX_KEY, SANDBOX_URL, SANDBOX_WEBHOOK_URL, SANDBOX_WEBHOOK_SECRET,
-SANDBOX_SHOP and SANDBOX_STATE."""
+SANDBOX_SELLER and SANDBOX_STATE."""
 
 import argparse
 import asyncio
@@ -11,12 +11,12 @@ import socket
 import sys
 from pathlib import Path
 
-from transcription_sandbox.delivery import Endpoint
+from transcription_sandbox.delivery import Webhook
 from transcription_sandbox.server import Options, serve
 
 
 def main() -> None:
-    """Serves until SIGTERM, or until the parent is gone."""
+    """Serve until SIGTERM, or until the parent process ends."""
     arguments = _arguments()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if bool(arguments.webhook_url) != bool(arguments.webhook_secret):
@@ -26,9 +26,9 @@ def main() -> None:
     options = Options(
         key=arguments.key,
         site=(arguments.url or f"http://{host}:{port}").rstrip("/"),
-        shop=arguments.shop,
+        seller=arguments.seller,
         state=arguments.state,
-        endpoint=Endpoint(arguments.webhook_url, arguments.webhook_secret) if arguments.webhook_url else None,
+        webhook=Webhook(arguments.webhook_url, arguments.webhook_secret) if arguments.webhook_url else None,
     )
     parent = os.environ.get("PARENT_FD")
     asyncio.run(serve(listener, options, int(parent) if parent is not None else None))
@@ -40,7 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=3200, help="port on 127.0.0.1, if no socket is inherited")
     parser.add_argument("--key", default=env("SANDBOX_KEY", "sk_test_sandbox"), help="API key to accept")
     parser.add_argument("--url", default=env("SANDBOX_URL"), help="base URL of the pages, as browsers reach them")
-    parser.add_argument("--shop", default=env("SANDBOX_SHOP", "Example Store"), help="name that customers see")
+    parser.add_argument("--seller", default=env("SANDBOX_SELLER", "Example Store"), help="name that customers see")
     parser.add_argument("--webhook-url", default=env("SANDBOX_WEBHOOK_URL"), help="URL to send events to")
     parser.add_argument("--webhook-secret", default=env("SANDBOX_WEBHOOK_SECRET"), help="secret to sign events with")
     parser.add_argument(

@@ -1,166 +1,110 @@
-"""Stripe's API over HTTP: who asks, what was sent, idempotency keys, and the answer's headers."""
+"""Stripe's API over HTTP: authentication, parameters, idempotency keys, and the headers of answers."""
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from transcription_sandbox import names, objects
-from transcription_sandbox.bodies import body_of
-from transcription_sandbox.endpoints import Endpoint, found
+from transcription_sandbox.bodies import read_body
+from transcription_sandbox.endpoints import Endpoint, find
+from transcription_sandbox.errors import ApiError, bad_request
 from transcription_sandbox.params import nested
-from transcription_sandbox.refusals import Refused, malformed
-from transcription_sandbox.state import Answer, Cause, Records, State
+from transcription_sandbox.state import Answer, Records, State
 
-LONGEST_KEY: Final = 255
-MOST_PARAMS: Final = 1000
+MAX_KEY_CHARACTERS: Final = 255
+MAX_PARAMS: Final = 1000
+Pairs = Sequence[tuple[str, str]]
 log = logging.getLogger(__name__)
 
 
 class Api:
-    """`key`: the secret key that it takes."""
+    """`key`: the secret key that clients must send."""
 
-    def __init__(self, state: State, key: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, state: State, key: str) -> None:
         self._state = state
         self._key = key
-        self._clock = clock
-        self._in_flight: set[str] = set()
 
-    async def answer(self, request: Request) -> Response:
-        request_id = names.new("request")
+    async def handle(self, request: Request) -> Response:
+        """Answer a request. An error that nobody expected is logged, and answered as Stripe does."""
         try:
-            self._authorize(request.headers.get("authorization", ""))
-            answer, replayed = await self._respond(request, request_id)
-        except Refused as refused:
-            answer, replayed = _answer_of(refused, ""), False
+            answer = await self._respond(request)
+        except ApiError as error:
+            answer = _error_answer(error, "")
         except Exception:
             log.exception("A request failed")
-            broken = Refused("An unknown error occurred.", status=500, kind="api_error")
-            answer, replayed = _answer_of(broken, ""), False
-        return Response(answer.body, answer.status, _headers(request, request_id, replayed=replayed))
+            answer = _error_answer(ApiError("An unknown error occurred.", status=500, kind="api_error"), "")
+        headers = {
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",
+            "Request-Id": names.new("request"),
+            "Stripe-Version": objects.API_VERSION,
+        }
+        return Response(answer.body, answer.status, headers)
 
-    def _authorize(self, credentials: str) -> None:
-        """Raises Refused."""
-        given = _key_in(credentials)
-        if not given:
-            raise Refused(
-                "You did not provide an API key. You need to provide your API key in the Authorization header, using "
-                "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
-                status=401,
-            )
-        if not hmac.compare_digest(given.encode(), self._key.encode()):
-            hidden = f"{given[:8]}{'*' * 8}{given[-4:]}" if len(given) > 16 else "*" * len(given)
-            raise Refused(f"Invalid API Key provided: {hidden}", status=401)
-
-    async def _respond(self, request: Request, request_id: str) -> tuple[Answer, bool]:
-        """The answer, and whether it is that of an earlier request. Raises Refused."""
+    async def _respond(self, request: Request) -> Answer:
+        """Return the answer, which may be that of an earlier request with the same key. Raise ApiError."""
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or not hmac.compare_digest(key.encode(), self._key.encode()):
+            raise ApiError("Invalid API Key provided.", status=401)
         path = request.path_params["path"].strip("/").split("/")
-        endpoint = found(request.method, path)
-        key = request.headers.get("idempotency-key") if request.method == "POST" else None
-        if key is None:
-            return self._perform(endpoint, path, await _pairs(request), Cause(request_id)), False
-        if not 0 < len(key) <= LONGEST_KEY:
-            raise malformed(
-                f"Idempotency keys must have 1 to {LONGEST_KEY} characters.", code="idempotency_key_invalid"
-            )
-        if key in self._in_flight:
-            raise Refused(
-                "There is currently another in-progress request using this Idempotent Key (that probably means you "
-                "submitted twice, and the other request is still going through): try again later.",
-                status=409,
-                code="idempotency_key_in_use",
-            )
-        self._in_flight.add(key)
-        try:
-            return self._perform_once(endpoint, path, await _pairs(request), Cause(request_id, key), key)
-        finally:
-            self._in_flight.discard(key)
-
-    def _perform_once(
-        self, endpoint: Endpoint, path: Sequence[str], pairs: list[tuple[str, str]], cause: Cause, key: str
-    ) -> tuple[Answer, bool]:
-        asked = hashlib.sha256(json.dumps([path, sorted(pairs)]).encode()).hexdigest()
-        with self._state.transaction(self._clock(), cause) as records:
-            earlier = records.answer(key)
-            if earlier is None:
-                answer = _perform(records, endpoint, path, pairs, asked)
-                if answer.request:
-                    records.keep_answer(key, answer)
-                return answer, False
-        if earlier.request != asked:
-            raise Refused(
-                f"Keys for idempotent requests can only be used with the same parameters they were first used with. "
-                f"Try using a key other than '{key}' if you meant to execute a different request.",
-                kind="idempotency_error",
-            )
-        return earlier, True
-
-    def _perform(self, endpoint: Endpoint, path: Sequence[str], pairs: list[tuple[str, str]], cause: Cause) -> Answer:
-        with self._state.transaction(self._clock(), cause) as records:
-            return _perform(records, endpoint, path, pairs, "")
+        endpoint = find(request.method, path)
+        pairs = await _pairs(request)
+        idempotency_key = request.headers.get("idempotency-key")
+        with self._state.transaction(time.time()) as records:
+            if request.method != "POST" or idempotency_key is None:
+                return _perform(records, endpoint, path, pairs, "")
+            return _perform_once(records, endpoint, path, pairs, idempotency_key)
 
 
-def _perform(
-    records: Records, endpoint: Endpoint, path: Sequence[str], pairs: list[tuple[str, str]], asked: str
-) -> Answer:
-    """`asked`: what the answer is kept for; it is not where the request could be sent again after being mended."""
+def _perform_once(records: Records, endpoint: Endpoint, path: Sequence[str], pairs: Pairs, key: str) -> Answer:
+    """Return the answer that is stored for an idempotency key, or perform the request and store its answer."""
+    if not 0 < len(key) <= MAX_KEY_CHARACTERS:
+        message = f"Idempotency keys must have 1 to {MAX_KEY_CHARACTERS} characters."
+        raise bad_request(message, code="idempotency_key_invalid")
+    asked = hashlib.sha256(json.dumps([path, sorted(pairs)]).encode()).hexdigest()
+    earlier = records.stored_answer(key)
+    if earlier is None:
+        answer = _perform(records, endpoint, path, pairs, asked)
+        if answer.request:
+            records.store_answer(key, answer)
+        return answer
+    if earlier.request != asked:
+        raise ApiError(
+            "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+            kind="idempotency_error",
+        )
+    return earlier
+
+
+def _perform(records: Records, endpoint: Endpoint, path: Sequence[str], pairs: Pairs, asked: str) -> Answer:
+    """Perform a request, of which nothing is left in `records` if it fails.
+
+    `asked`: a hash of the request, by which its answer is stored. It is empty for an answer that must not be stored.
+    """
     try:
         with records.all_or_nothing():
             thing = endpoint.perform(records, path, nested(pairs))
-    except Refused as refused:
-        return _answer_of(refused, asked if refused.final else "")
-    return Answer(asked, 200, _text(thing))
+    except ApiError as error:
+        return _error_answer(error, asked if error.is_final else "")
+    return Answer(asked, 200, json.dumps(thing))
 
 
-async def _pairs(request: Request) -> list[tuple[str, str]]:
-    """The parameters: a GET's are in its query, a POST's in its body."""
-    raw = request.url.query if request.method == "GET" else (await body_of(request)).decode("utf-8", "replace")
+async def _pairs(request: Request) -> Pairs:
+    """Return the parameters: of the query for GET, else of the body. Raise ApiError."""
+    raw = request.url.query if request.method == "GET" else (await read_body(request)).decode("utf-8", "replace")
     try:
-        return parse_qsl(raw, keep_blank_values=True, max_num_fields=MOST_PARAMS)
+        return parse_qsl(raw, keep_blank_values=True, max_num_fields=MAX_PARAMS)
     except ValueError:
-        raise malformed(f"At most {MOST_PARAMS} parameters can be sent.") from None
+        raise bad_request(f"At most {MAX_PARAMS} parameters can be sent.") from None
 
 
-def _key_in(credentials: str) -> str:
-    """From Bearer, or from Basic with the key as the name of the user."""
-    scheme, _, given = credentials.partition(" ")
-    if scheme.lower() == "bearer":
-        return given.strip()
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(given, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-    return ""
-
-
-def _headers(request: Request, request_id: str, *, replayed: bool) -> dict[str, str]:
-    headers = {
-        "Content-Type": "application/json",
-        "Cache-Control": "no-cache, no-store",
-        "Request-Id": request_id,
-        "Stripe-Version": objects.API_VERSION,
-    }
-    key = request.headers.get("idempotency-key")
-    if key is not None and len(key) <= LONGEST_KEY:
-        headers["Idempotency-Key"] = key
-    if replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return headers
-
-
-def _answer_of(refused: Refused, asked: str) -> Answer:
-    return Answer(asked, refused.status, _text(refused.body()))
-
-
-def _text(body: dict[str, Any]) -> str:
-    return json.dumps(body, indent=2)
+def _error_answer(error: ApiError, asked: str) -> Answer:
+    return Answer(asked, error.status, json.dumps(error.body()))

@@ -1,22 +1,22 @@
-"""Request bodies, as long as they are small."""
+"""Request bodies, up to a limit."""
 
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from transcription_sandbox.refusals import Refused
+from transcription_sandbox.errors import ApiError
 
-MOST: Final = 1 << 20
+MAX_BYTES: Final = 1 << 20
 
 
-async def body_of(request: Request) -> bytes:
-    """Raises Refused for one that is too long, or whose client left in the middle."""
+async def read_body(request: Request) -> bytes:
+    """Return the body. Raise ApiError if it is too long, or if the client disconnects."""
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > MOST:
-                raise Refused(f"A request body can have at most {MOST} bytes.", status=413, final=False)
+            if len(body) > MAX_BYTES:
+                raise ApiError(f"A request body can have at most {MAX_BYTES} bytes.", status=413, is_final=False)
     except ClientDisconnect:
-        raise Refused("The client disconnected.", status=499, final=False) from None
+        raise ApiError("The client disconnected.", status=499, is_final=False) from None
     return bytes(body)

@@ -1,9 +1,10 @@
-"""What the dashboard says of a payment, and what can be done to it. Pure."""
+"""What the dashboard shows of a payment, and what can be done to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from transcription_sandbox.disputes import cents_taken
 from transcription_sandbox.state import Object
 
 GOOD: Final = ("Paid", "Free", "succeeded", "won", "warning_closed", "delivered")
@@ -23,16 +24,17 @@ DISPUTE_ACTIONS: Final[Mapping[str, dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A Checkout Session and its payment. `what`: the first item that it sells."""
+    """A Checkout Session and its payment. `product`: the name of what it sells."""
 
     session: Object
-    what: str
+    product: str
     charge: Object | None
     refunds: Sequence[Object]
     disputes: Sequence[Object]
 
     @property
     def status(self) -> str:
+        """The word for the state of the payment."""
         session, charge = self.session, self.charge
         if session["status"] != "complete":
             return "Declined" if session["status"] == "open" and charge else session["status"].capitalize()
@@ -48,7 +50,7 @@ class Payment:
 
     @property
     def refundable(self) -> int:
-        """Smallest units of the currency that a refund or a dispute may still take; 0 for none."""
+        """Cents that a refund or a dispute may still take."""
         charge = self.charge
         if charge is None or charge["status"] != "succeeded":
             return 0
@@ -80,5 +82,4 @@ def refund_actions(refund: Object) -> dict[str, str]:
 def dispute_actions(dispute: Object) -> dict[str, str]:
     """Return the labels of a dispute's buttons by action. Funds that were not taken cannot be reinstated."""
     actions = DISPUTE_ACTIONS.get(dispute["status"], {})
-    taken = sum(movement["amount"] for movement in dispute["balance_transactions"]) < 0
-    return {name: label for name, label in actions.items() if taken or name != "reinstate"}
+    return {name: label for name, label in actions.items() if cents_taken(dispute) or name != "reinstate"}

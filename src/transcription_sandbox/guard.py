@@ -1,4 +1,4 @@
-"""Who may press the sandbox's buttons: its own pages, opened under its own name; and the headers of all pages."""
+"""Protects the pages from other sites: their forms are refused, and all pages get headers that say so to browsers."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
@@ -8,22 +8,22 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from transcription_sandbox.refusals import Refused
+from transcription_sandbox.errors import ApiError
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-Answer = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-def guarded(answer: Answer, site: str, refused: Callable[[Refused], Response]) -> Answer:
-    """With every refusal as a page."""
+def guarded(handler: Handler, site: str, error_page: Callable[[ApiError], Response]) -> Handler:
+    """Return a handler that refuses other sites, shows an ApiError as a page, and adds the headers of all pages."""
 
-    @wraps(answer)
+    @wraps(handler)
     async def guard(request: Request) -> Response:
         try:
             check(request.method, request.headers, site)
-            response = await answer(request)
-        except Refused as error:
-            response = refused(error)
+            response = await handler(request)
+        except ApiError as error:
+            response = error_page(error)
         response.headers.setdefault("Content-Security-Policy", policy())
         response.headers["Cache-Control"] = "no-store"
         response.headers["Referrer-Policy"] = "same-origin"  # without a referrer forms would have no origin either
@@ -34,23 +34,23 @@ def guarded(answer: Answer, site: str, refused: Callable[[Refused], Response]) -
 
 
 def check(method: str, headers: Mapping[str, str], site: str) -> None:
-    """Raises Refused for another's name, which a page elsewhere may have pointed here, and for another's forms.
+    """Raise ApiError for a foreign host name, which may be a DNS rebinding attack, and for another site's form.
 
-    What sends neither Origin nor Sec-Fetch-Site is no browser, and does nobody's bidding but its user's.
+    A client that sends neither Origin nor Sec-Fetch-Site is not a browser, so no other site can be behind it.
     """
     host = headers.get("host", "").lower()
-    if host != urlsplit(site).netloc.lower() and _name(host) not in LOOPBACK:
-        raise Refused(f"Open the sandbox at {site}.", status=421)
+    if host != urlsplit(site).netloc.lower() and _hostname(host) not in LOOPBACK:
+        raise ApiError(f"Open the sandbox at {site}.", status=421)
     if method in ("GET", "HEAD"):
         return
     origin = headers.get("origin")
     foreign = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
     if foreign or (origin is not None and urlsplit(origin).netloc.lower() != host):
-        raise Refused("This request didn't come from a sandbox page.", status=403)
+        raise ApiError("This request didn't come from a sandbox page.", status=403)
 
 
 def policy(leads_to: str | None = None) -> str:
-    """`leads_to`: where a form of the page redirects to, which browsers count as its target."""
+    """Return the Content-Security-Policy. `leads_to`: where a form redirects to, which browsers count as its target."""
     target = urlsplit(leads_to) if leads_to else None
     also = (
         ""
@@ -65,7 +65,7 @@ def policy(leads_to: str | None = None) -> str:
     )
 
 
-def _name(host: str) -> str | None:
+def _hostname(host: str) -> str | None:
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:

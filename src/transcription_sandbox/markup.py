@@ -1,4 +1,4 @@
-"""The sandbox's pages as HTML, from the templates beside this module. All values are escaped."""
+"""The sandbox's pages as HTML, from the Jinja templates in templates/."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,43 +1,28 @@
-"""Amounts as people read them, and the codes that lower them. Pure."""
+"""Amounts in US dollars as people read and type them, and promotion codes."""
 
+import re
 from typing import Final
 
-WITHOUT_CENTS: Final = frozenset(
-    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf")
-)
-SYMBOLS: Final = {"usd": "$", "eur": "€", "gbp": "£"}
-SMALLEST: Final = 50
-"""Stripe's, for most currencies; those without cents have others, which it says when it counts."""
 CODES: Final = {"FREE100": 100, "HALF50": 50}
 """Promotion codes, and the percentage that each takes off."""
 
 
-def shown(amount: int, currency: str) -> str:
-    """$3.00; 300 JPY."""
-    if currency in WITHOUT_CENTS:
-        return f"{amount} {currency.upper()}"
-    symbol = SYMBOLS.get(currency)
-    figure = f"{abs(amount) // 100}.{abs(amount) % 100:02}"
-    sign = "-" if amount < 0 else ""
-    return f"{sign}{symbol}{figure}" if symbol else f"{sign}{figure} {currency.upper()}"
+def shown(cents: int) -> str:
+    """Return an amount with its currency: $3.00."""
+    return f"{'-' if cents < 0 else ''}${plain(abs(cents))}"
 
 
-def plain(amount: int, currency: str) -> str:
-    """3.00; 300: as one types it."""
-    return str(amount) if currency in WITHOUT_CENTS else f"{amount // 100}.{amount % 100:02}"
+def plain(cents: int) -> str:
+    """Return an amount as people type it: 3.00."""
+    return f"{cents // 100}.{cents % 100:02}"
 
 
-def cents(typed: str, currency: str) -> int | None:
-    """The amount that somebody typed; None where it is none."""
-    whole, point, part = typed.strip().partition(".")
-    places = 0 if currency in WITHOUT_CENTS else 2
-    if not (whole.isascii() and whole.isdigit() and len(whole) <= 9) or len(part) > places or (point and not part):
-        return None
-    if part and not (part.isascii() and part.isdigit()):
-        return None
-    return int(whole + part.ljust(places, "0"))
+def typed(text: str) -> int | None:
+    """Return the cents of a typed amount, None where the text is not an amount."""
+    match = re.fullmatch(r"(\d{1,9})(?:\.(\d{1,2}))?", text.strip(), re.ASCII)
+    return int(match[1] + (match[2] or "").ljust(2, "0")) if match else None
 
 
-def discount(subtotal: int, code: str | None) -> int:
-    """What a code takes off: rounded to the nearest cent, half of one up."""
-    return (subtotal * CODES[code] + 50) // 100 if code else 0
+def discount(cents: int, code: str | None) -> int:
+    """Return what a code takes off an amount, rounded to the nearest cent, half a cent up."""
+    return (cents * CODES[code] + 50) // 100 if code else 0

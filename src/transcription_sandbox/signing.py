@@ -1,4 +1,4 @@
-"""What makes an event Stripe's: its signature. Pure."""
+"""Signs events as Stripe does."""
 
 import hashlib
 import hmac
@@ -8,7 +8,7 @@ AGENT: Final = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
 
 
 def headers(payload: bytes, secret: str, now: int) -> dict[str, str]:
-    """Of the request that delivers it."""
+    """Return the headers of the request that delivers an event. `now`: Unix seconds."""
     signed = hmac.new(secret.encode(), f"{now}.".encode() + payload, hashlib.sha256).hexdigest()
     return {
         "Content-Type": "application/json; charset=utf-8",

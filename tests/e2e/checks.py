@@ -1,4 +1,4 @@
-"""What must hold at the end of every session, and of the whole run."""
+"""Checks at the end of every session and of the whole run."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from transcription_proxy.payments import audit as purchases
 
 
 def assert_no_secrets(service: Service) -> None:
-    """No credential and no word that anybody said is in the log, and nothing broke."""
+    """Assert that the log contains no credential, no caption text and no traceback."""
     log = service.log()
     for secret in (*service.tokens, service.env["JWT_SECRET"], KEY, WORD):
         assert secret not in log, f"the log holds {secret[:12]}..."
@@ -23,7 +23,7 @@ def assert_no_secrets(service: Service) -> None:
 
 
 async def assert_books_balance(service: Service) -> None:
-    """What `ledger audit` looks for, without a process of its own, as it is asked after each test."""
+    """Run the checks of `ledger audit` in this process, which is fast enough for every test."""
     with Embedded.acquire(Path(service.env["DATA_DIR"])) as server:
         database = Database(server.url, max_size=1, timeout=30)
         await database.open()
@@ -37,7 +37,7 @@ async def assert_books_balance(service: Service) -> None:
 
 
 async def check_receipt(service: Service, user: User, captions: Captions, before: int, within: float = 15) -> Any:
-    """What `session_end` says is what the ledger holds, the hold is free, nobody is below zero; the session's row."""
+    """Assert that `session_end` matches the ledger and the hold is released. Return the session's row."""
     end = await captions.end(within)
     row = await service.session(user, captions.session_id)
     balance = await service.balance(user)

@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
-    """A folder that any user may enter: PostgreSQL does not run as root."""
+    """A folder that any user can enter, because PostgreSQL does not run as root."""
     folder = Path(tempfile.mkdtemp(prefix="captions-e2e-"))
     folder.chmod(0o755)
     yield folder
@@ -47,7 +47,7 @@ async def service(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
 async def books_balance(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """After each test that used the common service."""
+    """Check the books after each test that used the shared service."""
     service: Service | None = request.getfixturevalue("service") if "service" in request.fixturenames else None
     yield
     if service is not None:

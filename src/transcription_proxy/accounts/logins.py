@@ -83,9 +83,14 @@ class Logins:
     async def _issue(self, connection: Connection, user: User, login: UUID, parent: bytes | None) -> IssuedTokens:
         now = self._clock()
         refresh_token = secrets.token_urlsafe(32)
-        await store.keep_login(connection, login, user.id, now + max(tokens.REFRESH_LIFE, self._expiry))
         await store.add_refresh(
-            connection, tokens.digest(refresh_token), user.id, login, parent, now + tokens.REFRESH_LIFE
+            connection,
+            tokens.digest(refresh_token),
+            user.id,
+            login,
+            parent,
+            expires_at=now + tokens.REFRESH_LIFE,
+            login_expires_at=now + max(tokens.REFRESH_LIFE, self._expiry),
         )
         identity = replace(user.identity, login=login)
         token = tokens.issue(identity, self._secret, now, self._expiry, uuid4().hex)

@@ -48,6 +48,15 @@ SELECT {User} FROM users
 WHERE id = %(user_id)s AND token_version = %(token_version)s
   AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
 
+-- name: may_open
+-- Whether the account of a token may open a session. FOR KEY SHARE takes the lock of the new session's foreign key now,
+-- so that its INSERT does not wait while the ledger's `lock_streams` is held.
+SELECT blocked_at IS NULL AND token_version = %(token_version)s
+  AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
+  AND (%(key_id)s::uuid IS NULL OR EXISTS (SELECT FROM api_keys WHERE id = %(key_id)s))
+FROM users WHERE users.id = %(user_id)s
+FOR KEY SHARE OF users
+
 -- name: change_password
 -- Set a new password. The new token_version voids all earlier access tokens.
 UPDATE users SET password_hash = %(password_hash)s, token_version = token_version + 1, updated_at = now()
@@ -66,13 +75,12 @@ UPDATE users SET blocked_at = coalesce(blocked_at, now()), updated_at = now() WH
 -- Unblock an account. Its tokens that have not expired work again.
 UPDATE users SET blocked_at = NULL, updated_at = now() WHERE id = %(user_id)s
 
--- name: keep_login
--- Add a login, or extend it. `expires_at`: when the last of its tokens expires.
-INSERT INTO logins (id, user_id, expires_at) VALUES (%(login)s, %(user_id)s, %(expires_at)s)
-ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
-
 -- name: add_refresh
--- Add a refresh token that has not been used.
+-- Add a refresh token that has not been used, and its login, or extend the login until the last of its tokens expires.
+WITH kept AS (
+  INSERT INTO logins (id, user_id, expires_at) VALUES (%(login)s, %(user_id)s, %(login_expires_at)s)
+  ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
+)
 INSERT INTO refresh_tokens (token_hash, user_id, family, parent, expires_at)
 VALUES (%(token_hash)s, %(user_id)s, %(login)s, %(parent)s, %(expires_at)s)
 
@@ -159,25 +167,25 @@ FOR NO KEY UPDATE
 -- Whether a reset token still works. Run it once the account is locked, since another request may use the token.
 SELECT EXISTS (SELECT FROM password_resets WHERE token_hash = %(token_hash)s AND expires_at > %(now)s)
 
--- name: overlay
--- The overlay of an account.
-SELECT {Overlay} FROM overlays WHERE user_id = %(user_id)s
+-- name: add_api_key
+-- Add an API key, unless the account has the most keys already. The account is locked.
+INSERT INTO api_keys (user_id, name, prefix, key_hash, models)
+SELECT %(user_id)s, %(name)s, %(prefix)s, %(key_hash)s, %(models)s::text[]
+WHERE (SELECT count(*) FROM api_keys WHERE user_id = %(user_id)s) < %(most)s
+RETURNING id, name, prefix, models, created_at, last_used_at
 
--- name: overlay_by_key
--- The overlay with a key, unless its account is blocked.
-SELECT {Overlay} FROM overlays JOIN users ON id = user_id WHERE key = %(key)s AND blocked_at IS NULL
+-- name: api_keys_of
+-- The API keys of an account, oldest first.
+SELECT id, name, prefix, models, created_at, last_used_at FROM api_keys WHERE user_id = %(user_id)s ORDER BY created_at, id
 
--- name: add_overlay
--- Add the overlay of an account; an existing one stays.
-INSERT INTO overlays (user_id, key) VALUES (%(user_id)s, %(key)s) ON CONFLICT DO NOTHING
+-- name: delete_api_key
+-- Delete an API key.
+DELETE FROM api_keys WHERE id = %(key_id)s AND user_id = %(user_id)s
 
--- name: renew_overlay
--- Give an account's overlay a new key, or add the overlay.
-INSERT INTO overlays AS o (user_id, key) VALUES (%(user_id)s, %(key)s)
-ON CONFLICT (user_id) DO UPDATE SET key = excluded.key, version = o.version + 1
-RETURNING {Overlay}
-
--- name: overlay_versions
--- The versions of the accounts' valid keys, without blocked accounts.
-SELECT user_id, version FROM overlays JOIN users ON id = user_id
-WHERE user_id = ANY (%(user_ids)s) AND blocked_at IS NULL
+-- name: api_key_holder
+-- The API key with a digest. Its last use is noted once a minute at most.
+WITH used AS (
+  UPDATE api_keys SET last_used_at = now()
+  WHERE key_hash = %(key_hash)s AND coalesce(last_used_at, '-infinity') < now() - interval '1 minute'
+)
+SELECT id, user_id, models FROM api_keys WHERE key_hash = %(key_hash)s

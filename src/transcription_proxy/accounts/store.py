@@ -6,11 +6,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, kwargs_row, scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from transcription_proxy.accounts import tokens
 from transcription_proxy.accounts.tokens import Identity, Refresh
 from transcription_proxy.db import queries
+from transcription_proxy.values import Opening
 
 Connection = AsyncConnection[Any]
 
@@ -39,7 +40,7 @@ class Credentials(User):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An account as an operator lists it."""
+    """An account in the operator's list."""
 
     id: UUID
     email: str
@@ -49,16 +50,7 @@ class Listed:
     live_sessions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """The overlay of an account: whoever has `key` sees its live captions. `version` counts the account's keys."""
-
-    user_id: UUID
-    key: str
-    version: int
-
-
-SQL: Final = queries.load("transcription_proxy.accounts", User, Credentials, Overlay)
+SQL: Final = queries.load("transcription_proxy.accounts", User, Credentials)
 
 
 async def register(connection: Connection, email: str, password_hash: str) -> User | None:
@@ -104,6 +96,12 @@ async def token_holder(connection: Connection, identity: Identity) -> User | Non
     return await _user(connection, "token_holder", **values)
 
 
+async def may_open(connection: Connection, opening: Opening) -> bool:
+    """Return whether the token of an opening may open a session. Run it in the opening's transaction."""
+    values = {"user_id": opening.user_id, "token_version": opening.token_version}
+    return bool(await _scalar(connection, "may_open", **values, login=opening.login, key_id=opening.key_id))
+
+
 async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User:
     """Change a locked account's password and end all of its tokens. Return the account."""
     user = await _user(connection, "change_password", user_id=user_id, password_hash=password_hash)
@@ -124,10 +122,6 @@ async def unblock(connection: Connection, user_id: UUID) -> None:
     await connection.execute(SQL["unblock"], {"user_id": user_id})
 
 
-async def keep_login(connection: Connection, login: UUID, user_id: UUID, expires_at: datetime) -> None:
-    await connection.execute(SQL["keep_login"], {"login": login, "user_id": user_id, "expires_at": expires_at})
-
-
 async def add_refresh(
     connection: Connection,
     token_hash: bytes,
@@ -135,14 +129,16 @@ async def add_refresh(
     login: UUID,
     parent: bytes | None,
     expires_at: datetime,
+    login_expires_at: datetime,
 ) -> None:
-    """Add a refresh token. `parent`: the digest of the token that was exchanged for it."""
+    """Add a refresh token, and add or extend its login. `parent`: the digest of the token that was exchanged for it."""
     values = {
         "token_hash": token_hash,
         "user_id": user_id,
         "login": login,
         "parent": parent,
         "expires_at": expires_at,
+        "login_expires_at": login_expires_at,
     }
     await connection.execute(SQL["add_refresh"], values)
 
@@ -158,7 +154,7 @@ async def use_refresh(connection: Connection, token_hash: bytes, now: datetime) 
 
 
 async def prune_refresh(connection: Connection, login: UUID, now: datetime) -> None:
-    values = {"login": login, "now": now, "most": tokens.MOST_REFRESH_TOKENS}
+    values = {"login": login, "now": now, "most": tokens.MAX_REFRESH_TOKENS}
     await connection.execute(SQL["prune_refresh"], values)
 
 
@@ -199,34 +195,6 @@ async def lock_reset_owner(connection: Connection, token_hash: bytes) -> User | 
 
 async def reset_works(connection: Connection, token_hash: bytes, now: datetime) -> bool:
     return bool(await _scalar(connection, "reset_works", token_hash=token_hash, now=now))
-
-
-async def overlay(connection: Connection, user_id: UUID) -> Overlay | None:
-    return await _overlay(connection, "overlay", user_id=user_id)
-
-
-async def overlay_by_key(connection: Connection, key: str) -> Overlay | None:
-    return await _overlay(connection, "overlay_by_key", key=key)
-
-
-async def add_overlay(connection: Connection, user_id: UUID, key: str) -> None:
-    await connection.execute(SQL["add_overlay"], {"user_id": user_id, "key": key})
-
-
-async def renew_overlay(connection: Connection, user_id: UUID, key: str) -> Overlay | None:
-    return await _overlay(connection, "renew_overlay", user_id=user_id, key=key)
-
-
-async def overlay_versions(connection: Connection, user_ids: list[UUID]) -> dict[UUID, int]:
-    async with connection.cursor(row_factory=kwargs_row(lambda user_id, version: (user_id, version))) as cursor:
-        await cursor.execute(SQL["overlay_versions"], {"user_ids": user_ids})
-        return dict(await cursor.fetchall())
-
-
-async def _overlay(connection: Connection, query: str, **values: Any) -> Overlay | None:
-    async with connection.cursor(row_factory=class_row(Overlay)) as cursor:
-        await cursor.execute(SQL[query], values)
-        return await cursor.fetchone()
 
 
 async def _scalar(connection: Connection, query: str, **values: Any) -> Any:

@@ -64,6 +64,7 @@ def with_services(work: Callable[[CommandServices], Awaitable[T]]) -> T:
 
 async def _opened(settings: Settings, url: str, work: Callable[[CommandServices], Awaitable[T]]) -> T:
     from transcription_proxy.accounts.operator import Operator  # noqa: PLC0415 - `serve` must start without psycopg
+    from transcription_proxy.accounts.store import may_open  # noqa: PLC0415
     from transcription_proxy.db.pool import Database  # noqa: PLC0415
     from transcription_proxy.ledger.service import Ledger  # noqa: PLC0415
 
@@ -72,7 +73,10 @@ async def _opened(settings: Settings, url: str, work: Callable[[CommandServices]
     await database.open()
     try:
         ledger = Ledger(
-            database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams
+            database,
+            may_open,
+            max_sessions=settings.max_sessions_per_user,
+            max_streams=settings.upstream_max_streams,
         )
         return await work(CommandServices(settings, ledger, Operator(database), database))
     finally:

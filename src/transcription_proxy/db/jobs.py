@@ -1,4 +1,4 @@
-"""Jobs, which outlive a process: rows of a table, each run by the process that claims it, until it succeeds.
+"""Jobs, which outlive a process: table rows, each run by the process that claims it, until it succeeds.
 
 A job whose process dies runs again, so every job must be idempotent (docs/decisions/0006)."""
 
@@ -11,6 +11,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from transcription_proxy.backoff import Backoff
 from transcription_proxy.db import queries
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Unavailable
@@ -18,9 +19,9 @@ from transcription_proxy.errors import Unavailable
 POLL_SECONDS: Final = 1.0
 LOST_AFTER_SECONDS: Final = 300.0
 """How long after its claim a job counts as lost, so that another process may claim it."""
-LONGEST_PAUSE_SECONDS: Final = 3600
-"""The longest pause before the next try of a failed job."""
-MOST_TRIES: Final = 50
+BACKOFF: Final = Backoff(first=2.0, longest=3600.0)
+"""Pauses between tries of a failed job."""
+MAX_TRIES: Final = 50
 SQL: Final = queries.load("transcription_proxy.db")
 Handler = Callable[[str], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -96,8 +97,8 @@ class Jobs:
                 await self._handlers[job.kind](job.key)
         except Exception as error:  # noqa: BLE001 - any failure is tried again
             log.warning("job_failed", job=job.kind, key=job.key, tries=job.tries, error=type(error).__name__)
-            if job.tries >= MOST_TRIES and job.kind not in self._every:
+            if job.tries >= MAX_TRIES and job.kind not in self._every:
                 log.error("job_given_up", job=job.kind, key=job.key)
                 return True, None
-            return True, float(min(2 ** min(job.tries, 12), LONGEST_PAUSE_SECONDS))
+            return True, BACKOFF.pause(job.tries)
         return False, self._every.get(job.kind)

@@ -1,4 +1,4 @@
-"""Listens for NOTIFY on a connection of its own. Notifications may be lost, so a poll must find the same news later."""
+"""Listens for NOTIFY on a separate connection. Notifications may be lost, so callers must also poll for the news."""
 
 import asyncio
 import logging
@@ -8,16 +8,17 @@ from typing import Final, NoReturn
 
 from psycopg import AsyncConnection, sql
 
+from transcription_proxy.backoff import Backoff
 from transcription_proxy.db.pool import AWAY, CONNECTION
 
 log = logging.getLogger(__name__)
 
 PROBE_SECONDS: Final = 30.0
 """How long a silent connection waits before it is probed."""
-LONGEST_PAUSE_SECONDS: Final = 10.0
-"""The longest pause before the next try to connect."""
+BACKOFF: Final = Backoff(first=0.5, longest=10.0)
+"""Pauses between tries to connect."""
 Handlers = Mapping[str, Callable[[str], None]]
-"""The function that gets the payloads of each channel."""
+"""The function for the payloads of each channel."""
 
 
 async def listen(url: str, handlers: Handlers, ready: Callable[[], None] = lambda: None) -> NoReturn:
@@ -25,21 +26,21 @@ async def listen(url: str, handlers: Handlers, ready: Callable[[], None] = lambd
 
     `ready` is called after each connect. Behind a pooler in transaction mode no notification arrives.
     """
-    pause = 0.0
+    failures = 0
     while True:
-        await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads reconnections, guards nothing
+        await asyncio.sleep(BACKOFF.pause(failures) * random.uniform(0.5, 1))  # noqa: S311 - spreads reconnections, guards nothing
         try:
             async with asyncio.timeout(10):
                 connection = await AsyncConnection.connect(url, **CONNECTION)
             async with connection:
                 await _listen(connection, handlers)
                 ready()
-                pause = 0.0
+                failures = 0
                 while True:
                     await _receive(connection, handlers)
         except AWAY as error:
             log.info("not listening: %s", error)
-            pause = min(max(0.5, pause * 2), LONGEST_PAUSE_SECONDS)
+            failures += 1
 
 
 async def _listen(connection: AsyncConnection, handlers: Handlers) -> None:

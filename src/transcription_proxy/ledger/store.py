@@ -49,7 +49,6 @@ class OpeningState:
 
     `live`: the user's live sessions. `last_seq`: the user's last ledger entry."""
 
-    authorized: bool
     live: int
     last_seq: int
 
@@ -85,16 +84,12 @@ async def lock_balance(connection: Connection, user_id: UUID) -> Balance | None:
         return await cursor.fetchone()
 
 
-async def opening_state(connection: Connection, opening: Opening) -> OpeningState | None:
+async def opening_state(connection: Connection, opening: Opening) -> OpeningState:
     async with connection.cursor(row_factory=class_row(OpeningState)) as cursor:
-        values = {
-            "user_id": opening.user_id,
-            "token_version": opening.token_version,
-            "login": opening.login,
-            "replaces": opening.replaces,
-        }
-        await cursor.execute(SQL["opening_state"], values)
-        return await cursor.fetchone()
+        await cursor.execute(SQL["opening_state"], {"user_id": opening.user_id, "replaces": opening.replaces})
+        found = await cursor.fetchone()
+        assert found is not None
+        return found
 
 
 async def open_session(
@@ -113,6 +108,7 @@ async def open_session(
         "channels": opening.channels,
         "hold_cap": opening.hold_cap,
         "replaces": opening.replaces,
+        "key_id": opening.key_id,
         "hold": hold,
         "opened_seq": opened_seq,
         "max_streams": max_streams,
@@ -163,7 +159,7 @@ async def lock_for_booking(connection: Connection) -> None:
 
 
 async def prove_writable(connection: Connection) -> None:
-    """Write a row of no consequence. Raise Unavailable where that is not allowed, and the errors in AWAY."""
+    """Update the probe's row. Raise Unavailable if writing is not allowed, or an error in AWAY."""
     try:
         await lock_for_booking(connection)
         await connection.execute(SQL["probe_write"])
@@ -246,7 +242,7 @@ async def claw_back(
 
 
 async def freeze(connection: Connection, user_id: UUID, seconds: int) -> None:
-    """Set seconds of a locked balance aside for a dispute; negative ones are freed."""
+    """Freeze seconds of a locked balance for a dispute. Negative seconds are unfrozen."""
     if seconds:
         await connection.execute(SQL["freeze"], {"user_id": user_id, "seconds": seconds})
 
@@ -261,7 +257,7 @@ async def _add_entry(
     actor: str | None,
     purchase_id: UUID | None,
 ) -> None:
-    """Write a ledger entry, and the locked balance with it. 0 seconds leave no entry."""
+    """Write a ledger entry, and the locked balance with it. Write no entry for 0 seconds."""
     values = {
         "user_id": user_id,
         "seconds": seconds,

@@ -1,6 +1,15 @@
-"""The texts of emails about accounts, as plain text. mailer.py sends them."""
+"""Emails about accounts, and how every email is made from its template in templates/. mailer.py sends them."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from transcription_wire.lengths import length
+
+SUBJECT: Final = "Subject: "
+"""What the first line of a template begins with. An empty line follows, and then the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,31 +20,27 @@ class Email:
     text: str
 
 
+def render(template: str, **values: Any) -> Email:
+    """Return the email that a template makes of `values`."""
+    head, _, text = _environment.get_template(f"{template}.txt").render(values).partition("\n\n")
+    return Email(head.removeprefix(SUBJECT), text)
+
+
 def reset_link(site: str, link: str) -> Email:
     """Return the email with a link to choose a new password."""
-    return Email(
-        "Reset your password",
-        f"""\
-Someone asked to reset your password for {site}.
-
-If it was you, use this link within an hour:
-
-{link}
-
-The link can be used once. If it wasn't you, ignore this email. Your password stays the same.
-""",
-    )
+    return render("reset_link", site=site, link=link)
 
 
 def password_changed(site: str) -> Email:
     """Return the email that says that the password was changed."""
-    return Email(
-        "Your password was changed",
-        f"""\
-The password of your account at {site} was changed. You've been signed out everywhere else.
+    return render("password_changed", site=site)
 
-If it wasn't you, reset your password now:
 
-{site}/forgot
-""",
-    )
+_environment: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=False,  # emails are plain text
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
+_environment.filters["length_of_time"] = length

@@ -1,21 +1,21 @@
 """What a second of audio costs us, and how many credits it takes, by model, language and add-ons (money 32)."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from importlib.resources import files
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from msgspec import Meta
+
+from transcription_proxy import toml_files
 from transcription_proxy.errors import ConfigError
 from transcription_proxy.metering import engines
-from transcription_proxy.metering.meter import MICRO
+from transcription_proxy.metering.credits import MICRO
 
 ADDONS: Final = ("diarize", "keyterm")
 """Options of a stream that have a price of their own."""
-MAX_CREDITS_PER_SECOND: Final = 1000
-MAX_FEE_PERCENT: Final = 50
-"""Percent. At 100 no price would ever break even."""
+FILE: Final = "the rates file"
 
 
 class Unpriced(Exception):
@@ -75,6 +75,10 @@ class Rates:
             total += self.addons[addon]
         return total
 
+    def is_offered(self, model: str) -> bool:
+        """Return whether the model has a rate."""
+        return self._family(model) in self.models
+
     def _family(self, model: str) -> str:
         """Return the longest name in the table that equals the model's name, or its beginning up to a hyphen."""
         name = model.lower()
@@ -91,76 +95,65 @@ def load(text: str | None = None, *, builtin_engine: bool = False) -> Rates:
     """Return the rates of TOML text, or of the built-in file. Raises ConfigError with every mistake at once."""
     if text is None:
         text = files(__package__).joinpath("rates.toml").read_text()
-    try:
-        table = tomllib.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # of huge numbers and of deep nesting
-        raise ConfigError([f"the rates file isn't valid TOML: {error}"]) from error
-    reader = _Reader()
-    rates = Rates(
-        models=reader.rates(table, "models"),
-        languages=reader.rates(table, "languages"),
-        addons=reader.rates(table, "addons"),
-        stripe_fee_percent=reader.number(table, "stripe_fee_percent", "2.9", MAX_FEE_PERCENT, "the rates file"),
-        stripe_fee_cents=reader.cents(table, "stripe_fee_cents", 30),
-        date=str(table.get("date", "")),
+    problems: list[str] = []
+    table = toml_files.parse(text, FILE)
+    file = toml_files.read(_File, table, FILE, problems)
+    models, languages, addons = (_rates(table, section, problems) for section in ("models", "languages", "addons"))
+    problems += [
+        f"addons.{name} is not an add-on. Use one of {', '.join(ADDONS)}" for name in addons if name not in ADDONS
+    ]
+    if not table.get("models"):
+        problems.append(f"{FILE} offers no model: [models.NAME]")
+    if problems or file is None:
+        raise ConfigError(problems)
+    return Rates(
+        models=models,
+        languages=languages,
+        addons=addons,
+        stripe_fee_percent=Decimal(file.stripe_fee_percent),
+        stripe_fee_cents=file.stripe_fee_cents,
+        date=str(file.date),
         flat=BUILTIN_ENGINE if builtin_engine else None,
     )
-    unknown = set(table) - {"date", "stripe_fee_percent", "stripe_fee_cents", "models", "languages", "addons"}
-    reader.problems += [f"the rates file has an unknown key {key!r}" for key in sorted(unknown)]
-    reader.problems += [f"addons.{name} is not an add-on. Use one of {', '.join(ADDONS)}" for name in rates.addons if name not in ADDONS]  # fmt: skip  # noqa: E501
-    if not rates.models:
-        reader.problems.append("the rates file offers no model: [models.NAME]")
-    if reader.problems:
-        raise ConfigError(reader.problems)
+
+
+def _rates(table: Mapping[str, Any], section: str, problems: list[str]) -> dict[str, Rate]:
+    """Return the rates of a section, by name in lower case, and append its mistakes to `problems`."""
+    entries, rates = table.get(section), {}
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        where = f"{section}.{name}"
+        figures = toml_files.read(_Figures, entry, where, problems)
+        if figures:
+            micro = int(Decimal(figures.credits_per_second) * MICRO)
+            rates[name.lower()] = Rate(micro, Decimal(figures.cost_per_minute))
     return rates
 
 
-class _Reader:
-    """Reads a parsed rates file and collects its mistakes."""
+_PLACES: Final = r"(?:\.[0-9]{1,6}0*)?"
+_UP_TO_1000: Final = rf"(?:[0-9]{{1,3}}{_PLACES}|1000(?:\.0+)?)\Z"
+_UP_TO_50: Final = rf"(?:[0-4]?[0-9]{_PLACES}|50(?:\.0+)?)\Z"
+_COST: Final = Meta(pattern=rf"\A{_UP_TO_1000}", description='a string such as "0.006", 0 to 1000, at most six places')
+_CREDITS: Final = Meta(
+    pattern=rf"\A(?=.*[1-9]){_UP_TO_1000}",
+    description='a string such as "1.2", above 0 and up to 1000, at most six places',
+)
+_PERCENT: Final = Meta(pattern=rf"\A{_UP_TO_50}", description='a string such as "2.9", 0 to 50, at most six places')
+"""At 100 no price would ever break even."""
+_CENTS: Final = Meta(ge=0, le=10_000, description="a whole number of cents, 0 to 10000")
+_TABLE: Final = Meta(description="a table")
 
-    def __init__(self) -> None:
-        self.problems: list[str] = []
 
-    def rates(self, table: Mapping[str, Any], section: str) -> dict[str, Rate]:
-        """Return the rates of a section, by name in lower case."""
-        entries = table.get(section, {})
-        if not isinstance(entries, dict):
-            self.problems.append(f"{section} must be a table")
-            return {}
-        return {name.lower(): self._rate(entry, f"{section}.{name}") for name, entry in entries.items()}
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    cost_per_minute: Annotated[str, _COST]
+    credits_per_second: Annotated[str, _CREDITS]
 
-    def _rate(self, entry: Any, where: str) -> Rate:
-        if not isinstance(entry, dict):
-            self.problems.append(f"{where} must be a table with cost_per_minute and credits_per_second")
-            return BUILTIN_ENGINE
-        unknown = set(entry) - {"cost_per_minute", "credits_per_second"}
-        self.problems += [f"{where} has an unknown key {key!r}" for key in sorted(unknown)]
-        found = len(self.problems)
-        credits = self.number(entry, "credits_per_second", None, MAX_CREDITS_PER_SECOND, where)
-        if not credits and found == len(self.problems):
-            self.problems.append(f"{where}: credits_per_second must be above 0")
-        cost = self.number(entry, "cost_per_minute", None, 1000, where)
-        return Rate(int(credits * MICRO), cost)
 
-    def number(self, table: Mapping[str, Any], key: str, default: str | None, most: int, where: str) -> Decimal:
-        """Return the number of a decimal string, 0 to `most`, six places at most. Records a mistake and returns 0."""
-        value = table.get(key, default)
-        try:
-            number = Decimal(value) if isinstance(value, str) else Decimal("nan")
-        except InvalidOperation:
-            number = Decimal("nan")
-        if number.is_finite() and 0 <= number <= most and number == round(number, 6):
-            return number
-        self.problems.append(f'{where}: {key} must be a string such as "0.006", 0 to {most}, at most six places')
-        return Decimal(0)
-
-    def cents(self, table: Mapping[str, Any], key: str, default: int) -> int:
-        """Return a whole number of cents, from 0 to 10,000. Records a mistake and returns the default."""
-        value = table.get(key, default)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 10_000:
-            return value
-        self.problems.append(f"the rates file: {key} must be a whole number of cents, 0 to 10000")
-        return default
+@dataclass(frozen=True, slots=True)
+class _File:
+    date: Any = ""
+    stripe_fee_percent: Annotated[str, _PERCENT] = "2.9"
+    stripe_fee_cents: Annotated[int, _CENTS] = 30
+    models: Annotated[Mapping[str, Any], _TABLE] = field(default_factory=dict)
+    languages: Annotated[Mapping[str, Any], _TABLE] = field(default_factory=dict)
+    addons: Annotated[Mapping[str, Any], _TABLE] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Turns what Stripe says about a payment into money, once: a purchase's status, its credit, and what is taken back.
+"""Books facts from Stripe about a payment, each once: a purchase's status, its credit, and its claw-backs.
 
 `Fulfillment.apply` works in its caller's transaction, so an event's row and its effect are committed together. It
 locks the payment, its purchase and the user's balance, reads each once, and passes the rows along."""
@@ -36,7 +36,7 @@ class Fulfillment:
     async def apply(self, connection: Connection, fact: Checkout | Claim) -> None:
         """Book what is new in a fact. Raise UnbookableFact, having booked nothing; the claims in it are kept.
 
-        Whatever may refuse comes before the entries in the ledger, so no savepoint is needed.
+        Every check that may fail comes before the ledger entries, so no savepoint is needed.
         """
         session_id, claim = (fact.session_id, fact.charge) if isinstance(fact, Checkout) else (None, fact)
         charge_id = claim.charge if claim else None
@@ -112,7 +112,7 @@ async def _credit(connection: Connection, purchase: Purchase, balance: Balance) 
 
 
 async def _apply_claims(connection: Connection, purchase: Purchase, balance: Balance) -> None:
-    """Take back, or give back, the difference between what all claims have of a paid purchase and what is booked."""
+    """Book the difference between what all claims take of a paid purchase and what was booked before."""
     claims = await store.claims(connection, purchase)
     if not claims:
         return
@@ -126,8 +126,8 @@ async def _apply_claims(connection: Connection, purchase: Purchase, balance: Bal
     if take or freeze or new.refunded != purchase.refunded_cents:
         await store.set_standing(connection, purchase.id, new)
     if take or freeze:
-        is_disputed = any(claim.kind is Kind.DISPUTE for claim in claims)
-        lost_before = await store.lost(connection, purchase.id) if is_disputed else 0
+        may_have_lost = purchase.seconds_taken > 0 and any(claim.kind is Kind.DISPUTE for claim in claims)
+        lost_before = await store.lost(connection, purchase.id) if may_have_lost else 0
         await _claw_back(connection, purchase, balance, new, lost_before)
         log.warning("purchase_clawed_back", purchase=str(purchase.id), taken=take, frozen=freeze)
 

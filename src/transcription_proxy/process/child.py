@@ -1,4 +1,4 @@
-"""A child process of the supervisor: what it inherits, how it is started, ended and started again."""
+"""A child process of the supervisor: what it inherits, and how it is started, ended and restarted."""
 
 import logging
 import os
@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+from transcription_proxy.backoff import Backoff
+
 log = logging.getLogger(__name__)
 
-FIRST_RESTART_SECONDS: Final = 0.5
-MAX_RESTART_SECONDS: Final = 10.0
-"""Delay of a restart: none the first time, then doubled from the first to the maximum."""
+BACKOFF: Final = Backoff(first=0.5, longest=10.0)
+"""Delays of restarts after the first one, which has none."""
 STEADY_SECONDS: Final = 60.0
 """Seconds of life after which a child's next restart has no delay again."""
 
@@ -38,12 +39,12 @@ class Child:
         self._inherited = inherited
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
-        self._restart_delay = 0.0
+        self._restarts = 0
         self._start_at = 0.0
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process was started and its exit was not seen yet."""
+        """Whether the process was started and its exit has not been seen yet."""
         return self._process is not None
 
     def start_if_due(self, now: float) -> None:
@@ -89,6 +90,6 @@ class Child:
 
     def _plan_restart(self, now: float) -> None:
         if now - self._started > STEADY_SECONDS:
-            self._restart_delay = 0.0
-        self._start_at = now + self._restart_delay
-        self._restart_delay = min(max(FIRST_RESTART_SECONDS, self._restart_delay * 2), MAX_RESTART_SECONDS)
+            self._restarts = 0
+        self._start_at = now + BACKOFF.pause(self._restarts)
+        self._restarts += 1

@@ -13,10 +13,10 @@ from transcription_proxy.db.capacity import shortage
 from transcription_proxy.db.listen import listen
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.reaper import REAP_EVERY_SECONDS
+from transcription_proxy.overlay.feeds import SHARED_CHANNEL
 from transcription_proxy.process import wiring
 from transcription_proxy.process.lives import Life, dead_lives
-from transcription_proxy.relay.door import DoorProtocol, door
-from transcription_proxy.relay.stages import NEWS
+from transcription_proxy.relay.door import DoorProtocol
 
 END_SECONDS: Final = 20.0
 """How long live sessions may take to end at a shutdown, with their last words and their booking."""
@@ -26,16 +26,16 @@ log = structlog.get_logger()
 
 
 class Service:
-    """Everything of one worker process. Inside `async with` its background tasks run."""
+    """The service of one worker process. Its background tasks run inside `async with`."""
 
     def __init__(self, settings: Settings, life: Life) -> None:
-        """Raise ConfigError."""
+        """Build the worker's parts. Raise ConfigError."""
         self._life = life
         self._settings = settings
         self._parts = wiring.build(settings, life, self._is_ready)
         self._begun = False
         self._tasks: list[asyncio.Task[None]] = []
-        self.door: type[DoorProtocol] = door(self._parts.switchboard)
+        self.door: type[DoorProtocol] = self._parts.door
         self.http: FastAPI = self._parts.http
 
     async def __aenter__(self) -> Self:
@@ -70,13 +70,13 @@ class Service:
         self._keep("jobs", self._parts.jobs.run)
         self._keep("mail", self._parts.mail_jobs.run)
         self._keep("listener", self._listen)
-        self._keep("overlay_news", self._parts.stages.announce)
-        self._keep("overlay_lines", self._parts.stages.pass_on)
+        self._keep("overlay_announcements", self._parts.feeds.announce)
+        self._keep("overlay_lines", self._parts.feeds.forward)
         self._begun = True
 
     @property
     def live(self) -> bool:
-        """Whether there are sessions whose end is not booked yet."""
+        """Return whether there are sessions whose end is not booked yet."""
         return bool(self._parts.switchboard.relays)
 
     def drain(self) -> None:
@@ -89,19 +89,19 @@ class Service:
         relays = [relay.finished for relay in self._parts.switchboard.relays.values()]
         if relays:
             await asyncio.wait(relays, timeout=END_SECONDS)
-        self._parts.stages.end()
+        self._parts.feeds.end()
 
     def _is_ready(self) -> bool:
         return self._begun and not self._parts.switchboard.draining
 
     async def _listen(self) -> None:
-        stages = self._parts.stages
+        feeds = self._parts.feeds
         handlers = {
             "session_ending": self._parts.switchboard.report_row_change,
-            NEWS: stages.heard_news,
-            stages.channel: stages.heard,
+            SHARED_CHANNEL: feeds.receive_announcement,
+            feeds.own_channel: feeds.receive_line,
         }
-        await listen(self._settings.database_url or "", handlers, stages.listening)
+        await listen(self._settings.database_url or "", handlers, feeds.request_counts)
 
     async def _end_dead_lives(self) -> None:
         """End the sessions of dead processes that used the same DATA_DIR."""

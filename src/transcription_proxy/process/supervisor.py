@@ -1,4 +1,4 @@
-"""The parent process of `serve`: it holds the listening sockets, and runs the bundled PostgreSQL and the children.
+"""The parent process of `serve`. It holds the listening sockets, and runs the bundled PostgreSQL and the children.
 
 It restarts children that die and passes signals on. It serves no requests itself, so that none can bring it down."""
 
@@ -175,7 +175,7 @@ def _pipe() -> Iterator[int]:
 
 
 def _print_addresses(settings: Settings, bundled: Path | None, sandbox_url: str | None) -> None:
-    """Print where everything is. `bundled`: the folder of the bundled PostgreSQL."""
+    """Print the service's addresses. `bundled`: the folder of the bundled PostgreSQL."""
     print_line(f"Database: {_without_password(settings.database_url) or f'bundled PostgreSQL in {bundled}'}")
     print_line(f"Speech engine: {_without_password(settings.deepgram_url) or 'built in, English'}")
     print_line(

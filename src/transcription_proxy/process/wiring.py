@@ -11,8 +11,9 @@ from fastapi import FastAPI
 
 from transcription_proxy import offer
 from transcription_proxy.accounts import reset
+from transcription_proxy.accounts import store as accounts_store
+from transcription_proxy.accounts.api_keys import ApiKeys, is_key
 from transcription_proxy.accounts.emails import AccountEmails
-from transcription_proxy.accounts.overlays import Overlays
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.config import Settings
 from transcription_proxy.db.jobs import Jobs
@@ -22,6 +23,10 @@ from transcription_proxy.ledger.reaper import Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.mail.mailer import Mailer
+from transcription_proxy.overlay import overlay_socket
+from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
+from transcription_proxy.overlay.keys import Keys
+from transcription_proxy.overlay.overlay_socket import OverlaySocket
 from transcription_proxy.payments import notices, sandboxed
 from transcription_proxy.payments.emails import BuyerEmails
 from transcription_proxy.payments.fulfillment import RECEIPT
@@ -29,10 +34,12 @@ from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.process.lives import Life
+from transcription_proxy.relay import caption_socket
+from transcription_proxy.relay.caption_socket import CaptionSocket
+from transcription_proxy.relay.door import DoorProtocol, Sockets, door
 from transcription_proxy.relay.probe import answers
 from transcription_proxy.relay.relay import RelayContext
 from transcription_proxy.relay.settler import Settler
-from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api
@@ -51,7 +58,8 @@ class Parts:
     settler: Settler
     reaper: Reaper
     switchboard: Switchboard
-    stages: Stages
+    feeds: Feeds
+    door: type[DoorProtocol]
     jobs: Jobs
     mail_jobs: Jobs
     """Separate from the other jobs, which run one by one: a mail server may be slow."""
@@ -66,24 +74,33 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
     builtin_engine = os.environ.get("BUILTIN_ENGINE") == "1"
     sold = offer.load(settings, builtin_engine=builtin_engine)
     database = Database(settings.database_url or "", schema=settings.database_schema)
-    ledger = Ledger(database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams)
+    ledger = Ledger(
+        database,
+        accounts_store.may_open,
+        max_sessions=settings.max_sessions_per_user,
+        max_streams=settings.upstream_max_streams,
+    )
     accounts = Accounts(
         database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial_seconds=settings.trial_seconds
     )
-    overlays = Overlays(database, settings.public_url, NEWS)
-    stages = Stages(life.id, Notifier(database), overlays)
+    api_keys = ApiKeys(database)
+    overlay_keys = Keys(database, settings.public_url, SHARED_CHANNEL)
+    feeds = Feeds(life.id, Notifier(database), overlay_keys)
     settler = Settler(ledger)
     dialler = Dialler(settings.deepgram_api_key, ENGINE_START_SECONDS if builtin_engine else 0, settings.deepgram_proxy)
     switchboard = Switchboard(
-        verify=partial(_holder_of, accounts),
+        verify=partial(_holder_of, accounts, api_keys),
         ledger=ledger,
         rates=sold.rates,
         context=RelayContext(settler, dialler, settings.deepgram_url or ""),
-        stages=stages,
-        overlays=overlays,
+        feeds=feeds,
         life=life.id,
         idle_seconds=settings.idle_minutes * 60,
     )
+    sockets: Sockets = {
+        caption_socket.PATH: partial(CaptionSocket, switchboard),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, overlay_keys),
+    }
     gateway = _gateway(settings)
     payments = Payments(
         database,
@@ -95,11 +112,12 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
     )
     http = api.build(
         accounts,
+        api_keys,
         ledger,
         payments,
         Watch(ledger, lambda: settler.is_failing),
-        overlays=overlays,
-        stages=stages,
+        overlay_keys=overlay_keys,
+        feeds=feeds,
         rates=sold.rates,
         auth_rate_per_minute=settings.auth_rate_per_minute,
         trusted_proxies=settings.trusted_proxies,
@@ -114,14 +132,18 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         settler,
         Reaper(ledger, time.monotonic, time.time, lambda: settler.failures),
         switchboard,
-        stages,
+        feeds,
+        door(sockets),
         _payment_jobs(database, gateway, payments),
         _mail_jobs(settings, database, payments),
         http,
     )
 
 
-def _holder_of(accounts: Accounts, token: str) -> TokenHolder:
+async def _holder_of(accounts: Accounts, keys: ApiKeys, token: str) -> TokenHolder:
+    if is_key(token):
+        holder = await keys.authenticate(token)
+        return TokenHolder(holder.user.id, holder.user.token_version, key_id=holder.key_id, models=holder.models)
     identity = accounts.verify_token(token)
     return TokenHolder(identity.user_id, identity.token_version, identity.login)
 

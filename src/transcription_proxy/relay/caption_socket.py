@@ -18,12 +18,10 @@ from transcription_proxy.stream import captions, endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.options import InvalidConfig
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
-from transcription_wire.messages import Auth, Error, encode
+from transcription_wire.messages import Auth, Error, ServerMessage, encode
 
-AUTH_SECONDS: Final = 5.0
-"""Seconds that a client may take to send its auth message."""
+PATH: Final = b"/ws/transcribe"
 MAX_MESSAGE_BYTES: Final = 1 << 20
-LATE: Final = endings.said(ErrorCode.AUTH_TIMEOUT)
 BINARY: Final = WSMsgType.BINARY
 log = structlog.get_logger()
 
@@ -34,28 +32,18 @@ class CaptionSocket(ServerSocket):
     max_frame = 4 << 20
 
     def __init__(self, switchboard: Switchboard) -> None:
-        super().__init__(MAX_MESSAGE_BYTES)
-        self._switchboard = switchboard
+        super().__init__(switchboard, MAX_MESSAGE_BYTES)
         self._relay: Relay | None = None
         self._admit = _admit_nothing
-        """The meter's `admit`, while the next frame may be a whole audio message."""
+        """The session's `admit`, while the next frame may be a whole audio message."""
         self._record: Callable[[bytes], None]
         self._forward: Callable[[WSMsgType, bytes], None] = _forward_nothing
-        """The upstream's `send`, for frames that the meter admitted."""
+        """The upstream's `send`, for frames that the session admitted."""
         self._opening: asyncio.Task[None] | None = None
         self._early_events: list[ev.Event] = []
         self._bad_messages = 0
 
     # What picows calls
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        super().on_ws_connected(transport)
-        self._switchboard.sockets.add(self)
-        self._switchboard.greetings.add(self)
-        if self._switchboard.full:
-            self._refuse(endings.CROWDED)
-        else:
-            self._timer = self._loop.call_later(AUTH_SECONDS, self._refuse, LATE)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         size = frame.payload_size
@@ -72,12 +60,6 @@ class CaptionSocket(ServerSocket):
         else:
             super().on_ws_frame(transport, frame)
             self._choose_admit()
-
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        super().on_ws_disconnected(transport)
-        self._switchboard.sockets.discard(self)
-        self._switchboard.greetings.discard(self)
-        self._report(ev.ClientLost())
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -98,17 +80,24 @@ class CaptionSocket(ServerSocket):
     def on_pong(self) -> None:
         self._report(ev.ClientPonged())
 
-    def on_broken(self, error: endings.ErrorSaid) -> None:
+    def on_closed(self) -> None:
+        self._report(ev.ClientLost())
+
+    def on_violation(self, error: Error) -> None:
         if self._relay is None and self._opening is None:
-            self._refuse(error)
+            self.refuse(error)
         else:
             self._report(ev.ClientBrokeProtocol(error))
 
+    def refuse(self, error: Error) -> None:
+        if not self._closing:
+            self.send(error)
+            self.close(CLOSE_CODES[ErrorCode(error.code)])
+
     # What the relay calls
 
-    def send(self, text: bytes, optional: bool) -> None:
-        if not (optional and self._stalled):
-            self._transport.send(WSMsgType.TEXT, text)
+    def send(self, message: ServerMessage) -> None:
+        self._transport.send(WSMsgType.TEXT, encode(message))
 
     def close(self, code: int) -> None:
         super().close(code)
@@ -131,7 +120,7 @@ class CaptionSocket(ServerSocket):
     def shutdown(self) -> None:
         """Refuse a client without a session, or end its session: the service shuts down."""
         if self._relay is None and self._opening is None:
-            self._refuse(endings.DRAINING)
+            self.refuse(endings.DRAINING)
         else:
             self._report(ev.DrainEnded())
 
@@ -159,33 +148,32 @@ class CaptionSocket(ServerSocket):
             self._bad_message(sentences.AUTH_FIRST)
             return
         if self._switchboard.draining:
-            self._refuse(endings.DRAINING)
+            self.refuse(endings.DRAINING)
             return
-        self._cancel_timer()
-        self._switchboard.greetings.discard(self)
+        self.record_auth()
         self.pause()  # frames that already arrived are kept for the session
         self._opening = self._loop.create_task(self._open(auth))
 
     def _bad_message(self, what: str) -> None:
         self._bad_messages += 1
         if self._bad_messages >= captions.MAX_BAD_MESSAGES:
-            self._refuse(endings.TOO_MANY_BAD)
+            self.refuse(endings.TOO_MANY_BAD)
         else:
-            self.send(encode(Error(ErrorCode.BAD_MESSAGE, what)), optional=False)
+            self.send(Error(ErrorCode.BAD_MESSAGE, what))
 
     async def _open(self, auth: Auth) -> None:
         try:
             opened, wanted, user_id = await self._switchboard.open(auth)
             relay = self._switchboard.add_relay(opened, wanted, user_id, self, monotonic())
         except InvalidConfig as error:
-            self._refuse((ErrorCode.INVALID_CONFIG, str(error)))
+            self.refuse(Error(ErrorCode.INVALID_CONFIG, str(error)))
         except Refusal as refusal:
-            self._refuse((ErrorCode(refusal.code), refusal.message))
+            self.refuse(Error(refusal.code, refusal.message))
         except Unavailable:
-            self._refuse(endings.UNAVAILABLE)
+            self.refuse(endings.UNAVAILABLE)
         except Exception:
             log.exception("open_failed")
-            self._refuse(endings.FAILED)
+            self.refuse(endings.FAILED)
         else:
             self._begin(relay)
 
@@ -200,12 +188,6 @@ class CaptionSocket(ServerSocket):
             relay.handle_event(event)
         if self._switchboard.draining:
             relay.handle_event(ev.DrainBegan())
-
-    def _refuse(self, error: endings.ErrorSaid) -> None:
-        """Send the reason why there is no session, and close."""
-        if not self._closing:
-            self.send(encode(Error(*error)), optional=False)
-            self.close(CLOSE_CODES[error[0]])
 
 
 def _admit_nothing(nbytes: int, now: float) -> bool:

@@ -6,6 +6,7 @@ and nothing more is read until the answers are sent."""
 import asyncio
 import logging
 import socket
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 from uuid import uuid4
 
@@ -16,11 +17,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from transcription_proxy.relay import request_head
-from transcription_proxy.relay.caption_socket import CaptionSocket
-from transcription_proxy.relay.overlay_socket import OverlaySocket
 from transcription_proxy.relay.request_head import MAX_HEAD_BYTES, HttpRefusal
 from transcription_proxy.relay.server_socket import ServerSocket
-from transcription_proxy.relay.switchboard import Switchboard
 
 MAX_REQUEST_BYTES: Final = 16 << 20
 """Bytes of a body with its framing. The application refuses far smaller bodies; up to here a client that reads only
@@ -43,7 +41,8 @@ HANDSHAKE: Final = (
     b"sec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n"
 )
 """A checked request in the form that picows accepts: it refuses Firefox's `Connection: keep-alive, Upgrade`."""
-LISTENERS: Final = {request_head.CAPTIONS: CaptionSocket, request_head.OVERLAY: OverlaySocket}
+Sockets = Mapping[bytes, Callable[[], ServerSocket]]
+"""Makes the socket that serves each path."""
 
 
 class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
@@ -80,7 +79,7 @@ class DoorFlowControl(FlowControl):
 class DoorProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with bounds on each phase of a request, and with upgrades to picows."""
 
-    switchboard: Switchboard
+    sockets: Sockets
     """Set on a subclass by `door`."""
     flow: DoorFlowControl
 
@@ -253,13 +252,13 @@ class DoorProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._is_upgrading = False
         method, version = self.scope["method"], self.scope["http_version"]
-        refused = request_head.upgrade_objection(method, self.url, version, self.headers)
+        refused = request_head.upgrade_objection(method, self.url, version, self.headers, self.sockets)
         if refused is not None:
             self._refuse(refused)
             return
         self.connections.discard(self)
         self.flow.release()
-        listener = LISTENERS[self.url.partition(b"?")[0]](self.switchboard)
+        listener = self.sockets[self.url.partition(b"?")[0]]()
         protocol = WSProtocol(
             None, None, False, lambda _: _welcome(listener), _picows_log, True,
             None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, listener.max_frame, None, READ_BUFFER_BYTES,
@@ -290,9 +289,9 @@ class DoorProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-def door(switchboard: Switchboard) -> type[DoorProtocol]:
-    """Return the protocol class for uvicorn's `http=`."""
-    return type("Door", (DoorProtocol,), {"switchboard": switchboard})
+def door(sockets: Sockets) -> type[DoorProtocol]:
+    """Return the protocol class for uvicorn's `http=`. It upgrades requests for the paths of `sockets` only."""
+    return type("Door", (DoorProtocol,), {"sockets": sockets})
 
 
 def _welcome(listener: ServerSocket) -> WSUpgradeResponseWithListener:

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 from picows import WSMsgType
 
 from transcription_proxy.relay.settler import Settler
-from transcription_proxy.relay.stages import Stage
 from transcription_proxy.relay.upstream import DialFailed, Dialler, Upstream
-from transcription_proxy.stream import deepgram, overlay
+from transcription_proxy.stream import deepgram
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closing
+from transcription_wire import messages as wire
 from transcription_wire.codes import CLOSE_CODES, ErrorCode
 
 log = structlog.get_logger()
@@ -27,18 +28,32 @@ log = structlog.get_logger()
 class Client(Protocol):
     """The client's socket, as the relay uses it."""
 
-    def send(self, text: bytes, optional: bool) -> None: ...
+    def send(self, message: wire.ServerMessage) -> None:
+        """Encode and send a message."""
 
     def close(self, code: int) -> None: ...
 
     def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
-        """Send frames that the meter admits with this function from now on; None while there is no upstream."""
+        """Send frames that the session admits with this function from now on; None while there is no upstream."""
 
     def ping(self) -> None: ...
 
     def pause(self) -> None: ...
 
     def resume(self) -> None: ...
+
+
+class Feed(Protocol):
+    """Shows an account's captions on pages other than its client's, as the relay uses it."""
+
+    is_watched: bool
+    """Whether anybody watches. Nothing needs to be published otherwise."""
+
+    def publish(self, session_id: UUID, transcript: wire.Transcript) -> None:
+        """Show words that the session's client is sent."""
+
+    def clear(self, session_id: UUID) -> None:
+        """Remove the session's words: it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +68,13 @@ class RelayContext:
 class Relay:
     """Owns a session from its opening to its booked end. `finished` is done after that."""
 
-    def __init__(self, session: Session, client: Client, lines: RelayContext, stage: Stage) -> None:
+    def __init__(self, session: Session, client: Client, context: RelayContext, feed: Feed) -> None:
         self.session = session
         self.upstream: Upstream | None = None
         self._client = client
-        self._context = lines
-        self._stage = stage
-        self._is_overlay_cleared = False
+        self._context = context
+        self._feed = feed
+        self._is_feed_cleared = False
         self._loop = asyncio.get_running_loop()
         self._events: deque[ev.Event] = deque()
         self._is_handling = False
@@ -141,10 +156,10 @@ class Relay:
 
     def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - the one ladder of actions
         match action:
-            case ev.SendClient(text, optional):
-                self._client.send(text, optional)
-                if self._stage.watched:
-                    self._show_on_overlay(text)
+            case ev.SendClient(message):
+                self._client.send(message)
+                if self._feed.is_watched and isinstance(message, wire.Transcript):
+                    self._feed.publish(self.session.id, message)
             case ev.SendAudio(data):
                 if self.upstream is not None:
                     self.upstream.send_audio(data)
@@ -204,20 +219,14 @@ class Relay:
         self.upstream = None
         self._client.set_forward(None)
 
-    def _show_on_overlay(self, text: bytes) -> None:
-        """Show a message to the client on the account's overlay, if it has words."""
-        line = overlay.line(str(self.session.id), text)
-        if line is not None:
-            self._stage.show(line)
-
-    def _clear_overlay(self) -> None:
-        """Clear the overlay, once: no more words come, and the bill may take a while."""
-        if not self._is_overlay_cleared:
-            self._is_overlay_cleared = True
-            self._stage.show(overlay.Clear(str(self.session.id)))
+    def _clear_feed(self) -> None:
+        """Clear the feed, once: no more words come, and the bill may take a while."""
+        if not self._is_feed_cleared:
+            self._is_feed_cleared = True
+            self._feed.clear(self.session.id)
 
     def _book(self, closing: Closing) -> None:
-        self._clear_overlay()
+        self._clear_feed()
         log.info(
             "session_ended",
             session=str(closing.session_id),
@@ -230,7 +239,7 @@ class Relay:
         self._context.settler.close(closing, self.handle_event)
 
     def _finish(self) -> None:
-        self._clear_overlay()
+        self._clear_feed()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

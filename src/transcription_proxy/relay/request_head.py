@@ -1,6 +1,7 @@
 """Checks request heads (RFC 9112, RFC 6455), and has the answers to those that door.py refuses. Values only."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -10,8 +11,6 @@ from starlette.types import Receive, Scope, Send
 
 from transcription_proxy import sentences
 
-CAPTIONS: Final = b"/ws/transcribe"
-OVERLAY: Final = b"/ws/overlay"
 MAX_HEAD_BYTES: Final = 16 * 1024
 """Bytes of a request's head."""
 Headers = list[tuple[bytes, bytes]]
@@ -126,9 +125,11 @@ def _framing_objection(version: str, headers: Headers, upgrades: bool) -> HttpRe
     return None
 
 
-def upgrade_objection(method: str, target: bytes, version: str, headers: Headers) -> HttpRefusal | None:
-    """Return why an upgrade to a WebSocket is refused, None if it is fine."""
-    if target.partition(b"?")[0] not in (CAPTIONS, OVERLAY):
+def upgrade_objection(
+    method: str, target: bytes, version: str, headers: Headers, paths: Container[bytes]
+) -> HttpRefusal | None:
+    """Return why an upgrade to a WebSocket is refused, None if it is fine. `paths`: those that have one."""
+    if target.partition(b"?")[0] not in paths:
         return NO_SOCKET
     if _only(headers, b"sec-websocket-version") != b"13":
         return NO_VERSION

@@ -1,4 +1,5 @@
-"""The server side of a client's WebSocket: the rules of RFC 6455 that picows leaves to its listener."""
+"""The server side of a WebSocket: its time to authenticate, and the rules of RFC 6455 that picows leaves to its
+listener."""
 
 import asyncio
 import socket
@@ -7,14 +8,20 @@ from typing import ClassVar, Final
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from transcription_proxy.relay.fragments import Fragments, Message, Oversize, Violation
+from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.stream import endings
+from transcription_wire.codes import ErrorCode
+from transcription_wire.messages import Error
 
+AUTH_SECONDS: Final = 5.0
+"""Seconds that a client may take to send its auth message."""
+AUTH_TIMEOUT: Final = endings.usual_error(ErrorCode.AUTH_TIMEOUT)
 LINGER_SECONDS: Final = 2.0
 """Seconds to wait for the client's close frame, so that it can read our last messages."""
 SEND_BUFFER_BYTES: Final = 64 * 1024
 """The kernel's send buffer for one client. A small one makes a client that does not read noticeable soon."""
 RESERVED: Final = "A frame has a reserved bit set, and no extension is in use."
-FAULTS: Final = {
+VIOLATIONS: Final = {
     WSCloseCode.PROTOCOL_ERROR: endings.NOT_RFC_6455,
     WSCloseCode.INVALID_TEXT: endings.NOT_RFC_6455,
     WSCloseCode.MESSAGE_TOO_BIG: endings.TOO_BIG,
@@ -23,19 +30,22 @@ FAULTS: Final = {
 
 
 class ServerSocket(WSListener):
-    """One client's socket. Assembles frames into messages, and stops reading from a client that breaks a rule."""
+    """One client's socket. Assembles frames into messages, and stops reading from a client that breaks a rule.
+
+    A client that has not authenticated after AUTH_SECONDS is refused; subclasses call `record_auth` in time."""
 
     max_frame: ClassVar[int]
     """Bytes of a frame. Above this picows closes with 1009 by itself, without an error message."""
 
-    def __init__(self, max_message: int) -> None:
+    def __init__(self, switchboard: Switchboard, max_message: int) -> None:
+        self._switchboard = switchboard
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport
         self._fragments = Fragments(max_message)
         self._closing = False
         """A close was sent or received."""
-        self._broken: int | None = None
-        """The close code for the rule that the client broke."""
+        self._violation_code: int | None = None
+        """The close code for the rule that the client broke, None if it broke none."""
         self._stalled = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -48,9 +58,33 @@ class ServerSocket(WSListener):
     def on_pong(self) -> None:
         """Handle a pong."""
 
-    def on_broken(self, error: endings.ErrorSaid) -> None:
+    def on_closed(self) -> None:
+        """Handle the end of the connection."""
+
+    def on_violation(self, error: Error) -> None:
         """Send `error` to a client that broke a rule, and call `close`, which picks the close code for the rule."""
+        self.refuse(error)
+
+    def refuse(self, error: Error) -> None:
+        """Send `error` to a client that gets nothing else, and close."""
         raise NotImplementedError
+
+    def shutdown(self) -> None:
+        """End what the client was given, or refuse it: the service shuts down."""
+        raise NotImplementedError
+
+    def record_auth(self) -> None:
+        """Stop the timer of a client that sent its auth message."""
+        self._cancel_timer()
+        self._switchboard.unauthenticated.discard(self)
+
+    def send_text(self, text: bytes) -> None:
+        """Send a text frame."""
+        self._transport.send(WSMsgType.TEXT, text)
+
+    def disconnect(self) -> None:
+        """Drop the connection, with everything that was not sent."""
+        self._transport.disconnect(False)
 
     # What picows calls
 
@@ -58,6 +92,12 @@ class ServerSocket(WSListener):
         self._transport = transport
         raw = transport.underlying_transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._switchboard.sockets.add(self)
+        self._switchboard.unauthenticated.add(self)
+        if self._switchboard.is_full:
+            self.refuse(endings.CROWDED)
+        else:
+            self._timer = self._loop.call_later(AUTH_SECONDS, self.refuse, AUTH_TIMEOUT)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
@@ -66,18 +106,22 @@ class ServerSocket(WSListener):
             try:
                 self._take(frame)
             except Oversize:
-                self._break_off(WSCloseCode.MESSAGE_TOO_BIG.value, endings.TOO_BIG)
+                self._reject(WSCloseCode.MESSAGE_TOO_BIG.value, endings.TOO_BIG)
             except Violation as violation:
-                self._break_off(violation.code.value, (endings.NOT_RFC_6455[0], str(violation)))
+                self._reject(violation.code.value, Error(ErrorCode.BAD_MESSAGE, str(violation)))
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         handshake = transport.close_handshake
         sent, received = (handshake.sent, handshake.recv) if handshake else (None, None)
         echoed = received is not None and sent is not None and received.code == sent.code
-        if not self._closing and sent is not None and sent.code in FAULTS and not echoed:  # picows found it
-            self.on_broken(FAULTS[sent.code])
+        violation = VIOLATIONS.get(sent.code) if sent is not None and not echoed else None
+        if violation is not None and not self._closing:  # picows found it, and closed the socket
+            self.on_violation(violation)
         self._closing = True
         self._cancel_timer()
+        self._switchboard.sockets.discard(self)
+        self._switchboard.unauthenticated.discard(self)
+        self.on_closed()
 
     def pause_writing(self) -> None:
         self._stalled = True
@@ -88,7 +132,7 @@ class ServerSocket(WSListener):
     @property
     def is_open(self) -> bool:
         """Whether frames of the client count."""
-        return not self._closing and self._broken is None
+        return not self._closing and self._violation_code is None
 
     def close(self, code: int) -> None:
         """Send a close frame; disconnect when the client answers it, or after LINGER_SECONDS."""
@@ -96,7 +140,7 @@ class ServerSocket(WSListener):
             return
         self._closing = True
         self._cancel_timer()
-        self._transport.send_close(WSCloseCode(self._broken or code))
+        self._transport.send_close(WSCloseCode(self._violation_code or code))
         self._transport.underlying_transport.resume_reading()
         self._timer = self._loop.call_later(LINGER_SECONDS, self._transport.disconnect, False)
 
@@ -114,13 +158,13 @@ class ServerSocket(WSListener):
                 if message is not None:
                     self.on_message(message)
 
-    def _break_off(self, code: int, error: endings.ErrorSaid) -> None:
-        self._broken = code
-        self.on_broken(error)
+    def _reject(self, code: int, error: Error) -> None:
+        self._violation_code = code
+        self.on_violation(error)
 
     def _answer_close(self, frame: WSFrame) -> None:
         self._closing = True
-        self._transport.send_close(WSCloseCode(self._broken or close_answer(frame)))
+        self._transport.send_close(WSCloseCode(self._violation_code or close_answer(frame)))
         self._transport.disconnect()
 
     def _cancel_timer(self) -> None:

@@ -11,12 +11,14 @@ from uuid import UUID
 
 import structlog
 
+from transcription_proxy.backoff import Backoff
 from transcription_proxy.errors import TooSlow, Unavailable
 from transcription_proxy.stream import events as ev
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
 
-TICK_SECONDS: Final = 0.05
-"""Seconds between batches, in which settles collect."""
+TICK_SECONDS: Final = 0.2
+"""Seconds between batches, in which settles collect. Planning a batch costs PostgreSQL as much as booking 100 sessions,
+so few large ones are cheap; a session asks long before its hold is used up, and can wait."""
 BATCH_SESSIONS: Final = 500
 """Sessions settled in one statement, at most (money 19)."""
 MAX_LOCKED_SECONDS: Final = 5.0
@@ -29,9 +31,8 @@ RENEW_EVERY_SECONDS: Final = 10.0
 """Seconds between renewals of the leases of sessions whose settle or close has not succeeded."""
 FAILURE_SECONDS: Final = 30.0
 """Seconds that a failed settle counts as failing: a live session sends the next one long before."""
-FIRST_RETRY_SECONDS: Final = 0.5
-MAX_RETRY_SECONDS: Final = 5.0
-"""Seconds between tries to commit a close, doubled from the first to the maximum."""
+CLOSE_BACKOFF: Final = Backoff(first=0.5, longest=5.0)
+"""Pauses between tries to commit a close."""
 
 Report = Callable[[ev.Event], None]
 log = structlog.get_logger()
@@ -81,12 +82,12 @@ class Settler:
 
     def close(self, closing: Closing, report: Report) -> None:
         """Close a session, however many tries it takes. `report` gets CloseCommitted."""
-        self._due.pop(closing.session_id, None)  # the close supersedes it
+        self._due.pop(closing.session_id, None)  # the close supersedes the settle
         self._closes[closing.session_id] = task = asyncio.create_task(self._close(closing, report))
         task.add_done_callback(lambda _: self._closes.pop(closing.session_id))
 
     async def run(self) -> None:
-        """Settle for ever: a single settle at once, many in batches, one a tick."""
+        """Settle until cancelled: a single settle at once, many in batches, one batch a tick."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -97,7 +98,7 @@ class Settler:
                 self._wake.set()
 
     async def keep_leases(self) -> None:
-        """Renew, for ever, the leases of live sessions whose settles do not renew them (money 21)."""
+        """Renew the leases of live sessions whose settles do not renew them, until cancelled (money 21)."""
         while True:
             await asyncio.sleep(RENEW_EVERY_SECONDS)
             if unbooked := self._unbooked():
@@ -171,20 +172,20 @@ class Settler:
             entry[1](event)
 
     async def _close(self, closing: Closing, report: Report) -> None:
-        delay = FIRST_RETRY_SECONDS
+        failures = 0
         while True:
             try:
                 async with self._close_slots:
                     closed = await self._ledger.close(closing)
-            except Exception as error:  # retried for ever: a close is the bill
+            except Exception as error:  # retried without limit: a close is the bill
                 if not isinstance(error, Unavailable):
                     log.exception("close_failed", session=str(closing.session_id))
                 general = isinstance(error, Unavailable) and not isinstance(error, TooSlow)
                 self._failed[closing.session_id] = Failure(asyncio.get_running_loop().time(), general)
                 if isinstance(error, TooSlow):
                     await self._renew([closing.session_id])
-                await asyncio.sleep(delay)
-                delay = min(MAX_RETRY_SECONDS, 2 * delay)
+                failures += 1
+                await asyncio.sleep(CLOSE_BACKOFF.pause(failures))
             else:
                 self._failed.pop(closing.session_id, None)
                 report(ev.CloseCommitted(closed))

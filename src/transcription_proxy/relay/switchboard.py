@@ -1,23 +1,23 @@
 """Opens sessions, and keeps the relays of this process's live ones."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.metering.rates import Rates
-from transcription_proxy.relay.relay import Client, Relay, RelayContext
-from transcription_proxy.relay.stages import Stages
+from transcription_proxy.relay.relay import Client, Feed, Relay, RelayContext
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Opened, Opening
 from transcription_wire.messages import Auth
 
-MAX_GREETINGS: Final = 1000
+MAX_UNAUTHENTICATED: Final = 1000
 """Sockets of a process that may be open without being authenticated."""
 log = structlog.get_logger()
 
@@ -28,21 +28,11 @@ class Opener(Protocol):
     async def open_session(self, opening: Opening) -> Opened: ...
 
 
-class Overlay(Protocol):
-    """The account whose captions a key shows, and the version of the key."""
+class Feeds(Protocol):
+    """The feeds of all accounts."""
 
-    @property
-    def user_id(self) -> UUID: ...
-
-    @property
-    def version(self) -> int: ...
-
-
-class Overlays(Protocol):
-    """The part of the accounts that checks the keys of overlays."""
-
-    async def by_key(self, key: str) -> Overlay:
-        """Return the overlay of a key. Raises Refusal (overlay_gone) and Unavailable."""
+    def feed(self, user_id: UUID) -> Feed:
+        """Return an account's feed. All of its sessions get the same one."""
 
 
 class Socket(Protocol):
@@ -54,31 +44,34 @@ class Socket(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenHolder:
-    """The user and login that a token was issued to."""
+    """The user and login that a token was issued to, or the user that an API key belongs to."""
 
     user_id: UUID
     token_version: int
     login: UUID | None = None
+    key_id: UUID | None = None
+    models: Sequence[str] | None = None
+    """The models that the API key may use, None for every model."""
 
 
 @dataclass
 class Switchboard:
-    """Opens sessions for sockets, and passes news to their relays.
+    """Opens sessions for sockets, and tells their relays about drains and changed rows.
 
-    `verify`: returns the holder of a token, or raises Refusal. `life`: the id of this process's life (money 21).
+    `verify`: returns the holder of a token or API key, or raises Refusal or Unavailable.
+    `life`: the id of this process's life (money 21).
     """
 
-    verify: Callable[[str], TokenHolder]
+    verify: Callable[[str], Awaitable[TokenHolder]]
     ledger: Opener
     rates: Rates
     context: RelayContext
-    stages: Stages
-    overlays: Overlays
+    feeds: Feeds
     life: UUID
     idle_seconds: float
     sockets: set[Socket] = field(default_factory=set)
-    greetings: set[Socket] = field(default_factory=set)
-    """The sockets that have not authenticated yet."""
+    unauthenticated: set[Socket] = field(default_factory=set)
+    """Those of the sockets that have not authenticated yet."""
     relays: dict[UUID, Relay] = field(default_factory=dict)
     draining: bool = False
 
@@ -88,14 +81,17 @@ class Switchboard:
         Raises Refusal, InvalidConfig and Unavailable. While settles fail it raises Unavailable, because the end of a
         new session could not be booked either.
         """
-        holder = self.verify(auth.token if isinstance(auth.token, str) else "")
+        holder = await self.verify(auth.token if isinstance(auth.token, str) else "")
         wanted = options.read(auth.config, self.rates)
+        if holder.models is not None and wanted.model not in holder.models:
+            raise options.InvalidConfig(sentences.model_not_allowed(wanted.model, holder.models))
         if self.context.settler.is_failing:
             raise Unavailable("settles of live sessions fail")
         opening = Opening(
             user_id=holder.user_id,
             token_version=holder.token_version,
             login=holder.login,
+            key_id=holder.key_id,
             life=self.life,
             model=wanted.model,
             engine=self.rates.engine,
@@ -110,7 +106,7 @@ class Switchboard:
 
     def add_relay(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
         """Return a relay for an opened session. It is registered until the session's end is booked."""
-        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.context, self.stages.stage(user_id))
+        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.context, self.feeds.feed(user_id))
         self.relays[opened.session_id] = relay
         relay.finished.add_done_callback(lambda _: self.relays.pop(opened.session_id, None))
         return relay
@@ -122,9 +118,9 @@ class Switchboard:
             relay.handle_event(ev.RowChanged())
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether too many sockets are open that have not authenticated."""
-        return len(self.greetings) > MAX_GREETINGS
+        return len(self.unauthenticated) > MAX_UNAUTHENTICATED
 
     def drain(self) -> None:
         """Begin the drain: refuse clients that authenticate from now on, and end sessions that are still dialling."""

@@ -65,7 +65,7 @@ class Upstream(WSListener):
 
     @property
     def send(self) -> Callable[[WSMsgType, bytes | memoryview], None]:
-        """The open socket's send function, for frames that the meter admits. Raises ConnectionError."""
+        """The open socket's send function, for frames that the session admits. Raises ConnectionError."""
         if self._transport is None:
             raise ConnectionError("the upstream is not open")
         return self._transport.send

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transcription_proxy.metering.audio import AudioFormat
-from transcription_proxy.metering.meter import credits, credits_of_ms
+from transcription_proxy.metering.credits import credits, credits_of_ms
 
 SILENT_TAIL_MS = 5000
 """Milliseconds billed at most after the end of the last Results, whoever ended the session (money 7).

@@ -1,4 +1,4 @@
-"""The caption protocol: parses the client's messages and encodes the ones for it (protocol 2, 3)."""
+"""The caption protocol: parses the client's messages, and makes those for it of the upstream's (protocol 2, 3)."""
 
 from dataclasses import dataclass
 from math import inf
@@ -51,15 +51,19 @@ class Clock:
         return round(max(self.begin_ms / 1000, seconds + self.shift_ms / 1000), 3)
 
 
-def caption(message: deepgram.Message | deepgram.Unknown, clock: Clock) -> bytes | None:
-    """Return the client's form of an upstream's message, encoded; None if the client gets nothing."""
+Caption = wire.Transcript | wire.SpeechStarted | wire.UtteranceEnd
+"""What the client is sent of an upstream's message."""
+
+
+def caption(message: deepgram.Message | deepgram.Unknown, clock: Clock) -> Caption | None:
+    """Return the client's form of an upstream's message, None if the client gets nothing."""
     match message:
         case deepgram.Results():
             return _transcript(message, clock)
         case deepgram.SpeechStarted():
-            return wire.encode(wire.SpeechStarted(clock.session_time(message.timestamp)))
+            return wire.SpeechStarted(clock.session_time(message.timestamp))
         case deepgram.UtteranceEnd():
-            return wire.encode(wire.UtteranceEnd(clock.session_time(message.last_word_end)))
+            return wire.UtteranceEnd(clock.session_time(message.last_word_end))
         case _:
             return None
 
@@ -79,40 +83,38 @@ class Interims:
         message: deepgram.Message | deepgram.Unknown,
         new: deepgram.Message | deepgram.Unknown | None,
         clock: Clock,
-    ) -> bytes | None:
-        """Return the encoded message for the client, None for nothing.
+    ) -> Caption | None:
+        """Return the message for the client, None for nothing.
 
         `new`: the part of `message` that the client was not sent before, None if there is none."""
-        text = None if new is None else caption(new, clock)
+        shown = None if new is None else caption(new, clock)
         if not isinstance(message, deepgram.Results):
-            return text
+            return shown
         channel = message.channel_index[0] if message.channel_index else 0
         if not message.is_final:
-            if text is not None and isinstance(new, deepgram.Results):
-                self._starts[channel] = clock.session_time(new.start)
-            return text
+            if isinstance(shown, wire.Transcript):
+                self._starts[channel] = shown.start
+            return shown
         start = self._starts.get(channel, inf)
         end = clock.session_time(message.start + message.duration)
-        if text is not None or end > start:
+        if shown is not None or end > start:
             self._starts.pop(channel, None)
-        return text or (_withdrawal(message, start, end) if end > start else None)
+        return shown or (_withdrawal(message, start, end) if end > start else None)
 
 
-def _withdrawal(results: deepgram.Results, start: float, end: float) -> bytes:
-    return wire.encode(
-        wire.Transcript(
-            text="",
-            is_final=True,
-            confidence=None,
-            start=start,
-            duration=round(end - start, 3),
-            speech_final=results.speech_final,
-            channel=results.channel_index or UNSET,
-        )
+def _withdrawal(results: deepgram.Results, start: float, end: float) -> wire.Transcript:
+    return wire.Transcript(
+        text="",
+        is_final=True,
+        confidence=None,
+        start=start,
+        duration=round(end - start, 3),
+        speech_final=results.speech_final,
+        channel=results.channel_index or UNSET,
     )
 
 
-def _transcript(results: deepgram.Results, clock: Clock) -> bytes | None:
+def _transcript(results: deepgram.Results, clock: Clock) -> wire.Transcript | None:
     if not results.text:
         return None
     best = results.channel.alternatives[0]
@@ -120,17 +122,15 @@ def _transcript(results: deepgram.Results, clock: Clock) -> bytes | None:
         best.confidence == 0 and not best.words
     )  # an engine without confidences reports 0
     start = clock.session_time(results.start)
-    return wire.encode(
-        wire.Transcript(
-            text=best.transcript,
-            is_final=results.is_final,
-            confidence=None if unknown else best.confidence,
-            start=start,
-            duration=round(max(0.0, results.start + results.duration + clock.shift_ms / 1000 - start), 3),
-            speech_final=results.speech_final,
-            words=[_word(word, clock) for word in best.words] if best.words else UNSET,
-            channel=results.channel_index or UNSET,
-        )
+    return wire.Transcript(
+        text=best.transcript,
+        is_final=results.is_final,
+        confidence=None if unknown else best.confidence,
+        start=start,
+        duration=round(max(0.0, results.start + results.duration + clock.shift_ms / 1000 - start), 3),
+        speech_final=results.speech_final,
+        words=[_word(word, clock) for word in best.words] if best.words else UNSET,
+        channel=results.channel_index or UNSET,
     )
 
 

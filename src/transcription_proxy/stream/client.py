@@ -34,13 +34,9 @@ class SessionClient:
         """The relay does not read from the client."""
 
     def send(self, message: wire.ServerMessage) -> None:
-        """Encode and send a message."""
-        self.send_text(wire.encode(message))
-
-    def send_text(self, text: bytes, optional: bool = False) -> None:
-        """Send an encoded message. The relay drops an optional one while the client does not read."""
-        if not self.is_gone and not self.is_closed:
-            self._actions.append(ev.SendClient(text, optional))
+        """Send a message. Interim words are dropped while the client does not read."""
+        if not (self.is_gone or self.is_closed or (self._stalled_at is not None and _is_interim(message))):
+            self._actions.append(ev.SendClient(message))
 
     def send_ready(self, session_id: str) -> None:
         """Send `ready`, and `credits_low` where little is left already."""
@@ -79,7 +75,7 @@ class SessionClient:
     def check_heartbeat(self, last_audio: float, now: float) -> bool:
         """Ping a quiet client, and close one that did not answer. Return whether the client is still there.
 
-        `last_audio`: when the client last sent audio that the meter admitted. Frames are not recorded one by one."""
+        `last_audio`: when the client last sent audio that was admitted. Frames are not recorded one by one."""
         self.heartbeat.record_traffic(last_audio)
         if self.is_paused:  # its pongs lie unread in the kernel
             self.heartbeat.record_traffic(now)
@@ -96,3 +92,7 @@ class SessionClient:
         if not self.is_gone and not self.is_closed:
             self._actions.append(ev.CloseClient(code))
         self.is_closed = True
+
+
+def _is_interim(message: wire.ServerMessage) -> bool:
+    return isinstance(message, wire.Transcript) and not message.is_final

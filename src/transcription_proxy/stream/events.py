@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from transcription_proxy.stream.endings import ErrorSaid
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
+from transcription_wire import messages as wire
 
 # Events
 
@@ -15,7 +15,7 @@ class ClientSentText(Struct, frozen=True):
 
 
 class AudioArrived(Struct, frozen=True):
-    """The client sent a binary frame that the meter did not admit at once."""
+    """The client sent a binary frame that was not admitted at once."""
 
     data: bytes
 
@@ -27,7 +27,7 @@ class ClientPonged(Struct, frozen=True):
 class ClientBrokeProtocol(Struct, frozen=True):
     """The client broke a rule of WebSocket, and the relay reads no more of it. `error`: the error to send."""
 
-    error: ErrorSaid
+    error: wire.Error
 
 
 class ClientStalled(Struct, frozen=True):
@@ -126,10 +126,9 @@ Event = (
 
 
 class SendClient(Struct, frozen=True):
-    """Send a text frame to the client. An `optional` one may be dropped while the client does not read."""
+    """Send the client a message. Its socket encodes it."""
 
-    text: bytes
-    optional: bool = False
+    message: wire.ServerMessage
 
 
 class CloseClient(Struct, frozen=True):

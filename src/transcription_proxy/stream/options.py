@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from transcription_proxy import sentences
 from transcription_proxy.metering.audio import SAMPLE_BYTES, AudioFormat
-from transcription_proxy.metering.meter import MICRO
+from transcription_proxy.metering.credits import MICRO
 from transcription_proxy.metering.rates import ADDONS, Rate, Rates, Unpriced
 
 HOLD_SECONDS: Final = 45

@@ -1,24 +1,23 @@
 """One caption session, from the first dial to the booked end: `handle(event, now) -> actions`, no I/O, no clock.
 
-The session decides. The state of its three sides is in client.py, uplink.py and funding.py; what it does without an
+The session decides. The state of its three sides is in client.py, uplink.py and credit.py; what it does without an
 upstream is in recovery.py. Audio frames go through `admit`, one integer comparison, and `record`; a frame that is not
 admitted arrives as the event AudioArrived."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from transcription_proxy import sentences
-from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import captions, deepgram, endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.client import SessionClient
-from transcription_proxy.stream.flow import Flow
-from transcription_proxy.stream.funding import GRANT_SECONDS, Funding
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.phase import RUNNING, Phase
 from transcription_proxy.stream.recovery import Recovery, Step
 from transcription_proxy.stream.teardown import Teardown
-from transcription_proxy.stream.uplink import Uplink
+from transcription_proxy.stream.uplink import REPLAY_MS, Uplink
 from transcription_proxy.stream.warnings import Warnings
 from transcription_proxy.values import Closed, Opened, Settled
 from transcription_wire import messages as wire
@@ -26,6 +25,8 @@ from transcription_wire.codes import Reason
 
 DIAL_SECONDS: Final = 25.0
 """Seconds to dial the first upstream: 10 s for the built-in engine to start, 10 s for a handshake, and some more."""
+EARLY_AUDIO_MS: Final = 5000
+"""Milliseconds of audio buffered before `ready`."""
 Timer = tuple[float, Callable[[float], None]]
 """When to call what, with the time as its argument."""
 
@@ -37,17 +38,14 @@ class Session:
         self.id = opened.session_id
         self.options = options
         self.phase = Phase.DIALLING
-        audio = options.audio
-        self.meter = Meter(audio.bytes_per_second, audio.block, options.micro, opened.grant, now, now + GRANT_SECONDS)
+        self.credit = SessionCredit(opened, options.audio, options.micro, now)
         self._actions: list[ev.Action] = []
         self._client = SessionClient(self._actions, opened.seconds_remaining, now)
-        self._upstream = Uplink(self._actions, audio, options.channels_billed, self.meter, self.id.int)
-        self._funding = Funding(self.id, self.meter, now)
-        self._flow = Flow(self._actions, self._client, self._upstream, self._funding, self.meter, audio)
+        self._upstream = Uplink(self._actions, options.audio, options.channels_billed, self.credit, self.id.int)
         self._teardown = Teardown(self._actions, self.id, options, self._client)
         self._recovery = Recovery(self._client, self._upstream, self._teardown)
         self._warnings = Warnings(self._client, self._upstream, options, now)
-        self.admit = self.meter.admit
+        self.admit = self.credit.admit
         self.record = self._upstream.buffer.record
         """To be called with each frame that was admitted."""
         self._idle_seconds = idle_seconds
@@ -127,7 +125,7 @@ class Session:
             case ev.CloseCommitted(answer):
                 self._close_committed(answer)
             case ev.RowChanged():
-                self._funding.has_row_changed = True
+                self.credit.has_row_changed = True
                 self._regulate(now)
             case ev.DrainEnded():
                 self._end(Reason.SERVICE_RESTART, now, None if self._teardown.became_ready else endings.DRAINING)
@@ -193,29 +191,28 @@ class Session:
 
     def _begin(self, now: float) -> None:
         self._teardown.became_ready = True
-        self.meter.last_audio = now
+        self.credit.last_audio = now
         self._client.heartbeat.record_traffic(now)
         self._client.send_ready(str(self.id))
-        self._actions.append(ev.Settle(self._funding.next_settlement(now, ready=True)))
+        self._settle(now, ready=True)
 
     def _upstream_spoke(self, message: deepgram.Message | deepgram.Unknown, now: float) -> None:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
         self._warnings.inspect_audio(now)
-        text = self._upstream.receive(message, now)
+        caption = self._upstream.receive(message, now)
         if isinstance(message, deepgram.Results):
             self._warnings.check_lateness(now)
         if self._upstream.redial.is_proven:
             self._recovery.notify_connected(now)
         if self.phase is Phase.FINISHING and isinstance(message, deepgram.Results) and self._upstream.owes_words:
             self._teardown.extend_answer_timeout(now)
-        if text is not None:
-            interim = isinstance(message, deepgram.Results) and not message.is_final
-            self._client.send_text(text, optional=interim)
+        if caption is not None:
+            self._client.send(caption)
         elif self.phase is Phase.FINISHING and self._upstream.is_answer(message):
             self._close(now)
 
-    def _take_step(self, step: Step, now: float, refusal: endings.ErrorSaid | None = None) -> None:
+    def _take_step(self, step: Step, now: float, refusal: wire.Error | None = None) -> None:
         """Do what recovery.py chose: go on without the upstream, or end."""
         if self.phase is Phase.FINISHING and step is not Step.CLOSE:
             self.phase = Phase.REDIALLING  # the end that had begun may get another reason
@@ -236,21 +233,47 @@ class Session:
 
     def _send_pending(self, now: float) -> None:
         """Send the audio and requests that may be sent now."""
-        if self.phase is Phase.LIVE and self._flow.send_pending(now):
+        if self.phase is Phase.LIVE and self._upstream.send_pending(now):
             self._end(Reason.CLIENT_STOP, now)
         else:
             self._regulate(now)
 
     def _regulate(self, now: float) -> None:
-        self._flow.regulate(self.phase, now)
+        """Pause or resume the client, let frames pass or not, and settle if it is time."""
+        upstream = self._upstream
+        upstream.trim()
+        self._client.set_paused(self._is_full)
+        if self.phase not in RUNNING:
+            return
+        is_live = self.phase is Phase.LIVE
+        self.credit.set_open(is_live and not self._client.is_paused)
+        self.credit.record_need(is_live and upstream.buffer.unsent > 0 and not upstream.is_stalled, now)
+        if self.credit.needs_settle(now):
+            self._settle(now)
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether no more audio of the client can be buffered now."""
+        match self.phase:
+            case Phase.DIALLING:
+                return self._upstream.is_full(EARLY_AUDIO_MS)
+            case Phase.LIVE:
+                return self._upstream.buffer.has_pending or self._upstream.is_stalled
+            case Phase.REDIALLING:
+                return self._upstream.is_full(REPLAY_MS)
+            case _:
+                return False  # input is ignored, but a disconnect must be noticed
+
+    def _settle(self, now: float, *, ready: bool = False, release_hold: bool = False) -> None:
+        self._actions.append(ev.Settle(self.credit.begin_settle(now, ready=ready, release_hold=release_hold)))
 
     def _settle_answered(self, answer: Settled, now: float) -> None:
-        if self.phase not in RUNNING or not self.meter.is_settling or answer.number != self._funding.number:
+        if self.phase not in RUNNING or not self.credit.is_settling or answer.number != self.credit.number:
             return
         if answer.gone:
             self._end_closed_session(answer, now)
             return
-        has_hope = self._funding.record_answer(answer)
+        has_hope = self.credit.record_answer(answer)
         self._client.send(wire.Usage(answer.seconds_used, answer.seconds_remaining))
         self._client.record_balance(answer.seconds_remaining)
         if answer.ending is not None:
@@ -261,12 +284,9 @@ class Session:
             self._end(Reason.INSUFFICIENT_CREDITS, now)
 
     def _settle_failed(self, now: float) -> None:
-        if self.phase in RUNNING and self.meter.is_settling:
-            self._funding.record_failure()
+        if self.phase in RUNNING and self.credit.is_settling:
+            self.credit.record_failure()
             self._send_pending(now)
-
-    def _release_hold(self, now: float) -> None:
-        self._actions.append(ev.Settle(self._funding.next_settlement(now, release_hold=True)))
 
     # Time
 
@@ -289,20 +309,21 @@ class Session:
 
     def _timers(self) -> list[Timer]:
         """What a running session does by when, if nothing else happens."""
-        client, upstream, funding = self._client, self._upstream, self._funding
-        audio_at = max(self.meter.last_audio, self._waited_at)
+        client, upstream, credit = self._client, self._upstream, self.credit
+        audio_at = max(credit.last_audio, self._waited_at)
         timers: list[tuple[float | None, Callable[[float], None]]] = [
             (audio_at + self._idle_seconds, lambda now: self._end(Reason.IDLE, now)),
-            (client.heartbeat.deadline_given(self.meter.last_audio), self._check_client),
+            (client.heartbeat.deadline_given(credit.last_audio), self._check_client),
             (client.too_slow_at, lambda now: self._end(Reason.TOO_SLOW, now)),
         ]
         if self.phase is Phase.LIVE:
+            release_hold_at = None if upstream.buffer.has_pending else credit.release_hold_at
             timers += [
                 (upstream.keep_alive_at, upstream.send_keep_alive),
                 (upstream.check_at, self._check_upstream),
                 (upstream.redial.notify_recovery_at, self._recovery.notify_connected),
-                (None if upstream.buffer.has_pending else funding.release_hold_at, self._release_hold),
-                (funding.give_up_at, self._end_without_credit),
+                (release_hold_at, partial(self._settle, release_hold=True)),
+                (credit.give_up_at, self._end_without_credit),
                 (self._warnings.check_at, self._warnings.check),
             ]
         else:
@@ -312,11 +333,11 @@ class Session:
                 (redial.give_up_at, lambda now: self._take_step(Step.FAIL, now)),
                 (redial.dial_at, lambda _: upstream.dial()),
             ]
-        timers.append((None if self.meter.is_settling else funding.settle_at, self._regulate))
+        timers.append((credit.settle_at, self._regulate))
         return [(at, act) for at, act in timers if at is not None]
 
     def _check_client(self, now: float) -> None:
-        if not self._client.check_heartbeat(self.meter.last_audio, now):
+        if not self._client.check_heartbeat(self.credit.last_audio, now):
             self._end(Reason.CLIENT_GONE, now)
 
     def _check_upstream(self, now: float) -> None:
@@ -325,17 +346,17 @@ class Session:
             self._take_step(self._recovery.handle_loss(self.phase, None, now), now)
 
     def _end_without_credit(self, now: float) -> None:
-        self._end(Reason.DATABASE_AWAY if self._funding.is_database_away else Reason.INSUFFICIENT_CREDITS, now)
+        self._end(Reason.DATABASE_AWAY if self.credit.is_database_away else Reason.INSUFFICIENT_CREDITS, now)
 
     # The end
 
-    def _end(self, reason: Reason, now: float, error: endings.ErrorSaid | None = None) -> None:
+    def _end(self, reason: Reason, now: float, error: wire.Error | None = None) -> None:
         """Begin the end. The reason of the first call stays."""
         if self.phase not in (Phase.DIALLING, *RUNNING):
             return
         has_upstream = self.phase is Phase.LIVE and self._upstream.is_active
         self._teardown.set_reason(reason, error)
-        self.meter.shut()
+        self.credit.set_open(False)
         self.phase = Phase.FINISHING
         self._teardown.start_answer_timeout(now)
         self._regulate(now)
@@ -348,7 +369,7 @@ class Session:
         """Have the ledger book the bill. The client is closed after that, when its hold is free."""
         self._upstream.close()
         self.phase = Phase.CLOSING
-        self._teardown.request_close(self._funding.number + 1, self.meter, self._upstream.progress, now)
+        self._teardown.request_close(self.credit, self._upstream.progress, now)
 
     def _close_committed(self, answer: Closed) -> None:
         self._teardown.complete(answer.seconds_used, answer.reason)
@@ -357,12 +378,12 @@ class Session:
     def _end_closed_session(self, answer: Settled, now: float) -> None:
         """End a session that the ledger has ended. The close may still book what its hold covered (money 21)."""
         self._teardown.set_reason(answer.ending or Reason.LEASE_EXPIRED)
-        self.meter.shut()
+        self.credit.set_open(False)
         if self.phase is Phase.LIVE:
             self._upstream.send_text(deepgram.CLOSE_STREAM, now)
         self._close(now)
 
     def _finish(self) -> None:
-        self.meter.shut()
+        self.credit.set_open(False)
         self.phase = Phase.OVER
         self._actions.append(ev.Finish())

@@ -3,16 +3,16 @@
 from typing import Final
 from uuid import UUID
 
-from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.bill import Bill, compute_bill
 from transcription_proxy.stream.client import SessionClient
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
 from transcription_proxy.values import Closing
 from transcription_wire import messages as wire
-from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, Reason
+from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode, Reason
 
 ANSWER_SECONDS: Final = 5.0
 """Seconds to wait for the answer to CloseStream, from CloseStream or from the last Results after it."""
@@ -41,13 +41,13 @@ class Teardown:
         self.commit_at = 0.0
         """When to send `session_end` although the ledger has not committed the close."""
 
-    def set_reason(self, reason: Reason, error: endings.ErrorSaid | None = None) -> None:
+    def set_reason(self, reason: Reason, error: wire.Error | None = None) -> None:
         """Record the reason and send its error. `error` replaces the error that belongs to the reason."""
         error = error or endings.ERRORS.get(reason)
         if error is not None:
-            self._client.send(wire.Error(*error))
+            self._client.send(error)
         self.reason = reason
-        self._close_code = CLOSE_CODES[error[0]] if error else REASON_CLOSE_CODES[reason]
+        self._close_code = CLOSE_CODES[ErrorCode(error.code)] if error else REASON_CLOSE_CODES[reason]
 
     def start_answer_timeout(self, now: float) -> None:
         """Start waiting for the last words and Metadata: CloseStream was sent."""
@@ -62,13 +62,13 @@ class Teardown:
         """Return whether LAST_WORDS_SECONDS have passed."""
         return now >= self._latest_answer_at
 
-    def request_close(self, number: int, meter: Meter, progress: UpstreamProgress, now: float) -> None:
-        """Compute the bill and have the ledger close the session with it, as settle number `number`."""
+    def request_close(self, credit: SessionCredit, progress: UpstreamProgress, now: float) -> None:
+        """Compute the bill and have the ledger close the session with it."""
         self.commit_at = now + COMMIT_SECONDS
-        self._bill = compute_bill(progress.audio_usage(meter.forwarded), self._options.audio, self._options.micro)
+        self._bill = compute_bill(progress.audio_usage(credit.forwarded), self._options.audio, self._options.micro)
         closing = Closing(
             self._id,
-            number,
+            credit.number + 1,
             self._bill.total,
             self.reason,
             audio_ms=self._bill.audio_ms,

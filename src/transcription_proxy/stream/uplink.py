@@ -4,13 +4,14 @@ again."""
 from typing import Final
 
 from transcription_proxy.metering.audio import AudioFormat
-from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import captions, deepgram
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.audio_buffer import AudioBuffer
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.heartbeat import Heartbeat, Verdict
 from transcription_proxy.stream.redial import Redial
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
+from transcription_wire import messages as wire
 
 REPLAY_MS: Final = 30_000
 """Milliseconds of audio kept for another upstream."""
@@ -26,13 +27,15 @@ SILENCE_MS: Final = 100
 
 
 class Uplink:
-    """Appends upstream actions to the session's list. The meter decides what may be sent the first time."""
+    """Appends upstream actions to the session's list. The credit decides what may be sent the first time."""
 
-    def __init__(self, actions: list[ev.Action], audio: AudioFormat, channels: int, meter: Meter, seed: int) -> None:
+    def __init__(
+        self, actions: list[ev.Action], audio: AudioFormat, channels: int, credit: SessionCredit, seed: int
+    ) -> None:
         """`channels`: the number of channels that get Results of their own. `seed`: for the jitter of redials."""
         self._actions = actions
         self._audio = audio
-        self._meter = meter
+        self._credit = credit
         self._replay_bytes = audio.bytes_in(REPLAY_MS)
         self._text_sent_at = 0.0
         self._heartbeat = Heartbeat(0.0)
@@ -58,7 +61,7 @@ class Uplink:
         self._heartbeat = Heartbeat(now)
         position = self.buffer.position
         self.progress.begin_connection(request_id, position, self._audio.milliseconds(position), now)
-        self.redial.record_open(self._audio.milliseconds(self._meter.forwarded), now)
+        self.redial.record_open(self._audio.milliseconds(self._credit.forwarded), now)
 
     def plan_redial(self, now: float) -> bool:
         """Plan another try after a loss or a failed dial. Return False if the retry budget is used up."""
@@ -83,11 +86,26 @@ class Uplink:
         self._text_sent_at = now
         self._actions.append(ev.SendUpstream(text))
 
+    def send_pending(self, now: float) -> bool:
+        """Send the buffered audio and requests, in order, as far as the upstream reads and the grant allows.
+
+        Return whether `stop` is reached."""
+        while not self.is_stalled:
+            match self.buffer.pop_request():
+                case wire.Finalize():
+                    self.send_text(deepgram.FINALIZE, now)
+                case wire.Stop():
+                    return True
+                case _:
+                    if not self.forward(now):
+                        break
+        return False
+
     def forward(self, now: float) -> bool:
         """Send a piece of the buffered audio. Return whether one could be sent. Audio of a replay costs nothing."""
-        replayed = self._meter.forwarded - self.buffer.position
+        replayed = self._credit.forwarded - self.buffer.position
         piece = self.buffer.sendable_bytes(min(replayed, PIECE_BYTES) if replayed > 0 else PIECE_BYTES)
-        taken = piece if replayed > 0 else self._meter.take(piece, now)
+        taken = piece if replayed > 0 else self._credit.take(piece, now)
         if taken:
             self._actions.append(ev.SendAudio(self.buffer.take(taken)))
         return taken > 0
@@ -102,10 +120,10 @@ class Uplink:
     @property
     def keep_alive_at(self) -> float:
         """When to send the next KeepAlive."""
-        return max(self._meter.last_audio, self._text_sent_at) + KEEP_ALIVE_SECONDS
+        return max(self._credit.last_audio, self._text_sent_at) + KEEP_ALIVE_SECONDS
 
-    def receive(self, message: deepgram.Message | deepgram.Unknown, now: float) -> bytes | None:
-        """Record a message. Return the encoded message for the client, None for nothing new."""
+    def receive(self, message: deepgram.Message | deepgram.Unknown, now: float) -> captions.Caption | None:
+        """Record a message. Return the message for the client, None for nothing new."""
         self._heartbeat.record_traffic(now)
         progress, buffer = self.progress, self.buffer
         position = buffer.position
@@ -136,10 +154,9 @@ class Uplink:
         owed, belongs to a close that the upstream had begun by itself (NET-0001)."""
         return isinstance(message, deepgram.Metadata) and (bool(self.progress.reported_ms) or not self.owes_words)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether, without an upstream, no more audio or requests can be buffered."""
-        return self.buffer.has_too_many_requests or len(self.buffer) >= self._replay_bytes
+    def is_full(self, limit_ms: int) -> bool:
+        """Return whether no more requests, or no more than `limit_ms` of audio, can be buffered."""
+        return self.buffer.has_too_many_requests or len(self.buffer) >= self._audio.bytes_in(limit_ms)
 
     def record_pong(self, now: float) -> None:
         """Record a sign of life that is no message."""

@@ -1,4 +1,4 @@
-"""The HTTP application: routes, error answers, and what goes around each request."""
+"""The HTTP application: routes, error answers and middleware."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,13 +7,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from transcription_proxy import sentences
-from transcription_proxy.accounts.overlays import Overlays
+from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
+from transcription_proxy.overlay.feeds import Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.payments.service import Payments
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.web import (
     account,
     auth,
@@ -22,6 +23,7 @@ from transcription_proxy.web import (
     errors,
     exports,
     health,
+    keys,
     overlay,
     pages,
     places,
@@ -39,12 +41,13 @@ from transcription_proxy.web.services import Services, Site
 
 def build(
     accounts: Accounts,
+    api_keys: ApiKeys,
     ledger: Ledger,
     payments: Payments,
     watch: Watch,
     *,
-    overlays: Overlays,
-    stages: Stages,
+    overlay_keys: Keys,
+    feeds: Feeds,
     rates: Rates,
     auth_rate_per_minute: int,
     trusted_proxies: Sequence[Network],
@@ -54,8 +57,11 @@ def build(
     speech: Probe | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """`ready`: whether this process takes sessions; `https_only`: browsers are told never to come without TLS;
-    `speech`: whether the speech engine works, for the status page."""
+    """Build the application.
+
+    `ready`: whether this process takes sessions. `https_only`: tells browsers to use only TLS. `speech`: whether the
+    speech engine works, for the status page.
+    """
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": site.public_url}] if site.public_url else None
     app = FastAPI(title=site.name, description=sentences.API, version="0.1.0", servers=servers, **options)
@@ -63,10 +69,11 @@ def build(
     board = Board({**probes, Part.DATABASE: watch.is_writable, Part.PAYMENTS: payments.stripe_answers}, clock)
     app.state.services = Services(
         accounts,
+        api_keys,
         ledger,
         payments,
-        overlays,
-        stages,
+        overlay_keys,
+        feeds,
         rates,
         watch,
         ready,
@@ -75,7 +82,7 @@ def build(
         board=board,
         site=site,
     )
-    for module in (health, auth, account, exports, billing, captions, overlay, webhooks, pages, places, status):
+    for module in (health, auth, account, keys, exports, billing, captions, overlay, webhooks, pages, places, status):
         app.include_router(module.router)
     errors.install(app)
     pages.install(app, site)

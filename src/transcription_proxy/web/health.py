@@ -1,4 +1,4 @@
-"""/health and /ready, for load balancers and people who look whether it runs."""
+"""/health and /ready, for load balancers and monitoring."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""How often one client may try passwords and ask for tokens: a moving window of a minute, in memory of each process."""
+"""Limits how often a client may try passwords and request tokens: a moving window in the memory of each process."""
 
 import math
 from collections import OrderedDict, deque
@@ -13,50 +13,51 @@ from transcription_proxy.web import errors
 from transcription_proxy.web.clients import NOWHERE, Address, bucket
 
 PATHS: Final = ("/auth/", "/account/password")
-"""Where passwords are tried. Each has its own window, so changing a password never keeps a neighbor from logging in."""
-WINDOW: Final = 60.0
-"""Seconds."""
-MOST_CLIENTS: Final = 20_000
-"""Remembered at once; beyond it the one that called least recently is forgotten."""
+"""Path prefixes that are limited. Each has its own window, so changing passwords never blocks a neighbor's login."""
+WINDOW_SECONDS: Final = 60.0
+MAX_CLIENTS: Final = 20_000
+"""Clients in memory at once. Beyond that, the client that called least recently is forgotten."""
 
 
 class MovingWindow:
-    """At most `limit` admissions of a client in any WINDOW. (The `limits` library's memory never forgets a client.)"""
+    """Admits a client at most `limit` times in any WINDOW_SECONDS.
+
+    (The in-memory store of the `limits` library never forgets a client.)"""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._admitted: OrderedDict[str, deque[float]] = OrderedDict()
 
     def admit(self, client: str, now: float) -> float:
-        """0 when it is admitted, else after how many seconds it would be."""
+        """Admit a client and return 0, or return the seconds until it can be admitted."""
         times = self._admitted.setdefault(client, deque())
         self._admitted.move_to_end(client)
-        if len(self._admitted) > MOST_CLIENTS:
+        if len(self._admitted) > MAX_CLIENTS:
             self._admitted.popitem(last=False)
-        while times and times[0] <= now - WINDOW:
+        while times and times[0] <= now - WINDOW_SECONDS:
             times.popleft()
         if len(times) >= self._limit:
-            return times[0] + WINDOW - now
+            return times[0] + WINDOW_SECONDS - now
         times.append(now)
         return 0.0
 
 
 class RateLimit:
-    """Refuses whoever comes more than `limit` times in any WINDOW."""
+    """Refuses a client that calls more than `limit` times in any WINDOW_SECONDS."""
 
     def __init__(self, limit: int, clock: Callable[[], float]) -> None:
         self._window = MovingWindow(limit)
         self._clock = clock
 
     def admit(self, client: str) -> None:
-        """Raises Refusal rate_limited."""
+        """Count a call of a client. Raise Refusal rate_limited."""
         wait = math.ceil(self._window.admit(client, self._clock()))
         if wait:
             raise Refusal("rate_limited", sentences.too_many_attempts(wait), wait)
 
 
 class AuthRate:
-    """ASGI middleware: answer 429 to an address that calls one of PATHS too often, whatever it sends there."""
+    """ASGI middleware that answers 429 to an address that calls one of PATHS too often, whatever it sends."""
 
     def __init__(self, app: ASGIApp, limit: int, clock: Callable[[], float]) -> None:
         self._app = app

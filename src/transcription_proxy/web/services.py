@@ -1,4 +1,4 @@
-"""What routes are given: the services, and the account that a request's token belongs to."""
+"""The arguments of routes: the services, the client's address, and the account of a request's token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,15 +7,18 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from transcription_proxy.accounts.overlays import Overlays
+from transcription_proxy import sentences
+from transcription_proxy.accounts.api_keys import ApiKeys, is_key
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import unauthorized
+from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
+from transcription_proxy.overlay.feeds import Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.payments.service import Payments
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.web.board import Board
 from transcription_proxy.web.clients import bucket
 from transcription_proxy.web.rates import RateLimit
@@ -23,7 +26,7 @@ from transcription_proxy.web.rates import RateLimit
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages say of this installation. `sandbox`: it sells nothing real. `status_url` None: our own page."""
+    """This installation, as its pages describe it. `sandbox`: payments are fake. `status_url` None: our own page."""
 
     name: str = "Live Captions"
     public_url: str = ""
@@ -40,13 +43,16 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`ready`: whether this process takes sessions now; `password_changes`, `overlay_tests`: calls of each account."""
+    """The services that routes use. `ready`: whether this process takes sessions now.
+
+    `password_changes`, `overlay_tests`: rate limits by account."""
 
     accounts: Accounts
+    api_keys: ApiKeys
     ledger: Ledger
     payments: Payments
-    overlays: Overlays
-    stages: Stages
+    overlay_keys: Keys
+    feeds: Feeds
     rates: Rates
     watch: Watch
     ready: Callable[[], bool]
@@ -67,9 +73,9 @@ def _client(request: Request) -> str:
 
 
 Client = Annotated[str, Depends(_client)]
-"""The address that a request comes from, as it counts against limits."""
+"""The address that a request comes from, as `clients.bucket` names it for rate limits."""
 Provided = Annotated[Services, Depends(_services)]
-_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The `token` from logging in.")
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The `token` from logging in, or an API key.")
 
 
 async def _user(
@@ -77,7 +83,22 @@ async def _user(
 ) -> User:
     if credentials is None:
         raise unauthorized()
-    return await services.accounts.authenticate(credentials.credentials)
+    token = credentials.credentials
+    if is_key(token):
+        return (await services.api_keys.authenticate(token)).user
+    return await services.accounts.authenticate(token)
+
+
+async def _logged_in(
+    user: Annotated[User, Depends(_user)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+) -> User:
+    if credentials is not None and is_key(credentials.credentials):
+        raise Refusal("login_required", sentences.KEYS_NEED_LOGIN)
+    return user
 
 
 SignedIn = Annotated[User, Depends(_user)]
+"""The account of a token or API key."""
+LoggedIn = Annotated[User, Depends(_logged_in)]
+"""The account of a token. An API key is not enough: it could lift its own limits."""

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from tests.integration.ledger.books import Books, opening
+from tests.integration.ledger.harness import LedgerHarness, opening
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.reaper import Reaper
 from transcription_proxy.metering import rates
@@ -20,6 +20,7 @@ from transcription_proxy.relay.settler import Settler
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.session import Session
+from transcription_wire.messages import SessionEnd, encode
 
 OPTIONS = options.read(None, rates.load())
 SECOND = OPTIONS.audio.bytes_per_second
@@ -84,8 +85,8 @@ class Talker:
         self.over = asyncio.Event()
 
     @classmethod
-    async def open(cls, books: Books, settler: Settler, user: UUID) -> Self:
-        opened = await books.ledger.open_session(opening(user))
+    async def open(cls, harness: LedgerHarness, settler: Settler, user: UUID) -> Self:
+        opened = await harness.ledger.open_session(opening(user))
         talker = cls(Session(opened, OPTIONS, 900, monotonic()), settler)
         talker.happen(ev.UpstreamOpened())
         return talker
@@ -106,8 +107,8 @@ class Talker:
                 self._settler.settle(settlement, self.happen)
             case ev.Close(closing):
                 self._settler.close(closing, self.happen)
-            case ev.SendClient(text) if b"session_end" in text:
-                self.end = json.loads(text)
+            case ev.SendClient(SessionEnd() as end):
+                self.end = json.loads(encode(end))
             case ev.SendUpstream(text) if b"CloseStream" in text:
                 asyncio.get_running_loop().call_soon(self._answer)
             case ev.Finish():
@@ -121,14 +122,14 @@ class Talker:
 
     def _hear(self) -> None:
         """The upstream has heard all that went up, and found no words in it."""
-        heard = {"type": "Results", "start": 0.0, "duration": self.session.meter.forwarded / SECOND, "is_final": True}
+        heard = {"type": "Results", "start": 0.0, "duration": self.session.credit.forwarded / SECOND, "is_final": True}
         nothing = {"channel_index": [0, 1], "channel": {"alternatives": [{"transcript": "", "confidence": 0.0}]}}
         self.happen(ev.UpstreamSentText(json.dumps(heard | nothing).encode()))
 
     def _answer(self) -> None:
         """The upstream answers CloseStream."""
         self._hear()
-        closing = {"type": "Metadata", "duration": self.session.meter.forwarded / SECOND}
+        closing = {"type": "Metadata", "duration": self.session.credit.forwarded / SECOND}
         self.happen(ev.UpstreamSentText(json.dumps(closing).encode()))
 
 
@@ -136,8 +137,8 @@ class Talker:
 class Hosts:
     """Ours, whose sessions these are, and another one that reaps on the same database. `name`: the database's."""
 
-    ours: Books
-    theirs: Books
+    ours: LedgerHarness
+    theirs: LedgerHarness
     url: str
     name: str
     settler: Settler = field(init=False)

@@ -5,25 +5,25 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.ledger.books import Books, closing, opening
+from tests.integration.ledger.harness import LedgerHarness, closing, opening
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.entries import Balance, Description
 from transcription_proxy.values import Closed
 from transcription_wire.codes import Reason
 
 
-async def test_it_books_the_rest_and_releases_the_hold(books: Books) -> None:
-    user = await books.user(1000)
-    session = await books.open(user)
-    await books.settle(session, 2, 8)
+async def test_a_close_books_the_rest_and_releases_the_hold(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await harness.open(user)
+    await harness.settle(session, 2, 8)
     ended = closing(
         session, 3, 12, reason=Reason.UPSTREAM_CLOSED, audio_ms=11_850, upstream_ms=12_345, request_id="r\0-1"
     )
-    assert await books.ledger.close(ended) == Closed(session, 12, Reason.UPSTREAM_CLOSED, 988)
-    assert await books.ledger.balance(user) == Balance(988, 0, 0)
-    assert await books.rows(user) == [(-8, 992), (-4, 988)]
+    assert await harness.ledger.close(ended) == Closed(session, 12, Reason.UPSTREAM_CLOSED, 988)
+    assert await harness.ledger.balance(user) == Balance(988, 0, 0)
+    assert await harness.rows(user) == [(-8, 992), (-4, 988)]
     columns = "status, reason, seconds_used, hold, audio_seconds, upstream_seconds, upstream_request_id"
-    assert await books.row(session, columns) == (
+    assert await harness.row(session, columns) == (
         "terminated",
         "upstream_closed",
         12,
@@ -32,157 +32,157 @@ async def test_it_books_the_rest_and_releases_the_hold(books: Books) -> None:
         Decimal("12.345"),
         "r-1",
     )
-    assert await books.row(session, "ended_at >= started_at") == (True,)
+    assert await harness.row(session, "ended_at >= started_at") == (True,)
 
 
-async def test_a_lower_total_gives_the_difference_back_in_one_row(books: Books) -> None:
-    user = await books.user(1000)
-    session = await books.open(user)
-    await books.settle(session, 2, 30)
-    assert await books.ledger.close(closing(session, 3, 21)) == Closed(session, 21, Reason.CLIENT_STOP, 979)
-    assert await books.rows(user) == [(-30, 970), (9, 979)]
+async def test_a_lower_total_gives_the_difference_back_in_one_row(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await harness.open(user)
+    await harness.settle(session, 2, 30)
+    assert await harness.ledger.close(closing(session, 3, 21)) == Closed(session, 21, Reason.CLIENT_STOP, 979)
+    assert await harness.rows(user) == [(-30, 970), (9, 979)]
 
 
-async def test_never_beyond_the_grant_nor_below_nothing(books: Books) -> None:
-    user = await books.user(100)
-    one, two = await books.open(user), await books.open(user)
-    assert (await books.ledger.close(closing(one, 2, 10**6))).seconds_used == 25
-    assert (await books.ledger.close(closing(two, 2, -5))).seconds_used == 0
+async def test_a_close_books_at_least_zero_and_at_most_the_grant(harness: LedgerHarness) -> None:
+    user = await harness.user(100)
+    one, two = await harness.open(user), await harness.open(user)
+    assert (await harness.ledger.close(closing(one, 2, 10**6))).seconds_used == 25
+    assert (await harness.ledger.close(closing(two, 2, -5))).seconds_used == 0
 
 
-async def test_an_end_without_news_writes_no_row(books: Books) -> None:
-    user = await books.user(100)
-    session = await books.open(user)
-    await books.settle(session, 2, 5)
-    await books.ledger.close(closing(session, 3, 5))
-    assert await books.rows(user) == [(-5, 95)]
+async def test_a_close_without_new_usage_writes_no_row(harness: LedgerHarness) -> None:
+    user = await harness.user(100)
+    session = await harness.open(user)
+    await harness.settle(session, 2, 5)
+    await harness.ledger.close(closing(session, 3, 5))
+    assert await harness.rows(user) == [(-5, 95)]
 
 
-async def test_repeats_answer_what_is_stored(books: Books) -> None:
-    user = await books.user(1000)
-    session = await books.open(user)
-    first = await books.ledger.close(closing(session, 3, 21))
+async def test_a_repeated_close_returns_what_is_stored(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await harness.open(user)
+    first = await harness.ledger.close(closing(session, 3, 21))
     again = closing(session, 3, 30, reason=Reason.INTERNAL)
-    answers = await asyncio.gather(*(books.ledger.close(again) for _ in range(10)))
+    answers = await asyncio.gather(*(harness.ledger.close(again) for _ in range(10)))
     assert answers == [first] * 10
-    assert await books.rows(user) == [(-21, 979)]
+    assert await harness.rows(user) == [(-21, 979)]
 
 
-async def test_many_at_once_close_it_once(books: Books) -> None:
-    user = await books.user(1000)
-    session = await books.open(user)
-    answers = await asyncio.gather(*(books.ledger.close(closing(session, 3, 21)) for _ in range(10)))
+async def test_concurrent_closes_close_once(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await harness.open(user)
+    answers = await asyncio.gather(*(harness.ledger.close(closing(session, 3, 21)) for _ in range(10)))
     assert answers == [Closed(session, 21, Reason.CLIENT_STOP, 979)] * 10
-    assert await books.rows(user) == [(-21, 979)]
+    assert await harness.rows(user) == [(-21, 979)]
 
 
-async def test_an_overtaken_number_does_not_end_it(books: Books) -> None:
-    user = await books.user(1000)
-    session = await books.open(user)
-    await books.settle(session, 5, 10)
-    assert await books.ledger.close(closing(session, 5, 30)) == Closed(session, 10, Reason.CLIENT_STOP, 990)
-    assert await books.row(session, "status") == ("active",)
+async def test_an_outdated_number_does_not_close_a_session(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await harness.open(user)
+    await harness.settle(session, 5, 10)
+    assert await harness.ledger.close(closing(session, 5, 30)) == Closed(session, 10, Reason.CLIENT_STOP, 990)
+    assert await harness.row(session, "status") == ("active",)
 
 
-async def reaped(books: Books, user: UUID, settled: int) -> UUID:
-    """A session that settled so much, and that the reaper ended."""
-    session = await books.open(user)
-    await books.settle(session, 2, settled)
-    await books.expire(session)
-    await books.ledger.reap()
+async def reaped(harness: LedgerHarness, user: UUID, settled: int) -> UUID:
+    """Return a session that settled this total and was ended by the reaper."""
+    session = await harness.open(user)
+    await harness.settle(session, 2, settled)
+    await harness.expire(session)
+    await harness.ledger.reap()
     return session
 
 
-async def test_a_close_after_the_reaper_books_what_the_hold_covered_once(books: Books) -> None:
-    user = await books.user(1000)
-    session = await reaped(books, user, 10)
+async def test_a_close_after_the_reaper_books_what_the_hold_covered_once(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await reaped(harness, user, 10)
     with capture_logs() as logs:
-        first, *others = [await books.ledger.close(closing(session, 3, 30)) for _ in range(3)]
-        others.append(await books.ledger.close(closing(session, 4, 40)))
+        first, *others = [await harness.ledger.close(closing(session, 3, 30)) for _ in range(3)]
+        others.append(await harness.ledger.close(closing(session, 4, 40)))
     assert [first, *others] == [Closed(session, 30, Reason.CLIENT_STOP, 970)] * 4
-    assert await books.rows(user) == [(-10, 990), (-20, 970)]
-    assert await books.row(session, "status, reason, hold, hold_released") == ("completed", "client_stop", 0, None)
-    assert await books.row(session, "audio_seconds") == (Decimal("30.0"),)
-    assert await books.ledger.balance(user) == Balance(970, 0, 0)
+    assert await harness.rows(user) == [(-10, 990), (-20, 970)]
+    assert await harness.row(session, "status, reason, hold, hold_released") == ("completed", "client_stop", 0, None)
+    assert await harness.row(session, "audio_seconds") == (Decimal("30.0"),)
+    assert await harness.ledger.balance(user) == Balance(970, 0, 0)
     told = [(entry["event"], entry["billed"], entry["unbilled"]) for entry in logs]
     assert told == [("late_close", 20, 0), ("late_close", 0, 10)]
 
 
-async def test_a_close_after_the_reaper_books_no_more_than_the_hold(books: Books) -> None:
-    user = await books.user(1000)
-    session = await reaped(books, user, 10)
+async def test_a_close_after_the_reaper_books_no_more_than_the_hold(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await reaped(harness, user, 10)
     with capture_logs() as logs:
-        assert (await books.ledger.close(closing(session, 3, 100))).seconds_used == 55
+        assert (await harness.ledger.close(closing(session, 3, 100))).seconds_used == 55
     assert [(entry["billed"], entry["unbilled"]) for entry in logs] == [(45, 45)]
 
 
-async def test_a_close_after_the_reaper_takes_nothing_that_others_hold_or_that_is_gone(books: Books) -> None:
-    user = await books.user(40)
-    session = await reaped(books, user, 0)
-    other = await books.open(user, hold_cap=60)  # holds 10 of the 40
-    await books.ledger.credit(user, -26, Description.MANUAL_ADJUSTMENT)
+async def test_a_close_after_the_reaper_takes_no_credit_that_is_held_or_spent(harness: LedgerHarness) -> None:
+    user = await harness.user(40)
+    session = await reaped(harness, user, 0)
+    other = await harness.open(user, hold_cap=60)  # holds 10 of the 40
+    await harness.ledger.credit(user, -26, Description.MANUAL_ADJUSTMENT)
     with capture_logs() as logs:
-        assert await books.ledger.close(closing(session, 3, 9)) == Closed(session, 4, Reason.CLIENT_STOP, 10)
+        assert await harness.ledger.close(closing(session, 3, 9)) == Closed(session, 4, Reason.CLIENT_STOP, 10)
     assert [(entry["billed"], entry["unbilled"]) for entry in logs] == [(4, 5)]
-    assert (await books.ledger.close(closing(other, 2, 10))).seconds_used == 10
-    assert await books.ledger.balance(user) == Balance(0, 0, 0)
+    assert (await harness.ledger.close(closing(other, 2, 10))).seconds_used == 10
+    assert await harness.ledger.balance(user) == Balance(0, 0, 0)
 
 
-async def test_a_close_after_the_reaper_and_a_claw_back_bills_what_was_settled(books: Books) -> None:
-    user = await books.user(100)
-    session = await reaped(books, user, 10)
-    await books.claw_back(user, 100)
-    assert await books.ledger.close(closing(session, 3, 20)) == Closed(session, 10, Reason.CLIENT_STOP, -10)
+async def test_a_close_after_the_reaper_and_a_claw_back_bills_what_was_settled(harness: LedgerHarness) -> None:
+    user = await harness.user(100)
+    session = await reaped(harness, user, 10)
+    await harness.claw_back(user, 100)
+    assert await harness.ledger.close(closing(session, 3, 20)) == Closed(session, 10, Reason.CLIENT_STOP, -10)
 
 
-async def test_a_close_after_the_reaper_may_give_back_too(books: Books) -> None:
-    user = await books.user(100)
-    session = await reaped(books, user, 10)
-    assert await books.ledger.close(closing(session, 3, 8)) == Closed(session, 8, Reason.CLIENT_STOP, 92)
+async def test_a_close_after_the_reaper_may_refund(harness: LedgerHarness) -> None:
+    user = await harness.user(100)
+    session = await reaped(harness, user, 10)
+    assert await harness.ledger.close(closing(session, 3, 8)) == Closed(session, 8, Reason.CLIENT_STOP, 92)
 
 
-async def test_closes_and_reapers_at_once(books: Books) -> None:
-    users = [await books.user(100) for _ in range(10)]
-    sessions = [await books.open(user) for user in users]
+async def test_concurrent_closes_and_reapers_keep_the_books_balanced(harness: LedgerHarness) -> None:
+    users = [await harness.user(100) for _ in range(10)]
+    sessions = [await harness.open(user) for user in users]
     for session in sessions:
-        await books.expire(session)
-    closes = asyncio.gather(*(books.ledger.close(closing(session, 2, 7)) for session in sessions * 2))
-    await asyncio.gather(*(books.ledger.reap() for _ in range(5)))
+        await harness.expire(session)
+    closes = asyncio.gather(*(harness.ledger.close(closing(session, 2, 7)) for session in sessions * 2))
+    await asyncio.gather(*(harness.ledger.reap() for _ in range(5)))
     assert {closed.seconds_used for closed in await closes} == {7}
-    assert [await books.ledger.balance(user) for user in users] == [Balance(93, 0, 0)] * 10
+    assert [await harness.ledger.balance(user) for user in users] == [Balance(93, 0, 0)] * 10
 
 
-async def test_one_that_never_became_ready_is_free_and_not_listed(books: Books) -> None:
-    user = await books.user(1000)
-    session = (await books.ledger.open_session(opening(user))).session_id
+async def test_a_session_that_never_became_ready_is_free_and_not_listed(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = (await harness.ledger.open_session(opening(user))).session_id
     ended = closing(session, 1, 7, ready=False, reason=Reason.UPSTREAM_CLOSED)
-    assert await books.ledger.close(ended) == Closed(session, 0, Reason.UPSTREAM_CLOSED, 1000)
-    assert await books.ledger.balance(user) == Balance(1000, 0, 0)
-    assert await books.ledger.sessions(user) == []
+    assert await harness.ledger.close(ended) == Closed(session, 0, Reason.UPSTREAM_CLOSED, 1000)
+    assert await harness.ledger.balance(user) == Balance(1000, 0, 0)
+    assert await harness.ledger.sessions(user) == []
 
 
-async def test_one_that_ended_before_its_first_settle_is_listed(books: Books) -> None:
-    user = await books.user(1000)
-    session = (await books.ledger.open_session(opening(user))).session_id
-    await books.ledger.close(closing(session, 1, 2))
-    [row] = await books.ledger.sessions(user)
+async def test_a_session_that_ended_before_its_first_settle_is_listed(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = (await harness.ledger.open_session(opening(user))).session_id
+    await harness.ledger.close(closing(session, 1, 2))
+    [row] = await harness.ledger.sessions(user)
     assert (row.id, row.seconds_used) == (session, 2)
 
 
-async def test_an_unknown_session_used_nothing(books: Books) -> None:
+async def test_an_unknown_session_used_nothing(harness: LedgerHarness) -> None:
     session = uuid4()
     with capture_logs() as logs:
-        assert await books.ledger.close(closing(session, 1, 9)) == Closed(session, 0, Reason.INTERNAL, 0)
+        assert await harness.ledger.close(closing(session, 1, 9)) == Closed(session, 0, Reason.INTERNAL, 0)
     assert logs[0]["unbilled"] == 9
 
 
-async def test_it_waits_for_a_locked_balance_and_reads_it_then(books: Books) -> None:
-    user = await books.user(1000)
-    session = await books.open(user)
-    async with books.database.transaction() as connection:
+async def test_a_close_waits_for_a_locked_balance_and_then_reads_it(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await harness.open(user)
+    async with harness.database.transaction() as connection:
         await connection.execute("SELECT FROM credit_balance WHERE user_id = %s FOR UPDATE", (user,))
-        close = asyncio.create_task(books.ledger.close(closing(session, 2, 10)))
-        while not await books.sql("SELECT 1 FROM pg_locks WHERE NOT granted"):
+        close = asyncio.create_task(harness.ledger.close(closing(session, 2, 10)))
+        while not await harness.sql("SELECT 1 FROM pg_locks WHERE NOT granted"):
             assert not close.done()
         await connection.execute(
             "WITH e AS (INSERT INTO usage_ledger (user_id, seconds, description, balance_after)"
@@ -193,11 +193,11 @@ async def test_it_waits_for_a_locked_balance_and_reads_it_then(books: Books) -> 
     assert (await close).seconds_remaining == 1490
 
 
-async def test_a_database_that_is_away(books: Books, database_url: str) -> None:
+async def test_a_close_without_a_database_raises_unavailable(harness: LedgerHarness, database_url: str) -> None:
     from transcription_proxy.db.pool import Database
 
     away = Database("postgresql://127.0.0.1:9/none", timeout=0.3)
     await away.open()
     with pytest.raises(Unavailable):
-        await Books(away).ledger.close(closing(uuid4(), 1, 1))
+        await LedgerHarness(away).ledger.close(closing(uuid4(), 1, 1))
     await away.close()

@@ -5,167 +5,169 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from tests.integration.ledger.books import LIFE, Books, closing, opening
+from tests.integration.ledger.harness import LIFE, LedgerHarness, closing, opening
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger.entries import Balance
 from transcription_proxy.values import Opened
 from transcription_wire.codes import Reason
 
 
-async def refused(books: Books, user: UUID, **changes: object) -> str:
+async def refused(harness: LedgerHarness, user: UUID, **changes: object) -> str:
     with pytest.raises(Refusal) as refusal:
-        await books.ledger.open_session(opening(user, **changes))
+        await harness.ledger.open_session(opening(user, **changes))
     return refusal.value.code
 
 
-async def test_a_session_takes_a_hold(books: Books) -> None:
-    user = await books.user(1000)
-    opened = await books.ledger.open_session(opening(user))
+async def test_opening_a_session_takes_a_hold(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    opened = await harness.ledger.open_session(opening(user))
     assert (opened.grant, opened.seconds_remaining) == (45, 1000)
-    assert await books.ledger.balance(user) == Balance(1000, 45, 0)
+    assert await harness.ledger.balance(user) == Balance(1000, 45, 0)
     columns = "user_id, mode, status, hold, hold_cap, life, deepgram_model, language, rate_micro, cost_micro"
-    row = await books.row(opened.session_id, columns)
+    row = await harness.row(opened.session_id, columns)
     assert row == (user, "managed", "active", 45, 45, LIFE, "nova-2", "en-US", 1_000_000, 6_000)
-    assert await books.row(opened.session_id, "channels, ready_at") == (1, None)
-    [(lease,)] = await books.sql(
+    assert await harness.row(opened.session_id, "channels, ready_at") == (1, None)
+    [(lease,)] = await harness.sql(
         "SELECT extract(epoch FROM lease_until - clock_timestamp()) FROM transcription_sessions"
     )
     assert 58 < lease <= 60
 
 
-async def test_who_may_not(books: Books) -> None:
-    user = await books.user(1000)
-    assert await refused(books, uuid4()) == "unauthorized"
-    assert await refused(books, user, token_version=1) == "unauthorized"
-    await books.sql("UPDATE users SET blocked_at = now() WHERE id = %s", user)
-    assert await refused(books, user) == "unauthorized"
+async def test_an_unknown_or_blocked_user_or_void_token_is_refused(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    assert await refused(harness, uuid4()) == "unauthorized"
+    assert await refused(harness, user, token_version=1) == "unauthorized"
+    await harness.sql("UPDATE users SET blocked_at = now() WHERE id = %s", user)
+    assert await refused(harness, user) == "unauthorized"
 
 
-async def test_no_credit(books: Books) -> None:
-    assert await refused(books, await books.user(0)) == "insufficient_credits"
+async def test_without_credit_no_session_opens(harness: LedgerHarness) -> None:
+    assert await refused(harness, await harness.user(0)) == "insufficient_credits"
 
 
-async def test_a_user_without_a_balance_row_has_no_credit(books: Books) -> None:
-    user = await books.user(0)
-    await books.sql("DELETE FROM credit_balance WHERE user_id = %s", user)
-    assert await refused(books, user) == "insufficient_credits"
+async def test_a_user_without_a_balance_row_has_no_credit(harness: LedgerHarness) -> None:
+    user = await harness.user(0)
+    await harness.sql("DELETE FROM credit_balance WHERE user_id = %s", user)
+    assert await refused(harness, user) == "insufficient_credits"
 
 
-async def test_all_credit_in_the_other_session(books: Books) -> None:
-    user = await books.user(1)
-    await books.open(user)
-    assert await refused(books, user) == "insufficient_credits"
+async def test_credit_held_by_another_session_is_not_available(harness: LedgerHarness) -> None:
+    user = await harness.user(1)
+    await harness.open(user)
+    assert await refused(harness, user) == "insufficient_credits"
 
 
-async def test_frozen_credit_is_not_available(books: Books) -> None:
-    user = await books.user(100)
-    await books.sql("UPDATE credit_balance SET seconds_frozen = 150 WHERE user_id = %s", user)
-    assert await refused(books, user) == "insufficient_credits"
+async def test_frozen_credit_is_not_available(harness: LedgerHarness) -> None:
+    user = await harness.user(100)
+    await harness.sql("UPDATE credit_balance SET seconds_frozen = 150 WHERE user_id = %s", user)
+    assert await refused(harness, user) == "insufficient_credits"
 
 
-async def test_a_third_session_is_refused_before_its_credit_is_looked_at(books: Books) -> None:
-    user = await books.user(2)
-    first, _ = await books.open(user), await books.open(user)
-    assert await refused(books, user) == "too_many_connections"
-    await books.ledger.close(closing(first, 2, 0))
-    await books.open(user)
+async def test_the_session_limit_is_checked_before_the_credit(harness: LedgerHarness) -> None:
+    user = await harness.user(2)
+    first, _ = await harness.open(user), await harness.open(user)
+    assert await refused(harness, user) == "too_many_connections"
+    await harness.ledger.close(closing(first, 2, 0))
+    await harness.open(user)
 
 
-async def test_sessions_that_end_or_whose_lease_ran_out_do_not_count(books: Books) -> None:
-    user = await books.user(1000)
-    first, second = await books.open(user), await books.open(user)
-    await books.ledger.mark_ending(first, Reason.ENDED_BY_USER)
-    await books.expire(second)
-    await books.open(user)
-    await books.open(user)
+async def test_ending_sessions_and_expired_leases_do_not_count(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    first, second = await harness.open(user), await harness.open(user)
+    await harness.ledger.mark_ending(first, Reason.ENDED_BY_USER)
+    await harness.expire(second)
+    await harness.open(user)
+    await harness.open(user)
 
 
-async def test_replaces_makes_room_for_a_client_that_was_dropped(books: Books) -> None:
-    user = await books.user(1000)
-    first, _ = await books.open(user), await books.open(user)
-    await books.open(user, replaces=first)
-    assert await books.row(first, "status, ending, hold") == ("active", "replaced", 45)
-    answer = await books.settle(first, 2, 3)
+async def test_replaces_makes_room_for_a_client_that_lost_its_connection(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    first, _ = await harness.open(user), await harness.open(user)
+    await harness.open(user, replaces=first)
+    assert await harness.row(first, "status, ending, hold") == ("active", "replaced", 45)
+    answer = await harness.settle(first, 2, 3)
     assert (answer.ending, answer.seconds_used) == (Reason.REPLACED, 3)
 
 
-async def test_replaces_of_others_unknown_or_ended_sessions_is_ignored(books: Books) -> None:
-    user, other = await books.user(1000), await books.user(1000)
-    foreign, ended = await books.open(other), await books.open(user)
-    await books.ledger.close(closing(ended, 2, 0))
+async def test_replaces_of_others_unknown_or_ended_sessions_is_ignored(harness: LedgerHarness) -> None:
+    user, other = await harness.user(1000), await harness.user(1000)
+    foreign, ended = await harness.open(other), await harness.open(user)
+    await harness.ledger.close(closing(ended, 2, 0))
     for replaces in (foreign, ended):
-        await books.open(user, replaces=replaces)
-    assert await refused(books, user, replaces=uuid4()) == "too_many_connections"
-    assert await books.row(foreign, "ending") == (None,)
-    assert await books.row(ended, "ending, reason") == (None, "client_stop")
+        await harness.open(user, replaces=replaces)
+    assert await refused(harness, user, replaces=uuid4()) == "too_many_connections"
+    assert await harness.row(foreign, "ending") == (None,)
+    assert await harness.row(ended, "ending, reason") == (None, "client_stop")
 
 
-async def test_a_ghost_is_marked_even_when_there_is_no_credit_for_its_successor(books: Books) -> None:
-    user = await books.user(1)
-    ghost = await books.open(user)
-    assert await refused(books, user, replaces=ghost) == "insufficient_credits"
-    assert await books.row(ghost, "ending") == ("replaced",)
+async def test_a_replaced_session_is_marked_even_if_its_successor_is_refused(harness: LedgerHarness) -> None:
+    user = await harness.user(1)
+    ghost = await harness.open(user)
+    assert await refused(harness, user, replaces=ghost) == "insufficient_credits"
+    assert await harness.row(ghost, "ending") == ("replaced",)
 
 
-async def test_a_refused_token_marks_nothing(books: Books) -> None:
-    user = await books.user(10)
-    session = await books.open(user)
-    assert await refused(books, user, replaces=session, token_version=4) == "unauthorized"
-    assert await books.row(session, "ending") == (None,)
+async def test_a_refused_token_marks_nothing(harness: LedgerHarness) -> None:
+    user = await harness.user(10)
+    session = await harness.open(user)
+    assert await refused(harness, user, replaces=session, token_version=4) == "unauthorized"
+    assert await harness.row(session, "ending") == (None,)
 
 
-async def test_streams_are_limited_over_all_users(books: Books) -> None:
-    few = Books(books.database, max_streams=2)
+async def test_streams_are_limited_over_all_users(harness: LedgerHarness) -> None:
+    few = LedgerHarness(harness.database, max_streams=2)
     users = [await few.user(100) for _ in range(3)]
     first = await few.open(users[0])
     await few.open(users[1])
     assert await refused(few, users[2]) == "busy"
     assert await few.ledger.balance(users[2]) == Balance(100, 0, 0)
     await few.ledger.mark_ending(first, Reason.ENDED_BY_USER)
-    assert await refused(few, users[2]) == "busy"  # it holds its stream until it has ended
-    await few.open(users[0], replaces=first)  # but its successor takes its place
+    assert await refused(few, users[2]) == "busy"  # it counts until it has ended
+    await few.open(users[0], replaces=first)  # but its successor may open
 
 
-async def test_streams_are_exact_when_all_come_at_once(books: Books) -> None:
-    few = Books(books.database, max_streams=5)
+async def test_concurrent_openings_never_exceed_max_streams(harness: LedgerHarness) -> None:
+    few = LedgerHarness(harness.database, max_streams=5)
     users = [await few.user(100) for _ in range(30)]
     answers = await asyncio.gather(*(few.ledger.open_session(opening(user)) for user in users), return_exceptions=True)
     assert sum(isinstance(answer, Opened) for answer in answers) == 5
     assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {"busy"}
 
 
-async def test_one_user_at_once_gets_his_sessions_and_no_more(books: Books) -> None:
-    user = await books.user(20)
+async def test_concurrent_openings_never_exceed_max_sessions(harness: LedgerHarness) -> None:
+    user = await harness.user(20)
     answers = await asyncio.gather(
-        *(books.ledger.open_session(opening(user)) for _ in range(20)), return_exceptions=True
+        *(harness.ledger.open_session(opening(user)) for _ in range(20)), return_exceptions=True
     )
     assert sum(isinstance(answer, Opened) for answer in answers) == 2
     assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {"too_many_connections"}
-    assert await books.ledger.balance(user) == Balance(20, 5 + 4, 0)
+    assert await harness.ledger.balance(user) == Balance(20, 5 + 4, 0)
 
 
-async def test_openings_at_once_never_hold_more_than_there_is(books: Books) -> None:
-    """The trap of money 9: a sum over the sessions' holds grants 30 of 20."""
-    user = await books.user(20)
+async def test_concurrent_openings_never_hold_more_than_the_balance(harness: LedgerHarness) -> None:
+    """Money 9: a sum over the sessions' holds instead of the locked balance would grant 30 of 20."""
+    user = await harness.user(20)
 
     async def run() -> None:
         with suppress(Refusal):
-            session = (await books.ledger.open_session(opening(user))).session_id
-            answers = [await books.settle(session, number, number * 3) for number in range(1, 4)]
-            await books.ledger.close(closing(session, 9, answers[-1].grant))
+            session = (await harness.ledger.open_session(opening(user))).session_id
+            answers = [await harness.settle(session, number, number * 3) for number in range(1, 4)]
+            await harness.ledger.close(closing(session, 9, answers[-1].grant))
 
     await asyncio.gather(*(run() for _ in range(20)))
-    balance = await books.ledger.balance(user)
+    balance = await harness.ledger.balance(user)
     assert balance.seconds_held == 0
     assert 0 <= balance.seconds_remaining < 20
 
 
 @pytest.mark.parametrize("table", ["usage_ledger", "credit_balance", "transcription_sessions"])
-async def test_no_session_opens_whose_end_could_not_be_booked(books: Books, database_url: str, table: str) -> None:
-    user = await books.user(100)
+async def test_no_session_opens_while_its_end_could_not_be_booked(
+    harness: LedgerHarness, database_url: str, table: str
+) -> None:
+    user = await harness.user(100)
     async with await psycopg.AsyncConnection.connect(database_url) as operator:
         await operator.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
         with pytest.raises(Unavailable):
-            await books.ledger.open_session(opening(user))
-    assert await books.ledger.balance(user) == Balance(100, 0, 0)
-    await books.ledger.open_session(opening(user))
+            await harness.ledger.open_session(opening(user))
+    assert await harness.ledger.balance(user) == Balance(100, 0, 0)
+    await harness.ledger.open_session(opening(user))

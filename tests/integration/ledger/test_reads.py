@@ -4,17 +4,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.integration.ledger.books import Books, closing
+from tests.integration.ledger.harness import LedgerHarness, closing
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.audit import AUDIT_SECONDS, audit
 from transcription_proxy.ledger.entries import Audit, Day, Description
 from transcription_wire.codes import Reason, Status
 
 
-async def entry(books: Books, user: UUID, seconds: int, description: str, at: datetime) -> None:
-    """A row of the past, and the balance that goes with it."""
-    await books.ledger.credit(user, seconds, Description.TRIAL)
-    await books.sql(
+async def entry(harness: LedgerHarness, user: UUID, seconds: int, description: str, at: datetime) -> None:
+    """Add a ledger entry of the past, and update the balance."""
+    await harness.ledger.credit(user, seconds, Description.TRIAL)
+    await harness.sql(
         "UPDATE usage_ledger SET recorded_at = %s, description = %s WHERE seq = (SELECT max(seq) FROM usage_ledger)",
         at,
         description,
@@ -22,24 +22,24 @@ async def entry(books: Books, user: UUID, seconds: int, description: str, at: da
 
 
 @pytest.mark.parametrize("tz", ["UTC", "Europe/Berlin", "Pacific/Auckland", "America/Los_Angeles", "Asia/Kathmandu"])
-async def test_days_begin_at_midnight_of_the_time_zone(books: Books, tz: str) -> None:
-    user = await books.user()
+async def test_days_begin_at_midnight_of_the_time_zone(harness: LedgerHarness, tz: str) -> None:
+    user = await harness.user()
     today = datetime.now(ZoneInfo(tz)).date()
     first = today - timedelta(days=29)
     midnight = datetime.combine(first, datetime.min.time(), ZoneInfo(tz))
-    await entry(books, user, 1000, "credit_purchase", midnight - timedelta(microseconds=1))
-    await entry(books, user, 600, "trial", midnight)
-    await entry(books, user, -7, "session_usage", midnight + timedelta(hours=23, minutes=59))
-    await entry(books, user, -8, "session_usage", midnight + timedelta(days=1, hours=2))
-    days = await books.ledger.usage_days(user, tz)
+    await entry(harness, user, 1000, "credit_purchase", midnight - timedelta(microseconds=1))
+    await entry(harness, user, 600, "trial", midnight)
+    await entry(harness, user, -7, "session_usage", midnight + timedelta(hours=23, minutes=59))
+    await entry(harness, user, -8, "session_usage", midnight + timedelta(days=1, hours=2))
+    days = await harness.ledger.usage_days(user, tz)
     assert [day.date for day in days] == [first + timedelta(days=ago) for ago in range(30)]
     assert days[0] == Day(first, 7, 0, 600)
     assert days[1] == Day(first + timedelta(days=1), 8, 0, 0)
     assert days[2:] == [Day(first + timedelta(days=ago), 0, 0, 0) for ago in range(2, 30)]
 
 
-async def test_every_kind_has_its_column(books: Books) -> None:
-    user = await books.user()
+async def test_each_kind_of_entry_has_its_column(harness: LedgerHarness) -> None:
+    user = await harness.user()
     now = datetime.now(UTC)
     for seconds, description in [
         (1000, "credit_purchase"),
@@ -50,47 +50,47 @@ async def test_every_kind_has_its_column(books: Books) -> None:
         (-9, "session_usage"),
         (2, "session_usage"),
     ]:
-        await entry(books, user, seconds, description, now)
-    assert await books.ledger.usage_days(user, days=1) == [Day(now.date(), 7, 700, 25)]
+        await entry(harness, user, seconds, description, now)
+    assert await harness.ledger.usage_days(user, days=1) == [Day(now.date(), 7, 700, 25)]
 
 
 @pytest.mark.parametrize("tz", ["", "Mars/Base", "Mars/Base1", "EST5XYZ6", "a\0b", "'; --", "+02", "x" * 500])
-async def test_an_unknown_time_zone(books: Books, tz: str) -> None:
+async def test_an_unknown_time_zone_is_refused(harness: LedgerHarness, tz: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        await books.ledger.usage_days(await books.user(), tz)
+        await harness.ledger.usage_days(await harness.user(), tz)
     assert refusal.value.code == "invalid_timezone"
 
 
-async def test_a_live_session_is_found_by_the_beginning_of_its_id(books: Books) -> None:
-    user, other = await books.user(1000), await books.user(1000)
+async def test_a_live_session_is_found_by_a_prefix_of_its_id(harness: LedgerHarness) -> None:
+    user, other = await harness.user(1000), await harness.user(1000)
     ids = [UUID(f"abcd{n}000-0000-4000-8000-000000000000") for n in range(2)]
-    for session, name in zip([await books.open(user), await books.open(other)], ids, strict=True):
-        await books.sql("UPDATE transcription_sessions SET id = %s WHERE id = %s", name, session)
-    assert await books.ledger.live_session("abcd1") == ids[1]
+    for session, name in zip([await harness.open(user), await harness.open(other)], ids, strict=True):
+        await harness.sql("UPDATE transcription_sessions SET id = %s WHERE id = %s", name, session)
+    assert await harness.ledger.live_session("abcd1") == ids[1]
     for prefix, code in [("abcd", "ambiguous"), ("abce", "not_found"), ("%", "not_found")]:
         with pytest.raises(Refusal) as refusal:
-            await books.ledger.live_session(prefix)
+            await harness.ledger.live_session(prefix)
         assert refusal.value.code == code
-    await books.ledger.close(closing(ids[1], 2, 1))
-    assert await books.ledger.live_session("abcd") == ids[0]
+    await harness.ledger.close(closing(ids[1], 2, 1))
+    assert await harness.ledger.live_session("abcd") == ids[0]
 
 
-async def test_the_audit_says_how_many_entries_it_checked(books: Books) -> None:
-    await books.user(100)
-    await books.user(200)
-    async with books.database.snapshot(AUDIT_SECONDS) as connection:
+async def test_the_audit_reports_how_many_entries_it_checked(harness: LedgerHarness) -> None:
+    await harness.user(100)
+    await harness.user(200)
+    async with harness.database.snapshot(AUDIT_SECONDS) as connection:
         assert await audit(connection) == Audit(entries=2, findings=[])
 
 
-async def test_sessions_newest_first(books: Books) -> None:
-    user, other = await books.user(1000), await books.user(1000)
-    first = await books.open(user, model="nova-3")
-    await books.ledger.close(closing(first, 2, 10, audio_ms=9960))
-    second = await books.open(other)
-    third = await books.open(user)
-    assert [row.id for row in await books.ledger.sessions()] == [third, second, first]
-    assert [row.id for row in await books.ledger.sessions(limit=1)] == [third]
-    live, ended = await books.ledger.sessions(user)
+async def test_sessions_are_listed_newest_first(harness: LedgerHarness) -> None:
+    user, other = await harness.user(1000), await harness.user(1000)
+    first = await harness.open(user, model="nova-3")
+    await harness.ledger.close(closing(first, 2, 10, audio_ms=9960))
+    second = await harness.open(other)
+    third = await harness.open(user)
+    assert [row.id for row in await harness.ledger.sessions()] == [third, second, first]
+    assert [row.id for row in await harness.ledger.sessions(limit=1)] == [third]
+    live, ended = await harness.ledger.sessions(user)
     assert (live.id, live.user_id, live.status, live.reason) == (third, user, Status.ACTIVE, None)
     assert (live.ended_at, live.audio_seconds) == (None, None)
     assert (ended.id, ended.model, ended.status, ended.reason) == (
@@ -105,12 +105,12 @@ async def test_sessions_newest_first(books: Books) -> None:
     assert ended.email.endswith("@example.org")
 
 
-async def test_live_sessions(books: Books) -> None:
-    user, other = await books.user(1000), await books.user(1000)
-    lost, live, foreign = await books.open(user), await books.open(user), await books.open(other)
-    await books.expire(lost)
-    await books.ledger.mark_ending(live, Reason.IDLE)
-    assert [(row.id, row.reason) for row in await books.ledger.sessions(user, live=True)] == [(live, Reason.IDLE)]
-    assert [row.id for row in await books.ledger.sessions(live=True)] == [foreign, live]
-    assert await books.ledger.live_count() == 2
-    assert isinstance((await books.ledger.usage_days(user))[0].date, date)
+async def test_live_sessions_are_listed(harness: LedgerHarness) -> None:
+    user, other = await harness.user(1000), await harness.user(1000)
+    lost, live, foreign = await harness.open(user), await harness.open(user), await harness.open(other)
+    await harness.expire(lost)
+    await harness.ledger.mark_ending(live, Reason.IDLE)
+    assert [(row.id, row.reason) for row in await harness.ledger.sessions(user, live=True)] == [(live, Reason.IDLE)]
+    assert [row.id for row in await harness.ledger.sessions(live=True)] == [foreign, live]
+    assert await harness.ledger.live_count() == 2
+    assert isinstance((await harness.ledger.usage_days(user))[0].date, date)

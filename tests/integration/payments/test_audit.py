@@ -1,9 +1,9 @@
-"""Each of the payments' checks finds the harm that it is there for, and nothing else."""
+"""Each check of the payments' audit finds its kind of error, and nothing else."""
 
 import pytest
 
 from tests.integration.payments.events import dispute, event, refund, session
-from tests.integration.payments.till import Till
+from tests.integration.payments.harness import PaymentsHarness
 from transcription_proxy.db.pool import Database
 
 
@@ -17,12 +17,12 @@ from transcription_proxy.db.pool import Database
         ("UPDATE usage_ledger SET purchase_id = NULL WHERE description = 'refund'", {("error", "purchases")}),
     ],
 )
-async def test_harm_to_purchases_is_found(database: Database, harm: str, checks: set[tuple[str, str]]) -> None:
-    till = Till(database)
-    await till.purchase(await till.buyer(), "cs_1")
-    await till.hear(event("checkout.session.completed", session("cs_1", payment="pi_1")))
-    await till.hear(event("refund.updated", refund("re_1", "pi_1", 100, "succeeded")))
-    await till.hear(event("charge.dispute.created", dispute("dp_1", "pi_1", 100, "needs_response")))
-    assert await till.findings() == []
-    await till.sql(harm)
-    assert {(finding.severity, finding.check) for finding in await till.findings()} == checks
+async def test_each_check_finds_its_error(database: Database, harm: str, checks: set[tuple[str, str]]) -> None:
+    harness = PaymentsHarness(database)
+    await harness.purchase(await harness.buyer(), "cs_1")
+    await harness.receive(event("checkout.session.completed", session("cs_1", payment="pi_1")))
+    await harness.receive(event("refund.updated", refund("re_1", "pi_1", 100, "succeeded")))
+    await harness.receive(event("charge.dispute.created", dispute("dp_1", "pi_1", 100, "needs_response")))
+    assert await harness.findings() == []
+    await harness.sql(harm)
+    assert {(finding.severity, finding.check) for finding in await harness.findings()} == checks

@@ -12,22 +12,23 @@ from picows import WSMsgType
 
 from tests.integration.relay.doorway import Nothing
 from transcription_proxy.metering import rates
+from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.relay.relay import Relay, RelayContext
 from transcription_proxy.relay.settler import Settler
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closed, Closing, Opened, Settled, Settlement
+from transcription_wire.messages import ServerMessage, encode
 
 PATIENCE = 10.0
 FRAME = bytes(3200)
 """A tenth of a second."""
 
 
-class Books:
+class FakeLedger:
     """A ledger that grants every settle, and keeps the closes."""
 
     def __init__(self) -> None:
@@ -52,9 +53,9 @@ class Client:
         self.broken: set[str] = set()
         self.forward: Callable[[WSMsgType, bytes], None] | None = None
 
-    def send(self, text: bytes, optional: bool) -> None:
+    def send(self, message: ServerMessage) -> None:
         self._fail("send")
-        self.heard.append(json.loads(text))
+        self.heard.append(json.loads(encode(message)))
 
     def close(self, code: int) -> None:
         self.code = code
@@ -82,11 +83,11 @@ class Call:
     """One session with its client, ledger and upstream."""
 
     def __init__(self, url: str, patience: float = 0.0) -> None:
-        self.books, self.client = Books(), Client()
-        self.settler = Settler(self.books)
+        self.ledger, self.client = FakeLedger(), Client()
+        self.settler = Settler(self.ledger)
         session = Session(Opened(UUID(int=7), 45, 1000), options.read(None, rates.load()), 900, monotonic())
         self.lines = RelayContext(self.settler, Dialler(None, patience), url)
-        self.relay = Relay(session, self.client, self.lines, Stages(uuid4(), Nothing(), Nothing()).stage(uuid4()))
+        self.relay = Relay(session, self.client, self.lines, Feeds(uuid4(), Nothing(), Nothing()).feed(uuid4()))
 
     @property
     def phase(self) -> Phase:

@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,11 +16,16 @@ from starlette.types import Receive, Scope, Send
 
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
-from transcription_proxy.relay.door import DoorProtocol, door
+from transcription_proxy.overlay import overlay_socket
+from transcription_proxy.overlay.feeds import Feeds
+from transcription_proxy.overlay.overlay_socket import OverlaySocket
+from transcription_proxy.overlay.store import Overlay
+from transcription_proxy.relay import caption_socket
+from transcription_proxy.relay.caption_socket import CaptionSocket
+from transcription_proxy.relay.door import DoorProtocol, Sockets, door
 from transcription_proxy.relay.relay import RelayContext
 from transcription_proxy.relay.settler import Settler
-from transcription_proxy.relay.stages import Stages
-from transcription_proxy.relay.switchboard import Overlay, Switchboard, TokenHolder
+from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
 
@@ -34,12 +40,6 @@ UPGRADE = (
 )
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 """The answer to that key (RFC 6455, 1.3)."""
-
-
-@dataclass(frozen=True)
-class Watched:
-    user_id: UUID
-    version: int = 1
 
 
 class Nothing:
@@ -60,7 +60,7 @@ class Nothing:
     async def notify(self, messages: Sequence[tuple[str, str]]) -> None:
         raise AssertionError(messages)
 
-    async def overlay_versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+    async def versions(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
         raise AssertionError(user_ids)
 
 
@@ -68,7 +68,7 @@ class Nothing:
 class Keys:
     """The overlays that there are, by their keys; `away`: the database is."""
 
-    known: dict[str, Watched] = field(default_factory=dict)
+    known: dict[str, Overlay] = field(default_factory=dict)
     away: bool = False
 
     async def by_key(self, key: str) -> Overlay:
@@ -79,7 +79,7 @@ class Keys:
         return self.known[key]
 
 
-def stranger(token: str) -> TokenHolder:
+async def stranger(token: str) -> TokenHolder:
     """The fate of every token."""
     raise Refusal("unauthorized", f"I do not know {token}.")
 
@@ -184,12 +184,14 @@ class Doorway:
     port: int
     server: uvicorn.Server
     switchboard: Switchboard
+    feeds: Feeds
     released: asyncio.Event
     asked: list[str] = field(default_factory=list)
     answered: list[str] = field(default_factory=list)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     troubles: list[dict[str, Any]] = field(default_factory=list)
     """What nobody caught."""
+    keys: Keys = field(default_factory=Keys)
     wires: list[Wire] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -198,6 +200,8 @@ class Doorway:
         self.asked.clear()
         self.answered.clear()
         self.troubles.clear()
+        self.keys.known.clear()
+        self.keys.away = False
 
     def end(self) -> None:
         """Ends what a test left open; whatever went wrong behind its back fails it."""
@@ -262,22 +266,26 @@ class Doorway:
 @asynccontextmanager
 async def running() -> AsyncIterator[Doorway]:
     """A server as worker.py configures it."""
+    feeds = Feeds(uuid4(), Nothing(), Nothing())
     switchboard = Switchboard(
         verify=stranger,
         ledger=Nothing(),
         rates=rates.load(),
         context=RelayContext(Settler(Nothing()), Dialler(None, patience=0), "ws://127.0.0.1:1"),
-        stages=Stages(uuid4(), Nothing(), Nothing()),
-        overlays=Keys(),
+        feeds=feeds,
         life=uuid4(),
         idle_seconds=900,
     )
     listening = socket.create_server(("127.0.0.1", 0))
-    doorway = Doorway(listening.getsockname()[1], None, switchboard, asyncio.Event())  # type: ignore[arg-type]
+    doorway = Doorway(listening.getsockname()[1], None, switchboard, feeds, asyncio.Event())  # type: ignore[arg-type]
+    sockets: Sockets = {
+        caption_socket.PATH: partial(CaptionSocket, switchboard),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, doorway.keys),
+    }
     options: dict[str, Any] = {
         "app": doorway.application,
         "interface": "asgi3",
-        "http": door(switchboard),
+        "http": door(sockets),
         "lifespan": "off",
         "loop": "none",
         "log_config": None,

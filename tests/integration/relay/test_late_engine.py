@@ -77,7 +77,7 @@ async def test_a_slow_engine_is_waited_for_and_no_word_is_lost(stops: bool) -> N
         session.say("stop")
         assert await session.end() == ([], 1000)
         assert [message["text"] for message in session.client.told("transcript")] == ["all the words"]
-        assert [(closing.total, closing.audio_ms) for closing in session.books.closings] == [(3, 3000)]
+        assert [(closing.total, closing.audio_ms) for closing in session.ledger.closings] == [(3, 3000)]
         assert session.dials == 1
 
 

@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.relay.calls import Call, calling
-from tests.integration.relay.doorway import Keys, Nothing, stranger
+from tests.integration.relay.doorway import Nothing, stranger
 from tests.standin.deepgram import DeepgramStandIn
 from tests.standin.record import Record
 from tests.standin.script import BROKEN_HANDSHAKES, REFUSALS, Hangup, Script
 from transcription_proxy.metering import rates
+from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.relay import upstream
-from transcription_proxy.relay.stages import Stages
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.stream import redial
@@ -44,7 +44,7 @@ async def test_a_client_whose_upstream_breaks_off_the_handshake_gets_an_error(ho
     async with call(Script(handshake=BROKEN_HANDSHAKES[how])) as session:
         assert await session.end() == (["upstream_unavailable"], 1011)
         assert session.client.told("session_end") == []
-        assert [closing.ready for closing in session.books.closings] == [False]
+        assert [closing.ready for closing in session.ledger.closings] == [False]
 
 
 @BROKEN
@@ -112,8 +112,7 @@ async def test_a_drain_ends_a_session_that_is_not_ready_at_once_and_no_other(mon
             ledger=Nothing(),
             rates=rates.load(),
             context=live.lines,
-            stages=Stages(uuid4(), Nothing(), Nothing()),
-            overlays=Keys(),
+            feeds=Feeds(uuid4(), Nothing(), Nothing()),
             life=uuid4(),
             idle_seconds=900,
             relays={uuid4(): dialling.relay, uuid4(): live.relay},
@@ -145,7 +144,7 @@ async def test_an_exception_of_ours_ends_the_session_with_its_bill() -> None:
         session.client.broken.add("send")
         session.say("nonsense")  # whose answer cannot be sent
         assert await session.end() == ([], 1011)
-        assert [(closing.total, closing.reason) for closing in session.books.closings] == [(1, "internal")]
+        assert [(closing.total, closing.reason) for closing in session.ledger.closings] == [(1, "internal")]
 
 
 @pytest.mark.parametrize("part", ["_dispatch", "_timers"])

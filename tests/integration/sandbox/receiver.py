@@ -1,4 +1,4 @@
-"""The other end of webhooks: a small server that answers as it is told and keeps what came."""
+"""A webhook endpoint: an HTTP server that gives the answers that a test names, and keeps what it receives."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 HANG_UP = 0
-"""Instead of a status: the connection ends without an answer."""
+"""In the place of a status: close the connection without an answer."""
 
 
 @dataclass(frozen=True, slots=True)

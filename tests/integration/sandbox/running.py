@@ -10,13 +10,15 @@ from typing import Any, Final
 import httpx
 import stripe
 
+EMAIL: Final = "buyer@example.org"
 KEY: Final = "sk_test_of_the_tests_0123456789"
 SECRET: Final = "whsec_of_the_tests"
-SHOP: Final = "http://shop.example"
+SITE: Final = "http://captions.example"
+"""Where customers return to."""
 
 
 class Buttons:
-    """The forms of the pages at `url`. Redirects are not followed."""
+    """The forms of the sandbox's pages at `url`. Redirects are not followed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -26,11 +28,11 @@ class Buttons:
         return self.http.get(f"/c/pay/{session_id}")
 
     def checkout(self, session_id: str, action: str = "pay", **fields: str) -> httpx.Response:
-        """Pay, later or decline; code with its `code`, no-code."""
+        """Press pay, later, decline, code (with its `code`) or no-code on the checkout page."""
         return self.http.post(f"/c/pay/{session_id}", data={"action": action, **fields})
 
     def payment(self, session_id: str, action: str, amount: str = "") -> httpx.Response:
-        """Settle, fail, refund, dispute or inquiry; of all of it by default."""
+        """Press settle, fail, refund, dispute or inquiry, the last three for all of the payment by default."""
         return self.http.post(f"/payments/{session_id}", data={"action": action, "amount": amount})
 
     def refund(self, name: str, action: str) -> httpx.Response:
@@ -47,13 +49,13 @@ class Buttons:
 
 
 class Sandbox:
-    """It may be started again: what waits at its socket is answered then. `hook`: where its events go."""
+    """The process. A restarted one answers what waits at its socket. `webhook_url`: where events go."""
 
-    def __init__(self, folder: Path, hook: str | None = None) -> None:
+    def __init__(self, folder: Path, webhook_url: str | None = None) -> None:
         self.state = folder / "state.sqlite3"
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._hook = {"SANDBOX_WEBHOOK_URL": hook, "SANDBOX_WEBHOOK_SECRET": SECRET} if hook else {}
+        self._webhook = {"SANDBOX_WEBHOOK_URL": webhook_url, "SANDBOX_WEBHOOK_SECRET": SECRET} if webhook_url else {}
         self.buttons = Buttons(self.url)
         self.client = self.with_key(KEY)
         self.start()
@@ -65,7 +67,7 @@ class Sandbox:
             "SANDBOX_KEY": KEY,
             "SANDBOX_URL": self.url,
             "SANDBOX_STATE": str(self.state),
-            **self._hook,
+            **self._webhook,
         }
         command = [sys.executable, "-m", "transcription_sandbox"]
         self.process = subprocess.Popen(command, env=env, pass_fds=[self._listener.fileno()])
@@ -80,22 +82,23 @@ class Sandbox:
         self._listener.close()
 
     def with_key(self, key: str) -> stripe.StripeClient:
-        """The official SDK, which asks once."""
+        """Return a client of Stripe's SDK that does not retry."""
         return stripe.StripeClient(key, base_addresses={"api": self.url}, max_network_retries=0)
 
     def session(self, cents: int = 300, **more: Any) -> stripe.checkout.Session:
-        """An open one, for a customer of its own unless it names one."""
-        params: Any = {**order(cents), "customer_email": "buyer@example.org", **more}
+        """Create a session, for a new customer unless `more` names one."""
+        customer = more.get("customer") or self.client.v1.customers.create({"email": EMAIL}).id
+        params: Any = {**order(cents), "customer": customer, **more}
         return self.client.v1.checkout.sessions.create(params)
 
     def paid(self, cents: int = 300, action: str = "pay", **more: Any) -> stripe.checkout.Session:
-        """One that was paid, or `later`."""
+        """Create a session, press a button of its page, and return it with its payment and charge."""
         made = self.session(cents, **more)
         assert self.buttons.checkout(made.id, action).status_code == 303
         return self.client.v1.checkout.sessions.retrieve(made.id, {"expand": ["payment_intent.latest_charge"]})
 
-    def many_sessions(self, count: int, **more: str) -> list[str]:
-        """Open ones, asked for without the SDK, which takes its time."""
+    def many_sessions(self, count: int, customer: str) -> list[str]:
+        """Create sessions without the SDK, which is slow, and return their ids."""
         price = "line_items[0][price_data]"
         form = {
             **{name: value for name, value in order().items() if isinstance(value, str)},
@@ -103,7 +106,7 @@ class Sandbox:
             f"{price}[currency]": "usd",
             f"{price}[unit_amount]": "300",
             f"{price}[product_data][name]": "500 minutes",
-            **more,
+            "customer": customer,
         }
         headers = {"Authorization": f"Bearer {KEY}"}
         made = [self.buttons.http.post("/v1/checkout/sessions", data=form, headers=headers) for _ in range(count)]
@@ -115,6 +118,6 @@ def order(cents: int = 300, name: str = "500 minutes") -> dict[str, Any]:
     return {
         "mode": "payment",
         "line_items": [{"quantity": 1, "price_data": price}],
-        "success_url": f"{SHOP}/success?session_id={{CHECKOUT_SESSION_ID}}",
-        "cancel_url": f"{SHOP}/cancel",
+        "success_url": f"{SITE}/success?session_id={{CHECKOUT_SESSION_ID}}",
+        "cancel_url": f"{SITE}/cancel",
     }

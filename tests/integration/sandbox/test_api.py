@@ -1,10 +1,9 @@
-"""The API over HTTP, by Stripe's own SDK: shapes, nested parameters, expand, pages, idempotency keys, and errors."""
+"""The API over HTTP, by Stripe's own SDK: nested parameters, expand, pages, idempotency keys, and errors."""
 
-import base64
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, get_args
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -13,82 +12,75 @@ import stripe
 
 from tests.integration.sandbox.running import KEY, Sandbox, order
 
-CONDITIONAL = {"redirect_on_completion"}
-"""Fields that Stripe shows only for sessions of another kind."""
-
 
 def test_a_session_is_made_of_nested_parameters(sandbox: Sandbox) -> None:
     customer = sandbox.client.v1.customers.create({"email": "a@example.org", "metadata": {"user_id": "7"}})
     metadata = {"purchase_id": "1", "seconds": "30000"}
     made = sandbox.session(
         customer=customer.id,
-        customer_email=None,
         client_reference_id="7",
         allow_promotion_codes=True,
         metadata=metadata,
         payment_intent_data={"metadata": metadata},
     )
-    found = sandbox.client.v1.checkout.sessions.retrieve(made.id, {"expand": ["customer", "line_items"]})
+    assert sandbox.client.v1.customers.retrieve(customer.id).to_dict()["metadata"] == {"user_id": "7"}
     assert made.url == f"{sandbox.url}/c/pay/{made.id}"
-    assert isinstance(found.customer, stripe.Customer)
-    assert found.customer.to_dict()["metadata"] == {"user_id": "7"}
-    assert (found.amount_total, found.currency, found.status, found.payment_status) == (300, "usd", "open", "unpaid")
-    assert (found.client_reference_id, found.allow_promotion_codes, found.livemode) == ("7", True, False)
-    assert found.line_items is not None
-    [line] = found.line_items.data
-    assert (line.description, line.quantity, line.amount_total) == ("500 minutes", 1, 300)
-    assert line.price is not None
-    assert line.price.unit_amount == 300
+    assert (made.amount_total, made.currency, made.status, made.payment_status) == (300, "usd", "open", "unpaid")
+    assert (made.client_reference_id, made.allow_promotion_codes, made.livemode) == ("7", True, False)
+    assert (made.customer, made.to_dict()["metadata"]) == (customer.id, metadata)
     sandbox.buttons.checkout(made.id)
-    [intent] = sandbox.client.v1.payment_intents.list({"customer": customer.id}).data
-    assert intent.metadata.to_dict() == metadata
+    paid: Any = sandbox.client.v1.checkout.sessions.retrieve(made.id, {"expand": ["payment_intent.latest_charge"]})
+    assert paid.payment_intent.metadata.to_dict() == metadata
+    assert paid.payment_intent.latest_charge.metadata.to_dict() == metadata
 
 
 def published(thing: stripe.StripeObject) -> None:
-    """It has fields that Stripe publishes for its kind, no other, and all that are never null."""
-    hints = {name: hint for name, hint in type(thing).__annotations__.items() if not name.startswith("_")}
-    never_null = {name for name, hint in hints.items() if type(None) not in get_args(hint) and name != "OBJECT_NAME"}
+    """Assert that Stripe publishes all fields of an object for its kind."""
+    hints = {name for name in type(thing).__annotations__ if not name.startswith("_")}
     shown = set(thing.to_dict())
-    assert shown <= set(hints), (type(thing).__name__, shown - set(hints))
-    assert never_null <= shown, (type(thing).__name__, never_null - shown)
+    assert shown <= hints, (type(thing).__name__, shown - hints)
 
 
-def test_objects_have_the_fields_that_stripe_publishes(sandbox: Sandbox) -> None:
-    """By the SDK, which is made from Stripe's OpenAPI description."""
+def test_objects_have_only_fields_that_stripe_publishes(sandbox: Sandbox) -> None:
+    """The SDK is made from Stripe's OpenAPI description, so its annotations name all fields."""
     v1 = sandbox.client.v1
     customer = v1.customers.create({"email": "a@example.org"})
-    session = sandbox.paid(customer=customer.id, customer_email=None)
+    session = sandbox.paid(customer=customer.id)
     intent: Any = session.payment_intent
-    refund = v1.refunds.create({"charge": intent.latest_charge.id, "amount": 100})
+    sandbox.buttons.payment(session.id, "refund", "1.00")
     sandbox.buttons.payment(session.id, "dispute")
+    [refund] = v1.refunds.list({"charge": intent.latest_charge.id}).data
     [dispute] = v1.disputes.list({"payment_intent": intent.id}).data
-    lines = v1.checkout.sessions.line_items.list(session.id).data
-    [movement] = dispute.balance_transactions
     event = v1.events.list({"type": "charge.refunded"}).data[0]
-    things = (customer, session, intent, intent.latest_charge, refund, dispute, movement, *lines, event)
-    for thing in (*things, lines[0].price, v1.accounts.retrieve_current()):
+    for thing in (
+        customer,
+        session,
+        intent,
+        intent.latest_charge,
+        refund,
+        dispute,
+        *dispute.balance_transactions,
+        event,
+    ):
         assert isinstance(thing, stripe.StripeObject)
         published(thing)
-    assert event.data["previous_attributes"]["amount_refunded"] == 0
 
 
-def test_every_object_can_be_asked_for_and_listed(sandbox: Sandbox) -> None:
+def test_refunds_disputes_and_events_can_be_retrieved_and_listed(sandbox: Sandbox) -> None:
     v1 = sandbox.client.v1
     session = sandbox.paid()
     intent: Any = session.payment_intent
-    charge = intent.latest_charge
-    refund = v1.refunds.create({"payment_intent": intent.id, "amount": 50, "reason": "duplicate"})
+    sandbox.buttons.payment(session.id, "refund", "0.50")
     sandbox.buttons.payment(session.id, "inquiry")
-    [dispute] = v1.disputes.list({"charge": charge.id}).data
-    assert v1.payment_intents.retrieve(intent.id).amount_received == 300
-    assert v1.charges.retrieve(charge.id, {"expand": ["refunds"]}).refunds.data[0].id == refund.id  # type: ignore[union-attr]
-    assert v1.refunds.retrieve(refund.id).reason == "duplicate"
+    [refund] = v1.refunds.list({"payment_intent": intent.id}).data
+    [dispute] = v1.disputes.list({"payment_intent": intent.id}).data
+    assert v1.refunds.retrieve(refund.id).amount == 50
     assert v1.disputes.retrieve(dispute.id).status == "warning_needs_response"
-    assert [one.id for one in v1.charges.list({"payment_intent": intent.id}).data] == [charge.id]
-    assert [one.id for one in v1.refunds.list({"charge": charge.id}).data] == [refund.id]
-    assert [one.id for one in v1.checkout.sessions.list({"payment_intent": intent.id}).data] == [session.id]
-    told = v1.events.list({"type": "charge.dispute.created"}).data[0]
-    assert v1.events.retrieve(told.id).data.object["id"] == dispute.id
+    assert [one.id for one in v1.refunds.list({"charge": intent.latest_charge.id}).data] == [refund.id]
+    [event] = v1.events.list({"type": "charge.dispute.created", "limit": 1}).data
+    assert event.data.object["id"] == dispute.id
+    found: Any = v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent.latest_charge.refunds"]})
+    assert [one.id for one in found.payment_intent.latest_charge.refunds.data] == [refund.id]
 
 
 def test_an_open_session_can_be_expired_once(sandbox: Sandbox) -> None:
@@ -98,28 +90,22 @@ def test_an_open_session_can_be_expired_once(sandbox: Sandbox) -> None:
     assert refusal(lambda: sandbox.client.v1.checkout.sessions.expire(made.id))[0] == 400
 
 
-def test_lists_are_read_page_by_page_in_both_directions(sandbox: Sandbox) -> None:
-    customer = sandbox.client.v1.customers.create({"email": "pages@example.org"}).id
-    made = [sandbox.session(customer=customer, customer_email=None).id for _ in range(5)]
-    sessions = sandbox.client.v1.checkout.sessions
-    first = sessions.list({"customer": customer, "limit": 2})
+def test_lists_are_read_page_by_page(sandbox: Sandbox) -> None:
+    customers, email = sandbox.client.v1.customers, f"{uuid4()}@example.org"
+    made = [customers.create({"email": email}).id for _ in range(5)]
+    first = customers.list({"email": email, "limit": 2})
     assert ([one.id for one in first.data], first.has_more) == (made[:2:-1], True)
     assert [one.id for one in first.auto_paging_iter()] == made[::-1]
-    last = sessions.list({"customer": customer, "limit": 2, "starting_after": made[1]})
+    last = customers.list({"email": email, "limit": 2, "starting_after": made[1]})
     assert ([one.id for one in last.data], last.has_more) == ([made[0]], False)
-    back = sessions.list({"customer": customer, "limit": 2, "ending_before": made[1]})
-    assert ([one.id for one in back.data], back.has_more) == ([made[3], made[2]], True)
-    assert [one.id for one in back.auto_paging_iter()] == [made[2], made[3], made[4]]
-    assert len(sessions.list({"limit": 100}).data) <= 100
-    assert sessions.list({"customer": "cus_none"}).data == []
+    assert customers.list({"email": "none@example.org"}).data == []
 
 
 def test_lists_can_be_narrowed_to_a_time(sandbox: Sandbox) -> None:
     made = sandbox.session()
     sessions = sandbox.client.v1.checkout.sessions
     assert made.id in [one.id for one in sessions.list({"created": {"gte": made.created}, "limit": 100}).data]
-    assert made.id in [one.id for one in sessions.list({"created": made.created, "limit": 100}).data]
-    assert sessions.list({"created": {"gt": int(time.time()) + 60}}).data == []
+    assert sessions.list({"created": {"gte": int(time.time()) + 60}}).data == []
 
 
 def test_the_only_endpoint_is_shown_to_those_who_have_one(sandbox: Sandbox) -> None:
@@ -130,19 +116,11 @@ def test_an_idempotency_key_makes_one_of_many(sandbox: Sandbox) -> None:
     key: Any = {"idempotency_key": str(uuid4())}
 
     def create(_: int) -> Any:
-        client = sandbox.with_key(KEY)
-        while True:  # as long as another one is under way
-            try:
-                return client.v1.customers.create({"email": "once@example.org"}, key)
-            except stripe.StripeError as error:
-                assert error.http_status == 409
-                assert "idempotency_key_in_use" in str(error.http_body)
+        return sandbox.with_key(KEY).v1.customers.create({"email": "once@example.org"}, key)
 
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(create, range(8)))
     assert len({one.id for one in made}) == 1
-    replayed = [one.last_response.headers.get("idempotent-replayed") for one in made]
-    assert replayed.count("true") == 7
     with pytest.raises(stripe.IdempotencyError, match="can only be used with the same parameters") as error:
         sandbox.client.v1.customers.create({"email": "twice@example.org"}, key)
     assert error.value.http_status == 400
@@ -155,15 +133,14 @@ def test_a_request_that_was_malformed_may_be_mended_under_the_same_key(sandbox: 
     assert sandbox.client.v1.customers.create({"email": "a@example.org"}, key).id
 
 
-def test_a_refusal_is_kept_for_its_key(sandbox: Sandbox) -> None:
-    session = sandbox.paid(action="later")
-    intent: Any = session.payment_intent
+def test_an_error_is_stored_for_its_key(sandbox: Sandbox) -> None:
     key: Any = {"idempotency_key": str(uuid4())}
-    params: Any = {"charge": intent.latest_charge.id}
-    assert refusal(lambda: sandbox.client.v1.refunds.create(params, key))[1] == "charge_not_refundable"
-    sandbox.buttons.payment(session.id, "settle")
-    assert refusal(lambda: sandbox.client.v1.refunds.create(params, key))[1] == "charge_not_refundable"
-    assert sandbox.client.v1.refunds.create(params).status == "pending"
+    made = sandbox.session()
+    sandbox.buttons.checkout(made.id)
+    for _ in range(2):
+        assert refusal(lambda: sandbox.client.v1.checkout.sessions.expire(made.id, {}, key))[0] == 400
+    with pytest.raises(stripe.IdempotencyError):
+        sandbox.client.v1.customers.create({"email": "a@example.org"}, key)
 
 
 def refusal(ask: Callable[[], Any]) -> tuple[int | None, str | None, str | None]:
@@ -183,12 +160,10 @@ def refusal(ask: Callable[[], Any]) -> tuple[int | None, str | None, str | None]
         ({"payment_intent_data": {"colour": "red"}}, "parameter_unknown", "payment_intent_data[colour]"),
         ({"mode": "subscription"}, None, "mode"),
         ({"line_items": []}, "parameter_missing", "line_items"),
-        ({"customer": "cus_none", "customer_email": None}, "resource_missing", "customer"),
-        ({"success_url": "shop"}, "url_invalid", "success_url"),
+        ({"customer": "cus_none"}, "resource_missing", "customer"),
         ({"success_url": None}, "parameter_missing", "success_url"),
-        ({"metadata": {"k": "v" * 501}}, None, "metadata"),
+        ({"metadata": {"k": {"v": "1"}}}, None, "metadata[k]"),
         ({"allow_promotion_codes": "perhaps"}, None, "allow_promotion_codes"),
-        (order(49), "amount_too_small", "line_items"),
         (order(-1), "parameter_invalid_integer", "line_items[0][price_data][unit_amount]"),
         (order(300, ""), "parameter_invalid_empty", "line_items[0][price_data][product_data][name]"),
         ({"expand": ["nothing"]}, None, "expand"),
@@ -213,8 +188,6 @@ def test_what_is_not_there_is_404_in_a_path_and_400_in_a_parameter(sandbox: Sand
     assert refusal(lambda: v1.checkout.sessions.retrieve("cs_none")) == (404, missing, "id")
     assert refusal(lambda: v1.checkout.sessions.expire("cs_none")) == (404, missing, "id")
     assert refusal(lambda: v1.customers.list({"starting_after": "cus_none"})) == (400, missing, "starting_after")
-    assert refusal(lambda: v1.customers.list({"ending_before": "cus_none"})) == (400, missing, "ending_before")
-    assert refusal(lambda: v1.refunds.create({"charge": "ch_none"})) == (400, missing, "charge")
     assert refusal(v1.products.list) == (404, None, None)
     assert refusal(lambda: v1.customers.list({"limit": 101})) == (400, "parameter_invalid_integer", "limit")
 
@@ -233,11 +206,6 @@ def test_without_the_key_nothing_is_told(sandbox: Sandbox, header: str | None) -
     assert answer.status_code == 401
     assert answer.json()["error"]["type"] == "invalid_request_error"
     assert answer.headers["Request-Id"].startswith("req_")
-
-
-def test_the_key_may_be_the_name_of_a_user(sandbox: Sandbox) -> None:
-    basic = base64.b64encode(f"{KEY}:".encode()).decode()
-    assert sandbox.buttons.http.get("/v1/customers", headers={"Authorization": f"Basic {basic}"}).status_code == 200
 
 
 def raw(sandbox: Sandbox, method: str, path: str, content: bytes = b"", **headers: str) -> httpx.Response:

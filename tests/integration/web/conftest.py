@@ -7,6 +7,7 @@ import pytest
 from tests.integration.web.site import SECRET, Site
 from transcription_proxy.accounts.hasher import Hasher
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
 
@@ -23,7 +24,7 @@ async def site(database: Database) -> AsyncIterator[Site]:
         clock=lambda: site.now,
         hasher=Hasher(cost=4),
     )
-    site.ledger = Ledger(database, max_sessions=2, max_streams=100)
+    site.ledger = Ledger(database, may_open, max_sessions=2, max_streams=100)
     site.build(auth_rate=1000)
     async with site.client() as client:
         site.http = client

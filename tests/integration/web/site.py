@@ -8,18 +8,19 @@ from uuid import uuid4
 import httpx
 from fastapi import FastAPI
 
-from transcription_proxy.accounts.overlays import Overlays
+from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
+from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.payments import packages
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.service import Payments
-from transcription_proxy.relay.stages import NEWS, Stages
 from transcription_proxy.web import api
 from transcription_proxy.web.services import Site as Installation
 
@@ -42,19 +43,20 @@ class Site:
         self.ready = True
         self.settles_fail = False
         self.installation = Installation(public_url=PUBLIC_URL)
-        self.overlays = Overlays(database, PUBLIC_URL, NEWS)
-        self.stages = Stages(uuid4(), Notifier(database), self.overlays)
+        self.overlay_keys = Keys(database, PUBLIC_URL, SHARED_CHANNEL)
+        self.feeds = Feeds(uuid4(), Notifier(database), self.overlay_keys)
         self.payments = payments(database)
 
     def build(self, auth_rate: int) -> None:
         """The application that clients made from now on use."""
         self.app = api.build(
             self.accounts,
+            ApiKeys(self.database),
             self.ledger,
             self.payments,
             Watch(self.ledger, lambda: self.settles_fail),
-            overlays=self.overlays,
-            stages=self.stages,
+            overlay_keys=self.overlay_keys,
+            feeds=self.feeds,
             rates=rates.load(),
             auth_rate_per_minute=auth_rate,
             trusted_proxies=[ip_network("10.0.0.0/8")],

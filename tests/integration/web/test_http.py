@@ -12,14 +12,16 @@ from starlette.types import Message
 from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code, payments
 from tests.unit.web.exchange import exchange, pieces
 from tests.unit.web.exchange import http as asked
-from transcription_proxy.accounts.overlays import Overlays
+from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
-from transcription_proxy.relay.stages import NEWS, Stages
+from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
+from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.web import api
 
 JSON = {"Content-Type": "application/json"}
@@ -27,7 +29,7 @@ PROXY = "10.0.0.1"  # the one that the tests' service trusts
 EVERYWHERE = ["/", "/docs", "/openapi.json", "/static/page.css", "/health", "/account/me", "/nothing", "/auth/login"]
 
 
-async def test_health_and_ready(site: Site, http: httpx.AsyncClient) -> None:
+async def test_health_and_ready_succeed(site: Site, http: httpx.AsyncClient) -> None:
     assert (await http.get("/health")).json() == {"status": "ok", "db": "connected"}
     assert (await http.get("/ready")).status_code == 200
     site.ready = False
@@ -43,15 +45,16 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     database = Database("postgresql://me:hunter2@127.0.0.1:1/none", timeout=0.2)
     await database.open()
     accounts = Accounts(database, secret=SECRET, expiry=timedelta(days=7))
-    ledger = Ledger(database, max_sessions=2, max_streams=100)
-    overlays = Overlays(database, "https://captions.example.org", NEWS)
+    ledger = Ledger(database, may_open, max_sessions=2, max_streams=100)
+    overlay_keys = Keys(database, "https://captions.example.org", SHARED_CHANNEL)
     app = api.build(
         accounts,
+        ApiKeys(database),
         ledger,
         payments(database),
         Watch(ledger, lambda: False),
-        overlays=overlays,
-        stages=Stages(uuid4(), Notifier(database), overlays),
+        overlay_keys=overlay_keys,
+        feeds=Feeds(uuid4(), Notifier(database), overlay_keys),
         rates=rates.load(),
         auth_rate_per_minute=10,
         trusted_proxies=[],
@@ -62,7 +65,7 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     await database.close()
 
 
-async def test_while_the_database_is_away_health_says_so_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
+async def test_without_a_database_health_is_degraded_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
     health = await away.get("/health")
     assert (health.status_code, health.json()) == (503, {"status": "degraded", "db": "disconnected"})
     login = {"email": "ann@example.org", "password": PASSWORD}
@@ -118,7 +121,7 @@ async def test_each_error_has_its_status_code_and_shape(
 
 
 @pytest.mark.parametrize("path", ["/auth/login", "/account/password", "/nothing", "/health"])
-async def test_a_body_over_64_kib_is_too_large_however_it_is_sent(http: httpx.AsyncClient, path: str) -> None:
+async def test_a_body_over_64_kib_is_too_large(http: httpx.AsyncClient, path: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(65):
             yield b"x" * 1024
@@ -135,7 +138,7 @@ async def test_a_body_of_64_kib_is_read(http: httpx.AsyncClient) -> None:
     assert code(await http.post("/auth/login", content=body, headers=JSON)) == (401, "invalid_credentials")
 
 
-async def test_what_fails_unexpectedly_is_500_and_the_details_stay_ours(site: Site, http: httpx.AsyncClient) -> None:
+async def test_an_unexpected_error_is_500_without_details(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     await site.sql("DROP TABLE credit_balance CASCADE")
     answer = await http.get("/account/me", headers=bearer(login))
@@ -145,7 +148,7 @@ async def test_what_fails_unexpectedly_is_500_and_the_details_stay_ours(site: Si
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
-async def test_every_answer_has_an_id_of_its_own_and_the_security_headers(http: httpx.AsyncClient, path: str) -> None:
+async def test_every_answer_has_a_new_id_and_the_security_headers(http: httpx.AsyncClient, path: str) -> None:
     one, other = await http.get(path), await http.get(path)
     assert re.fullmatch("[0-9a-f]{32}", one.headers["x-request-id"])
     assert one.headers["x-request-id"] != other.headers["x-request-id"]
@@ -164,7 +167,7 @@ async def test_every_answer_has_an_id_of_its_own_and_the_security_headers(http: 
 
 
 @pytest.mark.parametrize(("path", "kept"), [("/account/me", "no-store"), ("/", "no-cache"), ("/nothing", "no-store")])
-async def test_nothing_that_belongs_to_a_user_is_kept_by_a_cache(http: httpx.AsyncClient, path: str, kept: str) -> None:
+async def test_answers_about_users_are_not_cached(http: httpx.AsyncClient, path: str, kept: str) -> None:
     assert (await http.get(path)).headers["cache-control"] == kept
 
 
@@ -182,15 +185,13 @@ GIVEN = "trace-0123.456_789"
         (PROXY, 'quote"and=equals', False),
     ],
 )
-async def test_a_request_id_is_taken_from_a_trusted_proxy_if_it_is_one(
-    site: Site, peer: str, given: str, believed: bool
-) -> None:
+async def test_a_valid_request_id_of_a_trusted_proxy_is_used(site: Site, peer: str, given: str, believed: bool) -> None:
     async with site.client(peer) as client:
         answer = await client.get("/health", headers={"X-Request-Id": given})
     assert (answer.headers["x-request-id"] == given) is believed
 
 
-async def test_over_the_rate_auth_is_429_and_nothing_else_is(site: Site) -> None:
+async def test_only_auth_is_rate_limited(site: Site) -> None:
     site.build(auth_rate=3)
     async with site.client() as client:
         for status in (422, 422, 422, 429):
@@ -213,7 +214,9 @@ async def test_over_the_rate_auth_is_429_and_nothing_else_is(site: Site) -> None
         ("192.0.2.7", ["1.2.3.4", "1.2.3.5"], False),  # no proxy of ours
     ],
 )
-async def test_whose_address_counts(site: Site, peer: str, said: list[str], counted_apart: bool) -> None:
+async def test_the_rate_limit_uses_the_clients_address(
+    site: Site, peer: str, said: list[str], counted_apart: bool
+) -> None:
     site.build(auth_rate=1)
     async with site.client(peer) as client:
         first, second = [
@@ -232,14 +235,14 @@ async def test_addresses_in_several_headers_count_as_one_list(site: Site) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/health", "/ready", "/static/page.css"])
-async def test_head_is_get_without_the_body(http: httpx.AsyncClient, path: str) -> None:
+async def test_head_returns_the_headers_of_get(http: httpx.AsyncClient, path: str) -> None:
     get, head = await http.get(path), await http.head(path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.content))
     assert head.headers["content-type"] == get.headers["content-type"]
 
 
-async def test_options_says_what_a_path_takes(http: httpx.AsyncClient) -> None:
+async def test_options_lists_the_methods_of_a_path(http: httpx.AsyncClient) -> None:
     for path, method in [("/auth/login", "POST"), ("/account/me", "GET"), ("/account/sessions/x", "DELETE")]:
         answer = await http.options(path)
         assert (answer.status_code, answer.headers["allow"]) == (204, method)
@@ -267,7 +270,7 @@ READ = [
 
 
 @pytest.mark.parametrize("path", [*READ, "/account/overlay", "/health", "/nothing"])
-async def test_a_client_that_leaves_in_the_middle_of_a_body_is_one_line_of_the_log(
+async def test_a_client_that_leaves_during_a_body_logs_one_line(
     site: Site, capsys: pytest.CaptureFixture[str], path: str
 ) -> None:
     login = await site.register()

@@ -14,9 +14,9 @@ from starlette.types import Message
 
 from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from transcription_proxy.accounts.operator import Operator
-from transcription_proxy.relay.stages import MOST_WATCHERS
-from transcription_proxy.stream.overlay import Clear, Line
-from transcription_proxy.web import overlay as module
+from transcription_proxy.overlay import event_stream as module
+from transcription_proxy.overlay.feeds import MAX_PAGES_PER_ACCOUNT
+from transcription_proxy.overlay.messages import Clear, Line
 
 PATIENCE = 15.0
 LINE = Line("s", 1.5, "Hello\nevent: gone", True)
@@ -54,7 +54,7 @@ class Page:
 
     @property
     def events(self) -> list[tuple[str, Any]]:
-        """Name and data of each."""
+        """Name and data of each event."""
         parts = [part.split("\n") for part in self.text.split("\n\n")[:-1]]
         return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in parts]
 
@@ -67,7 +67,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def page(site: Site, key: str, method: str = "GET") -> AsyncIterator[Page]:
-    """A page that has been answered."""
+    """A page whose request was answered."""
     shown = Page()
     scope = {
         "type": "http",
@@ -105,14 +105,12 @@ def user_of(login: dict[str, Any]) -> UUID:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_an_address_is_told_to_its_owner_only(http: httpx.AsyncClient, method: str) -> None:
+async def test_only_the_owner_gets_the_overlay_url(http: httpx.AsyncClient, method: str) -> None:
     answer = await http.request(method, "/account/overlay")
     assert code(answer) == (401, "unauthorized")
 
 
-async def test_the_owners_token_opens_no_overlay_and_the_overlays_key_no_account(
-    site: Site, http: httpx.AsyncClient
-) -> None:
+async def test_tokens_and_overlay_keys_are_not_interchangeable(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     key = await key_of(site, login)
     assert code(await http.get("/overlay/events", headers=bearer(login))) == (410, "overlay_gone")
@@ -120,12 +118,12 @@ async def test_the_owners_token_opens_no_overlay_and_the_overlays_key_no_account
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}])
-async def test_without_a_valid_key_there_is_nothing_to_see(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_an_invalid_key_is_refused(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
     assert code(await http.get("/overlay/events", headers=headers)) == (410, "overlay_gone")
     assert code(await http.get("/overlay/events?key=x", headers=headers)) == (410, "overlay_gone")
 
 
-async def test_what_is_said_is_streamed_as_it_comes(site: Site) -> None:
+async def test_captions_are_streamed_as_they_arrive(site: Site) -> None:
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
         assert (shown.status, shown.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
@@ -133,31 +131,31 @@ async def test_what_is_said_is_streamed_as_it_comes(site: Site) -> None:
         assert shown.headers["x-accel-buffering"] == "no"
         assert "content-length" not in shown.headers
         assert shown.events == [("heartbeat", {})]
-        stage = site.stages.stage(user_of(login))
-        assert stage.watched
-        stage.show(LINE)
+        feed = site.feeds.feed(user_of(login))
+        assert feed.is_watched
+        feed.show(LINE)
         await until(lambda: len(shown.events) == 2)
-        stage.show(Clear("s"))
+        feed.show(Clear("s"))
         await until(lambda: len(shown.events) == 3)
         line = {"session": "s", "start": 1.5, "text": "Hello\nevent: gone", "is_final": True}
         assert shown.events[1:] == [("line", line), ("clear", {"session": "s"})]
         assert not shown.over
-    assert not stage.watched
+    assert not feed.is_watched
 
 
-async def test_silence_is_broken_by_heartbeats(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_heartbeats_are_sent_during_silence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HEARTBEAT", 0.01)
     async with page(site, await key_of(site, await site.register())) as shown:
         await until(lambda: len(shown.events) >= 4)
         assert {name for name, _ in shown.events} == {"heartbeat"}
 
 
-async def test_a_renewed_address_is_told_to_be_gone(site: Site, http: httpx.AsyncClient) -> None:
+async def test_regenerating_the_url_ends_the_stream_with_gone(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     old = await key_of(site, login)
     async with page(site, old) as shown:
         new = await key_of(site, login, "POST")
-        site.stages.heard_news(f'{{"type":"renewed","user":"{user_of(login)}","version":2}}')
+        site.feeds.receive_announcement(f'{{"type":"renewed","user":"{user_of(login)}","version":2}}')
         await until(lambda: shown.over)
         assert shown.complete
         [(_, _), (name, data)] = shown.events
@@ -174,10 +172,10 @@ async def test_a_blocked_account_has_no_overlay(site: Site, http: httpx.AsyncCli
     assert code(await http.get("/overlay/events", headers={"Authorization": f"Bearer {key}"})) == (410, "overlay_gone")
 
 
-async def test_the_service_going_down_ends_the_stream_properly(site: Site) -> None:
+async def test_a_shutdown_ends_the_stream_cleanly(site: Site) -> None:
     key = await key_of(site, await site.register())
     async with page(site, key) as shown:
-        site.stages.end()
+        site.feeds.end()
         await until(lambda: shown.over)
         assert shown.complete
         assert [name for name, _ in shown.events] == ["heartbeat"]
@@ -187,59 +185,59 @@ async def test_the_service_going_down_ends_the_stream_properly(site: Site) -> No
         assert json.loads(shown.text)["error"]["code"] == "service_unavailable"
 
 
-async def test_one_page_too_many_is_refused_and_costs_nothing(site: Site) -> None:
+async def test_one_watcher_too_many_is_refused(site: Site) -> None:
     login = await site.register()
     key = await key_of(site, login)
-    stage = site.stages.stage(user_of(login))
-    watchers = [site.stages.watch(user_of(login), 1) for _ in range(MOST_WATCHERS)]
+    feed = site.feeds.feed(user_of(login))
+    subscriptions = [site.feeds.subscribe(user_of(login), 1) for _ in range(MAX_PAGES_PER_ACCOUNT)]
     async with page(site, key) as shown:
         assert (shown.status, json.loads(shown.text)["error"]["code"]) == (429, "too_many_watchers")
-    assert stage.count == MOST_WATCHERS
-    site.stages.leave(user_of(login), watchers[0])
+    assert feed.page_count == MAX_PAGES_PER_ACCOUNT
+    site.feeds.unsubscribe(user_of(login), subscriptions[0])
     async with page(site, key) as shown:
         assert shown.status == 200
 
 
-async def test_a_page_that_does_not_read_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watcher_that_does_not_read_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SEND_WITHIN", 0.05)
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
         shown.stuck.set()
-        stage = site.stages.stage(user_of(login))
+        feed = site.feeds.feed(user_of(login))
         for _ in range(1000):
-            stage.show(LINE)
+            feed.show(LINE)
         await until(lambda: shown.over)
         assert not shown.complete
-        assert not stage.watched
+        assert not feed.is_watched
 
 
-async def test_a_page_that_leaves_while_it_does_not_read_is_let_go(site: Site) -> None:
+async def test_a_stalled_watcher_can_disconnect(site: Site) -> None:
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
         shown.stuck.set()
-        site.stages.stage(user_of(login)).show(LINE)
+        site.feeds.feed(user_of(login)).show(LINE)
         shown.left.set()
         await until(lambda: shown.over)
-        assert not site.stages.stage(user_of(login)).watched
+        assert not site.feeds.feed(user_of(login)).is_watched
 
 
-async def test_head_is_answered_at_once_and_watches_nothing(site: Site) -> None:
+async def test_head_is_answered_at_once_without_a_watcher(site: Site) -> None:
     login = await site.register()
     async with page(site, await key_of(site, login), "HEAD") as shown:
         assert (shown.status, shown.text, shown.complete) == (200, "", True)
         shown.left.set()  # as a server says when the answer is complete
         await until(lambda: shown.over)
-    assert not site.stages.stage(user_of(login)).watched
+    assert not site.feeds.feed(user_of(login)).is_watched
 
 
-async def test_with_the_database_away_nobody_new_comes_in(site: Site, http: httpx.AsyncClient) -> None:
+async def test_without_a_database_new_watchers_are_refused(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     key = await key_of(site, login)
     async with page(site, key) as shown:
         await site.database.close()
         answer = await http.get("/overlay/events", headers={"Authorization": f"Bearer {key}"})
         assert code(answer) == (503, "service_unavailable")
-        site.stages.stage(user_of(login)).show(LINE)
+        site.feeds.feed(user_of(login)).show(LINE)
         await until(lambda: len(shown.events) == 2)
 
 
@@ -247,9 +245,9 @@ async def test_the_key_and_the_words_are_not_logged(site: Site, capsys: pytest.C
     login = await site.register()
     key = await key_of(site, login)
     async with page(site, key) as shown:
-        site.stages.stage(user_of(login)).show(LINE)
+        site.feeds.feed(user_of(login)).show(LINE)
         await until(lambda: len(shown.events) == 2)
-    said = capsys.readouterr()
-    assert "/overlay/events" in said.out + said.err
-    assert key not in said.out + said.err
-    assert "Hello" not in said.out + said.err
+    logged = capsys.readouterr()
+    assert "/overlay/events" in logged.out + logged.err
+    assert key not in logged.out + logged.err
+    assert "Hello" not in logged.out + logged.err

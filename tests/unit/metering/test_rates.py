@@ -131,7 +131,20 @@ def test_credits_are_read_exactly(credits: str, micro: int) -> None:
     assert load(MODEL.replace('"1"', f'"{credits}"')).rate("nova-2", "en").micro == micro
 
 
-STRINGS = ["0.0000001", "-1", "1000.000001", "inf", "nan", "sNaN", "", "one", "1,5", "1e-9999999999", "1e9999999999"]
+STRINGS = [
+    "0.0000001",
+    "-1",
+    "-0",
+    "1000.000001",
+    "inf",
+    "nan",
+    "sNaN",
+    "",
+    "one",
+    "1,5",
+    "1e-9999999999",
+    "1e9999999999",
+]
 
 
 @pytest.mark.parametrize(
@@ -144,10 +157,10 @@ def test_a_figure_that_is_no_decimal_string_of_six_places_is_a_mistake(figure: s
     assert len(problems(f"stripe_fee_percent = {figure}\n" + MODEL)) == 1
 
 
-@pytest.mark.parametrize("zero", ['"0"', '"0.000000"', '"-0"'])
+@pytest.mark.parametrize("zero", ['"0"', '"0.000000"'])
 def test_nothing_is_free_of_credits(zero: str) -> None:
     (problem,) = problems(MODEL.replace('"1"', zero))
-    assert problem == "models.nova-2: credits_per_second must be above 0"
+    assert problem.startswith('models.nova-2: credits_per_second must be a string such as "1.2", above 0')
 
 
 def test_a_fee_that_leaves_no_price_to_break_even_is_a_mistake() -> None:

@@ -50,7 +50,7 @@ def test_what_is_no_toml_is_said_so(text: str) -> None:
 
 
 def test_an_entry_that_is_no_table_is_one_of_the_mistakes() -> None:
-    assert "package 1 must be a table: [[package]]" in problems("package = [1]")
+    assert "package 1 must be a table with id and label and seconds and price_cents" in problems("package = [1]")
 
 
 @given(

@@ -27,6 +27,7 @@ from transcription_proxy.relay.request_head import (
 
 HOST = (b"host", b"captions")
 CHUNKED = (b"transfer-encoding", b"chunked")
+PATHS = {b"/ws/transcribe", b"/ws/overlay"}
 VERSION = (b"sec-websocket-version", b"13")
 KEY = (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ==")
 
@@ -127,14 +128,14 @@ def test_an_upgrade_has_no_body(more: Headers, refused: HttpRefusal | None) -> N
     ],
 )
 def test_upgrades_by_rfc_6455(headers: Headers, refused: HttpRefusal | None) -> None:
-    assert upgrade_objection("GET", b"/ws/transcribe?a=b", "1.1", headers) is refused
-    assert upgrade_objection("GET", b"/ws/overlay", "1.1", headers) is refused
-    assert upgrade_objection("GET", b"/ws/other", "1.1", headers) is NO_SOCKET
+    assert upgrade_objection("GET", b"/ws/transcribe?a=b", "1.1", headers, PATHS) is refused
+    assert upgrade_objection("GET", b"/ws/overlay", "1.1", headers, PATHS) is refused
+    assert upgrade_objection("GET", b"/ws/other", "1.1", headers, PATHS) is NO_SOCKET
 
 
 @pytest.mark.parametrize(("method", "version"), [("POST", "1.1"), ("GET", "1.0")])
 def test_an_upgrade_is_a_get_of_http_1_1(method: str, version: str) -> None:
-    assert upgrade_objection(method, b"/ws/transcribe", version, [VERSION, KEY]) is NO_HANDSHAKE
+    assert upgrade_objection(method, b"/ws/transcribe", version, [VERSION, KEY], PATHS) is NO_HANDSHAKE
 
 
 REFUSALS = [each for each in vars(request_head).values() if isinstance(each, HttpRefusal)]

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from transcription_proxy.backoff import Backoff
 from transcription_proxy.errors import TooSlow, Unavailable
 from transcription_proxy.relay import settler as module
 from transcription_proxy.relay.settler import Settler
@@ -133,7 +134,7 @@ async def test_a_database_away_fails_every_settle_at_once() -> None:
 
 
 async def test_a_close_is_tried_until_it_commits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(module, "CLOSE_BACKOFF", Backoff(0.01, 0.01))
     events, session = Events(), uuid4()
     settler = Settler(FakeLedger(away=3))
     settler.close(Closing(session, 2, 7, Reason.CLIENT_STOP, 7000), events.report)
@@ -156,7 +157,7 @@ async def test_a_close_takes_the_place_of_a_settle_that_waits() -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RENEW_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(module, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(module, "CLOSE_BACKOFF", Backoff(0.01, 0.01))
 
 
 @pytest.mark.usefixtures("quick")

@@ -2,11 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.sandbox.till import Till
+from tests.unit.sandbox.account import Account
 
 
 @pytest.fixture
-def till() -> Iterator[Till]:
-    till = Till()
-    yield till
-    till.state.close()
+def account() -> Iterator[Account]:
+    account = Account()
+    yield account
+    account.state.close()

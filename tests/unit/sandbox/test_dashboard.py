@@ -2,73 +2,74 @@
 
 import pytest
 
-from tests.unit.sandbox.till import Till
+from tests.unit.sandbox.account import Account
 from transcription_sandbox import checkout, disputes, refunds
-from transcription_sandbox.checkout import Way
+from transcription_sandbox.checkout import Attempt
 from transcription_sandbox.dashboard import Payment
 from transcription_sandbox.markup import render
 from transcription_sandbox.state import Object
 
 
 def dashboard(payments: list[Payment], endpoint: str | None = None) -> str:
-    return render("dashboard", "", payments=payments, events=[], older=None, endpoint=endpoint, error=None)
+    return render("dashboard", "", payments=payments, events=[], endpoint=endpoint, error=None)
 
 
-def seen(till: Till, name: str) -> tuple[str, set[str]]:
+def seen(account: Account, name: str) -> tuple[str, set[str]]:
     """The word, and the buttons."""
-    with till.records() as records:
+    with account.records() as records:
         session = records.get("checkout.session", name)
         intent = records.get("payment_intent", session["payment_intent"]) if session["payment_intent"] else None
         charge = records.get("charge", intent["latest_charge"]) if intent else None
         of: dict[str, str | int] = {"charge": charge["id"] if charge else ""}
-        payment = Payment(session, "x", charge, records.listed("refund", of), records.listed("dispute", of))
+        payment = Payment(session, "x", charge, records.find("refund", of), records.find("dispute", of))
     page = dashboard([payment])
     buttons = {part.partition('"')[0] for part in page.split('name="action" value="')[1:]}
     return payment.status, buttons
 
 
-def test_each_state_has_its_word_and_its_buttons(till: Till) -> None:
-    opened, declined, expired, free = (till.session() for _ in range(4))
-    paid, late = till.paid(), till.paid(Way.DELAYED)
-    with till.records() as records:
-        checkout.pay(records, declined, Way.DECLINED_CARD)
+def test_each_state_has_its_word_and_its_buttons(account: Account) -> None:
+    opened, declined, expired, free = (account.session() for _ in range(4))
+    paid, late = account.paid(), account.paid(Attempt.BANK_DEBIT)
+    with account.records() as records:
+        checkout.pay(records, declined, Attempt.DECLINED_CARD)
         checkout.expire(records, expired)
-        checkout.take_code(records, free, "FREE100")
-        checkout.pay(records, free, Way.CARD)
-    assert seen(till, opened) == ("Open", set())
-    assert seen(till, declined) == ("Declined", set())
-    assert seen(till, expired) == ("Expired", set())
-    assert seen(till, free) == ("Free", set())
-    assert seen(till, paid["id"]) == ("Paid", {"refund", "dispute", "inquiry"})
-    assert seen(till, late["id"]) == ("Pending", {"settle", "fail"})
-    with till.records() as records:
+        checkout.apply_code(records, free, "FREE100")
+        checkout.pay(records, free, Attempt.CARD)
+    assert seen(account, opened) == ("Open", set())
+    assert seen(account, declined) == ("Declined", set())
+    assert seen(account, expired) == ("Expired", set())
+    assert seen(account, free) == ("Free", set())
+    assert seen(account, paid["id"]) == ("Paid", {"refund", "dispute", "inquiry"})
+    assert seen(account, late["id"]) == ("Pending", {"settle", "fail"})
+    with account.records() as records:
         checkout.fail(records, late["payment_intent"])
-    assert seen(till, late["id"]) == ("Failed", set())
+    assert seen(account, late["id"]) == ("Failed", set())
 
 
-def test_refunds_and_disputes_have_theirs(till: Till) -> None:
-    def refund(session: Object, amount: int) -> Object:
-        with till.records() as records:
-            return refunds.create(records, {"payment_intent": session["payment_intent"], "amount": amount})
+def test_refunds_and_disputes_have_theirs(account: Account) -> None:
+    def refund(session: Object, cents: int) -> Object:
+        charge = account.charge(session)
+        with account.records() as records:
+            return refunds.create(records, charge["id"], cents)
 
-    session = till.paid()
+    session = account.paid()
     refund(session, 100)
-    assert seen(till, session["id"]) == ("Partly refunded", {"refund", "dispute", "inquiry", "fail"})
+    assert seen(account, session["id"]) == ("Partly refunded", {"refund", "dispute", "inquiry", "fail"})
     refund(session, 200)
-    assert seen(till, session["id"]) == ("Refunded", {"fail"})
-    other = till.paid()
-    with till.records() as records:
-        dispute = disputes.create(records, till_charge(records.listed("charge")), inquiry=True)["id"]
-    assert seen(till, other["id"]) == ("Disputed", {"refund", "escalate", "win"})
-    with till.records() as records:
+    assert seen(account, session["id"]) == ("Refunded", {"fail"})
+    other = account.paid()
+    with account.records() as records:
+        dispute = disputes.create(records, charge_id(records.find("charge")), inquiry=True)["id"]
+    assert seen(account, other["id"]) == ("Disputed", {"refund", "escalate", "win"})
+    with account.records() as records:
         disputes.escalate(records, dispute)
-    assert seen(till, other["id"]) == ("Disputed", {"win", "lose", "reinstate"})
-    with till.records() as records:
+    assert seen(account, other["id"]) == ("Disputed", {"win", "lose", "reinstate"})
+    with account.records() as records:
         disputes.lose(records, dispute)
-    assert seen(till, other["id"]) == ("Disputed", {"reinstate"})
+    assert seen(account, other["id"]) == ("Disputed", {"reinstate"})
 
 
-def till_charge(charges: list[Object]) -> str:
+def charge_id(charges: list[Object]) -> str:
     """The newest."""
     return str(charges[0]["id"])
 

@@ -19,11 +19,11 @@ def test_values_are_text() -> None:
 
 @pytest.mark.parametrize("paid", sorted(set(CLOSED) - {"expired"}))
 def test_a_closed_checkout_says_why_and_leads_back(paid: str) -> None:
-    page = closed("", {"status": "complete", "payment_status": paid}, "https://shop.example/done")
+    page = closed("", {"status": "complete", "payment_status": paid}, "https://captions.example/done")
     title, text = CLOSED[paid]
     assert f"<h1>{title}</h1>" in page
     assert text.replace("'", "&#39;") in page
-    assert 'href="https://shop.example/done"' in page
+    assert 'href="https://captions.example/done"' in page
 
 
 def test_an_expired_checkout_without_a_way_back_has_no_link() -> None:

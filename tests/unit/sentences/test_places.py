@@ -12,7 +12,6 @@ from transcription_proxy.web import shared_sentences
 
 SERVICE: Final = SOURCE / "transcription_proxy"
 SPEAKING: Final = ("web", "accounts", "payments", "relay", "stream", "ledger", "mail")
-PLACES: Final = (SERVICE / "mail" / "emails.py", SERVICE / "mail" / "receipts.py")
 SENTENCE: Final = re.compile(r"[A-Z][\w']*[a-z'][^\n]* [^\n]*[.?!:]")
 """Capital first, several words, an end. SQL begins with a word in capitals."""
 WORDS: Final = re.compile(r"[A-Z](?!\d)[\w']* [^\n]+")
@@ -23,7 +22,7 @@ A capital and a digit begin a path of SVG."""
 
 def modules() -> Iterator[Path]:
     for folder in SPEAKING:
-        yield from (path for path in (SERVICE / folder).rglob("*.py") if path not in PLACES)
+        yield from (SERVICE / folder).rglob("*.py")
 
 
 def scripts() -> Iterator[Path]:

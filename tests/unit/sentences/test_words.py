@@ -18,7 +18,7 @@ from transcription_proxy.cli.main import app as service
 
 ROOT: Final = SOURCE.parent
 SERVICE: Final = SOURCE / "transcription_proxy"
-LIKE_STRIPE: Final = ("params", "refusals", "api", "checkout", "refunds", "disputes", "expand")
+LIKE_STRIPE: Final = ("params", "checkout", "expand")
 """Modules of the sandbox that answer with Stripe's own words."""
 UNWANTED: Final = re.compile(
     r"""
@@ -37,13 +37,13 @@ ATTRIBUTES: Final = ("aria-label", "alt", "title", "placeholder", "data-notice")
 
 
 class Page(HTMLParser):
-    """The texts of a page: what is seen, and what is read aloud."""
+    """The texts of a page's template: what is seen, and what is read aloud."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.texts: list[Literal] = []
         self._name = path.name
-        self.feed(path.read_text())
+        self.feed(re.sub(r"\{%.*?%\}", "", path.read_text()))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = ATTRIBUTES if tag != "meta" else ("content",)
@@ -75,12 +75,14 @@ def programs() -> list[Literal]:
 
 
 def spoken() -> Iterator[Literal]:
-    for path in (SERVICE / "web" / "html").glob("*.html"):
+    for path in SOURCE.rglob("*.html"):
         yield from Page(path).texts
+    for path in (SERVICE / "mail" / "templates").glob("*.txt"):
+        yield Literal(path.name, path.read_text())
     for path in STATIC.glob("*.js"):
         yield from javascript(path)
     for path in SOURCE.rglob("*.py"):
-        if path.parent.name != "sandbox" or path.stem not in LIKE_STRIPE:
+        if path.parent.name != "transcription_sandbox" or path.stem not in LIKE_STRIPE:
             yield from python(path)
     yield from programs()
     opening = (ROOT / "README.md").read_text().partition("\n## ")[0]

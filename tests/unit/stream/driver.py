@@ -12,6 +12,7 @@ from transcription_proxy.stream import options
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closed, Opened, Settled, Settlement
+from transcription_wire import messages as wire
 
 ID: Final = UUID("5e55105e-0000-4000-8000-000000000001")
 RATES: Final = rates.load()
@@ -216,7 +217,7 @@ def noise(seconds: float) -> bytes:
 
 
 def messages(actions: list[ev.Action]) -> list[dict[str, Any]]:
-    return [json.loads(action.text) for action in actions if isinstance(action, ev.SendClient)]
+    return [json.loads(wire.encode(action.message)) for action in actions if isinstance(action, ev.SendClient)]
 
 
 def texts(actions: list[ev.Action]) -> list[str]:

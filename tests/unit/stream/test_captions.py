@@ -12,8 +12,8 @@ from transcription_wire import messages as wire
 
 def told(message: dict[str, Any], shift_ms: int = 0, begin_ms: int = 0) -> Any:
     """Our form of a message of the upstream, as a client reads it."""
-    text = captions.caption(deepgram.parse(json.dumps(message).encode()), Clock(shift_ms, begin_ms))
-    return None if text is None else json.loads(text)
+    shown = captions.caption(deepgram.parse(json.dumps(message).encode()), Clock(shift_ms, begin_ms))
+    return None if shown is None else json.loads(wire.encode(shown))
 
 
 def results(*alternatives: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class Talk:
         said = results({"transcript": text}, start=start, duration=duration, is_final=final, **more)
         message = deepgram.parse(json.dumps(said).encode())
         sent = self._interims.caption(message, None if known else message, Clock())
-        return None if sent is None else json.loads(sent)
+        return None if sent is None else json.loads(wire.encode(sent))
 
 
 def test_a_final_without_text_withdraws_interim_words_once() -> None:

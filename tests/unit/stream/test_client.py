@@ -20,27 +20,35 @@ class ClientHarness:
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        return [json.loads(action.text) for action in self.actions if isinstance(action, ev.SendClient)]
+        return [json.loads(wire.encode(action.message)) for action in self.actions if isinstance(action, ev.SendClient)]
 
 
 END = wire.SessionEnd(3, 2.5, Reason.CLIENT_STOP)
 
 
+def words(text: str, *, is_final: bool) -> wire.Transcript:
+    return wire.Transcript(text, is_final, confidence=None, start=0.0, duration=1.0, speech_final=False)
+
+
 # Messages
 
 
-def test_a_message_is_sent_as_json_and_is_not_optional() -> None:
+def test_a_message_is_sent_as_json() -> None:
     harness = ClientHarness()
     harness.client.send(wire.UpstreamStatus("reconnecting"))
     assert harness.sent == [{"type": "status", "upstream": "reconnecting"}]
-    assert [action.optional for action in harness.actions if isinstance(action, ev.SendClient)] == [False]
 
 
-def test_a_text_may_be_optional() -> None:
+def test_interim_words_are_dropped_while_the_client_does_not_read() -> None:
     harness = ClientHarness()
-    harness.client.send_text(b"interim", optional=True)
-    harness.client.send_text(b"final")
-    assert harness.actions == [ev.SendClient(b"interim", True), ev.SendClient(b"final", False)]
+    interim, final = words("He", is_final=False), words("Hello", is_final=True)
+    harness.client.record_stall(1.0)
+    for message in (interim, final, END):
+        harness.client.send(message)
+    assert harness.actions == [ev.SendClient(final), ev.SendClient(END)]
+    harness.client.record_stall(None)
+    harness.client.send(interim)
+    assert harness.actions[2:] == [ev.SendClient(interim)]
 
 
 @pytest.mark.parametrize("how", ["is_gone", "is_closed"])
@@ -48,7 +56,7 @@ def test_a_client_that_is_gone_or_closed_gets_no_message(how: str) -> None:
     harness = ClientHarness()
     setattr(harness.client, how, True)
     harness.client.send(END)
-    harness.client.send_text(b"late")
+    harness.client.send(words("late", is_final=True))
     harness.client.record_balance(5)
     harness.client.send_ready("s")
     assert harness.actions == []

@@ -1,9 +1,10 @@
-"""What a client is told at the end: the error that goes with a reason, or with a refusal of the upstream."""
+"""The error that belongs to a reason, or to a refusal of the upstream."""
 
 import pytest
 
 from transcription_proxy.stream import endings
 from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode, Reason
+from transcription_wire.messages import Error
 
 
 @pytest.mark.parametrize(
@@ -19,9 +20,9 @@ from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode,
     ],
 )
 def test_reasons_that_are_no_wish_of_the_client_have_an_error(reason: Reason, code: str) -> None:
-    said, sentence = endings.ERRORS[reason]
-    assert said == code
-    assert sentence.endswith(".")
+    error = endings.ERRORS[reason]
+    assert error.code == code
+    assert error.message.endswith(".")
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - set(endings.ERRORS)))
@@ -34,11 +35,11 @@ def test_the_other_reasons_end_without_one(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", sorted(endings.ERRORS))
 def test_the_close_code_of_a_reason_is_that_of_its_error(reason: Reason) -> None:
-    assert CLOSE_CODES[endings.ERRORS[reason][0]] == REASON_CLOSE_CODES[reason]
+    assert CLOSE_CODES[ErrorCode(endings.ERRORS[reason].code)] == REASON_CLOSE_CODES[reason]
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "close"),
+    ("error", "code", "close"),
     [
         (endings.DRAINING, "service_unavailable", 1013),
         (endings.BLOCKED, "unauthorized", 4401),
@@ -46,11 +47,9 @@ def test_the_close_code_of_a_reason_is_that_of_its_error(reason: Reason) -> None
         (endings.TOO_MANY_BAD, "bad_message", 1008),
     ],
 )
-def test_special_ends_have_an_error_and_a_close_code_of_their_own(
-    said: endings.ErrorSaid, code: str, close: int
-) -> None:
-    assert said[0] == code
-    assert CLOSE_CODES[said[0]] == close
+def test_special_ends_have_an_error_and_a_close_code_of_their_own(error: Error, code: str, close: int) -> None:
+    assert error.code == code
+    assert CLOSE_CODES[ErrorCode(error.code)] == close
 
 
 @pytest.mark.parametrize(
@@ -68,13 +67,12 @@ def test_special_ends_have_an_error_and_a_close_code_of_their_own(
     ],
 )
 def test_a_refusal_is_reported_by_what_can_be_done_about_it(status: int | None, code: ErrorCode) -> None:
-    assert endings.refusal(status, "")[0] is code
+    assert endings.refusal(status, "").code == code
 
 
 def test_the_upstreams_own_sentence_is_passed_on_only_where_it_is_about_the_config() -> None:
-    assert (
-        endings.refusal(400, "No such model.")[1] == "The speech engine doesn't support these settings: No such model."
-    )
-    assert endings.refusal(400, "")[1] == "The speech engine doesn't support these settings."
+    unsupported = "The speech engine doesn't support these settings"
+    assert endings.refusal(400, "No such model.").message == f"{unsupported}: No such model."
+    assert endings.refusal(400, "").message == f"{unsupported}."
     for status in (401, 402, 403, 429, 500, None):
-        assert "secret" not in endings.refusal(status, "secret key")[1]
+        assert "secret" not in endings.refusal(status, "secret key").message

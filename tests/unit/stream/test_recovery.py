@@ -1,19 +1,18 @@
 """What a session does without its upstream: it redials where that can help, and only there."""
 
-from uuid import UUID
-
 import pytest
 
-from tests.unit.stream.driver import noise
+from tests.unit.stream.driver import ID, noise
 from transcription_proxy.metering import rates
-from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.client import SessionClient
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.stream.recovery import Recovery, Step
 from transcription_proxy.stream.teardown import Teardown
 from transcription_proxy.stream.uplink import Uplink
+from transcription_proxy.values import Opened
 from transcription_wire.codes import Reason
 from transcription_wire.messages import Stop
 
@@ -26,15 +25,14 @@ class Outage:
     def __init__(self, seconds: float = 3, reason: Reason | None = None) -> None:
         self.actions: list[ev.Action] = []
         audio = OPTIONS.audio
-        meter = Meter(audio.bytes_per_second, audio.block, OPTIONS.micro, 1000, 0.0, 1000.0)
+        credit = SessionCredit(Opened(ID, 1000, 1000), audio, OPTIONS.micro, 0.0)
         self.client = SessionClient(self.actions, 1000, 0.0)
-        self.upstream = Uplink(self.actions, audio, 1, meter, 0)
+        self.upstream = Uplink(self.actions, audio, 1, credit, 0)
         self.upstream.begin_connection(None, 0.0)
         self.upstream.buffer.append(noise(seconds))
-        while self.upstream.forward(0.0):
-            pass
+        self.upstream.send_pending(0.0)
         self.actions.clear()
-        self.teardown = Teardown(self.actions, UUID(int=7), OPTIONS, self.client)
+        self.teardown = Teardown(self.actions, ID, OPTIONS, self.client)
         if reason is not None:
             self.teardown.set_reason(reason)
             self.teardown.start_answer_timeout(95.0)

@@ -165,7 +165,15 @@ def test_words_reach_the_client_as_they_come() -> None:
     driver = live()
     done = driver.handle(results("hello", 0.0, 1.5, is_final=True), results("wor", 1.5, 0.5), results(""))
     assert [message["text"] for message in messages(done)] == ["hello", "wor"]
-    assert [action.optional for action in done if isinstance(action, ev.SendClient)] == [False, True]
+
+
+def test_interims_are_dropped_while_the_client_does_not_read() -> None:
+    driver = live()
+    driver.handle(ev.ClientStalled())
+    done = driver.handle(results("hello", 0.0, 1.5, is_final=True), results("wor", 1.5, 0.5))
+    assert [message["text"] for message in messages(done)] == ["hello"]
+    driver.handle(ev.ClientRecovered())
+    assert [message["text"] for message in messages(driver.handle(results("world", 1.5, 1.0)))] == ["world"]
 
 
 def test_own_silence_is_taken_off_all_times() -> None:

@@ -7,14 +7,16 @@ from uuid import UUID
 import pytest
 
 from transcription_proxy.metering import rates
-from transcription_proxy.metering.meter import Meter
 from transcription_proxy.stream import deepgram, endings, options
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.client import SessionClient
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.teardown import Teardown
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
-from transcription_proxy.values import Closing
+from transcription_proxy.values import Closing, Opened
+from transcription_wire import messages as wire
 from transcription_wire.codes import Reason
+from transcription_wire.messages import Error
 
 ID = UUID(int=7)
 OPTIONS = options.read(None, rates.load())
@@ -29,23 +31,24 @@ class TeardownHarness:
         self.client = SessionClient(self.actions, 1000, 0.0)
         self.teardown = Teardown(self.actions, ID, OPTIONS, self.client)
         self.teardown.became_ready = began
-        self.meter = Meter(SECOND, 2, 1_000_000, 1000, 0.0, 45.0)
-        self.meter.take(round(seconds * SECOND), 0.0)
-        self.hearing = UpstreamProgress(1)
-        self.hearing.begin_connection("request-1", 0, 0, 0.0)
+        self.credit = SessionCredit(Opened(ID, 1000, 1000), OPTIONS.audio, 1_000_000, 0.0)
+        self.credit.take(round(seconds * SECOND), 0.0)
+        self.credit.number = 4
+        self.progress = UpstreamProgress(1)
+        self.progress.begin_connection("request-1", 0, 0, 0.0)
 
     def book(self) -> Closing:
-        self.teardown.request_close(5, self.meter, self.hearing, 100.0)
+        self.teardown.request_close(self.credit, self.progress, 100.0)
         action = self.actions.pop()
         assert isinstance(action, ev.Close)
         return action.closing
 
     def metadata(self, duration: float) -> None:
-        self.hearing.record_message(deepgram.Metadata(duration=duration), self.meter.forwarded, 0, 0.0)
+        self.progress.record_message(deepgram.Metadata(duration=duration), self.credit.forwarded, 0, 0.0)
 
     @property
-    def told(self) -> list[dict[str, Any]]:
-        return [json.loads(action.text) for action in self.actions if isinstance(action, ev.SendClient)]
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(wire.encode(action.message)) for action in self.actions if isinstance(action, ev.SendClient)]
 
 
 def test_without_a_reason_the_error_is_internal() -> None:
@@ -53,7 +56,7 @@ def test_without_a_reason_the_error_is_internal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "error", "said", "close"),
+    ("reason", "error", "code", "close"),
     [
         (Reason.CLIENT_STOP, None, None, 1000),
         (Reason.REPLACED, None, None, 4409),
@@ -67,12 +70,12 @@ def test_without_a_reason_the_error_is_internal() -> None:
     ],
 )
 def test_a_reason_or_its_own_error_decides_the_error_and_the_close_code(
-    reason: Reason, error: endings.ErrorSaid | None, said: str | None, close: int
+    reason: Reason, error: Error | None, code: str | None, close: int
 ) -> None:
     end = TeardownHarness()
     end.teardown.set_reason(reason, error)
     assert end.teardown.reason is reason
-    assert [message["code"] for message in end.told] == [said] * (said is not None)
+    assert [message["code"] for message in end.messages] == [code] * (code is not None)
     end.teardown.complete(3, reason)
     assert end.actions[-1] == ev.CloseClient(close)
 
@@ -101,16 +104,16 @@ def test_audio_after_the_last_results_is_billed_5_s_at_most_whatever_the_reason(
 
 
 def test_an_answer_is_awaited_for_5_s_after_the_last_results_and_for_30_s_at_most() -> None:
-    parting = TeardownHarness().teardown
-    parting.start_answer_timeout(100.0)
-    assert parting.answer_at == 105.0
+    teardown = TeardownHarness().teardown
+    teardown.start_answer_timeout(100.0)
+    assert teardown.answer_at == 105.0
     for now in (104.0, 108.0):
-        parting.extend_answer_timeout(now)
-        assert parting.answer_at == now + 5
-    assert not parting.is_wait_exhausted(129.9)
-    parting.extend_answer_timeout(128.0)
-    assert parting.answer_at == 130.0
-    assert parting.is_wait_exhausted(130.0)
+        teardown.extend_answer_timeout(now)
+        assert teardown.answer_at == now + 5
+    assert not teardown.is_wait_exhausted(129.9)
+    teardown.extend_answer_timeout(128.0)
+    assert teardown.answer_at == 130.0
+    assert teardown.is_wait_exhausted(130.0)
 
 
 def test_the_ledger_is_awaited_for_10_s() -> None:
@@ -124,7 +127,7 @@ def test_session_end_has_what_the_ledger_holds_and_then_the_client_is_closed() -
     end.teardown.set_reason(Reason.CLIENT_STOP)
     end.book()
     end.teardown.complete(4, Reason.REPLACED)
-    assert end.told == [{"type": "session_end", "seconds_used": 4, "audio_seconds": 2.3, "reason": "replaced"}]
+    assert end.messages == [{"type": "session_end", "seconds_used": 4, "audio_seconds": 2.3, "reason": "replaced"}]
     assert end.actions[1:] == [ev.CloseClient(1000)]
 
 
@@ -142,7 +145,7 @@ def test_a_pending_session_end_says_so_and_is_sent_once() -> None:
     end.book()
     end.teardown.send_pending()
     end.teardown.complete(3, Reason.CLIENT_STOP)
-    assert end.told == [
+    assert end.messages == [
         {"type": "session_end", "seconds_used": 3, "audio_seconds": 2.3, "reason": "client_stop", "pending": True}
     ]
     assert end.actions[1:] == [ev.CloseClient(1000)]
@@ -156,4 +159,4 @@ def test_audio_seconds_have_one_decimal_halves_up(milliseconds: int, shown: floa
     end.metadata(milliseconds / 1000)
     end.book()
     end.teardown.complete(3, Reason.CLIENT_STOP)
-    assert end.told[0]["audio_seconds"] == shown
+    assert end.messages[0]["audio_seconds"] == shown

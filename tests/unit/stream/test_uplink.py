@@ -5,36 +5,38 @@ from typing import Any
 
 import pytest
 
-from tests.unit.stream.driver import SECOND, noise
+from tests.unit.stream.driver import ID, SECOND, noise
 from transcription_proxy.metering.audio import AudioFormat
-from transcription_proxy.metering.meter import Meter
+from transcription_proxy.metering.credits import MICRO
 from transcription_proxy.stream import deepgram
 from transcription_proxy.stream import events as ev
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.uplink import PIECE_BYTES, REPLAY_MS, Uplink
-from transcription_wire.messages import Finalize
+from transcription_proxy.values import Opened, Settled
+from transcription_wire.messages import Finalize, encode
 
 AUDIO = AudioFormat()
 
 
 class UplinkHarness:
-    """An uplink with its meter, opened at 100 s; `grant` seconds are paid for."""
+    """An uplink with its credit, opened at 100 s; `grant` seconds are paid for."""
 
     def __init__(self, grant: int = 1000, channels: int = 1, audio: AudioFormat = AUDIO) -> None:
         self.actions: list[ev.Action] = []
-        self.meter = Meter(audio.bytes_per_second, audio.block, 1_000_000, grant, 100.0, 145.0)
-        self.uplink = Uplink(self.actions, audio, channels, self.meter, 0)
-        self.open(100.0)
-
-    def open(self, now: float) -> None:
-        self.uplink.begin_connection("request", now)
+        self.credit = SessionCredit(Opened(ID, grant, 1000), audio, MICRO, 100.0)
+        self.uplink = Uplink(self.actions, audio, channels, self.credit, 0)
+        self.uplink.begin_connection("request", 100.0)
 
     def hear(self, audio: bytes, now: float = 100.0) -> None:
         """Send audio as far as the grant allows, and settle every second of it."""
         for begin in range(0, len(audio), SECOND):
             self.uplink.buffer.append(audio[begin : begin + SECOND])
             self.replay(now)
-            self.meter.begin_settle()
-            self.meter.complete_settle(self.meter.grant, self.meter.expires)
+            self.settle(self.credit.grant, now)
+
+    def settle(self, grant: int, now: float) -> None:
+        self.credit.begin_settle(now)
+        self.credit.record_answer(Settled(ID, 1, grant, 0, 1000, 0))
 
     def lose(self, now: float = 100.0) -> None:
         """Lose this connection, and open another one that gets what is buffered."""
@@ -42,13 +44,12 @@ class UplinkHarness:
         self.uplink.plan_redial(now)
         self.uplink.buffer.rewind()
         self.uplink.dial()
-        self.open(now)
+        self.uplink.begin_connection("request", now)
 
     def replay(self, now: float = 100.0) -> bytes:
         """Send what is buffered, and return what was sent."""
         before = len(self.sent)
-        while self.uplink.forward(now):
-            pass
+        self.uplink.send_pending(now)
         return self.sent[before:]
 
     def say(self, text: str, start: float, duration: float, **more: Any) -> Any:
@@ -58,8 +59,8 @@ class UplinkHarness:
         return self.spoke(json.dumps(message).encode())
 
     def spoke(self, text: bytes, now: float = 100.0) -> Any:
-        told = self.uplink.receive(deepgram.parse(text), now)
-        return None if told is None else json.loads(told)
+        caption = self.uplink.receive(deepgram.parse(text), now)
+        return None if caption is None else json.loads(encode(caption))
 
     @property
     def sent(self) -> bytes:
@@ -114,12 +115,12 @@ def test_audio_is_sent_in_pieces_as_far_as_the_grant_covers_it() -> None:
     assert harness.replay() == audio[: 3 * SECOND]
     assert max(len(action.data) for action in harness.actions if isinstance(action, ev.SendAudio)) == PIECE_BYTES
     assert harness.uplink.buffer.unsent == SECOND
-    assert harness.meter.total == 3
+    assert harness.credit.total == 3
 
 
 def test_nothing_waits_nothing_is_sent() -> None:
     harness = UplinkHarness()
-    assert harness.uplink.forward(100.0) is False
+    harness.uplink.send_pending(100.0)
     assert harness.actions == []
 
 
@@ -129,7 +130,7 @@ def test_a_replay_is_what_was_sent_before_and_costs_nothing() -> None:
     harness.hear(audio)
     harness.lose()
     assert harness.replay() == audio
-    assert (harness.meter.total, harness.meter.forwarded) == (3, 3 * SECOND)
+    assert (harness.credit.total, harness.credit.forwarded) == (3, 3 * SECOND)
 
 
 def test_a_replay_needs_no_grant_but_what_comes_after_it_does() -> None:
@@ -139,7 +140,7 @@ def test_a_replay_needs_no_grant_but_what_comes_after_it_does() -> None:
     harness.lose()
     assert harness.replay(now=1000.0) == audio[: 3 * SECOND]
     assert harness.uplink.buffer.unsent == SECOND // 2
-    harness.meter.regrant(4, 2000.0)
+    harness.settle(4, 1000.0)
     assert harness.replay(now=1000.0) == audio[3 * SECOND :]
 
 
@@ -148,10 +149,10 @@ def test_a_second_replay_in_the_middle_of_the_first_begins_it_again() -> None:
     audio = noise(5)
     harness.hear(audio)
     harness.lose()
-    harness.uplink.forward(100.0)
+    harness.uplink.forward(100.0)  # one piece of it
     harness.lose()
     assert harness.replay() == audio
-    assert harness.meter.forwarded == 5 * SECOND
+    assert harness.credit.forwarded == 5 * SECOND
 
 
 # What is kept
@@ -200,9 +201,9 @@ def test_without_an_upstream_thirty_seconds_are_full() -> None:
     harness.uplink.record_loss()
     harness.uplink.buffer.rewind()
     harness.uplink.buffer.append(bytes(10 * SECOND - 2))
-    assert not harness.uplink.is_full
+    assert not harness.uplink.is_full(REPLAY_MS)
     harness.uplink.buffer.append(bytes(2))
-    assert harness.uplink.is_full
+    assert harness.uplink.is_full(REPLAY_MS)
 
 
 @pytest.mark.parametrize(("seconds", "owed"), [(0, False), (0.09, False), (0.1, True), (5, True)])
@@ -249,7 +250,7 @@ def test_very_many_requests_are_full_too() -> None:
     for _ in range(64):
         harness.uplink.buffer.append(b"ab")
         harness.uplink.buffer.add_request(Finalize())
-    assert harness.uplink.is_full
+    assert harness.uplink.is_full(REPLAY_MS)
 
 
 # What the client is told
@@ -301,7 +302,7 @@ def test_only_words_beyond_the_replay_give_it_new_tries() -> None:
     harness.lose(203.0)
     harness.replay()
     assert harness.uplink.plan_redial(221.0) is False
-    harness.open(221.0)
+    harness.uplink.begin_connection("request", 221.0)
     harness.hear(noise(1))
     harness.say("new", 2.0, 0.5)
     assert harness.uplink.plan_redial(300.0) is True
@@ -333,7 +334,7 @@ def test_an_upstream_without_any_audio_is_sent_own_silence_once() -> None:
     assert keep_alive(harness, 104.0) == [silence, alive]
     assert harness.uplink.keep_alive_at == 108.0
     assert keep_alive(harness, 108.0) == [alive]
-    assert harness.meter.forwarded == 0
+    assert harness.credit.forwarded == 0
     assert harness.uplink.progress.silence_ms == 100
 
 

@@ -202,7 +202,7 @@ def test_a_muted_microphone_is_reported_as_such(encoding: str, silence: bytes) -
     driver = live(config={"encoding": encoding})
     for count in range(310):
         driver.wait(0.1)
-        driver.frame(silence * (driver.session.meter.bytes_per_second // 10))
+        driver.frame(silence * (driver.session.options.audio.bytes_per_second // 10))
         if count % 10 == 9:
             driver.handle(results("", start=count / 10 - 1, duration=1, is_final=True))
     assert [each["message"] for each in driver.messages_of("warning")] == [MUTED]

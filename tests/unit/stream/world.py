@@ -18,6 +18,7 @@ from transcription_proxy.stream import options
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closed, Closing, Opened, Settled, Settlement
+from transcription_wire.messages import encode
 
 ID: Final = UUID("5e55105e-0000-4000-8000-0000000000f1")
 RATES: Final = rates.load()
@@ -153,8 +154,8 @@ class World:
 
     def _perform(self, action: ev.Action, waiting: deque[ev.Event]) -> None:  # noqa: C901 - one ladder
         match action:
-            case ev.SendClient(text):
-                self._client_hears(json.loads(text))
+            case ev.SendClient(message):
+                self._client_hears(json.loads(encode(message)))
             case ev.CloseClient():
                 assert self.present and not self.closed
                 self.closed = True

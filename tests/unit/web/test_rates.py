@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.web.exchange import Exchange, echo, exchange, http, pieces
 from transcription_proxy.web import rates
-from transcription_proxy.web.rates import WINDOW, AuthRate, MovingWindow
+from transcription_proxy.web.rates import WINDOW_SECONDS, AuthRate, MovingWindow
 
 
 def test_so_many_are_admitted_in_a_minute_and_no_more() -> None:
@@ -35,7 +35,7 @@ def test_each_client_has_a_window_of_its_own() -> None:
 
 
 def test_the_one_that_called_least_recently_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "MOST_CLIENTS", 2)
+    monkeypatch.setattr(rates, "MAX_CLIENTS", 2)
     window = MovingWindow(1)
     for client in ("ann", "bob", "ann", "cid"):  # ann calls again, so that it is bob who is forgotten
         window.admit(client, 0)
@@ -50,10 +50,10 @@ def test_no_minute_ever_sees_more_and_the_wait_is_the_shortest_that_helps(limit:
     for pause in pauses:
         now += pause
         wait = window.admit("ann", now)
-        recent = [time for time in admitted if time > now - WINDOW]
+        recent = [time for time in admitted if time > now - WINDOW_SECONDS]
         assert (wait > 0) == (len(recent) >= limit)
         if wait:
-            assert wait == pytest.approx(recent[-limit] + WINDOW - now)
+            assert wait == pytest.approx(recent[-limit] + WINDOW_SECONDS - now)
         else:
             admitted.append(now)
 
