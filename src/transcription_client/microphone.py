@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -112,3 +112,23 @@ class _Blocks:
             self._loop.call_soon_threadsafe(self._there.set)
         except RuntimeError:
             return  # the event loop is closed, because the program ends
+
+
+def input_devices() -> list[str]:
+    """Return the names of the microphones that are connected now. Raise ClientError without PortAudio."""
+    return []
+
+
+class Microphone:
+    """An AudioSource that reads a microphone, and finds it again by its name after it was unplugged."""
+
+    def __init__(self, device: str | None = None) -> None:
+        """`device`: a name from `input_devices()`; None for the system's default."""
+        self._device = device
+        self.on_problem: Callable[[str], None] = lambda sentence: None
+
+    def start(self, callback: Callable[[bytes], None]) -> None:
+        """Begin to record. Return at once; a microphone that cannot be opened is told to `on_problem`."""
+
+    def stop(self) -> None:
+        """End the recording."""

@@ -1,0 +1,33 @@
+"""`RemoteTranscriptionEngine`: captions by the service (`managed`), or by Deepgram with the user's own key (`byok`).
+
+docs/desktop.md shows how an app takes it in."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from transcription_client.engine.base import CaptionEngine, OnStatus, OnTranscript
+from transcription_client.engine.values import AudioSource, EngineStatus, TranscriptionResult
+
+__all__ = ["AudioSource", "EngineStatus", "RemoteTranscriptionEngine", "TranscriptionResult"]
+
+OnTokens = Callable[[str, str], None]
+
+
+class RemoteTranscriptionEngine(CaptionEngine):
+    """Captions by a service. `config` has the keys of the plan's `remote:` section.
+
+    `audio`: None opens the default microphone. `on_tokens` is called with the new access and refresh token when the
+    engine has renewed them; while it runs, no one else may use the refresh token, which works once."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        on_transcript_callback: OnTranscript,
+        on_status: OnStatus | None = None,
+        audio: AudioSource | None = None,
+        *,
+        on_tokens: OnTokens | None = None,
+    ) -> None:
+        super().__init__(on_transcript_callback, on_status, audio)
+        self._config = dict(config)
+        self._on_tokens = on_tokens
