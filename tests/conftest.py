@@ -1,6 +1,7 @@
 """Shared fixtures: one PostgreSQL a run (TEST_DATABASE_URL, or the bundled one), a fresh database for each test."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,6 +22,7 @@ from transcription_proxy.db.migrate import migrate
 from transcription_proxy.db.pool import Database
 
 reset_in_children()
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"  # no test touches the tester's own keyring
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
