@@ -142,10 +142,10 @@ def same_server(one: str, other: str) -> bool:
 def _login(remote: Mapping[str, Any]) -> Login:
     token, refresh_token = str(remote["auth_token"]), str(remote.get("refresh_token") or "")
     server = str(remote.get("server_url", "")).rstrip("/")
-    return Login(server, "", token, refresh_token, _expiry(token, otherwise=0.0 if refresh_token else NEVER))
+    return Login(server, "", token, refresh_token, expiry_of(token, otherwise=0.0 if refresh_token else NEVER))
 
 
-def _expiry(token: str, otherwise: float) -> float:
+def expiry_of(token: str, otherwise: float) -> float:
     """Return when a JWT expires, by its claim `exp`."""
     try:
         claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))

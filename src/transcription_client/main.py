@@ -16,9 +16,10 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from transcription_client import audio, net, output, ui
+from transcription_client import audio, launch, net, output, ui
 from transcription_client.core import FastPace, Format, Pace
 from transcription_client.errors import ClientError
+from transcription_client.file_audio import FileAudio
 from transcription_client.flow import Source
 from transcription_client.microphone import microphone
 from transcription_client.store import Store
@@ -143,7 +144,7 @@ def transcribe(
     ] = None,
     output_file: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="Save the captions when done: .srt, .json, or else as text."),
+        typer.Option("--output", metavar="FILE", help="Save the captions when done: .srt, .vtt, .json, or else text."),
     ] = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="Speech model.")] = "nova-2",
     language: Annotated[str, typer.Option(metavar="CODE", help="Language spoken.")] = "en-US",
@@ -178,6 +179,20 @@ def transcribe(
         start = lambda: nullcontext(Source(audio.paced(decoded, sound, pace), sound, on_words=pace.note_words))  # noqa: E731
     chosen |= {"encoding": sound.encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
     asyncio.run(_transcribe(chosen, start, _record(srt, output_file), as_json=as_json))
+
+
+@app.command(epilog="Example: transcription-client gui")
+def gui(
+    audio_file: Annotated[
+        Path | None, typer.Option("--audio", metavar="FILE", help="Caption a file in place of the microphone.")
+    ] = None,
+) -> None:
+    """Open the caption window.
+
+    It shows live captions on your screen, and serves them to OBS on this computer if you like.
+    """
+    start = launch.window()
+    raise typer.Exit(start(None if audio_file is None else lambda _: FileAudio(audio_file)))
 
 
 def _record(srt: Path | None, output_file: Path | None) -> output.Record:
