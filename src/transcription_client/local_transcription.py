@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from transcription_client.engine.base import CaptionEngine, OnStatus, OnTranscript
+from transcription_client.engine.base import CaptionEngine
+from transcription_client.engine.local import Local
+from transcription_client.engine.report import OnStatus, OnTranscript
 from transcription_client.engine.values import AudioSource
 
 
@@ -17,4 +19,4 @@ class LocalTranscriptionEngine(CaptionEngine):
         on_status: OnStatus | None = None,
         audio: AudioSource | None = None,
     ) -> None:
-        super().__init__(on_transcript_callback, on_status, audio)
+        super().__init__(lambda callbacks: (Local(), None), on_transcript_callback, on_status, audio)

@@ -10,8 +10,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import msgspec
+import websockets
 
-from transcription_client.errors import ClientError
+from transcription_client.errors import ClientError, Unreachable
 from transcription_client.store import Login, Store
 from transcription_wire.proxies import UnusableProxy, choose
 
@@ -103,6 +104,8 @@ class Api:
 
     def _call(self, method: str, path: str, expected: type[T] | None, **request: Any) -> T:
         response = request_from(self.server, method, path, self._within, **request)
+        if response.is_server_error:
+            raise Unreachable(_complaint(response) or f"{self.server} {NOT_OURS} (status {response.status_code}).")
         if response.is_error:
             raise ClientError(_complaint(response) or f"{self.server} {NOT_OURS} (status {response.status_code}).")
         if response.headers.get("Location", "").startswith("https:") and self.server.startswith("http:"):
@@ -164,7 +167,7 @@ def _complaint(response: httpx.Response) -> str | None:
 
 
 def unreachable(server: str, error: Exception) -> ClientError:
-    """Return the error for a server that cannot be reached."""
+    """Return the error for a server that cannot be reached: Unreachable, unless the server itself must change."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ClientError(
@@ -175,7 +178,21 @@ def unreachable(server: str, error: Exception) -> ClientError:
     if isinstance(error, httpx.RemoteProtocolError) and server.startswith("http:"):
         return ClientError(f"{server} doesn't answer in http. Try {secure(server)} instead.")
     detail = str(error) or type(error).__name__
-    return ClientError(f"Can't reach {server} ({detail}). Check the address, and that the service is running.")
+    kind = ClientError if _is_lasting(error) else Unreachable
+    return kind(f"Can't reach {server} ({detail}). Check the address, and that the service is running.")
+
+
+def _is_lasting(error: Exception) -> bool:
+    """Whether another try would fail alike: a wrong address, a certificate that is not trusted, or another protocol."""
+    if isinstance(error, websockets.InvalidStatus):
+        return error.response.status_code < 500
+    if isinstance(error, httpx.ConnectError):  # httpx hides the certificate's error in its cause
+        return "CERTIFICATE_VERIFY_FAILED" in str(error)
+    return isinstance(
+        error,
+        ssl.SSLCertVerificationError | httpx.InvalidURL | httpx.UnsupportedProtocol | websockets.InvalidHandshake
+        | websockets.InvalidURI,
+    )  # fmt: skip
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

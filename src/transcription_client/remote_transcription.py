@@ -2,15 +2,16 @@
 
 docs/desktop.md shows how an app takes it in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from transcription_client.engine.base import CaptionEngine, OnStatus, OnTranscript
+from transcription_client.engine.base import CaptionEngine
+from transcription_client.engine.managed import OnTokens
+from transcription_client.engine.modes import provide
+from transcription_client.engine.report import OnStatus, OnTranscript
 from transcription_client.engine.values import AudioSource, EngineStatus, TranscriptionResult
 
 __all__ = ["AudioSource", "EngineStatus", "RemoteTranscriptionEngine", "TranscriptionResult"]
-
-OnTokens = Callable[[str, str], None]
 
 
 class RemoteTranscriptionEngine(CaptionEngine):
@@ -28,6 +29,7 @@ class RemoteTranscriptionEngine(CaptionEngine):
         *,
         on_tokens: OnTokens | None = None,
     ) -> None:
-        super().__init__(on_transcript_callback, on_status, audio)
-        self._config = dict(config)
-        self._on_tokens = on_tokens
+        chosen = dict(config)
+        super().__init__(
+            lambda callbacks: provide(chosen, on_tokens, callbacks), on_transcript_callback, on_status, audio
+        )

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
@@ -21,15 +20,6 @@ from transcription_wire.codes import ErrorCode
 
 READ: Final = TWO_CITIES.partition(", it was the season of Light")[0]
 READ_SECONDS: Final = 13.2
-SAID: Final = "It was the best of times, it was the worst of <times>."
-WORDS: Final = [
-    {"word": word.lower(), "punctuated_word": word, "start": n / 2, "end": n / 2 + 0.4, "speaker": n // 5}
-    for n, word in enumerate(SAID.split())
-]
-LINES: Final = [
-    {"text": SAID, "begin": 0, "end": 6, "words": WORDS},
-    {"text": "No times here.", "begin": 3599.5, "end": 3600.7, "words": []},
-]
 
 
 def numbers(text: str) -> list[int]:
@@ -198,74 +188,6 @@ async def test_every_error_that_can_end_it_has_a_sentence(visitor: Visitor) -> N
     assert sentences[ErrorCode.INVALID_CONFIG]["text"] == "These settings aren't supported. no"
 
 
-async def test_a_microphone_that_is_refused_is_said_beside_it(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user(), permissions=[]) as visitor:
-        await visitor.press("Start")
-        await visitor.wrong("device", "Microphone blocked.")
-        await state(visitor, "Not listening")
-        await visitor.context.grant_permissions(["microphone"])
-        await visitor.press("Start")
-        await state(visitor, "Live")
-        await expect(visitor.page.locator("#device-wrong")).to_be_empty()
-        await stop(visitor)
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [
-        ("NotFoundError", "No microphone found."),
-        ("OverconstrainedError", "That microphone is no longer connected."),
-        ("NotReadableError", "Another app may be using it"),
-        ("StrangeError", "Couldn't open the microphone: odd."),
-    ],
-)
-async def test_a_microphone_that_does_not_open_is_said_beside_it(
-    visitor: Visitor, service: Service, error: str, sentence: str
-) -> None:
-    await visitor.become(await service.user())
-    await visitor.page.add_init_script(
-        f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('odd', '{error}'));"
-    )
-    await visitor.goto("/captions")
-    await expect(visitor.page.locator("#language")).not_to_be_empty()
-    await visitor.press("Start")
-    await visitor.wrong("device", sentence)
-    await state(visitor, "Not listening")
-    assert not [request for request in visitor.requests if request.resource_type == "websocket"]
-
-
-async def test_a_microphone_that_is_silent_or_gone_is_said(visitor: Visitor, service: Service) -> None:
-    await visitor.become(await service.user())
-    await visitor.page.add_init_script(
-        "navigator.mediaDevices.getUserMedia = async () => {"
-        " window.stream = new MediaStreamAudioDestinationNode(new AudioContext()).stream; return window.stream; };"
-    )
-    await visitor.goto("/captions")
-    await expect(visitor.page.locator("#language")).not_to_be_empty()
-    await visitor.press("Start")
-    await expect(visitor.page.locator("#alerts")).to_have_text(
-        "We can't hear anything. Is your mic muted, or is the wrong one selected?", timeout=15_000
-    )
-    await state(visitor, "Live")
-    await visitor.page.evaluate("window.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
-    await state(visitor, "Not listening")
-    await expect(visitor.page.locator("#alerts")).to_contain_text("The microphone was disconnected.")
-    await expect(visitor.page.locator("#alerts")).to_contain_text("s captioned,")
-
-
-async def test_a_microphone_from_which_nothing_comes_any_more_is_said(ears: Browser, service: Service) -> None:
-    script = "window.AudioContext = class extends AudioContext { constructor() { super(); window.ears = this; } };"
-    async with speaking(ears, service, await service.user(), script=script) as visitor:
-        await visitor.press("Start")
-        await used(visitor, 1)
-        await visitor.page.evaluate("ears.resume = () => {}; ears.suspend()")
-        silent = visitor.page.get_by_text("We can't hear anything.")
-        await expect(silent).to_be_visible(timeout=15_000)
-        await visitor.page.evaluate("AudioContext.prototype.resume.call(ears)")
-        await expect(silent).to_have_count(0)
-        await stop(visitor)
-
-
 async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(
     ears: Browser, service: Service, upstream: Upstream
 ) -> None:
@@ -355,30 +277,6 @@ async def test_words_are_kept_as_text_and_subtitles(ears: Browser, service: Serv
         await expect(page.get_by_role("button", name="Copy", exact=True)).to_be_disabled()
 
 
-async def test_subtitles_follow_the_conventions_of_deepgram_captions(visitor: Visitor) -> None:
-    await visitor.goto("/billing/cancel")
-    assert await module(visitor.page, "subtitles.js", "module.srt(argument)", LINES) == (
-        "1\n00:00:00,000 --> 00:00:02,400\n[speaker 0]\nIt was the best of\n\n"
-        "2\n00:00:02,500 --> 00:00:04,900\n[speaker 1]\ntimes, it was the worst\n\n"
-        "3\n00:00:05,000 --> 00:00:05,900\n[speaker 2]\nof <times>.\n\n"
-        "4\n00:59:59,500 --> 01:00:00,700\nNo times here.\n"
-    )
-    assert await module(visitor.page, "subtitles.js", "module.vtt(argument)", LINES) == (
-        "WEBVTT\n\n00:00:00.000 --> 00:00:02.400\n<v Speaker 0>It was the best of\n\n"
-        "00:00:02.500 --> 00:00:04.900\n<v Speaker 1>times, it was the worst\n\n"
-        "00:00:05.000 --> 00:00:05.900\n<v Speaker 2>of &lt;times&gt;.\n\n"
-        "00:59:59.500 --> 01:00:00.700\nNo times here.\n"
-    )
-    assert await module(visitor.page, "subtitles.js", "module.plainText(argument)", LINES) == (
-        "Speaker 0: It was the best of\nSpeaker 1: times, it was the worst\nSpeaker 2: of <times>.\nNo times here.\n"
-    )
-    ten = [{"text": " ".join(map(str, range(10))), "begin": 1, "end": 2, "words": []}]
-    assert await module(visitor.page, "subtitles.js", "module.srt(argument)", ten) == (
-        "1\n00:00:01,000 --> 00:00:01,800\n0 1 2 3 4 5 6 7\n\n2\n00:00:01,800 --> 00:00:02,000\n8 9\n"
-    )
-    assert await module(visitor.page, "subtitles.js", "module.vtt(argument)", []) == "WEBVTT\n"
-
-
 async def test_it_works_by_keyboard_alone_as_large_as_one_likes(ears: Browser, service: Service) -> None:
     async with speaking(ears, service, await service.user()) as visitor:
         page, keyboard = visitor.page, visitor.page.keyboard
@@ -440,35 +338,3 @@ async def test_markup_and_very_long_words_are_text_and_nothing_bars_the_way(
         assert await visitor.page.locator("main .stage img").count() == 0
         assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= width
         await stop(visitor)
-
-
-@pytest.mark.parametrize("rate", [8000, 44_100, 48_000, 96_000])
-async def test_sound_is_brought_to_16_khz_without_whistling(visitor: Visitor, rate: int) -> None:
-    """Tones that 16 kHz can hold keep their strength and place, others are gone; however it is cut."""
-    await visitor.goto("/billing/cancel")
-    measure = """(() => {
-        const resampler = new module.Resampler(argument.rate, 16000);
-        const sound = Float32Array.from({ length: argument.rate / 4 }, (_, n) =>
-            Math.sin((2 * Math.PI * argument.tone * n) / argument.rate));
-        const made = [];
-        for (let at = 0; at < sound.length; at += argument.part) {
-            made.push(...resampler.take(sound.subarray(at, at + argument.part)));
-        }
-        return made;
-    })()"""
-
-    async def heard(tone: float, part: int = 128) -> Any:
-        made = await module(visitor.page, "resample.js", measure, {"rate": rate, "tone": tone, "part": part})
-        return np.array(made)
-
-    kept = await heard(1000)
-    assert 3800 <= len(kept) <= 4000
-    assert np.array_equal(kept, await heard(1000, rate))
-    inner = slice(500, 3500)
-    expected = np.sin(2 * np.pi * 1000 * np.arange(4000) / 16_000)
-    assert np.abs(kept[inner] - expected[inner]).max() < 0.01
-    for tone in (300, min(rate, 16_000) * 7 / 16):
-        assert np.abs((await heard(tone))[inner]).max() == pytest.approx(1, abs=0.02)
-    if rate > 20_000:
-        for tone in (8600, 12_000, rate / 2 - 500):
-            assert np.abs((await heard(tone))[inner]).max() < 1e-3

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final
 
 from tests.chaos.audio import audio, locate
-from tests.standin.deepgram import Record
+from tests.standin.record import Record
 
 RATES: Final = {"nova-2": Fraction(1), "nova-3": Fraction(1)}
 MULTI: Final = Fraction(12, 10)

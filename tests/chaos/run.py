@@ -21,7 +21,8 @@ from tests.chaos.streamer import TALKATIVE, Streamer
 from tests.e2e.client import User
 from tests.e2e.service import KEY, environment
 from tests.e2e.upstream import WORD
-from tests.standin.deepgram import DeepgramStandIn, Record
+from tests.standin.deepgram import DeepgramStandIn
+from tests.standin.record import Record
 from tests.standin.script import Script
 
 RICH, POOR = 7, 2

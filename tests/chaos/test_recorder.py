@@ -7,7 +7,7 @@ import pytest
 
 from tests.chaos.audio import audio
 from tests.chaos.recorder import Spans, UpstreamRecorder
-from tests.standin.deepgram import Record, Text
+from tests.standin.record import Record, Text
 
 SECOND = 32_000
 QUERY = "model=nova-2&language=en-US&encoding=linear16&sample_rate=16000&channels=1"

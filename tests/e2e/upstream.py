@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from tests.e2e.client import Captions
-from tests.standin.deepgram import DeepgramStandIn, Record
+from tests.standin.deepgram import DeepgramStandIn
+from tests.standin.record import Record
 from tests.standin.script import Script
 
 WORD: Final = "heliotrope"

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import typer
 
 from transcription_proxy import offer
-from transcription_proxy.address import site
 from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import one_line, print_json
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.capacity import shortage
 from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
+from transcription_proxy.process.address import site
 
 REACH_SECONDS: Final = 5.0
 """How long the upstream may take to open and close a stream."""

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from transcription_proxy import offer, supervisor
+from transcription_proxy import offer
 from transcription_proxy.config import load
+from transcription_proxy.process import supervisor
 
 
 def serve() -> None:

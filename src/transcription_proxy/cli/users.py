@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from transcription_proxy.address import site
 from transcription_proxy.cli.services import CommandServices, Email, Json, actor, with_services
 from transcription_proxy.cli.tables import print_json, print_table
 from transcription_proxy.config import load
 from transcription_proxy.errors import Refusal
+from transcription_proxy.process.address import site
 from transcription_wire.lengths import length
 
 app = typer.Typer(no_args_is_help=True, help="Manage accounts.")

@@ -27,7 +27,7 @@ Message = dict[str, Any]
 @contextmanager
 def running(*arguments: str, **env: str) -> Iterator[subprocess.Popen[str]]:
     """The engine's command, which inherits what its environment names; ended by SIGTERM unless it ended before."""
-    command = [sys.executable, "-m", "transcription_proxy.engine", *arguments]
+    command = [sys.executable, "-m", "transcription_engine", *arguments]
     inherited = [int(number) for name, number in env.items() if name.endswith("_FD")]
     process = subprocess.Popen(
         command, env={**os.environ, **env}, pass_fds=inherited, stderr=subprocess.PIPE, text=True

@@ -2,45 +2,23 @@
 
 import asyncio
 import logging
-import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.integration.engine.running import CLOSE, PATIENCE, RAW, SECOND, Talk, end, talking
+from tests.integration.engine.running import CLOSE, PATIENCE, RAW, SECOND, end, talking
+from tests.integration.engine.scripted import Slow, Turns, pong, serving, turn, until
 from tests.unit.engine.voices import Spoken, Voice
-from transcription_proxy.engine import progress, server, stream
-from transcription_proxy.engine.recognizer import OpenStream
-from transcription_proxy.engine.resample import Samples
-from transcription_proxy.engine.server import MAX_CHANNELS_PER_CORE, Engine
+from transcription_engine import server, stream
+from transcription_engine.resample import Samples
+from transcription_engine.server import MAX_CHANNELS_PER_CORE
 
 TURN_SECONDS = SECOND // 2
 """What is heard in one go."""
-
-
-@asynccontextmanager
-async def serving(
-    open_stream: OpenStream, stop: asyncio.Event | None = None, key: str | None = None, cores: int = 1
-) -> AsyncIterator[str]:
-    """An engine; its URL. With more than one of its cores, one voice that hears slowly holds up no other."""
-    stop = stop or asyncio.Event()
-    listener = socket.create_server(("127.0.0.1", 0))
-    task = asyncio.create_task(Engine(open_stream, key, cores).serve(listener, stop))
-    try:
-        yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        stop.set()
-        await task
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class Crowd:
@@ -128,18 +106,6 @@ async def test_an_idle_engine_accepts_any_stream() -> None:
         assert await clients.refusal() is not None
 
 
-class Slow(Voice):
-    """Hears only when it is let."""
-
-    def __init__(self, *answers: Sequence[Spoken]) -> None:
-        super().__init__(*answers)
-        self.let = threading.Event()
-
-    def feed(self, samples: Samples) -> Sequence[Spoken]:
-        assert self.let.wait(PATIENCE)
-        return super().feed(samples)
-
-
 async def test_new_streams_are_refused_while_others_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_LAG_SECONDS", 0.1)
     voice = Slow()
@@ -218,19 +184,6 @@ async def test_a_client_that_does_not_read_frees_its_recognizer(monkeypatch: pyt
         talk.socket.transport.abort()
 
 
-class Turns(Voice):
-    """Hears a turn each time it is let, and notes whose turn it was."""
-
-    def __init__(self, name: str, let: threading.Semaphore, notes: list[str]) -> None:
-        super().__init__()
-        self._name, self._let, self._notes = name, let, notes
-
-    def feed(self, samples: Samples) -> Sequence[Spoken]:
-        assert self._let.acquire(timeout=PATIENCE)
-        self._notes.append(self._name)
-        return super().feed(samples)
-
-
 async def test_a_stream_with_much_audio_does_not_delay_others() -> None:
     """Beside one whose turns never end, a live stream's turn comes after at most two others."""
     let, notes = threading.Semaphore(0), list[str]()
@@ -253,102 +206,6 @@ async def test_a_stream_with_much_audio_does_not_delay_others() -> None:
         await live.send(CLOSE)
         let.release(100)
     assert behind.metadata["duration"] == 30
-
-
-async def turn(let: threading.Semaphore, notes: list[str]) -> None:
-    """One is heard by somebody."""
-    count = len(notes)
-    let.release()
-    await until(lambda: len(notes) > count)
-
-
-@pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lateness is told ten times as often, and a model is thought to hang ten times as soon."""
-    monkeypatch.setattr(stream, "REPORT_SECONDS", 0.1)
-    monkeypatch.setattr(progress, "REPORT_SECONDS", 0.1)
-    monkeypatch.setattr(progress, "MAX_TURN_SECONDS", 1.0)
-
-
-@pytest.mark.parametrize("query", [RAW, f"{RAW}&interim_results=true"])
-async def test_a_late_stream_reports_its_progress(eager: None, query: str) -> None:
-    let, notes = threading.Semaphore(0), list[str]()
-    async with serving(lambda: Turns("late", let, notes)) as url, talking(url, query) as talk:
-        await talk.send(*[bytes(SECOND)] * 10)
-        for _ in range(3):
-            await gets_further(talk, let, notes)
-        let.release(100)
-        await talk.send(CLOSE)
-    assert [end(each) for each in talk.results()] == sorted(end(each) for each in talk.results())
-    assert talk.metadata["duration"] == 10
-
-
-async def gets_further(talk: Talk, let: threading.Semaphore, notes: list[str]) -> None:
-    """A turn is heard, and the client is told of it."""
-    reached = end(talk.results()[-1]) if talk.results() else 0.0
-    await turn(let, notes)
-    await talk.until(lambda: talk.results() and end(talk.results()[-1]) > reached)
-
-
-async def test_a_stream_whose_end_is_still_to_come_tells_so(eager: None) -> None:
-    let, notes = threading.Semaphore(0), list[str]()
-    async with serving(lambda: Turns("late", let, notes)) as url, talking(url) as talk:
-        await talk.send(bytes(SECOND), CLOSE)
-        await talk.until(lambda: len(talk.results()) >= 3)
-        let.release(100)
-    assert talk.metadata["duration"] == 1
-
-
-async def test_a_stream_whose_model_hangs_falls_silent(eager: None) -> None:
-    voice = Slow()
-    async with serving(lambda: voice) as url, talking(url) as talk:
-        await talk.send(*[bytes(SECOND)] * 10)
-        await talk.until(lambda: len(talk.results()) >= 3)
-        await asyncio.sleep(1.0)
-        told = len(talk.results())
-        await asyncio.sleep(0.5)
-        assert len(talk.results()) == told
-        voice.let.set()
-        await talk.send(CLOSE)
-    assert talk.metadata["duration"] == 10
-
-
-async def test_a_stream_that_waits_for_its_turn_is_late_while_others_run_and_stuck_when_none_does(eager: None) -> None:
-    let, notes = threading.Semaphore(0), list[str]()
-    names = iter(["first", "second"])
-    async with (
-        serving(lambda: Turns(next(names), let, notes)) as url,
-        talking(url) as first,
-        talking(url) as second,
-    ):
-        await first.send(*[bytes(SECOND)] * 30)
-        await pong(first)
-        await second.send(*[bytes(SECOND)] * 30)
-        await asyncio.sleep(1.5)  # nothing has been heard at all for longer than a turn may take
-        told = len(second.results())
-        await asyncio.sleep(0.3)
-        assert len(second.results()) == told
-        await turn(let, notes)
-        await second.until(lambda: len(second.results()) > told)
-        let.release(200)
-        await first.send(CLOSE)
-        await second.send(CLOSE)
-
-
-async def test_a_stream_in_time_tells_nothing_of_itself(eager: None) -> None:
-    async with serving(Voice) as url, talking(url) as talk:
-        for _ in range(3):
-            await talk.send(bytes(SECOND // 4))
-            await asyncio.sleep(0.2)
-        told = talk.results()
-        await talk.send(CLOSE)
-    assert told == []
-
-
-async def pong(talk: Talk) -> None:
-    """All that was sent before has arrived. Raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE):
-        await (await talk.socket.ping())
 
 
 async def test_pings_are_answered_while_audio_waits() -> None:

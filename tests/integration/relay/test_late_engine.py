@@ -11,9 +11,9 @@ import pytest
 
 from tests.integration.relay.calls import PATIENCE, calling
 from tests.unit.engine.voices import Spoken, Voice
-from transcription_proxy.engine import progress, stream
-from transcription_proxy.engine.resample import Samples
-from transcription_proxy.engine.server import Engine
+from transcription_engine import progress, stream
+from transcription_engine.resample import Samples
+from transcription_engine.server import Engine
 from transcription_proxy.stream import teardown, upstream_progress
 
 SECOND = 32_000

@@ -8,7 +8,8 @@ import pytest
 
 from tests.integration.relay.calls import Call, calling
 from tests.integration.relay.doorway import Keys, Nothing, stranger
-from tests.standin.deepgram import DeepgramStandIn, Record
+from tests.standin.deepgram import DeepgramStandIn
+from tests.standin.record import Record
 from tests.standin.script import BROKEN_HANDSHAKES, REFUSALS, Hangup, Script
 from transcription_proxy.metering import rates
 from transcription_proxy.relay import upstream

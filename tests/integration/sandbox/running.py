@@ -67,7 +67,7 @@ class Sandbox:
             "SANDBOX_STATE": str(self.state),
             **self._hook,
         }
-        command = [sys.executable, "-m", "transcription_proxy.sandbox"]
+        command = [sys.executable, "-m", "transcription_sandbox"]
         self.process = subprocess.Popen(command, env=env, pass_fds=[self._listener.fileno()])
 
     def kill(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.sandbox.running import Sandbox
 
-COMMAND = [sys.executable, "-m", "transcription_proxy.sandbox"]
+COMMAND = [sys.executable, "-m", "transcription_sandbox"]
 
 
 def refused(*options: str) -> str:

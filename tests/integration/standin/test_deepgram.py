@@ -12,7 +12,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidMessage, InvalidStatus
 
-from tests.standin.deepgram import DeepgramStandIn, Record
+from tests.standin.deepgram import DeepgramStandIn
+from tests.standin.record import Record
 from tests.standin.script import NONSENSE, REFUSALS, Hangup, Script
 
 QUERY = "encoding=linear16&sample_rate=16000&channels=1&interim_results=true"

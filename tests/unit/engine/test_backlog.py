@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_proxy.engine.backlog import (
+from transcription_engine.backlog import (
     MAX_BACKLOG_BYTES,
     MAX_BACKLOG_SECONDS,
     MAX_FINALIZES,

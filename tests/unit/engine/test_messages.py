@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_proxy.engine import messages
-from transcription_proxy.engine.segments import Ended, Segment, SpeechEvent, Started
+from transcription_engine import messages
+from transcription_engine.segments import Ended, Segment, SpeechEvent, Started
 
 ID = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 

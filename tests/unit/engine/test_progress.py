@@ -2,8 +2,8 @@
 
 import pytest
 
-from transcription_proxy.engine.progress import MAX_TURN_SECONDS, REPORT_SECONDS, Progress
-from transcription_proxy.engine.segments import Ended, Segment, Started
+from transcription_engine.progress import MAX_TURN_SECONDS, REPORT_SECONDS, Progress
+from transcription_engine.segments import Ended, Segment, Started
 
 
 def interim(text: str, start: float, duration: float) -> Segment:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.unit.engine.voices import Spoken, Voice
-from transcription_proxy.engine.recognizer import RESET_SECONDS, ChannelEvent, Recognizer
-from transcription_proxy.engine.request import Request
-from transcription_proxy.engine.segments import Ended, Segment, Started
+from transcription_engine.recognizer import RESET_SECONDS, ChannelEvent, Recognizer
+from transcription_engine.request import Request
+from transcription_engine.segments import Ended, Segment, Started
 
 SECOND = bytes(32_000)
 """Of silence, 16 kHz mono."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_proxy.engine.request import HandshakeRefused, Request, authorized, read
+from transcription_engine.request import HandshakeRefused, Request, authorized, read
 
 RAW = "/v1/listen?encoding=linear16&sample_rate=16000"
 

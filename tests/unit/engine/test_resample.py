@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_proxy.engine.resample import RATE, ZERO_CROSSINGS, Resampler, Samples
+from transcription_engine.resample import RATE, ZERO_CROSSINGS, Resampler, Samples
 
 RATES = [8000, 11_025, 22_050, 24_000, 32_000, 44_100, 48_000]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.engine.voices import Spoken
-from transcription_proxy.engine.segments import MAX_FINAL_DELAY_SECONDS, Ended, Segment, Segments, SpeechEvent, Started
+from transcription_engine.segments import MAX_FINAL_DELAY_SECONDS, Ended, Segment, Segments, SpeechEvent, Started
 
 
 def interim(text: str, start: float, duration: float) -> Segment:

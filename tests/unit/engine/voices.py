@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transcription_proxy.engine.resample import Samples
+from transcription_engine.resample import Samples
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from transcription_proxy.sandbox.bodies import MOST, body_of
-from transcription_proxy.sandbox.refusals import Refused
+from transcription_sandbox.bodies import MOST, body_of
+from transcription_sandbox.refusals import Refused
 
 
 def request(*messages: Message) -> Request:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.unit.sandbox.till import NOW, Till, order
-from transcription_proxy.sandbox import checkout
-from transcription_proxy.sandbox.checkout import Closed, Way
-from transcription_proxy.sandbox.refusals import Refused
+from transcription_sandbox import checkout
+from transcription_sandbox.checkout import Closed, Way
+from transcription_sandbox.refusals import Refused
 
 EMAIL = "buyer@example.org"
 DAY = 86400

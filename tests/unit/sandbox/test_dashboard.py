@@ -3,11 +3,11 @@
 import pytest
 
 from tests.unit.sandbox.till import Till
-from transcription_proxy.sandbox import checkout, disputes, refunds
-from transcription_proxy.sandbox.checkout import Way
-from transcription_proxy.sandbox.dashboard import Payment
-from transcription_proxy.sandbox.markup import render
-from transcription_proxy.sandbox.state import Object
+from transcription_sandbox import checkout, disputes, refunds
+from transcription_sandbox.checkout import Way
+from transcription_sandbox.dashboard import Payment
+from transcription_sandbox.markup import render
+from transcription_sandbox.state import Object
 
 
 def dashboard(payments: list[Payment], endpoint: str | None = None) -> str:

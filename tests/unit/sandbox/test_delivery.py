@@ -1,6 +1,6 @@
 """How long the sandbox waits before it sends an event again."""
 
-from transcription_proxy.sandbox.delivery import pause
+from transcription_sandbox.delivery import pause
 
 
 def test_pauses_double_up_to_five_minutes() -> None:

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.unit.sandbox.till import Till
-from transcription_proxy.sandbox import disputes, refunds
-from transcription_proxy.sandbox.checkout import Way
-from transcription_proxy.sandbox.refusals import Refused
-from transcription_proxy.sandbox.state import Object
+from transcription_sandbox import disputes, refunds
+from transcription_sandbox.checkout import Way
+from transcription_sandbox.refusals import Refused
+from transcription_sandbox.state import Object
 
 
 def disputed(till: Till, *, inquiry: bool = False, amount: int | None = None, way: Way = Way.CARD) -> Object:

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.unit.sandbox.till import Till
-from transcription_proxy.sandbox import objects, refunds
-from transcription_proxy.sandbox.expand import expanded
-from transcription_proxy.sandbox.refusals import Refused
-from transcription_proxy.sandbox.state import Object
+from transcription_sandbox import objects, refunds
+from transcription_sandbox.expand import expanded
+from transcription_sandbox.refusals import Refused
+from transcription_sandbox.state import Object
 
 
 def expand(till: Till, thing: Object, *paths: str) -> Object:

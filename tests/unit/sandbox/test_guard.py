@@ -2,8 +2,8 @@
 
 import pytest
 
-from transcription_proxy.sandbox.guard import check, policy
-from transcription_proxy.sandbox.refusals import Refused
+from transcription_sandbox.guard import check, policy
+from transcription_sandbox.refusals import Refused
 
 SITE = "http://pay.example:3200"
 OWN = {"host": "pay.example:3200"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from transcription_proxy.sandbox.markup import CLOSED, closed, render, when
+from transcription_sandbox.markup import CLOSED, closed, render, when
 
 HOSTILE = "<script>alert('1')</script>\"&{0}"
 SAFE = "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&#34;&amp;{0}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_proxy.sandbox import money
+from transcription_sandbox import money
 
 
 @pytest.mark.parametrize(

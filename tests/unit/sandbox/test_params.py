@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_proxy.sandbox import params
-from transcription_proxy.sandbox.params import Field, Raw, Reader, checked, nested
-from transcription_proxy.sandbox.refusals import Refused
+from transcription_sandbox import params
+from transcription_sandbox.params import Field, Raw, Reader, checked, nested
+from transcription_sandbox.refusals import Refused
 
 
 def error(reader: Reader, raw: Raw, name: str = "thing") -> dict[str, Any]:

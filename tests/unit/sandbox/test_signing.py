@@ -6,7 +6,7 @@ import time
 import pytest
 import stripe
 
-from transcription_proxy.sandbox.signing import headers
+from transcription_sandbox.signing import headers
 
 SECRET = "whsec_of_the_tests"
 PAYLOAD = json.dumps({"id": "evt_1", "object": "event", "type": "x", "data": {"object": {"a": "ü"}}}).encode()

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tests.unit.sandbox.till import NOW, Till
-from transcription_proxy.sandbox import objects
-from transcription_proxy.sandbox.refusals import Refused
-from transcription_proxy.sandbox.state import Answer, Cause
+from transcription_sandbox import objects
+from transcription_sandbox.refusals import Refused
+from transcription_sandbox.state import Answer, Cause
 
 
 def test_a_change_that_fails_leaves_nothing(till: Till) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from transcription_proxy.sandbox import checkout, objects
-from transcription_proxy.sandbox.checkout import Way
-from transcription_proxy.sandbox.state import Cause, Object, Records, State
+from transcription_sandbox import checkout, objects
+from transcription_sandbox.checkout import Way
+from transcription_sandbox.state import Cause, Object, Records, State
 
 NOW: Final = 1_800_000_000
 SITE: Final = "http://127.0.0.1:3200"

@@ -43,3 +43,9 @@ test("punctuation comes from the engine's own spelling", () => {
   const words = [{ ...word("hi", 0), punctuated_word: "Hi," }, word("you", 1)];
   assert.match(srt([{ text: "", begin: 0, end: 1, words }]), /\nHi, you\n/);
 });
+
+test("a line without times is cut into cues by the length of its words", () => {
+  const text = [..."0123456789"].join(" ");
+  const cues = "1\n00:00:01,000 --> 00:00:01,800\n0 1 2 3 4 5 6 7\n\n2\n00:00:01,800 --> 00:00:02,000\n8 9\n";
+  assert.equal(srt([{ text, begin: 1, end: 2, words: [] }]), cues);
+});

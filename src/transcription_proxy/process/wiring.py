@@ -1,0 +1,186 @@
+"""The composition root of a worker: builds the database, the services, the relay and the routes from the settings."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from fastapi import FastAPI
+
+from transcription_proxy import offer
+from transcription_proxy.accounts import reset
+from transcription_proxy.accounts.emails import AccountEmails
+from transcription_proxy.accounts.overlays import Overlays
+from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.config import Settings
+from transcription_proxy.db.jobs import Jobs
+from transcription_proxy.db.notify import Notifier
+from transcription_proxy.db.pool import Database
+from transcription_proxy.ledger.reaper import Reaper
+from transcription_proxy.ledger.service import Ledger
+from transcription_proxy.ledger.watch import Watch
+from transcription_proxy.mail.mailer import Mailer
+from transcription_proxy.payments import notices, sandboxed
+from transcription_proxy.payments.emails import BuyerEmails
+from transcription_proxy.payments.fulfillment import RECEIPT
+from transcription_proxy.payments.gateway import Gateway
+from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
+from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
+from transcription_proxy.process.lives import Life
+from transcription_proxy.relay.probe import answers
+from transcription_proxy.relay.relay import RelayContext
+from transcription_proxy.relay.settler import Settler
+from transcription_proxy.relay.stages import NEWS, Stages
+from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
+from transcription_proxy.relay.upstream import Dialler
+from transcription_proxy.web import api
+from transcription_proxy.web.services import Site
+
+ENGINE_START_SECONDS: Final = 10.0
+"""How long a dial waits for the built-in engine to start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker runs."""
+
+    database: Database
+    ledger: Ledger
+    settler: Settler
+    reaper: Reaper
+    switchboard: Switchboard
+    stages: Stages
+    jobs: Jobs
+    mail_jobs: Jobs
+    """Separate from the other jobs, which run one by one: a mail server may be slow."""
+    http: FastAPI
+
+
+def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts:
+    """Build a worker's parts. `is_ready`: whether it takes sessions. Raise ConfigError.
+
+    The supervisor has put its DATABASE_URL and DEEPGRAM_URL into `settings`, whatever the operator had set.
+    """
+    builtin_engine = os.environ.get("BUILTIN_ENGINE") == "1"
+    sold = offer.load(settings, builtin_engine=builtin_engine)
+    database = Database(settings.database_url or "", schema=settings.database_schema)
+    ledger = Ledger(database, max_sessions=settings.max_sessions_per_user, max_streams=settings.upstream_max_streams)
+    accounts = Accounts(
+        database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial_seconds=settings.trial_seconds
+    )
+    overlays = Overlays(database, settings.public_url, NEWS)
+    stages = Stages(life.id, Notifier(database), overlays)
+    settler = Settler(ledger)
+    dialler = Dialler(settings.deepgram_api_key, ENGINE_START_SECONDS if builtin_engine else 0, settings.deepgram_proxy)
+    switchboard = Switchboard(
+        verify=partial(_holder_of, accounts),
+        ledger=ledger,
+        rates=sold.rates,
+        context=RelayContext(settler, dialler, settings.deepgram_url or ""),
+        stages=stages,
+        overlays=overlays,
+        life=life.id,
+        idle_seconds=settings.idle_minutes * 60,
+    )
+    gateway = _gateway(settings)
+    payments = Payments(
+        database,
+        gateway,
+        sold.packages,
+        secrets=_webhook_secrets(settings),
+        credits_per_dollar=settings.credits_per_dollar if settings.topups else None,
+        live_only=settings.production,
+    )
+    http = api.build(
+        accounts,
+        ledger,
+        payments,
+        Watch(ledger, lambda: settler.is_failing),
+        overlays=overlays,
+        stages=stages,
+        rates=sold.rates,
+        auth_rate_per_minute=settings.auth_rate_per_minute,
+        trusted_proxies=settings.trusted_proxies,
+        https_only=settings.production,
+        site=_site(settings),
+        ready=is_ready,
+        speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key),
+    )
+    return Parts(
+        database,
+        ledger,
+        settler,
+        Reaper(ledger, time.monotonic, time.time, lambda: settler.failures),
+        switchboard,
+        stages,
+        _payment_jobs(database, gateway, payments),
+        _mail_jobs(settings, database, payments),
+        http,
+    )
+
+
+def _holder_of(accounts: Accounts, token: str) -> TokenHolder:
+    identity = accounts.verify_token(token)
+    return TokenHolder(identity.user_id, identity.token_version, identity.login)
+
+
+def _gateway(settings: Settings) -> Gateway:
+    stripe = sandboxed.address(
+        settings.data_dir, settings.stripe_secret_key, settings.stripe_api_base, settings.stripe_proxy
+    )
+    return Gateway(stripe, settings.public_url, site_name=settings.site_name)
+
+
+def _webhook_secrets(settings: Settings) -> list[str]:
+    """Return the secrets that may sign a webhook: those in the settings, and the sandbox's own if it is used."""
+    here = sandboxed.load(settings.data_dir) if settings.sandbox else None
+    return [*settings.stripe_webhook_secrets, *([here.webhook_secret] if here else [])]
+
+
+def _site(settings: Settings) -> Site:
+    return Site(
+        name=settings.site_name,
+        public_url=settings.public_url,
+        trial_seconds=settings.trial_seconds,
+        sandbox=settings.sandbox,
+        support_email=settings.support_email,
+        terms_url=settings.terms_url,
+        privacy_url=settings.privacy_url,
+        refunds_url=settings.refunds_url,
+        status_url=settings.status_url,
+        source_url=settings.source_url,
+        sessions_per_user=settings.max_sessions_per_user,
+    )
+
+
+def _payment_jobs(database: Database, gateway: Gateway, payments: Payments) -> Jobs:
+    work = {
+        CUSTOMER: payments.create_customer,
+        RECEIPT: payments.fetch_receipt,
+        REFUNDS: payments.fetch_refunds,
+        RECONCILE: Reconciler(database, gateway, payments).run_job,
+    }
+    return Jobs(database, work, {RECONCILE: RECONCILE_EVERY_SECONDS})
+
+
+def _mail_jobs(settings: Settings, database: Database, payments: Payments) -> Jobs:
+    mailer = Mailer(
+        settings.smtp_url,
+        settings.mail_from,
+        settings.public_url,
+        settings.data_dir / "outbox",
+        name=settings.site_name,
+        support=settings.support_email,
+    )
+    account_emails = AccountEmails(database, mailer, settings.public_url)
+    buyer_emails = BuyerEmails(database, mailer, payments.fetch_receipt, settings.public_url)
+    work = {
+        reset.LINK_JOB: account_emails.send_reset_link,
+        reset.NOTICE_JOB: account_emails.send_notice,
+        notices.PAID: buyer_emails.send_paid,
+        notices.FAILED: buyer_emails.send_failed,
+        notices.TAKEN: buyer_emails.send_taken,
+    }
+    return Jobs(database, work, {})
