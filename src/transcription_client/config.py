@@ -1,7 +1,5 @@
 """The settings in the user's YAML file. Comments and unknown keys survive a save; secrets move to the secret store."""
 
-import base64
-import binascii
 import io
 import json
 import re
@@ -15,6 +13,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from transcription_client.engine.managed import expiry
 from transcription_client.errors import ClientError
 from transcription_client.files import replace_file, writing
 from transcription_client.secret_store import SecretStore, folder
@@ -142,16 +141,12 @@ def same_server(one: str, other: str) -> bool:
 def _login(remote: Mapping[str, Any]) -> Login:
     token, refresh_token = str(remote["auth_token"]), str(remote.get("refresh_token") or "")
     server = str(remote.get("server_url", "")).rstrip("/")
-    return Login(server, "", token, refresh_token, expiry_of(token, otherwise=0.0 if refresh_token else NEVER))
+    return Login(server, "", token, refresh_token, expires_at(token))
 
 
-def expiry_of(token: str, otherwise: float) -> float:
-    """Return when a JWT expires, by its claim `exp`."""
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-        return float(claims["exp"])
-    except (IndexError, KeyError, TypeError, ValueError, binascii.Error):
-        return otherwise
+def expires_at(token: str) -> float:
+    """Return when a token expires, in seconds since 1970. JSON has no infinity."""
+    return min(expiry(token), NEVER)
 
 
 def _listed(found: Mapping[str, str]) -> str:

@@ -11,8 +11,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from transcription_client import lock
-from transcription_client.config import Config, expiry_of
-from transcription_client.engine.base import OnStatus, OnTranscript
+from transcription_client.config import Config, expires_at
+from transcription_client.engine.report import OnStatus, OnTranscript
 from transcription_client.engine.values import AudioSource
 from transcription_client.errors import ClientError
 from transcription_client.files import writing
@@ -100,4 +100,4 @@ def _maker(store: Store) -> Callable[..., Engine]:
 
 def renewed(login: Login, token: str, refresh_token: str) -> Login:
     """Return a login with the tokens that an engine has renewed."""
-    return Login(login.server, login.email, token, refresh_token, expiry_of(token, otherwise=0.0))
+    return Login(login.server, login.email, token, refresh_token, expires_at(token))

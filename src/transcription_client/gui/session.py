@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from transcription_client.engine.base import OnStatus, OnTranscript
+from transcription_client.engine.report import OnStatus, OnTranscript
 from transcription_client.engine.values import AudioSource, EngineStatus, TranscriptionResult
 from transcription_client.gui.background import Background
 

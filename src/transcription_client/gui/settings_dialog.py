@@ -9,8 +9,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QFrame,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -26,7 +24,7 @@ from transcription_client.gui.notice import Notice
 from transcription_client.gui.overlay_tab import OverlayTab
 from transcription_client.gui.transcription_mode import TranscriptionModeSection
 
-LANGUAGES: Final = tuple("en-US en-GB de es fr hi it ja ko nl pl pt-BR ru sv tr uk zh".split())
+LANGUAGES: Final = ("en-US", "en-GB", "de", "es", "fr", "hi", "it", "ja", "ko", "nl", "pl", "pt-BR", "ru", "tr", "zh")
 """Suggestions; another code can be typed."""
 
 
@@ -61,7 +59,7 @@ class SettingsDialog(QDialog):
 
     def _arrange(self) -> None:
         self.tabs = QTabWidget(documentMode=True)
-        self.tabs.addTab(_scrolled(self._source_tab()), sentences.SOURCE_TAB)
+        self.tabs.addTab(self._source_tab(), sentences.SOURCE_TAB)
         self.tabs.addTab(self.look, sentences.LOOK_TAB)
         self.tabs.addTab(self.microphone, sentences.AUDIO_TAB)
         self.tabs.addTab(self.overlay, sentences.OVERLAY_TAB)
@@ -115,10 +113,3 @@ class SettingsDialog(QDialog):
             for name, section in chosen.items()
         }
         return {name: section for name, section in changed.items() if section}
-
-
-def _scrolled(tab: QWidget) -> QScrollArea:
-    area = QScrollArea(widgetResizable=True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setWidget(tab)
-    return area

@@ -151,7 +151,7 @@ def test_a_token_and_a_key_move_from_the_file_to_the_keyring(tmp_path: Path, key
     assert config.problems == [
         "Moved a login and a key out of config.yaml. Logins and keys are kept in your system's keyring."
     ]
-    assert Store(tmp_path).load() == Login("https://c.example.com", "", "t-1", "r-1", 0.0)
+    assert Store(tmp_path).load() == Login("https://c.example.com", "", "t-1", "r-1", NEVER)
     assert SecretStore(tmp_path).get("byok_api_key") == "k-1"
     assert config.sections["remote"]["auth_token"] == ""
 
