@@ -56,8 +56,9 @@ class AccountPanel(QWidget):
     @property
     def address(self) -> str:
         """The server's address as it is typed. A name alone gets https."""
-        typed = self.server.text().strip().rstrip("/")
-        return f"https://{typed}" if typed and "://" not in typed else typed
+        typed = self.server.text().strip()
+        scheme, _, host = typed.rpartition("://")
+        return f"{scheme or 'https'}://{host.rstrip('/')}" if typed else ""
 
     @property
     def is_logged_in(self) -> bool:
@@ -149,7 +150,10 @@ class AccountPanel(QWidget):
         with self._store.locked():
             self._store.forget()
         if login is not None:
-            Api(login.server).leave(login)
+            try:
+                Api(login.server).leave(login)
+            except ClientError as error:
+                raise ClientError(sentences.left_only_here(str(error))) from error
         return Account(None)
 
     def _wait(self, sentence: str) -> None:

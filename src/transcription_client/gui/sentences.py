@@ -149,6 +149,10 @@ def other_server(server: str) -> str:
     return f"You're logged in at {server}. Log in here to use this address."
 
 
+def left_only_here(why: str) -> str:
+    return f"Logged out on this computer, but the service doesn't know yet. {why}"
+
+
 def balance(seconds: int) -> str:
     """Return the text of the balance's button, as the plan draws it."""
     return f"{VIEW_BALANCE}: {seconds // 60:,} min remaining"
