@@ -62,7 +62,7 @@ class OverlayServer:
         if server is not None:
             server.shutdown()
             server.server_close()
-            self._set({})
+            self._set({})  # wakes the pages' threads, which end
 
     def show_captions(self, shown: Shown) -> None:
         self._set({"finals": list(shown.finals), "interim": shown.interim})
