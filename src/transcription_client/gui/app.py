@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -57,7 +58,9 @@ def run(audio: Audio | None = None) -> int:
 def _run(app: QApplication, audio: Audio) -> int:
     config, secrets, store = Config.load(), SecretStore(), Store()
     config.move_secrets(secrets, store)
-    theme.apply(app, str(config.sections["window"]["theme"]))
+    wear = partial(_wear, app, config)
+    wear()
+    app.styleHints().colorSchemeChanged.connect(lambda _: wear())  # with "system", when the system's changes
     window = CaptionWindow(Parts(config, store, secrets, _maker(store), audio, input_devices, local_mode()))
     window.show()
     if config.is_new:
@@ -65,6 +68,10 @@ def _run(app: QApplication, audio: Audio) -> int:
         welcome.finished.connect(welcome.deleteLater)
         QTimer.singleShot(0, welcome.open)
     return app.exec()
+
+
+def _wear(app: QApplication, config: Config) -> None:
+    theme.apply(app, str(config.sections["window"]["theme"]))
 
 
 def _take_lock() -> int | None:

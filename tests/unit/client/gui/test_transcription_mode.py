@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtGui import QDesktopServices
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QGroupBox
 from pytestqt.qtbot import QtBot
 
@@ -397,5 +398,5 @@ def test_a_kept_key_is_used_and_not_shown(opened: Open, secrets: SecretStore, qt
 
 def test_another_key_makes_the_answer_about_the_first_void(opened: Open, qtbot: QtBot, http: Http) -> None:
     section = pressed_test(opened, qtbot, deepgram(http, 401, {}), "key-1")
-    qtbot.keyClicks(section.key.key, "2")
+    QTest.keyClicks(section.key.key, "2")
     assert section.key.notice.sentence == ""
