@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from transcription_client.engine.managed import expiry
 from transcription_client.errors import ClientError
@@ -194,7 +195,8 @@ def _merged(name: str, defaults: Section, given: Any, problems: list[str]) -> Se
 
 
 def _right(name: str, defaults: Section, given: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
-    for key, value in given.items():
+    for key, read in given.items():
+        value = _plain(read)
         rule = RULES.get(name, {}).get(key, TEXT)
         if key not in defaults or rule.holds(value):
             yield key, value
@@ -202,12 +204,25 @@ def _right(name: str, defaults: Section, given: Mapping[str, Any], problems: lis
             problems.append(f"{NAME}: {name}.{key} must be {rule.wanted}. Using {_shown(defaults[key])}.")
 
 
+def _plain(value: Any) -> Any:
+    """Return a value without ruamel.yaml's own types, which remember quotes and comments, and which JSON has not."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    kind = next((kind for kind in (ScalarBoolean, str, int, float) if isinstance(value, kind)), None)
+    if kind is None or isinstance(value, bool):
+        return value
+    return bool(value) if kind is ScalarBoolean else kind(value)
+
+
 def _shown(value: Any) -> str:
     return json.dumps(value)
 
 
 def _defaults() -> dict[str, Section]:
-    return {name: dict(section) for name, section in _yaml().load(_default_file()).items()}
+    defaults: dict[str, Section] = _plain(_yaml().load(_default_file()))
+    return defaults
 
 
 def _default_file() -> bytes:

@@ -14,12 +14,12 @@ NO_DISPLAY: Final = "There's no display to open a window on. Run this in a deskt
 LIBRARIES: Final = "libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libxcb-cursor0"
 
 
-def window() -> Callable[[Any], int]:
+def window() -> Callable[[Any, bool], int]:
     """Return what opens the caption window. Raise ClientError where no window can be opened."""
     if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in DISPLAYS):
         raise ClientError(NO_DISPLAY)  # Qt would end the process with a message of its own
     try:
-        start: Callable[[Any], int] = import_module("transcription_client.gui.app").run
+        start: Callable[[Any, bool], int] = import_module("transcription_client.gui.app").run
     except ModuleNotFoundError as error:
         raise ClientError(NO_QT) from error
     except ImportError as error:

@@ -181,18 +181,19 @@ def transcribe(
     asyncio.run(_transcribe(chosen, start, _record(srt, output_file), as_json=as_json))
 
 
-@app.command(epilog="Example: transcription-client gui")
+@app.command(epilog="\b\nExamples:\n  transcription-client gui\n  transcription-client gui --audio talk.mp3 --start")
 def gui(
     audio_file: Annotated[
         Path | None, typer.Option("--audio", metavar="FILE", help="Caption a file in place of the microphone.")
     ] = None,
+    start: Annotated[bool, typer.Option("--start", help="Start captions at once.")] = False,
 ) -> None:
     """Open the caption window.
 
     It shows live captions on your screen, and serves them to OBS on this computer if you like.
     """
-    start = launch.window()
-    raise typer.Exit(start(None if audio_file is None else lambda _: FileAudio(audio_file)))
+    run = launch.window()
+    raise typer.Exit(run(None if audio_file is None else lambda _: FileAudio(audio_file), start))
 
 
 def _record(srt: Path | None, output_file: Path | None) -> output.Record:

@@ -1,11 +1,13 @@
 """Starts the caption app: one copy, its theme, the first questions, and the window."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
+from types import FrameType
 from typing import Any, Final
 
 from PySide6.QtCore import QTimer
@@ -31,11 +33,15 @@ from transcription_client.store import Login, Store
 LOCK: Final = "app.lock"
 MODEL: Final = "moonshine_voice"
 """The package that the extra `[local]` brings."""
+SIGNAL_MS: Final = 200
+"""How late a signal is noticed at most."""
 Audio = Callable[[str], AudioSource | None]
 
 
-def run(audio: Audio | None = None) -> int:
-    """Open the caption window, and return the exit status when it is closed. `audio`: in place of microphones."""
+def run(audio: Audio | None = None, start: bool = False) -> int:
+    """Open the caption window, and return the exit status when it is closed.
+
+    `audio`: makes the source in place of a microphone. `start`: start captions at once. Raise ClientError."""
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     app.setApplicationName("transcription-client")
@@ -50,12 +56,12 @@ def run(audio: Audio | None = None) -> int:
         QMessageBox.information(None, sentences.APP, sentences.ALREADY_RUNNING)
         return 1
     try:
-        return _run(app, audio or (lambda device: Microphone(device or None)))
+        return _run(app, audio or (lambda device: Microphone(device or None)), start)
     finally:
         os.close(held)
 
 
-def _run(app: QApplication, audio: Audio) -> int:
+def _run(app: QApplication, audio: Audio, start: bool) -> int:
     config, secrets, store = Config.load(), SecretStore(), Store()
     config.move_secrets(secrets, store)
     wear = partial(_wear, app, config)
@@ -67,7 +73,28 @@ def _run(app: QApplication, audio: Audio) -> int:
         welcome = Welcome(config, window.section(), window)
         welcome.finished.connect(welcome.deleteLater)
         QTimer.singleShot(0, welcome.open)
-    return app.exec()
+    elif start:
+        QTimer.singleShot(0, window.start)
+    with _signals(window):
+        return app.exec()
+
+
+@contextmanager
+def _signals(window: CaptionWindow) -> Iterator[None]:
+    """Close the window on Ctrl-C and SIGTERM, as a user does, but without a question. A second signal ends at once."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        window.end()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    waking = QTimer(interval=SIGNAL_MS)  # Python calls signal handlers only between its own steps, not in Qt's
+    waking.timeout.connect(lambda: None)
+    waking.start()
+    yield
+    waking.stop()
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def _wear(app: QApplication, config: Config) -> None:

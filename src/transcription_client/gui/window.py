@@ -292,6 +292,11 @@ class CaptionWindow(QMainWindow):
 
     # --- The end
 
+    def end(self) -> None:
+        """Close without a question."""
+        self._quits = True
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about captions that are not saved, stop the engine, and close once it has stopped."""
         if not self._quits and self.log.unsaved and not self._may_lose_captions():

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -107,6 +108,19 @@ def test_a_file_with_nothing_in_it_is_right(tmp_path: Path, content: str) -> Non
     config.save({"captions": {"size": 20}, "remote": {"mode": "byok"}})
     again = Config.load(tmp_path)
     assert (again.sections["captions"]["size"], again.sections["remote"]["mode"]) == (20, "byok")
+
+
+def test_values_are_plain_whatever_their_quotes(tmp_path: Path) -> None:
+    """An engine encodes them, and msgspec knows no other strings."""
+    config = written(
+        tmp_path,
+        "remote: {language: 'de', \"server_url\": \"https://c\", "
+        "options: {keywords: [\"a\", 'b'], n: 0x10, f: 1.50, t: &x true}}",
+    )
+    assert msgspec.json.decode(msgspec.json.encode(config.sections)) == config.sections
+    assert config.sections["remote"]["options"] == {"keywords": ["a", "b"], "n": 16, "f": 1.5, "t": True}
+    assert type(config.sections["remote"]["options"]["t"]) is bool
+    assert msgspec.json.encode(Config.load(tmp_path / "none").sections)
 
 
 @pytest.mark.parametrize(

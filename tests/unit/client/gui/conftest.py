@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.standin import display
 from transcription_client.config import Config
 from transcription_client.secret_store import SecretStore
 from transcription_client.store import Store
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+assert display.can_load_qt(), display.HOW_TO
 
 
 @pytest.fixture(autouse=True)
