@@ -186,11 +186,11 @@ def _is_lasting(error: Exception) -> bool:
     """Whether another try would fail alike: a wrong address, a certificate that is not trusted, or another protocol."""
     if isinstance(error, websockets.InvalidStatus):
         return error.response.status_code < 500
-    if isinstance(error, httpx.ConnectError):  # httpx hides the certificate's error in its cause
-        return "CERTIFICATE_VERIFY_FAILED" in str(error)
+    if isinstance(error, httpx.ConnectError):  # it has lost the type of its cause
+        return "[SSL" in str(error)
     return isinstance(
         error,
-        ssl.SSLCertVerificationError | httpx.InvalidURL | httpx.UnsupportedProtocol | websockets.InvalidHandshake
+        ssl.SSLError | httpx.InvalidURL | httpx.UnsupportedProtocol | websockets.InvalidHandshake
         | websockets.InvalidURI,
     )  # fmt: skip
 

@@ -51,6 +51,9 @@ _decoder: Final = msgspec.json.Decoder(_Results | _Metadata)
 class Byok:
     """Deepgram as a provider of captions."""
 
+    connecting = sentences.CONNECTING
+    live = sentences.LIVE
+
     def __init__(self, settings: Settings) -> None:
         self._address = settings.deepgram_url
         self._url = f"{settings.deepgram_url}/v1/listen?{query(settings.session)}"

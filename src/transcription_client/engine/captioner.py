@@ -6,13 +6,11 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, Final, TypeVar
 
 from transcription_client.connection import Connection
-from transcription_client.core import what_happened
 from transcription_client.engine import sentences
 from transcription_client.engine.feed import Feed
 from transcription_client.engine.policy import Next, after
@@ -22,8 +20,8 @@ from transcription_client.errors import ClientError
 from transcription_client.flow import Flow
 from transcription_client.redial import PAUSE_SECONDS, RETRY_SECONDS, Ended, Redial
 from transcription_wire import messages as wire
-from transcription_wire.codes import Reason
-from transcription_wire.sentences import behind
+from transcription_wire.codes import ErrorCode, Reason
+from transcription_wire.sentences import ERRORS, behind
 
 T = TypeVar("T")
 CONNECT_SECONDS: Final = 45.0
@@ -32,7 +30,7 @@ END_SECONDS: Final = 10.0
 """How long the last words may take after `stop` was sent."""
 DEAD_SECONDS: Final = 12.0
 """A delay of the connection after which it is dropped for another one. The audio on its way is sent again."""
-PAUSE_FINAL_SECONDS: Final = 1.0
+QUIET_SECONDS: Final = 1.0
 """Seconds without any audio, as when muted, after which the words so far are made final."""
 LOOK_SECONDS: Final = 0.25
 """Pause between two looks for such a pause."""
@@ -80,7 +78,9 @@ class Captioner:
         self._feed = feed
         self._report = report
         self._timing = timing or Timing()
-        self._flow = Flow(feed.source(), lambda seconds: report.note(sentences.dropped(seconds)))
+        self._flow = Flow(feed.source(), self._note_gap)
+        self._dropped = 0.0
+        """Seconds of audio that were dropped during the present loss of the connection."""
         self._stopping = asyncio.Event()
         self._worked = False
         """The primary provider has been live."""
@@ -94,6 +94,7 @@ class Captioner:
 
     async def run(self) -> Ended:
         """Caption until `stop`, or until nothing can. Return how it ended."""
+        self._report.enter("connecting", self._primary.connecting)
         upkeep = asyncio.create_task(self._primary.maintain())
         opened: _Opened | None = None
         try:
@@ -131,13 +132,16 @@ class Captioner:
             return found
         self._worked = True
         self._redial.note_ready(time.monotonic())
-        self._report.enter("live", sentences.LIVE if opened is None else sentences.BACK)
+        self._report.enter("live", self._primary.live if opened is None else sentences.BACK)
+        if self._dropped:
+            self._report.note(sentences.dropped(self._dropped))
+            self._dropped = 0.0
         return await self._stream(found)
 
     async def _may_redial(self, ended: Ended) -> bool:
         """Wait for the next try. Return False where there is none."""
         follows = self._next(ended)
-        if follows is Next.WAIT_FOR_SOUND or (follows is Next.REDIAL and ended.ready and self._flow.is_idle):
+        if follows is Next.WAIT_FOR_SOUND or (follows is Next.REDIAL and ended.ready and self._is_quiet):
             self._report.enter("reconnecting", sentences.PAUSED)
             return bool(await self._unless_stopped(self._flow.wait_for_sound()))
         if follows is not Next.REDIAL:
@@ -145,7 +149,8 @@ class Captioner:
         seconds = self._redial.record_loss(time.monotonic(), random.random())  # noqa: S311 - not a secret
         if seconds is None and self._fallback is not None:
             return False
-        self._report.enter("reconnecting", f"{self._why(ended)} {sentences.RECONNECTING}")
+        consequence = sentences.DROPPING if self._dropped else sentences.RECONNECTING
+        self._report.enter("reconnecting", f"{self._why(ended)} {consequence}")
         await self._unless_stopped(asyncio.sleep(self._timing.redial_pauses[-1] if seconds is None else seconds))
         return True
 
@@ -207,7 +212,9 @@ class Captioner:
         try:
             ends = {sending, connection.listening} | ({until} if until else set())
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            if await _cancel(sending):
+            if sending.done():
+                sending.result()
+            elif not connection.listening.done() and await _cancel(sending):
                 await connection.send_message(wire.Stop())
             await asyncio.wait((connection.listening,), timeout=END_SECONDS)
             return await connection.close()
@@ -217,6 +224,11 @@ class Captioner:
         finally:
             for task in (sending, *watching):
                 await _cancel(task)
+
+    def _note_gap(self, seconds: float) -> None:
+        if not self._dropped:
+            self._report.note(sentences.DROPPING)
+        self._dropped += seconds
 
     def _delay_of(self, connection: Connection) -> Callable[[float], None]:
         def note(late: float) -> None:
@@ -229,13 +241,18 @@ class Captioner:
 
         return note
 
+    @property
+    def _is_quiet(self) -> bool:
+        """Whether no audio comes, as when muted, and all of it was sent."""
+        return self._flow.is_idle and time.monotonic() - self._feed.last_at >= QUIET_SECONDS
+
     async def _finalize_pauses(self, connection: Connection) -> None:
         final = True
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if time.monotonic() - self._feed.last_at < PAUSE_FINAL_SECONDS:
+            if not self._is_quiet:
                 final = False
-            elif not final and self._flow.is_idle:
+            elif not final:
                 final = True
                 await connection.send_message(wire.Finalize())
 
@@ -253,8 +270,8 @@ class Captioner:
         """Return a sentence that says what happened."""
         if ended.fault is not None and not self._worked:
             return str(ended.fault)
-        if ended.error is not None:
-            return what_happened(ended.error)
+        if ended.error in ERRORS:
+            return ERRORS[ErrorCode(ended.error)].what
         return ended.why
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
@@ -271,6 +288,5 @@ class Captioner:
 async def _cancel(task: "asyncio.Future[Any]") -> bool:
     """Cancel a task and wait for its end. Return whether it was running."""
     running = task.cancel()
-    with suppress(asyncio.CancelledError, Exception):
-        await task
+    await asyncio.wait((task,))  # unlike `await task`, this tells our own cancellation from the task's
     return running

@@ -29,6 +29,9 @@ NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 class Local:
     """The model on this computer as a provider of captions: one process for each connection."""
 
+    connecting = sentences.LOADING
+    live = sentences.LIVE_LOCALLY
+
     async def connect(self, on_message: OnMessage) -> "LocalConnection":
         process = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from transcription_client.connection import CaptionConnection
+from transcription_client.engine import sentences
 from transcription_client.engine.background import in_thread
 from transcription_client.engine.providers import OnMessage
 from transcription_client.engine.settings import Settings
@@ -57,6 +58,7 @@ class Tokens:
         token is used up. Raise ClientError."""
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._renew())
+            self._renewing.add_done_callback(lambda task: task.cancelled() or task.exception())  # if no caller is left
         await asyncio.shield(self._renewing)
 
     async def finish(self) -> None:
@@ -72,6 +74,9 @@ class Tokens:
 
 class Managed:
     """The service as a provider of captions."""
+
+    connecting = sentences.CONNECTING
+    live = sentences.LIVE
 
     def __init__(self, settings: Settings, on_tokens: OnTokens) -> None:
         """Raise ClientError where the address is not one."""

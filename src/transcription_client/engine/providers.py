@@ -11,7 +11,10 @@ OnMessage = Callable[[wire.ServerMessage], None]
 
 
 class Provider(Protocol):
-    """Makes one connection after another."""
+    """Makes one connection after another. `connecting`, `live`: what the user is told."""
+
+    connecting: str
+    live: str
 
     async def connect(self, on_message: OnMessage, /) -> Connection | Ended:
         """Return a connection that takes audio, or why there is none. Raise ClientError.

@@ -67,7 +67,6 @@ class Run:
         self.feed = Feed(self._loop, time.monotonic())
         self.feed.muted = muted
         self.report.began_at = datetime.now().astimezone()
-        self.report.enter("connecting", sentences.CONNECTING)
         self._thread = threading.Thread(target=self._main, args=(audio, on_audio), name="captions", daemon=True)
         self._thread.start()
 

@@ -12,6 +12,7 @@ LIVE_LOCALLY: Final = "Captions are live, on this computer."
 BACK: Final = "The service is back. Captions are live."
 PAUSED: Final = "Captions paused after a long silence. They continue when you speak."
 RECONNECTING: Final = "Reconnecting. Nothing you say is lost."
+DROPPING: Final = "Still reconnecting. Only the last minute of what you say can be kept."
 ON_THIS_COMPUTER: Final = "Captions continue on this computer."
 NO_LOCAL_MODEL: Final = Sentence(
     "The speech model for this computer isn't installed.", 'Run pip install "transcription-proxy[local]".'
@@ -43,7 +44,7 @@ def low(seconds: int, *, fallback: bool) -> str:
 
 def dropped(seconds: float) -> str:
     """Return what is said about audio that was dropped, because it could not be sent for too long."""
-    return f"{exactly(seconds)} of audio couldn't be captioned, because the connection was away for over a minute."
+    return f"Captions are live. {exactly(seconds)} of audio was lost while the connection was down."
 
 
 def microphone_missing(name: str) -> str:

@@ -1,16 +1,21 @@
 """Accounts over HTTP, with a service that behaves and with others."""
 
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import websockets
+from websockets.datastructures import Headers
+from websockets.http11 import Response
 
 from tests.unit.client.servers import Answer, Http
-from transcription_client.errors import ClientError
-from transcription_client.net import Api, Balance, Receipt, current, renewed
+from transcription_client.errors import ClientError, Unreachable
+from transcription_client.net import Api, Balance, Receipt, current, renewed, unreachable
 from transcription_client.store import Login, Store
 
 LOGIN = Login("http://127.0.0.1:1", "me@example.com", "a-token", "a-refresh-token", 0.0)
@@ -202,3 +207,38 @@ def test_one_that_was_refused_and_cannot_be_renewed_is_an_error(store: Store, ht
     with pytest.raises(ClientError, match=r"^Do something else\.$"):
         renewed(store, login)
     assert store.load() == login
+
+
+def status(code: int) -> websockets.InvalidStatus:
+    return websockets.InvalidStatus(Response(code, "", Headers(), b""))
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), True),
+        (TimeoutError("timed out"), True),
+        (OSError(-2, "Name or service not known"), True),
+        (httpx.ConnectTimeout("timed out"), True),
+        (httpx.ConnectError("Connection refused"), True),
+        (httpx.RemoteProtocolError("Server disconnected"), True),
+        (status(502), True),
+        (status(404), False),
+        (websockets.InvalidMessage("did not receive a valid HTTP response"), False),
+        (websockets.InvalidURI("ws://", "no host"), False),
+        (ssl.SSLCertVerificationError("self-signed certificate"), False),
+        (httpx.ConnectError("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), False),
+        (httpx.InvalidURL("no host"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whether_another_try_may_help(error: Exception, passes: bool) -> None:
+    assert isinstance(unreachable("https://x", error), Unreachable) is passes
+
+
+@pytest.mark.parametrize(("code", "passes"), [(500, True), (503, True), (404, False), (401, False)])
+def test_whether_another_request_may_help(http: Http, code: int, passes: bool) -> None:
+    http.answers["GET /billing/balance"] = (code, SENTENCE)
+    with pytest.raises(ClientError) as error:
+        Api(http.url).balance("t")
+    assert isinstance(error.value, Unreachable) is passes
