@@ -105,6 +105,12 @@ class Config:
         replace_file(self.path.resolve(), out.getvalue())  # a link stays one
         self.is_new = False
 
+    def take_problems(self) -> str:
+        """Return the sentences about what was wrong, a line for each, and forget them."""
+        told = "\n".join(self.problems)
+        self.problems.clear()
+        return told
+
     def move_secrets(self, secrets: SecretStore, store: Store) -> None:
         """Move tokens and keys from the file to the secret store, and say so among the problems."""
         remote = self.sections["remote"]

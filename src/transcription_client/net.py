@@ -170,14 +170,13 @@ def unreachable(server: str, error: Exception) -> ClientError:
     """Return the error for a server that cannot be reached: Unreachable, unless the server itself must change."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return ClientError(
-                f"This computer doesn't trust the certificate of {server} ({cause.verify_message}). Check the address."
-            )
+            why = getattr(cause, "verify_message", "") or "not valid"
+            return ClientError(f"This computer doesn't trust the certificate of {server} ({why}). Check the address.")
         if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
             return ClientError(f"{server} doesn't use https. Check the address, or write http:// if it's your own.")
-    if isinstance(error, httpx.RemoteProtocolError) and server.startswith("http:"):
-        return ClientError(f"{server} doesn't answer in http. Try {secure(server)} instead.")
     detail = str(error) or type(error).__name__
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and server.startswith("http:"):
+        return Unreachable(f"{server} closed the connection ({detail}). If it uses https, write {secure(server)}.")
     kind = ClientError if _is_lasting(error) else Unreachable
     return kind(f"Can't reach {server} ({detail}). Check the address, and that the service is running.")
 

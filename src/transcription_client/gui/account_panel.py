@@ -1,6 +1,7 @@
 """The settings of the managed mode: the server's address, the login there, and the balance."""
 
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from PySide6.QtCore import QUrl, Signal
@@ -17,7 +18,7 @@ from transcription_client.net import Api, fresh
 from transcription_client.store import Login, Store
 from transcription_wire.proxies import LOOPBACK
 
-BUY_PATH = "/dashboard#buy"
+BUY_PATH: Final = "/dashboard#buy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,33 @@ class Account:
     trouble: str = ""
 
 
+def look_up(store: Store, server: str, *, may_renew: bool) -> Account:
+    """Return the login at a server, and its balance. Raise ClientError for an address that is none.
+
+    `may_renew`: False while an engine runs, which renews the tokens itself."""
+    api = Api(server)
+    login = store.load()
+    if login is None or not same_server(login.server, server):
+        return Account(login)
+    try:
+        login = (fresh(store) if may_renew else None) or login
+        return Account(login, api.balance(login.token).seconds_remaining)
+    except ClientError as error:
+        return Account(login, trouble=str(error))
+
+
+def open_shop(server: str) -> None:
+    """Open the service's page to buy minutes in the browser."""
+    QDesktopServices.openUrl(QUrl(server + BUY_PATH))
+
+
 class AccountPanel(QWidget):
     """Emits `changed` when the address or the login has changed."""
 
     changed = Signal()
 
     def __init__(self, server: str, store: Store, *, may_renew: bool = True, parent: QWidget | None = None) -> None:
-        """`may_renew`: False while an engine runs, which renews the tokens itself."""
+        """`may_renew`: as for `look_up`."""
         super().__init__(parent)
         self._store = store
         self._may_renew = may_renew
@@ -86,7 +107,7 @@ class AccountPanel(QWidget):
         self.log_in.clicked.connect(self.open_login)
         self.log_out.clicked.connect(self._log_out)
         self.balance.clicked.connect(self.refresh)
-        self.buy.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(self.address + BUY_PATH)))
+        self.buy.clicked.connect(lambda: open_shop(self.address))
 
     def refresh(self) -> None:
         """Look up the login and its balance."""
@@ -98,18 +119,8 @@ class AccountPanel(QWidget):
             return
         self._wait(sentences.CHECKING)
         server = self.address
-        self._background.run(lambda: self._look_up(server), self._show, self._show_failed)
-
-    def _look_up(self, server: str) -> Account:
-        Api(server)  # raises for an address that is none
-        login = self._store.load()
-        if login is None or not same_server(login.server, server):
-            return Account(login)
-        try:
-            login = (fresh(self._store) if self._may_renew else self._store.load()) or login
-            return Account(login, Api(server).balance(login.token).seconds_remaining)
-        except ClientError as error:
-            return Account(login, trouble=str(error))
+        store, may_renew = self._store, self._may_renew
+        self._background.run(lambda: look_up(store, server, may_renew=may_renew), self._show, self._show_failed)
 
     def _show(self, account: Account) -> None:
         self._login = account.login

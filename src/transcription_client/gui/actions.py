@@ -12,6 +12,7 @@ KEYS: Final = {
     "mute": (sentences.MUTE, "Ctrl+M", "captions"),
     "save": (sentences.SAVE, "Ctrl+S", "captions"),
     "clear": (sentences.CLEAR, "Ctrl+Backspace", "captions"),
+    "buy": (sentences.BUY, "Ctrl+B", "captions"),
     "settings": (sentences.SETTINGS, "Ctrl+,", "captions"),
     "quit": (sentences.QUIT, "Ctrl+Q", "captions"),
     "float": (sentences.FLOAT, "F11", "view"),

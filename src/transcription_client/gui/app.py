@@ -71,6 +71,7 @@ def _run(app: QApplication, audio: Audio, start: bool) -> int:
     window.show()
     if config.is_new:
         welcome = Welcome(config, window.section(), window)
+        welcome.finished.connect(window.show_balance)
         welcome.finished.connect(welcome.deleteLater)
         QTimer.singleShot(0, welcome.open)
     elif start:

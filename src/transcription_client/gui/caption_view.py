@@ -69,7 +69,7 @@ class CaptionView(QWidget):
 
     def _paragraphs(self) -> list[tuple[str, bool]]:
         finals = [(text, False) for text in self._shown.finals]
-        interim = [(f"{self._shown.interim}\u2026", True)] if self._shown.interim else []
+        interim = [(self._shown.unfinished, True)] if self._shown.interim else []
         return finals + interim or [(self._hint, True)]
 
     def _wrapped(self, text: str, interim: bool, width: float) -> list[str]:

@@ -22,6 +22,11 @@ class Shown:
     finals: Sequence[str] = ()
     interim: str = ""
 
+    @property
+    def unfinished(self) -> str:
+        """The interim words with an ellipsis, so that they show as unfinished without a color."""
+        return f"{self.interim.rstrip('.,; ')}\u2026" if self.interim else ""
+
 
 @dataclass
 class CaptionLog:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QSizeGrip, QVBoxLayout, QWidget
 from transcription_client.gui import sentences
 from transcription_client.gui.caption_view import CaptionView
 from transcription_client.gui.look import Look
+from transcription_client.gui.notice import Notice
 
 
 class FloatingCaptions(QWidget):
@@ -22,7 +23,11 @@ class FloatingCaptions(QWidget):
         self.view = CaptionView(look, see_through=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.view)
+        self.notice = Notice()
+        self.notice.setAutoFillBackground(True)
+        self.notice.setMargin(8)
+        layout.addWidget(self.notice)
+        layout.addWidget(self.view, 1)
         self._grip = QSizeGrip(self)
         self._held: QPoint | None = None
         back = QAction(sentences.RETURN, self)

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFontComboBox,
     QFormLayout,
+    QHBoxLayout,
+    QLabel,
     QPushButton,
     QSlider,
     QSpinBox,
@@ -63,6 +65,7 @@ class LookTab(QWidget):
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setValue(look.opacity)
+        self._share = QLabel(sentences.percent(look.opacity))
         self.on_top = QCheckBox(sentences.ON_TOP)
         self.on_top.setChecked(look.always_on_top)
         self.theme = QComboBox()
@@ -89,13 +92,16 @@ class LookTab(QWidget):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.FieldsStayAtSizeHint)
         self.opacity.setMinimumWidth(200)
+        opacity = QHBoxLayout()
+        opacity.addWidget(self.opacity)
+        opacity.addWidget(self._share)
         for name, widget in (
             (sentences.FONT, self.font_name),
             (sentences.SIZE, self.size_px),
             (sentences.LINES, self.lines),
             (sentences.TEXT_COLOR, self.color),
             (sentences.BACKGROUND, self.background),
-            (sentences.OPACITY, self.opacity),
+            (sentences.OPACITY, opacity),
             (sentences.THEME, self.theme),
             ("", self.on_top),
         ):
@@ -116,4 +122,5 @@ class LookTab(QWidget):
         self._show()
 
     def _show(self) -> None:
+        self._share.setText(sentences.percent(self.opacity.value()))
         self.sample.set_look(self.look())

@@ -65,7 +65,7 @@ class OverlayServer:
             self._set({})  # wakes the pages' threads, which end
 
     def show_captions(self, shown: Shown) -> None:
-        self._set({"finals": list(shown.finals), "interim": shown.interim})
+        self._set({"finals": list(shown.finals), "interim": shown.unfinished})
 
     def set_look(self, look: Look) -> None:
         self._set({"look": asdict(look)})

@@ -30,7 +30,6 @@ LOGGED_OUT: Final = "Log in to see your balance."
 NO_SERVER: Final = "Enter the address of your caption service."
 CHECKING: Final = "Checking your login..."
 LOGGING_OUT: Final = "Logging out..."
-LOGGED_IN: Final = "Logged in."
 NOT_ENCRYPTED: Final = "This address isn't encrypted. Others on the network could read your password."
 LOGIN_NEEDED: Final = "Log in first, or choose another mode."
 
@@ -74,7 +73,6 @@ LINES: Final = "Lines:"
 TEXT_COLOR: Final = "Text color:"
 BACKGROUND: Final = "Background:"
 OPACITY: Final = "Background opacity:"
-PERCENT: Final = "%"
 ON_TOP: Final = "Always on top"
 THEME: Final = "Theme:"
 THEMES: Final = {"system": "Same as system", "light": "Light", "dark": "Dark"}
@@ -90,7 +88,6 @@ OVERLAY_HOW: Final = (
 )
 COPY: Final = "Copy"
 COPIED: Final = "Copied"
-SAVING: Final = "Saving..."
 
 # First start
 WELCOME: Final = "Welcome"
@@ -128,21 +125,19 @@ UNSAVED_HINT: Final = "Captions aren't stored anywhere else."
 SAVE_NOW: Final = "Save..."
 DISCARD: Final = "Discard"
 CANCEL: Final = "Cancel"
-CLOSE: Final = "Close"
 FLOAT_HINT: Final = "Drag to move. Double-click or press Esc to return."
 RETURN: Final = "Return to window"
 
 # Start of the program
 ALREADY_RUNNING: Final = "Live Captions is already running. Use its window, or close it first."
-UNEXPECTED: Final = "Something went wrong in this app"
 
 
 def unexpected(error: Exception) -> str:
-    return f"{UNEXPECTED} ({type(error).__name__}: {error}). Try again, and report it if it happens again."
+    return f"Something went wrong in this app ({type(error).__name__}: {error}). Try again, and report it if it happens again."
 
 
 def logged_in_as(email: str) -> str:
-    return f"Logged in as {email}." if email else LOGGED_IN
+    return f"Logged in as {email}." if email else "Logged in."
 
 
 def other_server(server: str) -> str:
@@ -151,6 +146,10 @@ def other_server(server: str) -> str:
 
 def left_only_here(why: str) -> str:
     return f"Logged out on this computer, but the service doesn't know yet. {why}"
+
+
+def percent(share: int) -> str:
+    return f"{share}%"
 
 
 def balance(seconds: int) -> str:

@@ -70,7 +70,7 @@ class SettingsDialog(QDialog):
         layout.addWidget(self.tabs)
         layout.addWidget(self.notice)
         layout.addWidget(buttons)
-        self.resize(640, 600)
+        self.resize(640, 520)
 
     def _source_tab(self) -> QWidget:
         tab = QWidget()

@@ -16,7 +16,9 @@ from transcription_client.engine import sentences as engine
 from transcription_client.engine.values import AudioSource, EngineStatus, TranscriptionResult
 from transcription_client.errors import ClientError
 from transcription_client.gui import sentences, theme
+from transcription_client.gui.account_panel import Account, look_up, open_shop
 from transcription_client.gui.actions import add_actions, listed, share
+from transcription_client.gui.background import Background
 from transcription_client.gui.caption_view import CaptionView
 from transcription_client.gui.captions import CaptionLog, Forecast
 from transcription_client.gui.controls import Controls
@@ -29,13 +31,14 @@ from transcription_client.gui.settings_dialog import SettingsDialog
 from transcription_client.gui.transcription_mode import TranscriptionModeSection
 from transcription_client.secret_store import SecretStore
 from transcription_client.store import Store
+from transcription_wire.sentences import behind
 
 LEVEL_MS: Final = 66
 SIZE_STEP: Final = 4
 STATES: Final = {"live": "\u25cf Live", "fallback": "\u25d0 On this computer", "reconnecting": "\u25cc Reconnecting"}
 """A sign and a word for each state; the sentence of the engine is the tooltip, and a notice where it matters."""
-USUAL: Final = (engine.CONNECTING, engine.LIVE, engine.LIVE_LOCALLY)
-"""Sentences that the state shows already."""
+USUAL: Final = (engine.CONNECTING, engine.LIVE, engine.LIVE_LOCALLY, behind(0))
+"""Sentences that the state shows already, and one that only takes a warning back."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,14 @@ class CaptionWindow(QMainWindow):
         self.notice.setContentsMargins(12, 8, 12, 0)
         self.floating = FloatingCaptions(self._look)
         self._quits = False
+        self._background = Background(self)
         self._arrange()
         self._connect()
         self._wear(self._look)
         self._serve()
         self._show_phase("off")
-        self.say("\n".join(parts.config.problems), "warn")
+        self.show_balance()
+        self.say(parts.config.take_problems(), "warn")
 
     # --- The window
 
@@ -100,6 +105,7 @@ class CaptionWindow(QMainWindow):
             "mute": lambda: self.mute(not self.session.muted),
             "save": self.save,
             "clear": self.clear,
+            "buy": lambda: open_shop(str(self._remote["server_url"])),
             "settings": self.open_settings,
             "quit": self.close,
             "float": self.toggle_floating,
@@ -117,8 +123,30 @@ class CaptionWindow(QMainWindow):
         self.session.failed.connect(lambda sentence: self.say(sentence, "bad"))
 
     def say(self, sentence: str, kind: Any = "plain") -> None:
-        """Show a sentence between the captions and the bar, or none."""
+        """Show a sentence between the captions and the bar, or none. Captions alone show only what has stopped them."""
         self.notice.say(sentence, kind)
+        self.floating.notice.say(sentence if kind == "bad" else "", "bad")
+
+    def _say_problems(self) -> None:
+        if told := self._config.take_problems():
+            self.say(told, "warn")
+
+    @property
+    def _remote(self) -> Mapping[str, Any]:
+        return self._config.sections["remote"]
+
+    def show_balance(self) -> None:
+        """Look up the minutes that are left, where the mode has any. The settings page says what goes wrong there."""
+        is_managed = self._remote["mode"] == "managed" and bool(self._remote["server_url"])
+        self.actions_by_name["buy"].setEnabled(is_managed)
+        self.controls.left.setText("")
+        if is_managed and self.session.phase == "off":
+            server, store = str(self._remote["server_url"]), self._parts.store
+            self._background.run(lambda: look_up(store, server, may_renew=True), self._show_account, lambda _: None)
+
+    def _show_account(self, account: Account) -> None:
+        if account.seconds is not None and self.session.phase == "off":
+            self.controls.left.setText(sentences.left(account.seconds, ""))
 
     # --- Captions
 
@@ -130,10 +158,11 @@ class CaptionWindow(QMainWindow):
             self.start()
 
     def start(self) -> None:
+        self._background.cancel()
         self.say("")
         self.log.begin(time.monotonic())
         self._forecast = Forecast()
-        remote, device = self._config.sections["remote"], str(self._config.sections["audio"]["device"])
+        remote, device = self._remote, str(self._config.sections["audio"]["device"])
         secrets, store = self._parts.secrets, self._parts.store
         self.session.start(lambda: engine_config(remote, secrets, store), lambda: self._parts.audio(device))
 
@@ -154,7 +183,8 @@ class CaptionWindow(QMainWindow):
         if status.state == "ended":
             self.say(status.message, "plain" if status.reason == "client_stop" else "bad")
         else:
-            self.say("" if status.message in USUAL else status.message, "warn")
+            kind = "good" if status.message == engine.BACK else "warn"
+            self.say("" if status.message in USUAL else status.message, kind)
 
     def _show_left(self, seconds: int) -> None:
         self._forecast.note(seconds, time.monotonic())
@@ -241,6 +271,8 @@ class CaptionWindow(QMainWindow):
             self._config.save(changes)
         except ClientError as error:
             self.say(sentences.not_saved(str(error)), "bad")
+        else:
+            self._say_problems()
 
     def _wear(self, look: Look) -> None:
         self._look = look
@@ -251,8 +283,9 @@ class CaptionWindow(QMainWindow):
         self.actions_by_name["on_top"].setChecked(look.always_on_top)
 
     def open_settings(self) -> SettingsDialog:
-        section = self.section()
-        dialog = SettingsDialog(self._config, section, self._parts.devices, self if self.isVisible() else None)
+        """Show the settings, over this window or the captions alone, whose keys rest meanwhile."""
+        over = self if self.isVisible() else self.floating
+        dialog = SettingsDialog(self._config, self.section(), self._parts.devices, over)
         dialog.saved.connect(self._apply)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -261,7 +294,7 @@ class CaptionWindow(QMainWindow):
     def section(self) -> TranscriptionModeSection:
         """Return the settings of the transcription mode, as a widget."""
         return TranscriptionModeSection(
-            self._config.sections["remote"],
+            self._remote,
             store=self._parts.store,
             secrets=self._parts.secrets,
             local=self._parts.local,
@@ -271,6 +304,7 @@ class CaptionWindow(QMainWindow):
     def _apply(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
         """Put saved settings to use. Another mode, language or microphone is a clean stop and start."""
         self.say("")
+        self._say_problems()
         if "captions" in changes:
             self._wear(Look.of(self._config.sections["captions"]))
         if "window" in changes:
@@ -279,6 +313,8 @@ class CaptionWindow(QMainWindow):
             self._serve()
         if changes.keys() & {"remote", "audio"} and self.session.phase == "running":
             self.session.stop(then=self.start)
+        else:
+            self.show_balance()
 
     def _serve(self) -> None:
         section = self._config.sections["overlay"]

@@ -114,7 +114,7 @@ def test_values_are_plain_whatever_their_quotes(tmp_path: Path) -> None:
     """An engine encodes them, and msgspec knows no other strings."""
     config = written(
         tmp_path,
-        "remote: {language: 'de', \"server_url\": \"https://c\", "
+        'remote: {language: \'de\', "server_url": "https://c", '
         "options: {keywords: [\"a\", 'b'], n: 0x10, f: 1.50, t: &x true}}",
     )
     assert msgspec.json.decode(msgspec.json.encode(config.sections)) == config.sections

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.client.gui.fakes import words
-from transcription_client.gui.captions import SHOWN, CaptionLog, Forecast
+from transcription_client.gui.captions import SHOWN, CaptionLog, Forecast, Shown
 from transcription_client.output import Segment, as_vtt
 
 
@@ -32,6 +32,12 @@ def test_interim_words_end_with_the_engine(log: CaptionLog) -> None:
     log.take(words("hello", final=False))
     log.end()
     assert log.shown.interim == ""
+
+
+def test_interim_words_show_as_unfinished() -> None:
+    assert Shown((), "hello wor").unfinished == "hello wor\u2026"
+    assert Shown((), "Hello world, ").unfinished == "Hello world\u2026"
+    assert Shown((), "").unfinished == ""
 
 
 def test_a_second_start_goes_on_in_time(log: CaptionLog) -> None:

@@ -66,7 +66,7 @@ def test_a_page_gets_what_is_shown_now_and_then_each_change(overlay: OverlayServ
     overlay.set_look(Look(size=48))
     page = Page(overlay)
     first = page.next()
-    assert (first["finals"], first["interim"], first["look"]["size"]) == (["Hello."], "and then", 48)
+    assert (first["finals"], first["interim"], first["look"]["size"]) == (["Hello."], "and then\u2026", 48)
     overlay.show_captions(Shown(("Hello.", "And <b>then</b>.")))
     assert page.next()["finals"] == ["Hello.", "And <b>then</b>."]
     page.close()

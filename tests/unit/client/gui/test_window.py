@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.unit.client.gui.fakes import Engines
+from tests.unit.client.servers import Http
 from transcription_client.config import Config
 from transcription_client.engine import sentences as engine_sentences
 from transcription_client.gui import sentences
 from transcription_client.gui.window import CaptionWindow, Parts
 from transcription_client.secret_store import SecretStore
 from transcription_client.store import Login, Store
+from transcription_wire.sentences import behind
 
 Key = Qt.Key
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -118,6 +121,8 @@ def test_a_long_text_wraps_and_a_word_without_end_too(running: CaptionWindow, en
             "\u25d0 On this computer",
             "Captions continue on this computer.",
         ),
+        ("live", behind(4), "\u25cf Live", "Captions are 4 s behind."),
+        ("live", behind(0), "\u25cf Live", ""),
         ("live", engine_sentences.UNPLUGGED, "\u25cf Live", engine_sentences.UNPLUGGED),
     ],
 )
@@ -128,6 +133,12 @@ def test_every_state_has_a_sign_and_a_sentence(
     qtbot.waitUntil(lambda: running.controls.status.text() == status)
     assert running.controls.status.toolTip() == message
     assert running.notice.sentence == notice
+
+
+def test_good_news_is_no_warning(running: CaptionWindow, engines: Engines, qtbot: QtBot) -> None:
+    engines.last.enter("live", engine_sentences.BACK)
+    qtbot.waitUntil(lambda: running.notice.sentence == "The service is back. Captions are live.")
+    assert running.notice.kind == "good"
 
 
 def test_why_captions_ended_stays_to_be_read(running: CaptionWindow, engines: Engines, qtbot: QtBot) -> None:
@@ -172,6 +183,28 @@ def test_the_login_goes_to_the_engine(
     qtbot.waitUntil(lambda: window.session.phase == "running")
     assert engines.last.config["auth_token"] == "t-1"
     assert engines.last.config["mode"] == "managed"
+
+
+def test_before_the_start_it_shows_what_is_left(
+    make: Callable[[], CaptionWindow], config: Config, store: Store, http: Http, qtbot: QtBot
+) -> None:
+    balance = {"seconds_remaining": 12_000, "minutes_remaining": 200, "seconds_held": 0, "seconds_frozen": 0}
+    http.answers["GET /billing/balance"] = (200, balance)
+    store.save(Login(http.url, "me@example.com", "t-1", "r-1", 2e10))
+    config.sections["remote"] |= {"mode": "managed", "server_url": http.url}
+    window = make()
+    qtbot.waitUntil(lambda: window.controls.left.text() == "3 h 20 min left")
+
+
+def test_minutes_are_bought_in_the_browser_where_the_mode_has_any(
+    make: Callable[[], CaptionWindow], config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
+    assert not make().actions_by_name["buy"].isEnabled()
+    config.sections["remote"] |= {"mode": "managed", "server_url": "https://c.example.com"}
+    make().actions_by_name["buy"].trigger()
+    assert opened == ["https://c.example.com/dashboard#buy"]
 
 
 # --- Keys
@@ -349,6 +382,22 @@ def test_a_port_that_is_used_is_said(make: Callable[[], CaptionWindow], config: 
 def test_what_was_wrong_with_the_settings_is_said(make: Callable[[], CaptionWindow], config: Config) -> None:
     config.problems.append("config.yaml couldn't be read.")
     assert make().notice.sentence == "config.yaml couldn't be read."
+
+
+def test_a_file_that_was_broken_meanwhile_is_said_at_the_next_save(window: CaptionWindow, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "config.yaml").write_text("captions: [")
+    window.actions_by_name["bigger"].trigger()
+    assert window.notice.sentence.startswith("config.yaml couldn't be read")
+    assert Config.load(folder).sections["captions"]["size"] == 36
+
+
+def test_captions_alone_show_why_they_stopped_and_nothing_less(window: CaptionWindow) -> None:
+    window.toggle_floating()
+    window.say("9 min left.", "warn")
+    assert not window.floating.notice.isVisible()
+    window.say("You're out of minutes.", "bad")
+    assert window.floating.notice.isVisible()
 
 
 # --- The end
