@@ -1,4 +1,4 @@
-.PHONY: help setup serve dev test lint demo bench chaos lock clean
+.PHONY: help setup serve dev test extras lint demo bench chaos lock clean
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -21,7 +21,10 @@ demo: $(STAMP) ## caption a recording from start to receipt
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.standin.display
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow"
+
+extras: $(STAMP) ## install each extra into an empty environment, and start it
+	@$(BIN)/pytest -m slow
 
 lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -257,6 +257,8 @@ class Captioner:
                 await connection.send_message(wire.Finalize())
 
     def _take(self, message: wire.ServerMessage) -> None:
+        if isinstance(message, wire.Error) and message.code != ErrorCode.BAD_MESSAGE:
+            return  # the end of the session follows, and what becomes of the captions is told then
         if not isinstance(message, wire.Transcript):
             self._report.take(message)
             return

@@ -133,7 +133,7 @@ ALREADY_RUNNING: Final = "Live Captions is already running. Use its window, or c
 
 
 def unexpected(error: Exception) -> str:
-    return f"Something went wrong in this app ({type(error).__name__}: {error}). Try again, and report it if it happens again."
+    return f"Something went wrong in this app ({type(error).__name__}: {error}). Try again. If it keeps happening, report it."
 
 
 def logged_in_as(email: str) -> str:
