@@ -73,7 +73,8 @@ class Photographer:
 
     def _has_words(self) -> bool:
         shown = self._window.view.shown
-        return WORDS in " ".join(shown.finals) and len(shown.interim) > 20
+        is_telling = len(shown.interim) > 24 and self._window.controls.level.value() > 40
+        return WORDS in " ".join(shown.finals) and is_telling
 
     def _take_captions(self) -> None:
         self._window.grab().save(str(DOCS / "desktop.png"))

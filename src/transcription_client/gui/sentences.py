@@ -133,7 +133,8 @@ ALREADY_RUNNING: Final = "Live Captions is already running. Use its window, or c
 
 
 def unexpected(error: Exception) -> str:
-    return f"Something went wrong in this app ({type(error).__name__}: {error}). Try again. If it keeps happening, report it."
+    what = f"{type(error).__name__}: {error}"
+    return f"Something went wrong in this app ({what}). Try again. If it keeps happening, report it."
 
 
 def logged_in_as(email: str) -> str:
