@@ -28,6 +28,7 @@ extras: $(STAMP) ## install each extra into an empty environment, and start it
 
 lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src/transcription_client src/transcription_wire
 	@$(BIN)/oxlint && $(BIN)/node node_modules/typescript/bin/tsc
 	@$(BIN)/node node_modules/@biomejs/biome/bin/biome ci --log-level=warn
 

@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from transcription_client.engine import sentences
+from transcription_client.engine import local_process, sentences
+from transcription_client.engine.local_process import FROZEN_ARGUMENT
 from transcription_client.engine.pipe import FINALIZE, NOT_INSTALLED, READY, STOP, audio_frame
 from transcription_client.engine.providers import OnMessage
 from transcription_client.errors import ClientError, Unreachable
@@ -34,9 +35,7 @@ class Local:
 
     async def connect(self, on_message: OnMessage) -> "LocalConnection":
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "transcription_client.engine.local_process",
+            *command(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             creationflags=NO_WINDOW,
@@ -55,6 +54,28 @@ class Local:
 
     async def close(self) -> None:
         """Nothing is left to do."""
+
+
+def command() -> list[str]:
+    """Return the command that starts the process. Raise ClientError in an executable that does not know it."""
+    if not getattr(sys, "frozen", False):
+        return [sys.executable, "-m", "transcription_client.engine.local_process"]
+    if not _starts_frozen:
+        raise ClientError(sentences.NOT_IN_THIS_BUILD.full)
+    return [sys.executable, FROZEN_ARGUMENT]
+
+
+_starts_frozen = False
+"""The executable's first step is `freeze_support`."""
+
+
+def freeze_support() -> None:
+    """Run the process of the local model and exit, where this executable was started for that."""
+    global _starts_frozen  # noqa: PLW0603 - a fact about this process
+    _starts_frozen = True
+    if sys.argv[1:] == [FROZEN_ARGUMENT]:
+        local_process.main()
+        sys.exit()
 
 
 class LocalConnection:

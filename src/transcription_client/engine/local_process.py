@@ -15,6 +15,10 @@ TURN_BYTES: Final = FORMAT.bytes_per_second // 2
 """Audio that is recognized at once, at least: the model looks at it every half second."""
 MOST_TURN_BYTES: Final = 4 * FORMAT.bytes_per_second
 """Audio that is recognized at once, at most, so that words come while kept audio is caught up with."""
+STDIN, STDOUT = 0, 1
+"""Descriptors: in an app without a console, Python has no sys.stdin and sys.stdout."""
+FROZEN_ARGUMENT: Final = "--captions-local-process"
+"""Starts this process where the app is one executable, which has no `python -m`."""
 Frame = tuple[bytes, bytes]
 
 
@@ -34,15 +38,15 @@ class Recognition(Protocol):
 def main() -> None:
     """Caption standard input until it ends. Words go to standard output, a message a line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal goes to the whole group; the app ends this
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get between the words
+    out = os.fdopen(os.dup(STDOUT), "wb", buffering=0)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)  # what a library prints must not get between the words
     try:
         from transcription_client.engine.local_model import LocalModel  # noqa: PLC0415 - needs the extra `local`
     except ImportError:
         sys.exit(NOT_INSTALLED)
     model = LocalModel()
     frames: SimpleQueue[Frame] = SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin.buffer, frames), daemon=True).start()
+    threading.Thread(target=_read, args=(os.fdopen(STDIN, "rb"), frames), daemon=True).start()
     out.write(READY)
     recognize(model, frames, out)
 

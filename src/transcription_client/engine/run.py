@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -51,6 +52,7 @@ class Run:
         self._captioner: Captioner | None = None
         self._working: asyncio.Task[Ended] | None = None
         self._stopping = False
+        self._over = False
 
     @property
     def is_new(self) -> bool:
@@ -59,11 +61,11 @@ class Run:
 
     @property
     def is_running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread is not None and not self._over
 
     def begin(self, audio: AudioSource, on_audio: Callable[[bytes], None], *, muted: bool) -> None:
         """Start to caption. `audio` is started with `on_audio`, which passes what it wants to `feed`."""
-        self._loop = asyncio.new_event_loop()
+        self._loop = _new_loop()
         self.feed = Feed(self._loop, time.monotonic())
         self.feed.muted = muted
         self.report.began_at = datetime.now().astimezone()
@@ -105,6 +107,7 @@ class Run:
             ended = Ended(error=FAILED)
         finally:
             self._close_loop()
+        self._over = True  # before the app is told, since it may start again at once
         reason, sentence = _told(ended)
         self.report.enter("ended", sentence, reason=reason)
 
@@ -156,6 +159,13 @@ class Run:
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
         self._loop.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """Return an event loop that can start processes, whatever policy the app has chosen."""
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    return asyncio.new_event_loop()
 
 
 def _told(ended: Ended) -> tuple[str, str]:

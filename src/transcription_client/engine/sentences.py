@@ -17,9 +17,13 @@ ON_THIS_COMPUTER: Final = "Captions continue on this computer."
 NO_LOCAL_MODEL: Final = Sentence(
     "The speech model for this computer isn't installed.", 'Run pip install "transcription-proxy[local]".'
 )
+NOT_IN_THIS_BUILD: Final = Sentence(
+    "This build of the app has no speech model for this computer.", "Choose another mode in the settings."
+)
 LOCAL_FAILED: Final = Sentence("The speech model on this computer stopped.", "Start again.")
 ENGINE_FAILED: Final = Sentence("Something went wrong in this app.", "Start again. If it keeps happening, report it.")
 
+ENGLISH_ONLY: Final = "Captions on this computer are in English only. Choose English, or another mode, in the settings."
 UNKNOWN_MODE: Final = "The transcription mode must be local, managed or byok. Choose one in the settings."
 NOT_LOGGED_IN: Final = "You're not logged in. Log in in the settings, then start again."
 NO_KEY: Final = "There's no Deepgram API key. Enter it in the settings, then start again."

@@ -39,7 +39,7 @@ def read(config: Mapping[str, Any]) -> Settings:
         _text(config, "refresh_token"),
         _text(config, "byok_api_key"),
         (_text(config, "deepgram_url") or DEEPGRAM).rstrip("/"),
-        falls_back=mode != "local" and _text(config, "fallback") == "local",
+        falls_back=mode != "local" and _text(config, "fallback") == "local" and _is_english(config),
     )
     if fault := _fault(settings):
         raise ClientError(fault)
@@ -63,7 +63,7 @@ def _session(config: Mapping[str, Any]) -> dict[str, Any]:
 def _fault(settings: Settings) -> str | None:
     match settings.mode:
         case "local":
-            return None
+            return None if _is_english(settings.session) else sentences.ENGLISH_ONLY
         case "managed":
             if not settings.server_url:
                 return sentences.NO_SERVER
@@ -74,6 +74,11 @@ def _fault(settings: Settings) -> str | None:
             return None if _is_websocket(settings.deepgram_url) else sentences.bad_deepgram_url(settings.deepgram_url)
         case _:
             return sentences.UNKNOWN_MODE
+
+
+def _is_english(config: Mapping[str, Any]) -> bool:
+    """Return whether the model on this computer understands the language."""
+    return (_text(config, "language") or "en").lower().partition("-")[0] == "en"
 
 
 def _is_websocket(url: str) -> bool:

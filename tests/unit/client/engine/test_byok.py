@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from tests.chaos.proxy import Proxy
 from tests.standin.deepgram import DeepgramStandIn
 from tests.standin.script import NONSENSE, REFUSALS, Hangup, Script
 from tests.unit.client.engine.app import App, Talk
-from transcription_client.engine import byok, sentences
+from transcription_client import connection
+from transcription_client.engine import byok, captioner, sentences
 from transcription_client.remote_transcription import RemoteTranscriptionEngine
 
 SECOND = 32_000
@@ -177,6 +180,40 @@ async def test_a_connection_without_audio_that_deepgram_closes_waits_for_audio(d
         talk.say(sound(1))
         await app.enters("live")
         assert len(deepgram.records) == 2
+
+
+async def test_a_network_that_is_pulled_without_a_word_is_noticed_and_loses_no_word(
+    deepgram: DeepgramStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LATE_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(captioner, "DEAD_SECONDS", 0.6)
+    audio = sound(8)
+    deepgram.script = knowing(audio)
+    async with (
+        Proxy(deepgram.address) as proxy,
+        captioning(f"ws://127.0.0.1:{proxy.port}") as (engine, app, talk),
+    ):
+        talk.say(audio[: 5 * SECOND])
+        await app.sees(lambda: app.heard("w9"))
+        for link in list(proxy.links):
+            link.change(frozen=True)
+        talk.say(audio[5 * SECOND :])
+        await app.enters("reconnecting")
+        await app.sees(lambda: app.heard("w15"))
+        await stop(engine)
+    assert app.finals == " ".join(f"w{number}" for number in range(16))
+
+
+async def test_a_certificate_that_nobody_knows_is_told_and_ends() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).parents[3] / "standin" / "localhost.pem")
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with server, captioning(f"wss://127.0.0.1:{port}") as (_, app, _talk):
+        ended = await app.enters("ended")
+    assert ended.reason == "refused"
+    assert "certificate" in ended.message
 
 
 async def test_nonsense_from_the_server_is_ignored(deepgram: DeepgramStandIn) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from transcription_client.engine import local, sentences
+from transcription_client.engine import local, local_process, sentences
 from transcription_client.engine.local import Local, LocalConnection
 from transcription_client.errors import ClientError, Unreachable
 from transcription_client.redial import Ended
@@ -112,3 +112,25 @@ async def test_a_cancelled_start_leaves_no_process(program: Path) -> None:
             assert await processes[0].wait() != 0
     finally:
         asyncio.create_subprocess_exec = run
+
+
+def test_an_executable_starts_itself_where_it_knows_how_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would open a second copy of the app."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "argv", ["app"])
+    monkeypatch.setattr(local, "_starts_frozen", False)
+    with pytest.raises(ClientError) as error:
+        local.command()
+    assert str(error.value) == sentences.NOT_IN_THIS_BUILD.full
+    local.freeze_support()
+    assert local.command() == [sys.executable, local_process.FROZEN_ARGUMENT]
+
+
+def test_an_executable_that_was_started_for_the_model_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[bool] = []
+    monkeypatch.setattr(sys, "argv", ["app", local_process.FROZEN_ARGUMENT])
+    monkeypatch.setattr(local, "_starts_frozen", False)
+    monkeypatch.setattr(local_process, "main", lambda: ran.append(True))
+    with pytest.raises(SystemExit):
+        local.freeze_support()
+    assert ran == [True]

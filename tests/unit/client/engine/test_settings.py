@@ -52,9 +52,11 @@ def test_the_mode(config: dict[str, Any], mode: str) -> None:
         (MANAGED | {"fallback": ""}, False),
         (MANAGED | {"fallback": None}, False),
         ({"mode": "local", "fallback": "local"}, False),
+        (MANAGED | {"fallback": "local", "language": "en-GB"}, True),
+        (MANAGED | {"fallback": "local", "language": "de"}, False),
     ],
 )
-def test_the_fallback_is_asked_for(config: dict[str, Any], falls_back: bool) -> None:
+def test_the_fallback_is_asked_for_and_understands_english_only(config: dict[str, Any], falls_back: bool) -> None:
     assert settings.read(config).falls_back is falls_back
 
 
@@ -62,6 +64,7 @@ def test_the_fallback_is_asked_for(config: dict[str, Any], falls_back: bool) -> 
     ("config", "sentence"),
     [
         ({"mode": "cloud"}, sentences.UNKNOWN_MODE),
+        ({"mode": "local", "language": "de"}, sentences.ENGLISH_ONLY),
         ({}, sentences.NO_SERVER),
         (MANAGED | {"server_url": " "}, sentences.NO_SERVER),
         (MANAGED | {"auth_token": None}, sentences.NOT_LOGGED_IN),
