@@ -19,7 +19,6 @@ import typer
 from transcription_client import audio, launch, net, output, ui
 from transcription_client.core import FastPace, Format, Pace
 from transcription_client.errors import ClientError
-from transcription_client.file_audio import FileAudio
 from transcription_client.flow import Source
 from transcription_client.microphone import microphone
 from transcription_client.store import Store
@@ -193,7 +192,7 @@ def gui(
     It shows live captions on your screen, and serves them to OBS on this computer if you like.
     """
     run = launch.window()
-    raise typer.Exit(run(None if audio_file is None else lambda _: FileAudio(audio_file), start))
+    raise typer.Exit(run(None if audio_file is None else lambda _: audio.FileSource(audio_file), start))
 
 
 def _record(srt: Path | None, output_file: Path | None) -> output.Record:

@@ -20,7 +20,7 @@ from tests.browser.microphone import keep
 from tests.e2e.service import Service, environment, serving
 from tests.integration.engine.recordings import recording
 from tests.unit.client.keyrings import memory_keyring
-from transcription_client.file_audio import FileAudio
+from transcription_client.audio import FileSource
 from transcription_client.gui import app
 from transcription_client.gui.settings_dialog import SettingsDialog
 from transcription_client.gui.window import CaptionWindow
@@ -107,7 +107,7 @@ def main(scratch: Path) -> None:
         application = QApplication(sys.argv[:1])
         application.setFont(QFont("Liberation Sans", 10))
         Photographer().begin()
-        app.run(lambda _: FileAudio(file), start=True)
+        app.run(lambda _: FileSource(file), start=True)
 
 
 if __name__ == "__main__":
