@@ -53,7 +53,7 @@ def settings(desktop: Desktop, options: dict[str, Any], port: int) -> None:
 
 @asynccontextmanager
 async def opened(desktop: Desktop, on_screen: dict[str, str], *arguments: str) -> AsyncIterator[Running]:
-    async with desktop.running("gui", *arguments, env=on_screen) as running:
+    async with desktop.running("gui", *arguments, env={**on_screen, "PYTHONFAULTHANDLER": "1"}) as running:
         yield running
 
 

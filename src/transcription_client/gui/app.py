@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -82,15 +83,24 @@ def _run(app: QApplication, audio: Audio, start: bool) -> int:
 
 @contextmanager
 def _signals(window: CaptionWindow) -> Iterator[None]:
-    """Close the window on Ctrl-C and SIGTERM, as a user does, but without a question. A second signal ends at once."""
+    """Close the window on Ctrl-C and SIGTERM, as a user does, but without a question. A second signal ends at once.
+
+    Python calls the handler between any two of its own steps, also while a widget paints itself: a window that closes
+    then ends the process. So the handler only takes a note, and the event loop closes the window."""
+    ended = threading.Event()
 
     def end(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        window.end()
+        ended.set()
+
+    def close() -> None:
+        if ended.is_set():
+            ended.clear()
+            window.end()
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    waking = QTimer(interval=SIGNAL_MS)  # Python calls signal handlers only between its own steps, not in Qt's
-    waking.timeout.connect(lambda: None)
+    waking = QTimer(interval=SIGNAL_MS)  # while Qt waits, Python calls no handler
+    waking.timeout.connect(close)
     waking.start()
     yield
     waking.stop()
