@@ -6,7 +6,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import av
@@ -79,7 +79,10 @@ def _no_microphone(sounddevice: Any, device: str | None, error: Exception) -> st
 def input_devices() -> list[str]:
     """Return the names of the microphones that are connected now. Raise ClientError without PortAudio."""
     with _portaudio.free() as sounddevice:
-        return list(dict.fromkeys(known["name"] for known in _inputs(sounddevice)))
+        try:
+            return list(dict.fromkeys(known["name"] for known in _inputs(sounddevice)))
+        except sounddevice.PortAudioError as error:
+            raise ClientError(sentences.sound_system_failed(str(error))) from error
 
 
 class Microphone:
@@ -232,9 +235,14 @@ class _PortAudio:
                 self._users -= 1
 
     def _refresh(self, sounddevice: Any) -> None:
-        if not self._users:
+        if self._users:
+            return
+        with suppress(sounddevice.PortAudioError):  # the last initialization failed
             sounddevice._terminate()
+        try:
             sounddevice._initialize()
+        except sounddevice.PortAudioError as error:
+            raise ClientError(sentences.sound_system_failed(str(error))) from error
 
 
 _portaudio: Final = _PortAudio()

@@ -20,7 +20,6 @@ from transcription_wire.codes import Reason
 
 KEEPALIVE_SECONDS: Final = 4.0
 """Pause of audio after which a KeepAlive is sent: Deepgram closes after 10 s without (deepgram 1.4)."""
-PASSING_STATUSES: Final = frozenset({429})
 NAMES: Final = {wire.Finalize: "Finalize", wire.Stop: "CloseStream", wire.Keepalive: "KeepAlive"}
 
 

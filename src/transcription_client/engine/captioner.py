@@ -29,7 +29,8 @@ CONNECT_SECONDS: Final = 45.0
 END_SECONDS: Final = 10.0
 """How long the last words may take after `stop` was sent."""
 DEAD_SECONDS: Final = 12.0
-"""A delay of the connection after which it is dropped for another one. The audio on its way is sent again."""
+"""A delay of the connection after which it is dropped for another one, unless messages still come: then the other end
+is slow, and would have to hear the audio on its way again."""
 QUIET_SECONDS: Final = 1.0
 """Seconds without any audio, as when muted, after which the words so far are made final."""
 LOOK_SECONDS: Final = 0.25
@@ -80,7 +81,9 @@ class Captioner:
         self._timing = timing or Timing()
         self._flow = Flow(feed.source(), self._note_gap)
         self._dropped = 0.0
-        """Seconds of audio that were dropped during the present loss of the connection."""
+        """Seconds of audio that were dropped and not told yet."""
+        self._heard_at = 0.0
+        """When the last message came, monotonic seconds."""
         self._stopping = asyncio.Event()
         self._worked = False
         """The primary provider has been live."""
@@ -106,7 +109,7 @@ class Captioner:
                     return ended
                 opened = await self._caption_with(self._fallback, ended)
         finally:
-            upkeep.cancel()
+            await _cancel(upkeep)
             self._flow.stop()
             await self._flow.close()
             await self._primary.close()
@@ -159,6 +162,7 @@ class Captioner:
 
         Return None after `stop`, or where the fallback cannot be started: it is not tried again."""
         returning = asyncio.create_task(self._return())
+        back: _Opened | None = None
         try:
             while not (returning.done() or self._stopping.is_set()):
                 found = await self._unless_stopped(self._open(fallback))
@@ -170,10 +174,12 @@ class Captioner:
                     self._fallback = None
                     self._report.note(self._why(found))
                     return None
-            return returning.result() if returning.done() and not self._stopping.is_set() else None
+            if not self._stopping.is_set():
+                back = returning.result()
+            return back
         finally:
-            if not returning.cancel() and self._stopping.is_set():
-                returning.result().connection.abort()
+            if not returning.cancel() and back is None:
+                returning.result().connection.abort()  # nobody will use it
 
     async def _return(self) -> _Opened:
         """Try to connect to the primary provider until that succeeds."""
@@ -227,14 +233,15 @@ class Captioner:
 
     def _note_gap(self, seconds: float) -> None:
         if not self._dropped:
-            self._report.note(sentences.DROPPING)
+            away = self._report.state == "reconnecting"
+            self._report.note(sentences.DROPPING if away else sentences.TOO_SLOW)
         self._dropped += seconds
 
     def _delay_of(self, connection: Connection) -> Callable[[float], None]:
         def note(late: float) -> None:
             if self._report.state == "reconnecting":
                 return  # the service looks for another engine, and reads nothing meanwhile
-            if late > DEAD_SECONDS:
+            if min(late, time.monotonic() - self._heard_at) > DEAD_SECONDS:
                 connection.abort()
             else:
                 self._report.note(behind(int(late)))
@@ -257,6 +264,7 @@ class Captioner:
                 await connection.send_message(wire.Finalize())
 
     def _take(self, message: wire.ServerMessage) -> None:
+        self._heard_at = time.monotonic()
         if isinstance(message, wire.Error) and message.code != ErrorCode.BAD_MESSAGE:
             return  # the end of the session follows, and what becomes of the captions is told then
         if not isinstance(message, wire.Transcript):

@@ -19,7 +19,7 @@ from transcription_client.engine.feed import Feed
 from transcription_client.engine.providers import Provider
 from transcription_client.engine.report import OnStatus, OnTranscript, Report
 from transcription_client.engine.values import AudioSource
-from transcription_client.errors import ClientError, Unreachable
+from transcription_client.errors import ClientError
 from transcription_client.redial import Ended
 from transcription_wire.codes import ErrorCode, Reason
 from transcription_wire.sentences import ENDS, ERRORS
@@ -179,5 +179,5 @@ def _told(ended: Ended) -> tuple[str, str]:
         known = ended.error in ERRORS
         return ended.error, ended.detail or (ERRORS[ErrorCode(ended.error)].full if known else ended.why)
     if ended.fault is not None:
-        return "unreachable" if isinstance(ended.fault, Unreachable) else "refused", str(ended.fault)
+        return "refused", str(ended.fault)
     return str(Reason.CLIENT_GONE), ENDS[Reason.CLIENT_GONE].sentence.full

@@ -13,6 +13,7 @@ BACK: Final = "The service is back. Captions are live."
 PAUSED: Final = "Captions paused after a long silence. They continue when you speak."
 RECONNECTING: Final = "Reconnecting. Nothing you say is lost."
 DROPPING: Final = "Still reconnecting. Only the last minute of what you say can be kept."
+TOO_SLOW: Final = "Captions can't keep up, so some of what you say is lost. Close other apps."
 ON_THIS_COMPUTER: Final = "Captions continue on this computer."
 NO_LOCAL_MODEL: Final = Sentence(
     "The speech model for this computer isn't installed.", 'Run pip install "transcription-proxy[local]".'
@@ -59,6 +60,11 @@ def microphone_missing(name: str) -> str:
 def microphone_refused(name: str, detail: str) -> str:
     """Return what is said when a microphone cannot be opened."""
     return f"Can't use the microphone {name} ({detail}). Close other apps that use it, or choose another."
+
+
+def sound_system_failed(detail: str) -> str:
+    """Return what is said when the system's audio cannot be used at all."""
+    return f"Can't use this computer's audio ({detail}). Check its sound settings, then try again."
 
 
 def deepgram_refused(status: int, detail: str) -> str:

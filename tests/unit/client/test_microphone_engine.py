@@ -34,11 +34,18 @@ class PortAudio:
     known: list[dict[str, Any]] = field(default_factory=list)
     streams: list["Stream"] = field(default_factory=list)
     refuses: Exception | None = None
+    broken: bool = False
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def initialize(self) -> None:
+        if self.broken:
+            raise PortAudioError("Host error")
         assert all(stream.closed for stream in self.streams), "that ends every stream"
         self.known = [device | {"index": number} for number, device in enumerate(self.plugged)]
+
+    def terminate(self) -> None:
+        if self.broken:
+            raise PortAudioError("PortAudio not initialized")
 
     def query_devices(self, device: int | None = None, kind: str | None = None) -> Any:
         if kind is None:
@@ -107,7 +114,7 @@ def portaudio(monkeypatch: pytest.MonkeyPatch) -> PortAudio:
     fake, module = PortAudio(), ModuleType("sounddevice")
     vars(module).update(
         PortAudioError=PortAudioError, RawInputStream=fake.open, query_devices=fake.query_devices,
-        _initialize=fake.initialize, _terminate=lambda: None,
+        _initialize=fake.initialize, _terminate=fake.terminate,
     )  # fmt: skip
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     monkeypatch.setattr(microphone, "LOOK_SECONDS", 0.01)
@@ -214,6 +221,21 @@ def test_without_portaudio_it_is_told_what_to_install(monkeypatch: pytest.Monkey
     with pytest.raises(ClientError) as error:
         input_devices()
     assert str(error.value) == sentences.NO_SOUNDDEVICE
+
+
+def test_a_sound_system_that_fails_is_told_and_tried_again(portaudio: PortAudio, listener: Listener) -> None:
+    portaudio.broken = True
+    with pytest.raises(ClientError) as error:
+        input_devices()
+    assert str(error.value) == sentences.sound_system_failed("Host error")
+    recorder = recording(listener)
+    with listener.changed:
+        assert listener.changed.wait_for(
+            lambda: sentences.sound_system_failed("Host error") in listener.problems, WITHIN
+        )
+    portaudio.broken = False
+    portaudio.until_streams(1)
+    recorder.stop()
 
 
 def test_after_stop_nothing_is_given(portaudio: PortAudio, listener: Listener) -> None:

@@ -290,6 +290,25 @@ async def test_stop_finishes_the_words_of_the_model() -> None:
         assert isinstance(local.connections[0].messages[-1], wire.Stop)
 
 
+async def test_a_connection_that_takes_too_little_is_told() -> None:
+    primary = Provider("p")
+    original = Connection.send_audio
+
+    async def send_audio(self: Connection, sound: bytes) -> bool:
+        return await asyncio.sleep(60, result=True)
+
+    Connection.send_audio = send_audio  # type: ignore[method-assign]
+    try:
+        async with captioning(primary, None) as stage:
+            await stage.app.enters("live")
+            for _ in range(65):
+                stage.feed.put(bytes(SECOND))
+                await asyncio.sleep(0)
+            await stage.app.sees(lambda: sentences.TOO_SLOW in stage.app.messages)
+    finally:
+        Connection.send_audio = original  # type: ignore[method-assign]
+
+
 async def test_a_slow_connection_is_told_and_a_dead_one_replaced() -> None:
     primary = Provider("p")
     original = Connection.report_delay
@@ -308,15 +327,34 @@ async def test_a_slow_connection_is_told_and_a_dead_one_replaced() -> None:
     assert primary.connections[0].aborted
 
 
+async def test_a_slow_service_that_still_sends_words_is_not_replaced() -> None:
+    """Another session would have to hear, and bill, the audio on its way again."""
+    primary = Provider("p")
+    original = Connection.report_delay
+
+    async def report_delay(self: Connection, on_delay: Callable[[float], None]) -> None:
+        self.on_message(wire.Transcript("late", False, None, 0.0, 1.0, False))
+        on_delay(captioner.DEAD_SECONDS + 1)
+
+    Connection.report_delay = report_delay  # type: ignore[method-assign]
+    try:
+        async with captioning(primary, None) as stage:
+            await stage.app.sees(lambda: "Captions are 13 s behind." in stage.app.messages)
+            assert not primary.connections[0].aborted
+    finally:
+        Connection.report_delay = original  # type: ignore[method-assign]
+
+
 async def test_audio_that_cannot_be_kept_is_told_and_counted_when_it_is_over() -> None:
     primary = Provider("p")
     async with captioning(primary, None) as stage:
         await stage.app.enters("live")
         primary.answer(AWAY)
-        primary.connections[0].lose()  # the first tenth of a second is on its way, and may have been silence
+        primary.connections[0].lose()
+        await stage.app.enters("reconnecting")
         for _ in range(65):
             stage.feed.put(bytes(SECOND))
             await asyncio.sleep(0)
         await stage.app.sees(lambda: sentences.DROPPING in stage.app.messages)
         primary.answer(None)
-        await stage.app.sees(lambda: sentences.dropped(4.9) in stage.app.messages)
+        await stage.app.sees(lambda: sentences.dropped(5.0) in stage.app.messages)
