@@ -1,9 +1,12 @@
 """The start of the app: one copy at a time, the first question, and tokens that an engine renews."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from PySide6.QtCore import QTimer
@@ -125,3 +128,17 @@ def test_the_local_mode_says_when_the_model_is_missing(monkeypatch: pytest.Monke
     assert app.local_mode() == (sentences.LOCAL_BUILT_IN, sentences.LOCAL_MISSING)
     monkeypatch.setattr(app, "find_spec", lambda _: object())
     assert app.local_mode() == (sentences.LOCAL_BUILT_IN, sentences.LOCAL_ABOUT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_closes_the_window_from_the_event_loop_alone(qtbot: QtBot, number: signal.Signals) -> None:
+    """A handler runs also while a widget paints itself, and a window that closes then ends the process."""
+    ended: list[bool] = []
+    before = signal.getsignal(number)
+    window = cast("CaptionWindow", SimpleNamespace(end=lambda: ended.append(True)))
+    with app._signals(window):
+        signal.raise_signal(number)
+        assert ended == []
+        assert signal.getsignal(number) == signal.SIG_DFL, "a second one ends at once"
+        qtbot.waitUntil(lambda: ended == [True])
+    assert signal.getsignal(number) == before
