@@ -80,7 +80,7 @@ def spoken() -> Iterator[Literal]:
     for path in STATIC.glob("*.js"):
         yield from javascript(path)
     for path in SOURCE.rglob("*.py"):
-        if path.parent.name != "sandbox" or path.stem not in LIKE_STRIPE:
+        if path.parent.name != "transcription_sandbox" or path.stem not in LIKE_STRIPE:
             yield from python(path)
     yield from programs()
     opening = (ROOT / "README.md").read_text().partition("\n## ")[0]
