@@ -20,6 +20,7 @@ demo: $(STAMP) ## caption a recording from start to receipt
 
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.standin.display
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 extras: $(STAMP) ## install each extra into an empty environment, and start it

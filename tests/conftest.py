@@ -1,6 +1,7 @@
 """Shared fixtures: one PostgreSQL a run (TEST_DATABASE_URL, or the bundled one), a fresh database for each test."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 
+from tests.standin import display
 from tests.standin.signals import reset_in_children
 from transcription_proxy.config import environment
 from transcription_proxy.db.embedded import Embedded
@@ -21,6 +23,10 @@ from transcription_proxy.db.migrate import migrate
 from transcription_proxy.db.pool import Database
 
 reset_in_children()
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"  # no test touches the tester's own keyring
+pytest_plugins = (
+    ["pytestqt.plugin"] if display.can_load_qt() else []
+)  # its own entry point fails without Qt's libraries
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -38,18 +39,23 @@ def find_light() -> str | None:
 
 def install() -> None:
     """Install Chromium by apt, as root or with a sudo that needs no password. Otherwise do nothing."""
+    apt_install("Chromium for the browser tests", PACKAGES, [LIGHT])  # older Debians have no light one
+
+
+def apt_install(what: str, *choices: Sequence[str]) -> None:
+    """Install Debian packages, one group after the other, so that a missing package only fails its group."""
     apt = shutil.which("apt-get")
-    prefix = _rights()
+    prefix = rights()
     if apt is None or prefix is None:
         return
-    print("Installing Chromium for the browser tests ...", flush=True)  # noqa: T201
+    print(f"Installing {what} ...", flush=True)  # noqa: T201
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ["install", "-y", "--no-install-recommends"]
-    for arguments in (["update"], [*install, *PACKAGES], [*install, LIGHT]):  # older Debians have no headless shell
+    for arguments in (["update"], *([*install, *packages] for packages in choices)):
         subprocess.run([*prefix, apt, "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
 
 
-def _rights() -> list[str] | None:
+def rights() -> list[str] | None:
     """Return the prefix of a command that needs root, or None without the right."""
     if os.geteuid() == 0:
         return []
