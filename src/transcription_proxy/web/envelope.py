@@ -30,7 +30,7 @@ SECURITY: Final = {
 HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 """For a year, and for this host alone: others under its domain are not ours to speak for."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_PROBES: Final = {"/health", "/ready"}
+_PROBES: Final = {"/health", "/live", "/ready"}
 log = structlog.get_logger(__name__)
 
 

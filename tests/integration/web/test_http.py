@@ -35,6 +35,7 @@ async def test_health_and_ready(site: Site, http: httpx.AsyncClient) -> None:
     assert code(answer) == (503, "service_unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert (await http.get("/health")).status_code == 200
+    assert (await http.get("/live")).status_code == 200
 
 
 @pytest.fixture
@@ -63,6 +64,7 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_while_the_database_is_away_health_says_so_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
+    assert (await away.get("/live")).json() == {"status": "live"}
     health = await away.get("/health")
     assert (health.status_code, health.json()) == (503, {"status": "degraded", "db": "disconnected"})
     login = {"email": "ann@example.org", "password": PASSWORD}

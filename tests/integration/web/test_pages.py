@@ -125,6 +125,7 @@ async def test_what_is_answered_is_what_is_documented(
     calls: list[tuple[str, str, Any]] = [
         ("get", "/health", None),
         ("get", "/ready", None),
+        ("get", "/live", None),
         ("post", "/auth/register", {**login, "email": "bob@example.org"}),
         ("post", "/auth/login", login),
         ("post", "/auth/refresh", refresh),

@@ -47,6 +47,7 @@ def test_the_operators_commands_are_there() -> None:
         ("migrate",),
         ("demo",),
         ("doctor",),
+        ("healthcheck",),
         ("engine",),
         ("pricing",),
         ("report",),
