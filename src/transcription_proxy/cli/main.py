@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from transcription_proxy.cli import (
+    backup,
     database,
     demo,
     doctor,
@@ -53,6 +54,8 @@ def _program(
 app.command()(serve.serve)
 app.command()(serve.engine)
 app.command()(database.migrate)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command()(healthcheck.healthcheck)

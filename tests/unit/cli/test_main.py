@@ -45,6 +45,8 @@ def test_the_operators_commands_are_there() -> None:
     assert set(COMMANDS) >= {
         ("serve",),
         ("migrate",),
+        ("backup",),
+        ("restore",),
         ("demo",),
         ("doctor",),
         ("healthcheck",),
