@@ -20,6 +20,7 @@ demo: $(STAMP) ## caption a recording from start to receipt
 
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
+	@$(BIN)/python -m tests.debian
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
