@@ -15,6 +15,7 @@ PROGRAMS: Final = {
     "haproxy": "haproxy",
     "pgbouncer": "pgbouncer",
     "pg_ctl": "postgresql",
+    "systemd-analyze": "systemd",
 }
 """The package of each program."""
 SYSTEMD: Final = Path("/run/systemd/system")
