@@ -35,8 +35,9 @@ bench: $(STAMP) ## run the benchmarks
 chaos: $(STAMP) ## break things at random and check the bill: make chaos MINUTES=30 SEED=7
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
-lock: ## update requirements.lock from pyproject.toml (needs uv)
+lock: ## update the lock files from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	echo hatchling | uv pip compile pyproject.toml - --extra server -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o deploy/requirements.lock
 
 clean: ## remove the environment and caches, but not the data
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
