@@ -65,7 +65,9 @@ async def test_plain_http_leads_to_tls_and_metrics_nowhere(proxy: ReverseProxy) 
     assert answer.status_code in (301, 308)
     assert answer.headers["location"].startswith("https://")
     assert answer.headers["location"].endswith("/captions?lang=en")
-    assert (await proxy.http.get(f"{proxy.url}/metrics")).status_code == 404
+    metrics = await proxy.http.get(f"{proxy.url}/metrics")
+    assert metrics.status_code == 404
+    assert "x-request-id" not in metrics.headers  # the service's own answers have one
 
 
 async def test_a_body_that_is_too_large_is_refused_in_our_words(proxy: ReverseProxy) -> None:
