@@ -1,11 +1,11 @@
-.PHONY: help setup serve dev test lint demo bench chaos lock clean
+.PHONY: help setup serve dev test test-servers lint demo bench chaos lock clean
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 TSC := node_modules/.package-lock.json
 
 help: ## list these commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## set up the environment only
 
@@ -22,6 +22,10 @@ test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.debian
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-servers: $(STAMP) ## run tests on Debian's PostgreSQL, and through PgBouncer
+	@$(BIN)/python -m tests.debian
+	@$(BIN)/python -m tests.servers
 
 lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
