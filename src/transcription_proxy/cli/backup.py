@@ -28,11 +28,12 @@ def backup(file: File) -> None:
 
 
 def restore(file: File) -> None:
-    """Fill a new database from a backup, and update it to this version.
+    """Fill an empty database from a backup.
 
-    Needs an empty database of the same PostgreSQL version or newer.
+    Needs the same PostgreSQL version or newer. Updates the tables to this
+    version of the program.
 
-    Example: DATABASE_URL=postgresql:///new transcription-proxy restore captions.dump
+    Example: transcription-proxy restore captions.dump
     """
     from transcription_proxy.db import backup as backups  # noqa: PLC0415 - `serve` must start without psycopg
 
