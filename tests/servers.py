@@ -16,12 +16,17 @@ INTEGRATION: Final = (
     *(f"tests/integration/{folder}" for folder in ("accounts", "db", "ledger", "payments")),
     *(f"--ignore=tests/integration/db/test_{name}.py" for name in ("embedded", "ownership")),
 )
-AT_ONCE: Final = ("a_dropped_clients_ghost_is_replaced", "the_user_ends_it")
+AT_ONCE: Final = (
+    "a_dropped_clients_ghost_is_replaced",
+    "the_user_ends_it",
+    "the_operator_ends_it",
+    "the_account_is_blocked_in_mid_session",
+)
 END_TO_END: Final = (
     *(f"tests/e2e/test_{name}.py" for name in ("captions", "purchase", "ends", "operator", "reset")),
     *(f"--deselect=tests/e2e/test_ends.py::test_{name}" for name in AT_ONCE),
 )
-"""Without two that want an end at once. That takes a NOTIFY, which no pooler passes on; others wait for a settle."""
+"""Without those that want an end within 3 s. That takes a NOTIFY, which no pooler passes on; others await a settle."""
 PYTEST: Final = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile")
 
 
