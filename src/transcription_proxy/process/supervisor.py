@@ -33,7 +33,7 @@ ALLOCATOR: Final = {
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
     "MALLOC_TOP_PAD_": str(16 << 20),
 }
-"""glibc's settings for workers, in bytes. By default the heap of a worker, which keeps and frees seconds of audio, grows
+"""glibc's settings for workers, in bytes. By default the heap of a worker that keeps and frees seconds of audio grows
 and shrinks some hundred times a second, and the kernel clears the pages each time."""
 MISCONFIGURED: Final = os.EX_CONFIG
 """Exit status of a worker that printed what is wrong with the configuration: a restart would not help."""
