@@ -59,6 +59,14 @@ TEST_CAPTION: Final = "This is a test caption."
 """What an overlay shows when its owner tests it."""
 TOO_MANY_PAGES: Final = "Too many overlays are connected. Try again in a moment."
 
+# Deepgram's API
+NO_ENGINE: Final = ERRORS[ErrorCode.UPSTREAM_UNAVAILABLE].full
+NO_DEEPGRAM_PATH: Final = "This service doesn't offer that part of Deepgram's API. Use /v1/listen or /v2/listen."
+NO_CREDENTIALS: Final = "Invalid credentials."
+NO_PROJECT: Final = "You have no project with this ID."
+NO_MODEL: Final = "There is no model with this ID."
+BAD_LIFETIME: Final = "ttl_seconds must be a number from 1 to 3600."
+
 # HTTP itself
 API: Final = (
     "Accounts and balances of the caption service. Errors use standard status codes and the body "

@@ -80,6 +80,10 @@ class Logins:
         """
         return tokens.verify(token, self._secret, self._clock())
 
+    def grant(self, identity: Identity, lifetime: timedelta) -> str:
+        """Return an access token for `identity` that cannot be refreshed."""
+        return tokens.issue(identity, self._secret, self._clock(), lifetime, uuid4().hex)
+
     async def _issue(self, connection: Connection, user: User, login: UUID, parent: bytes | None) -> IssuedTokens:
         now = self._clock()
         refresh_token = secrets.token_urlsafe(32)

@@ -150,8 +150,10 @@ class Accounts:
         return await store.change_password(connection, locked.id, password_hash)
 
     async def authenticate(self, token: str) -> User:
-        """Return the account of an access token, as it is now. Raise Refusal unauthorized."""
+        """Return the account of a login's access token, as it is now. Raise Refusal unauthorized."""
         identity = self.verify_token(token)
+        if identity.granted is not None:
+            raise unauthorized()
         async with self._database.transaction() as connection:
             user = await store.token_holder(connection, identity)
         if user is None:
@@ -165,6 +167,10 @@ class Accounts:
         Raise Refusal unauthorized.
         """
         return self._logins.verify(token)
+
+    def grant(self, identity: Identity, lifetime: timedelta) -> str:
+        """Return a token for an authenticated account, which opens sessions until `lifetime` is over."""
+        return self._logins.grant(identity, lifetime)
 
     async def _credentials(self, email: str) -> Credentials | None:
         try:

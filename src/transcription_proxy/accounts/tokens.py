@@ -28,12 +28,25 @@ LONGEST: Final = 4096
 class Identity:
     """The account and login that a token belongs to. A higher `token_version` in the database voids the token.
 
-    `login`: the token ends with it. Tokens that the operator created have none."""
+    `login`: the token ends with it. Tokens that the operator created have none.
+    `granted`: what a token that was granted for a short time may do; None for a token of a login."""
 
     user_id: UUID
     email: str
     token_version: int
     login: UUID | None = None
+    granted: "Granted | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What a granted token may do: open sessions, within the limits of the API key that it was granted to, if any.
+
+    It reads no account and grants no further tokens."""
+
+    key_id: UUID | None = None
+    models: tuple[str, ...] | None = None
+    """The models that the API key may use, None for every model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,8 @@ def issue(identity: Identity, secret: str, now: datetime, expiry: timedelta, tok
     }
     if identity.login is not None:
         claims["sid"] = str(identity.login)
+    if identity.granted is not None:
+        claims["grant"] = _grant_claim(identity.granted)
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
@@ -75,13 +90,23 @@ def verify(token: str, secret: str, now: datetime) -> Identity:
     try:
         claims = jwt.decode(token, secret, algorithms=[ALGORITHM], options=_OPTIONS)
         login = UUID(claims["sid"]) if "sid" in claims else None
-        identity = Identity(UUID(claims["sub"]), str(claims["email"]), int(claims["ver"]), login)
+        granted = _granted(claims["grant"]) if "grant" in claims else None
+        identity = Identity(UUID(claims["sub"]), str(claims["email"]), int(claims["ver"]), login, granted)
         expired = now.timestamp() >= int(claims["exp"])
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (jwt.PyJWTError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise unauthorized() from error
     if expired:
         raise unauthorized()
     return identity
+
+
+def _grant_claim(granted: Granted) -> dict[str, Any]:
+    return {"key": granted.key_id and str(granted.key_id), "models": granted.models}
+
+
+def _granted(claim: Any) -> Granted:
+    key, models = claim["key"], claim["models"]
+    return Granted(key and UUID(key), None if models is None else tuple(map(str, models)))
 
 
 def unauthorized() -> Refusal:

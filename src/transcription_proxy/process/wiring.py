@@ -15,6 +15,7 @@ from transcription_proxy.accounts import store as accounts_store
 from transcription_proxy.accounts.api_keys import ApiKeys, is_key
 from transcription_proxy.accounts.emails import AccountEmails
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.accounts.tokens import Granted
 from transcription_proxy.config import Settings
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.notify import Notifier
@@ -145,7 +146,10 @@ async def _holder_of(accounts: Accounts, keys: ApiKeys, token: str) -> TokenHold
         holder = await keys.authenticate(token)
         return TokenHolder(holder.user.id, holder.user.token_version, key_id=holder.key_id, models=holder.models)
     identity = accounts.verify_token(token)
-    return TokenHolder(identity.user_id, identity.token_version, identity.login)
+    granted = identity.granted or Granted()
+    return TokenHolder(
+        identity.user_id, identity.token_version, identity.login, key_id=granted.key_id, models=granted.models
+    )
 
 
 def _gateway(settings: Settings) -> Gateway:

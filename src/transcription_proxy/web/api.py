@@ -20,6 +20,7 @@ from transcription_proxy.web import (
     auth,
     billing,
     captions,
+    deepgram,
     errors,
     exports,
     health,
@@ -67,7 +68,7 @@ def build(
     app = FastAPI(title=site.name, description=sentences.API, version="0.1.0", servers=servers, **options)
     probes: dict[Part, Probe] = {Part.SPEECH_ENGINE: speech} if speech else {}
     board = Board({**probes, Part.DATABASE: watch.is_writable, Part.PAYMENTS: payments.stripe_answers}, clock)
-    app.state.services = Services(
+    app.state.services = services = Services(
         accounts,
         api_keys,
         ledger,
@@ -86,9 +87,11 @@ def build(
         app.include_router(module.router)
     errors.install(app)
     pages.install(app, site)
+    deepgram.install(app, services)
     app.add_middleware(BodyLimit)
     app.add_middleware(AuthRate, limit=auth_rate_per_minute, clock=clock)
     app.add_middleware(Heads)
+    app.add_middleware(deepgram.SingleSlashes)
     app.add_middleware(
         Envelope, trusted_proxies=trusted_proxies, https_only=https_only
     )  # the last one is the outermost
