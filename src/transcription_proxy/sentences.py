@@ -59,6 +59,15 @@ TEST_CAPTION: Final = "This is a test caption."
 """What an overlay shows when its owner tests it."""
 TOO_MANY_PAGES: Final = "Too many overlays are connected. Try again in a moment."
 
+# Deepgram's API
+NO_ENGINE: Final = ERRORS[ErrorCode.UPSTREAM_UNAVAILABLE].full
+NO_DEEPGRAM_PATH: Final = "This service doesn't offer that part of Deepgram's API. Use /v1/listen or /v2/listen."
+NO_CREDENTIALS: Final = "Invalid credentials."
+NO_CALLBACK: Final = "callback isn't supported here. Read the results from this connection."
+FLUX_IS_V2: Final = "use /v2/listen for flux models, and only for them"
+MULTICHANNEL_NEEDS_RAW: Final = "multichannel needs raw audio: set encoding, sample_rate and channels."
+NO_KEYTERMS: Final = "Keyterms aren't offered here."
+
 # HTTP itself
 API: Final = (
     "Accounts and balances of the caption service. Errors use standard status codes and the body "
@@ -122,6 +131,10 @@ def model_not_offered(model: str, models: Iterable[str]) -> str:
 
 def model_not_allowed(model: str, models: Iterable[str]) -> str:
     return f"This API key can't use the model {model}. It may use: {', '.join(models)}."
+
+
+def too_many_tokens(most: int) -> str:
+    return f"Keyterms may have {most} tokens in all."
 
 
 def no_account(email: str) -> str:

@@ -57,7 +57,7 @@ class Client:
         self._fail("send")
         self.heard.append(json.loads(encode(message)))
 
-    def close(self, code: int) -> None:
+    def close(self, code: int, reason: bytes = b"") -> None:
         self.code = code
 
     def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
