@@ -21,6 +21,7 @@ from bench.machine import now, revision
 from bench.pacer import Pacer
 from bench.probe import LagProbe
 from bench.results import Settles
+from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.db.pool import Database
@@ -125,7 +126,7 @@ async def _settle(url: str, server: int, ids: list[UUID], history_rows: int, sec
     """Settle each session every ten seconds, evenly over time, and measure database and event loop."""
     pool = Database(url)
     await pool.open()
-    settler = Settler(Ledger(pool, max_sessions=2, max_streams=100_000))
+    settler = Settler(Ledger(pool, may_open, max_sessions=2, max_streams=100_000))
     task = asyncio.create_task(settler.run())
     probe = LagProbe()
     await asyncio.sleep(IDLE_SECONDS)

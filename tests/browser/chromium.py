@@ -2,10 +2,11 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
+
+from tests import debian
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLACES: Final = (
@@ -37,26 +38,10 @@ def find_light() -> str | None:
 
 
 def install() -> None:
-    """Install Chromium by apt, as root or with a sudo that needs no password. Otherwise do nothing."""
-    apt = shutil.which("apt-get")
-    prefix = _rights()
-    if apt is None or prefix is None:
-        return
+    """Install Debian's Chromium. Older releases have no headless shell."""
     print("Installing Chromium for the browser tests ...", flush=True)  # noqa: T201
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["install", "-y", "--no-install-recommends"]
-    for arguments in (["update"], [*install, *PACKAGES], [*install, LIGHT]):  # older Debians have no headless shell
-        subprocess.run([*prefix, apt, "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
-
-
-def _rights() -> list[str] | None:
-    """Return the prefix of a command that needs root, or None without the right."""
-    if os.geteuid() == 0:
-        return []
-    sudo = shutil.which("sudo")
-    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
-        return [sudo, "-n"]
-    return None
+    debian.install(*PACKAGES)
+    debian.install(LIGHT)
 
 
 if __name__ == "__main__":

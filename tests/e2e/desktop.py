@@ -106,6 +106,7 @@ class Desktop:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return {
             **kept,
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
             "TRANSCRIPTION_CONFIG_DIR": str(self.folder),
             "TRANSCRIPTION_SERVER": self.service.url,
             "TERM": "xterm",

@@ -1,6 +1,5 @@
 """SIGTERM: new sessions are refused, live ones continue for DRAIN_SECONDS, and every session ends in order."""
 
-import asyncio
 import signal
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from tests.e2e.client import Captions, User, sound
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
+from tests.waiting import until
 
 
 async def speaking(service: Service, user: User, seconds: float = 3) -> Captions:
@@ -25,9 +25,7 @@ async def status(service: Service, path: str) -> httpx.Response:
 
 async def until_draining(service: Service, workers: int = 1) -> httpx.Response:
     """Wait until all workers drain. Each notices the signal at another time."""
-    async with asyncio.timeout(10):
-        while service.log().count("event=draining") < workers:
-            await asyncio.sleep(0.05)
+    await until(lambda: service.log().count("event=draining") >= workers, 10)
     return await status(service, "/ready")
 
 
@@ -43,7 +41,8 @@ async def test_during_a_drain_live_sessions_continue_and_new_ones_are_refused(
         answer = await until_draining(service, int(workers))
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_unavailable")
         assert int(answer.headers["Retry-After"]) > 0
-        assert (await status(service, "/health")).status_code == 200
+        assert [(await status(service, path)).status_code for path in ("/health", "/live")] == [200, 200]
+        assert (await service.run("healthcheck"))[0] == 1
         late = await service.captions(user)
         assert (await late.closed(), late.errors()) == (1013, ["service_unavailable"])
         for captions in live:

@@ -31,7 +31,7 @@ class Peer(Protocol):
 
     def close(self, code: int, reason: bytes = b"") -> None: ...
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+    def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
         """Send frames that the session admits with this function from now on; None while there is no upstream."""
 
     def ping(self) -> None: ...

@@ -24,9 +24,9 @@ class SessionSocket(ServerSocket):
         self._relay: SessionRelay[Any] | None = None
         self._admit = _admit_nothing
         """The session's `admit`, while the next frame may be a whole audio message."""
-        self._record: Callable[[memoryview], None] = _record_nothing
+        self._record: Callable[[bytes], None] = _record_nothing
         """The session's `record`, where it keeps the audio that it admitted."""
-        self._forward: Callable[[WSMsgType, memoryview], None] = _forward_nothing
+        self._forward: Callable[[WSMsgType, bytes], None] = _forward_nothing
         """The upstream's `send`, for frames that the session admitted."""
 
     # What picows calls
@@ -40,7 +40,7 @@ class SessionSocket(ServerSocket):
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
             and self._admit(size, monotonic())
         ):
-            audio = frame.get_payload_as_memoryview()
+            audio = frame.get_payload_as_bytes()
             self._record(audio)
             self._forward(BINARY, audio)
         else:
@@ -72,7 +72,7 @@ class SessionSocket(ServerSocket):
     def ping(self) -> None:
         self._transport.send_ping()
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+    def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
         self._forward = send or _forward_nothing
 
     def pause(self) -> None:
@@ -99,9 +99,9 @@ def _admit_nothing(nbytes: int, now: float) -> bool:
     return False
 
 
-def _record_nothing(audio: memoryview) -> None:
+def _record_nothing(audio: bytes) -> None:
     pass
 
 
-def _forward_nothing(kind: WSMsgType, audio: memoryview) -> None:
+def _forward_nothing(kind: WSMsgType, audio: bytes) -> None:
     raise ConnectionError("a frame was admitted without an upstream")

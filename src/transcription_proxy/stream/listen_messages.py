@@ -1,7 +1,7 @@
 """The messages of a Deepgram client and its upstream that the pass-through must understand. It relays all others
 unread."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -29,7 +29,7 @@ class TurnInfo(Struct, tag="TurnInfo"):
     audio_window_start: float = 0.0
     audio_window_end: float = 0.0
     transcript: str = ""
-    words: list[dict[str, Any]] = []
+    words: msgspec.Raw = msgspec.Raw()
 
     def as_results(self) -> Results:
         """Return the turn as the message of `/v1/listen` for it."""
@@ -68,6 +68,7 @@ def parse_control(text: bytes) -> Control:
 def parse(text: bytes) -> Message | deepgram.Unknown:
     """Return the upstream's message; a TurnInfo as Results. Never raises."""
     try:
+        text.decode()  # the decoder does not look into raw JSON
         message = _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return deepgram.Unknown()

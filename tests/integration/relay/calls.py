@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from picows import WSMsgType
 
+from tests import waiting
 from tests.integration.relay.doorway import Nothing
 from transcription_proxy.metering import rates
 from transcription_proxy.overlay.feeds import Feeds
@@ -51,7 +52,7 @@ class Client:
         self.heard: list[dict[str, Any]] = []
         self.code: int | None = None
         self.broken: set[str] = set()
-        self.forward: Callable[[WSMsgType, memoryview], None] | None = None
+        self.forward: Callable[[WSMsgType, bytes], None] | None = None
 
     def send(self, message: ServerMessage) -> None:
         self._fail("send")
@@ -60,7 +61,7 @@ class Client:
     def close(self, code: int, reason: bytes = b"") -> None:
         self.code = code
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+    def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
         if send is not None:
             self._fail("connect")
         self.forward = send
@@ -109,9 +110,7 @@ class Call:
         self.relay.handle_event(ev.ClientSentText(json.dumps({"type": kind}).encode()))
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():
-                await asyncio.sleep(0.005)
+        await waiting.until(condition)
 
     async def end(self) -> tuple[list[str], int | None]:
         """Wait for the end; return the codes of the errors, and the close code."""

@@ -37,6 +37,7 @@ async def test_health_and_ready_succeed(site: Site, http: httpx.AsyncClient) -> 
     assert code(answer) == (503, "service_unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert (await http.get("/health")).status_code == 200
+    assert (await http.get("/live")).status_code == 200
 
 
 @pytest.fixture
@@ -66,6 +67,7 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_without_a_database_health_is_degraded_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
+    assert (await away.get("/live")).json() == {"status": "live"}
     health = await away.get("/health")
     assert (health.status_code, health.json()) == (503, {"status": "degraded", "db": "disconnected"})
     login = {"email": "ann@example.org", "password": PASSWORD}
