@@ -63,6 +63,10 @@ TOO_MANY_PAGES: Final = "Too many overlays are connected. Try again in a moment.
 NO_ENGINE: Final = ERRORS[ErrorCode.UPSTREAM_UNAVAILABLE].full
 NO_DEEPGRAM_PATH: Final = "This service doesn't offer that part of Deepgram's API. Use /v1/listen or /v2/listen."
 NO_CREDENTIALS: Final = "Invalid credentials."
+NO_CALLBACK: Final = "callback isn't supported here. Read the results from this connection."
+FLUX_IS_V2: Final = "use /v2/listen for flux models, and only for them"
+MULTICHANNEL_NEEDS_RAW: Final = "multichannel needs raw audio: set encoding, sample_rate and channels."
+NO_KEYTERMS: Final = "Keyterms aren't offered here."
 NO_PROJECT: Final = "You have no project with this ID."
 NO_MODEL: Final = "There is no model with this ID."
 BAD_LIFETIME: Final = "ttl_seconds must be a number from 1 to 3600."
@@ -130,6 +134,10 @@ def model_not_offered(model: str, models: Iterable[str]) -> str:
 
 def model_not_allowed(model: str, models: Iterable[str]) -> str:
     return f"This API key can't use the model {model}. It may use: {', '.join(models)}."
+
+
+def too_many_tokens(most: int) -> str:
+    return f"Keyterms may have {most} tokens in all."
 
 
 def no_account(email: str) -> str:

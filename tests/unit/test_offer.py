@@ -49,7 +49,7 @@ def reasons(env: dict[str, str], **more: str) -> list[str]:
 def test_what_nobody_replaced_is_built_in() -> None:
     found = offer.load(settings(DEVELOPMENT), builtin_engine=False)
     assert [package.id for package in found.packages] == PACKS
-    assert set(found.rates.models) == {"nova-2", "nova-3"}
+    assert {"nova-2", "nova-3"} < set(found.rates.models)
     assert (found.credits_per_dollar, found.topups) == (1000, False)
 
 

@@ -13,8 +13,10 @@ from transcription_proxy.errors import ConfigError
 from transcription_proxy.metering import engines
 from transcription_proxy.metering.credits import MICRO
 
-ADDONS: Final = ("diarize", "keyterm")
-"""Options of a stream that have a price of their own."""
+ADDONS: Final = ("diarize", "keyterm", "redact", "detect_entities")
+"""Options of a stream that have a price of their own. The last two are for Deepgram clients only."""
+FLUX: Final = "flux"
+"""The beginning of the names of the models that only `/v2/listen` serves."""
 FILE: Final = "the rates file"
 
 
@@ -63,9 +65,8 @@ class Rates:
         """Return the rate of a stream. Raises Unpriced."""
         base = self.models.get(self._family(model))
         if base is None:
-            raise Unpriced(
-                "model", f"the model {model!r} is not offered. Choose one of {', '.join(sorted(self.models))}"
-            )
+            offered = sorted(name for name in self.models if is_flux(name) is is_flux(model))
+            raise Unpriced("model", f"the model {model!r} is not offered. Choose one of {', '.join(offered)}")
         if self.flat is not None:
             return self.flat
         total = self.languages.get(language.lower(), base)
@@ -85,6 +86,11 @@ class Rates:
         while name not in self.models and "-" in name:
             name = name.rpartition("-")[0]
         return name
+
+
+def is_flux(model: str) -> bool:
+    """Return whether only `/v2/listen` serves a model."""
+    return model.lower().startswith(FLUX)
 
 
 BUILTIN_ENGINE: Final = Rate(MICRO, Decimal(0))

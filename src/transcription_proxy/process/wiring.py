@@ -35,7 +35,7 @@ from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.process.lives import Life
-from transcription_proxy.relay import caption_socket
+from transcription_proxy.relay import caption_socket, listen_socket
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.door import DoorProtocol, Sockets, door
 from transcription_proxy.relay.probe import answers
@@ -134,7 +134,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         Reaper(ledger, time.monotonic, time.time, lambda: settler.failures),
         switchboard,
         feeds,
-        door(sockets),
+        door(sockets, listen_socket.sockets(switchboard)),
         _payment_jobs(database, gateway, payments),
         _mail_jobs(settings, database, payments),
         http,

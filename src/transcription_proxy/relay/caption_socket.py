@@ -1,18 +1,17 @@
 """The server side of `/ws/transcribe`: reads the auth message, then passes frames to the session's relay."""
 
 import asyncio
-from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 import structlog
-from picows import WSFrame, WSMsgType, WSTransport
+from picows import WSMsgType
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.relay import Relay
-from transcription_proxy.relay.server_socket import ServerSocket
+from transcription_proxy.relay.session_socket import SessionSocket
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.stream import captions, endings
 from transcription_proxy.stream import events as ev
@@ -22,52 +21,19 @@ from transcription_wire.messages import Auth, Error, ServerMessage, encode
 
 PATH: Final = b"/ws/transcribe"
 MAX_MESSAGE_BYTES: Final = 1 << 20
-BINARY: Final = WSMsgType.BINARY
 log = structlog.get_logger()
 
 
-class CaptionSocket(ServerSocket):
+class CaptionSocket(SessionSocket):
     """One client's socket. It answers the client until the session is open; then the relay does."""
 
     max_frame = 4 << 20
 
     def __init__(self, switchboard: Switchboard) -> None:
         super().__init__(switchboard, MAX_MESSAGE_BYTES)
-        self._relay: Relay | None = None
-        self._admit = _admit_nothing
-        """The session's `admit`, while the next frame may be a whole audio message."""
-        self._record: Callable[[bytes], None]
-        self._forward: Callable[[WSMsgType, bytes], None] = _forward_nothing
-        """The upstream's `send`, for frames that the session admitted."""
         self._opening: asyncio.Task[None] | None = None
         self._early_events: list[ev.Event] = []
         self._bad_messages = 0
-
-    # What picows calls
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        size = frame.payload_size
-        if (
-            frame.msg_type == BINARY
-            and frame.fin
-            and 0 < size <= MAX_MESSAGE_BYTES
-            and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
-            and self._admit(size, monotonic())
-        ):
-            audio = frame.get_payload_as_bytes()
-            self._record(audio)
-            self._forward(BINARY, audio)
-        else:
-            super().on_ws_frame(transport, frame)
-            self._choose_admit()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._report(ev.ClientStalled())
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._report(ev.ClientRecovered())
 
     # What the base class calls
 
@@ -75,19 +41,16 @@ class CaptionSocket(ServerSocket):
         if self._relay is None and self._opening is None:
             self._authenticate(message)
         else:
-            self._report(ev.ClientSentText(message.data) if message.is_text else ev.AudioArrived(message.data))
-
-    def on_pong(self) -> None:
-        self._report(ev.ClientPonged())
+            super().on_message(message)
 
     def on_closed(self) -> None:
-        self._report(ev.ClientLost())
+        self.report(ev.ClientLost())
 
     def on_violation(self, error: Error) -> None:
         if self._relay is None and self._opening is None:
             self.refuse(error)
         else:
-            self._report(ev.ClientBrokeProtocol(error))
+            self.report(ev.ClientBrokeProtocol(error))
 
     def refuse(self, error: Error) -> None:
         if not self._closing:
@@ -99,22 +62,6 @@ class CaptionSocket(ServerSocket):
     def send(self, message: ServerMessage) -> None:
         self._transport.send(WSMsgType.TEXT, encode(message))
 
-    def close(self, code: int) -> None:
-        super().close(code)
-        self._choose_admit()
-
-    def ping(self) -> None:
-        self._transport.send_ping()
-
-    def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
-        self._forward = send or _forward_nothing
-
-    def pause(self) -> None:
-        self._transport.underlying_transport.pause_reading()
-
-    def resume(self) -> None:
-        self._transport.underlying_transport.resume_reading()
-
     # What the switchboard calls
 
     def shutdown(self) -> None:
@@ -122,19 +69,13 @@ class CaptionSocket(ServerSocket):
         if self._relay is None and self._opening is None:
             self.refuse(endings.DRAINING)
         else:
-            self._report(ev.DrainEnded())
+            self.report(ev.DrainEnded())
 
-    def _choose_admit(self) -> None:
-        if self._relay is not None and self.is_open and not self._fragments.unfinished:
-            self._admit = self._relay.session.admit
-        else:
-            self._admit = _admit_nothing
-
-    def _report(self, event: ev.Event) -> None:
-        if self._relay is not None:
-            self._relay.handle_event(event)
-        elif self._opening is not None:
+    def report(self, event: ev.Event) -> None:
+        if self._relay is None and self._opening is not None:
             self._early_events.append(event)
+        else:
+            super().report(event)
 
     # Before the session
 
@@ -188,11 +129,3 @@ class CaptionSocket(ServerSocket):
             relay.handle_event(event)
         if self._switchboard.draining:
             relay.handle_event(ev.DrainBegan())
-
-
-def _admit_nothing(nbytes: int, now: float) -> bool:
-    return False
-
-
-def _forward_nothing(kind: WSMsgType, audio: bytes) -> None:
-    raise ConnectionError("a frame was admitted without an upstream")

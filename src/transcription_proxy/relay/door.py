@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from transcription_proxy.relay import request_head
 from transcription_proxy.relay.request_head import MAX_HEAD_BYTES, HttpRefusal
 from transcription_proxy.relay.server_socket import ServerSocket
+from transcription_proxy.relay.upgrade import Upgrade
 
 MAX_REQUEST_BYTES: Final = 16 << 20
 """Bytes of a body with its framing. The application refuses far smaller bodies; up to here a client that reads only
@@ -43,6 +44,8 @@ HANDSHAKE: Final = (
 """A checked request in the form that picows accepts: it refuses Firefox's `Connection: keep-alive, Upgrade`."""
 Sockets = Mapping[bytes, Callable[[], ServerSocket]]
 """Makes the socket that serves each path."""
+Holders = Mapping[bytes, Callable[[Upgrade], object]]
+"""Takes each handshake for a path, to answer it later."""
 
 
 class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
@@ -80,7 +83,8 @@ class DoorProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with bounds on each phase of a request, and with upgrades to picows."""
 
     sockets: Sockets
-    """Set on a subclass by `door`."""
+    holders: Holders
+    """Both are set on a subclass by `door`."""
     flow: DoorFlowControl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -96,6 +100,8 @@ class DoorProtocol(HttpToolsProtocol):
         self._unparsed = b""
         self._is_upgrading = False
         """An upgrade waits for the answers to earlier requests; the frames after it are unparsed."""
+        self._held: Upgrade | None = None
+        """An upgrade that waits for its own answer."""
         self._is_last = False
         """The connection ends with this request: no further one is parsed."""
         self._running_cycle: RequestResponseCycle | None = None
@@ -116,6 +122,8 @@ class DoorProtocol(HttpToolsProtocol):
         self._stop_timer()
         if self._running_cycle is not None:
             _disconnect(self._running_cycle)
+        if self._held is not None:
+            self._held.on_lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -246,21 +254,38 @@ class DoorProtocol(HttpToolsProtocol):
     # Upgrades
 
     def _upgrade_in_turn(self) -> None:
-        """Answer an upgrade, unless an earlier request still waits for its answer."""
-        if self.cycle is not None and not self.cycle.response_complete:
+        """Answer an upgrade, or have it answered, unless an earlier request still waits for its answer."""
+        if self._held is not None or (self.cycle is not None and not self.cycle.response_complete):
             return
         self._unset_keepalive_if_required()
-        self._is_upgrading = False
-        method, version = self.scope["method"], self.scope["http_version"]
-        refused = request_head.upgrade_objection(method, self.url, version, self.headers, self.sockets)
+        target = request_head.normalised(self.url)
+        path, method, version = target.partition(b"?")[0], self.scope["method"], self.scope["http_version"]
+        paths = {*self.sockets, *self.holders}
+        refused = request_head.upgrade_objection(method, target, version, self.headers, paths)
         if refused is not None:
+            self._is_upgrading = False
             self._refuse(refused)
+        elif path in self.sockets:
+            self._accept(self.sockets[path](), {})
+        else:
+            self._held = Upgrade(target, list(self.headers), self._accept, self._refuse_held)
+            self.holders[path](self._held)
+
+    def _refuse_held(self, refused: HttpRefusal) -> None:
+        self._held = None
+        self._is_upgrading = False
+        self._refuse(refused)
+
+    def _accept(self, listener: ServerSocket, headers: Mapping[str, str]) -> None:
+        """Answer 101, and hand the connection and what was read of it to picows."""
+        if self.transport.is_closing():
             return
+        self._held = None
+        self._is_upgrading = False
         self.connections.discard(self)
         self.flow.release()
-        listener = self.sockets[self.url.partition(b"?")[0]]()
         protocol = WSProtocol(
-            None, None, False, lambda _: _welcome(listener), _picows_log, True,
+            None, None, False, lambda _: _welcome(listener, headers), _picows_log, True,
             None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, listener.max_frame, None, READ_BUFFER_BYTES,
         )  # fmt: skip
         protocol.connection_made(self.transport)
@@ -289,13 +314,13 @@ class DoorProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-def door(sockets: Sockets) -> type[DoorProtocol]:
-    """Return the protocol class for uvicorn's `http=`. It upgrades requests for the paths of `sockets` only."""
-    return type("Door", (DoorProtocol,), {"sockets": sockets})
+def door(sockets: Sockets, holders: Holders | None = None) -> type[DoorProtocol]:
+    """Return the protocol class for uvicorn's `http=`. It upgrades requests for the paths of its arguments only."""
+    return type("Door", (DoorProtocol,), {"sockets": sockets, "holders": holders or {}})
 
 
-def _welcome(listener: ServerSocket) -> WSUpgradeResponseWithListener:
-    response = WSUpgradeResponse.create_101_response({"X-Request-Id": uuid4().hex})
+def _welcome(listener: ServerSocket, headers: Mapping[str, str]) -> WSUpgradeResponseWithListener:
+    response = WSUpgradeResponse.create_101_response({"X-Request-Id": uuid4().hex, **headers})
     return WSUpgradeResponseWithListener(response, listener)
 
 

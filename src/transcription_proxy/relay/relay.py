@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -15,8 +15,9 @@ from picows import WSMsgType
 
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.upstream import DialFailed, Dialler, Upstream
-from transcription_proxy.stream import deepgram
 from transcription_proxy.stream import events as ev
+from transcription_proxy.stream.listen_errors import ListenError
+from transcription_proxy.stream.pass_through import PassThrough
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Closing
 from transcription_wire import messages as wire
@@ -25,13 +26,10 @@ from transcription_wire.codes import CLOSE_CODES, ErrorCode
 log = structlog.get_logger()
 
 
-class Client(Protocol):
-    """The client's socket, as the relay uses it."""
+class Peer(Protocol):
+    """A client's socket, as every relay uses it."""
 
-    def send(self, message: wire.ServerMessage) -> None:
-        """Encode and send a message."""
-
-    def close(self, code: int) -> None: ...
+    def close(self, code: int, reason: bytes = b"") -> None: ...
 
     def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
         """Send frames that the session admits with this function from now on; None while there is no upstream."""
@@ -41,6 +39,44 @@ class Client(Protocol):
     def pause(self) -> None: ...
 
     def resume(self) -> None: ...
+
+
+class Client(Peer, Protocol):
+    """The socket of a client that speaks our protocol."""
+
+    def send(self, message: wire.ServerMessage) -> None:
+        """Encode and send a message."""
+
+
+class HeldClient(Peer, Protocol):
+    """A client whose handshake is answered only when the upstream has answered ours."""
+
+    def accept(self, request_id: str | None) -> None:
+        """Answer with 101. `request_id`: the upstream's id for the request."""
+
+    def refuse_handshake(self, error: ListenError) -> None:
+        """Answer with an HTTP error."""
+
+    def send_text(self, text: bytes) -> None:
+        """Send a text frame as it is."""
+
+
+class Machine(Protocol):
+    """A session machine, as the relay uses it."""
+
+    id: UUID
+
+    def start(self) -> list[ev.Action]: ...
+
+    def url(self, base: str) -> str: ...
+
+    def handle(self, event: ev.Event, now: float) -> list[ev.Action]: ...
+
+    @property
+    def deadline(self) -> float | None: ...
+
+
+M = TypeVar("M", bound=Machine)
 
 
 class Feed(Protocol):
@@ -65,10 +101,10 @@ class RelayContext:
     upstream_url: str
 
 
-class Relay:
+class SessionRelay(Generic[M]):
     """Owns a session from its opening to its booked end. `finished` is done after that."""
 
-    def __init__(self, session: Session, client: Client, context: RelayContext, feed: Feed) -> None:
+    def __init__(self, session: M, client: Peer, context: RelayContext, feed: Feed) -> None:
         self.session = session
         self.upstream: Upstream | None = None
         self._client = client
@@ -154,12 +190,8 @@ class Relay:
                 log.exception("session_failed", session=str(self.session.id), during=type(action).__name__)
                 self._events.append(ev.SessionFailed())
 
-    def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - the one ladder of actions
+    def _perform(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - one ladder
         match action:
-            case ev.SendClient(message):
-                self._client.send(message)
-                if self._feed.is_watched and isinstance(message, wire.Transcript):
-                    self._feed.publish(self.session.id, message)
             case ev.SendAudio(data):
                 if self.upstream is not None:
                     self.upstream.send_audio(data)
@@ -181,10 +213,10 @@ class Relay:
                 if self._dialling is not None:
                     log.info("upstream_redialled", session=str(self.session.id))
                 self._dialling = self._loop.create_task(self._dial())
-            case ev.CloseUpstream():
-                self._close_upstream()
-            case ev.CloseClient(code):
-                self._client.close(code)
+            case ev.CloseUpstream(code, reason):
+                self._close_upstream(code, reason)
+            case ev.CloseClient(code, reason):
+                self._client.close(code, reason)
             case ev.Close(closing):
                 self._book(closing)
             case ev.Finish():
@@ -192,14 +224,13 @@ class Relay:
 
     async def _dial(self) -> None:
         """Dial once, and report UpstreamOpened or UpstreamRefused, whatever goes wrong."""
-        session = self.session
-        url = deepgram.request_target(self._context.upstream_url, session.options.query, str(session.id))
+        session, url = self.session, self.session.url(self._context.upstream_url)
         try:
             upstream = self.upstream = await self._context.dialler.dial(url, self.handle_event)
             self._client.set_forward(upstream.send)
         except DialFailed as failure:
             log.warning("upstream_refused", session=str(session.id), status=failure.status, detail=failure.detail)
-            self.handle_event(ev.UpstreamRefused(failure.status, failure.detail))
+            self.handle_event(ev.UpstreamRefused(failure.status, failure.detail, failure.body, failure.request_id))
         except Exception:
             log.exception("dial_failed", session=str(session.id))
             self.handle_event(ev.UpstreamRefused())
@@ -207,11 +238,11 @@ class Relay:
             self.handle_event(ev.UpstreamOpened(upstream.request_id))
             upstream.start_reporting()
 
-    def _close_upstream(self) -> None:
+    def _close_upstream(self, code: int, reason: bytes) -> None:
         if self._dialling is not None and not self._dialling.done():
             self._dialling.cancel()
         if self.upstream is not None:
-            self.upstream.close()
+            self.upstream.close(code, reason)
             self._drop_upstream()
 
     def _drop_upstream(self) -> None:
@@ -245,3 +276,43 @@ class Relay:
             self._timer = None
         if not self.finished.done():
             self.finished.set_result(None)
+
+
+class Relay(SessionRelay[Session]):
+    """The relay of a session whose client speaks our protocol."""
+
+    _client: Client
+
+    def __init__(self, session: Session, client: Client, context: RelayContext, feed: Feed) -> None:
+        super().__init__(session, client, context, feed)
+
+    def _perform(self, action: ev.Action) -> None:
+        if isinstance(action, ev.SendClient):
+            self._client.send(action.message)
+            if self._feed.is_watched and isinstance(action.message, wire.Transcript):
+                self._feed.publish(self.session.id, action.message)
+        else:
+            super()._perform(action)
+
+
+class PassThroughRelay(SessionRelay[PassThrough]):
+    """The relay of a session whose client gets the upstream's frames unchanged."""
+
+    _client: HeldClient
+
+    def __init__(self, session: PassThrough, client: HeldClient, context: RelayContext, feed: Feed) -> None:
+        super().__init__(session, client, context, feed)
+
+    def _perform(self, action: ev.Action) -> None:
+        match action:
+            case ev.SendClientText(text):
+                self._client.send_text(text)
+            case ev.AcceptClient(request_id):
+                self._client.accept(request_id)
+            case ev.RefuseClient(error):
+                self._client.refuse_handshake(error)
+            case ev.ShowCaption(transcript):
+                if self._feed.is_watched:
+                    self._feed.publish(self.session.id, transcript)
+            case _:
+                super()._perform(action)

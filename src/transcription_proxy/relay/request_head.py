@@ -3,13 +3,15 @@
 import re
 from collections.abc import Container
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from transcription_proxy import sentences
+from transcription_proxy.stream.listen_errors import NO_PATH, ListenError
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """Bytes of a request's head."""
@@ -20,6 +22,8 @@ _AUTHORITY: Final = rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d{0,5})?"
 _HOST: Final = re.compile(_AUTHORITY)
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://" + _AUTHORITY + rb"(?=[/?]|\Z)")
 """The beginning of the absolute form of a target, which clients send to proxies."""
+_DEEPGRAM: Final = re.compile(rb"/v[12]/")
+"""The beginning of the paths of Deepgram's API, which answers with errors of its own form."""
 _ORIGIN: Final = re.compile(rb'/[!"$-~]*')
 """A path and a query. Clients never send a fragment."""
 
@@ -35,6 +39,8 @@ class HttpRefusal:
     code: str
     message: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    content: bytes = b""
+    """The body, where it is not in the form of our own errors."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         body = self._body
@@ -49,7 +55,7 @@ class HttpRefusal:
 
     @property
     def _body(self) -> bytes:
-        return msgspec.json.encode({"error": {"code": self.code, "message": self.message}})
+        return self.content or msgspec.json.encode({"error": {"code": self.code, "message": self.message}})
 
     def _head(self, body: bytes) -> Headers:
         return [
@@ -59,6 +65,29 @@ class HttpRefusal:
             *self.headers,
             (b"connection", b"close"),
         ]
+
+
+def listen_refusal(error: ListenError) -> HttpRefusal:
+    """Return the answer to a Deepgram client, with the headers that Deepgram sends."""
+    request_id = as_request_id(error.request_id)
+    headers = [(b"dg-request-id", str(request_id).encode()), (b"dg-error", _header(error.message))]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(error.retry_after).encode()))
+    phrase = HTTPStatus(error.status).phrase
+    return HttpRefusal(error.status, phrase, "", "", tuple(headers), error.content(request_id))
+
+
+def as_request_id(text: str | None) -> UUID:
+    """Return the upstream's id for a request, or one of our own where it is no UUID, which some clients insist on."""
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return uuid4()
+
+
+def _header(text: str) -> bytes:
+    """Return a text as it may stand in a header."""
+    return re.sub(r"[^\x20-\x7e]+", " ", text).encode()
 
 
 def _bad(message: str) -> HttpRefusal:
@@ -97,6 +126,12 @@ def origin_form(method: str, target: bytes) -> bytes | None:
     return target if _ORIGIN.fullmatch(target) else None
 
 
+def normalised(target: bytes) -> bytes:
+    """Return a target without the doubled slashes that clients make from a base URL that ends with one."""
+    path, mark, query = target.partition(b"?")
+    return re.sub(rb"/+", b"/", path) + mark + query
+
+
 def objection(target: bytes, version: str, headers: Headers, upgrades: bool) -> HttpRefusal | None:
     """Return why a request is refused, by the rules that the parser does not check; None if it is fine."""
     if len(target) + sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEAD_BYTES:
@@ -129,8 +164,9 @@ def upgrade_objection(
     method: str, target: bytes, version: str, headers: Headers, paths: Container[bytes]
 ) -> HttpRefusal | None:
     """Return why an upgrade to a WebSocket is refused, None if it is fine. `paths`: those that have one."""
-    if target.partition(b"?")[0] not in paths:
-        return NO_SOCKET
+    path = target.partition(b"?")[0]
+    if path not in paths:
+        return listen_refusal(NO_PATH) if _DEEPGRAM.match(path) else NO_SOCKET
     if _only(headers, b"sec-websocket-version") != b"13":
         return NO_VERSION
     key = _only(headers, b"sec-websocket-key")

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
+from transcription_proxy.relay.close_frames import send_close
 from transcription_proxy.relay.fragments import Fragments, Message, Oversize, Violation
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.stream import endings
@@ -93,6 +94,10 @@ class ServerSocket(WSListener):
         raw = transport.underlying_transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._switchboard.sockets.add(self)
+        self._begin_auth()
+
+    def _begin_auth(self) -> None:
+        """Wait for the client to authenticate."""
         self._switchboard.unauthenticated.add(self)
         if self._switchboard.is_full:
             self.refuse(endings.CROWDED)
@@ -134,13 +139,13 @@ class ServerSocket(WSListener):
         """Whether frames of the client count."""
         return not self._closing and self._violation_code is None
 
-    def close(self, code: int) -> None:
-        """Send a close frame; disconnect when the client answers it, or after LINGER_SECONDS."""
+    def close(self, code: int, reason: bytes = b"") -> None:
+        """Send a close frame; disconnect when the client answers it, or after LINGER_SECONDS. `code`: 0 for none."""
         if self._closing:
             return
         self._closing = True
         self._cancel_timer()
-        self._transport.send_close(WSCloseCode(self._violation_code or code))
+        send_close(self._transport, self._violation_code or code, b"" if self._violation_code else reason)
         self._transport.underlying_transport.resume_reading()
         self._timer = self._loop.call_later(LINGER_SECONDS, self._transport.disconnect, False)
 

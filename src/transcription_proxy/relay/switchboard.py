@@ -10,9 +10,19 @@ import structlog
 from transcription_proxy import sentences
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.metering.rates import Rates
-from transcription_proxy.relay.relay import Client, Feed, Relay, RelayContext
+from transcription_proxy.relay.relay import (
+    Client,
+    Feed,
+    HeldClient,
+    PassThroughRelay,
+    Relay,
+    RelayContext,
+    SessionRelay,
+)
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream import options
+from transcription_proxy.stream import listen_request, options
+from transcription_proxy.stream.listen_request import ListenRequest
+from transcription_proxy.stream.pass_through import PassThrough
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Opened, Opening
 from transcription_wire.messages import Auth
@@ -72,7 +82,7 @@ class Switchboard:
     sockets: set[Socket] = field(default_factory=set)
     unauthenticated: set[Socket] = field(default_factory=set)
     """Those of the sockets that have not authenticated yet."""
-    relays: dict[UUID, Relay] = field(default_factory=dict)
+    relays: dict[UUID, SessionRelay[Any]] = field(default_factory=dict)
     draining: bool = False
 
     async def open(self, auth: Auth) -> tuple[Opened, options.Options, UUID]:
@@ -85,6 +95,16 @@ class Switchboard:
         wanted = options.read(auth.config, self.rates)
         if holder.models is not None and wanted.model not in holder.models:
             raise options.InvalidConfig(sentences.model_not_allowed(wanted.model, holder.models))
+        return await self._open(holder, wanted, _session_id(auth.replaces)), wanted, holder.user_id
+
+    async def open_listen(self, token: str, path: str, query: str) -> tuple[Opened, ListenRequest, UUID]:
+        """Open a session of a Deepgram client, as `open` does. Raises Refusal and Unavailable."""
+        holder = await self.verify(token)
+        request = listen_request.read(path, query, self.rates, holder.models)
+        return await self._open(holder, request, None), request, holder.user_id
+
+    async def _open(self, holder: TokenHolder, wanted: options.Options | ListenRequest, old: UUID | None) -> Opened:
+        """Open a session in the ledger. `old`: the session that it replaces."""
         if self.context.settler.is_failing:
             raise Unavailable("settles of live sessions fail")
         opening = Opening(
@@ -100,16 +120,30 @@ class Switchboard:
             cost_micro=wanted.rate.cost_micro,
             channels=wanted.channels_billed,
             hold_cap=wanted.hold_cap,
-            replaces=_session_id(auth.replaces),
+            replaces=old,
         )
-        return await self.ledger.open_session(opening), wanted, holder.user_id
+        return await self.ledger.open_session(opening)
 
     def add_relay(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
         """Return a relay for an opened session. It is registered until the session's end is booked."""
-        relay = Relay(Session(opened, wanted, self.idle_seconds, now), client, self.context, self.feeds.feed(user_id))
-        self.relays[opened.session_id] = relay
-        relay.finished.add_done_callback(lambda _: self.relays.pop(opened.session_id, None))
+        session = Session(opened, wanted, self.idle_seconds, now)
+        relay = Relay(session, client, self.context, self.feeds.feed(user_id))
+        self._register(relay)
         return relay
+
+    def add_pass_through(
+        self, opened: Opened, request: ListenRequest, user_id: UUID, client: HeldClient, now: float
+    ) -> PassThroughRelay:
+        """Return a relay for an opened session of a Deepgram client, registered as by `add_relay`."""
+        session = PassThrough(opened, request, self.idle_seconds, now)
+        relay = PassThroughRelay(session, client, self.context, self.feeds.feed(user_id))
+        self._register(relay)
+        return relay
+
+    def _register(self, relay: SessionRelay[Any]) -> None:
+        session_id = relay.session.id
+        self.relays[session_id] = relay
+        relay.finished.add_done_callback(lambda _: self.relays.pop(session_id, None))
 
     def report_row_change(self, session_id: str) -> None:
         """Tell a session's relay that its row was changed from outside. `session_id`: the notification's payload."""

@@ -11,6 +11,7 @@ import structlog
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 from python_socks import ProxyError
 
+from transcription_proxy.relay.close_frames import received_close, send_close
 from transcription_proxy.relay.fragments import Fragments, Oversize
 from transcription_proxy.stream import events as ev
 
@@ -20,6 +21,8 @@ RETRY_SECONDS: Final = 0.25
 READ_BUFFER_BYTES: Final = 4096
 MAX_MESSAGE_BYTES: Final = 1 << 20
 MAX_DETAIL_CHARACTERS: Final = 300
+MAX_BODY_BYTES: Final = 16 * 1024
+"""Bytes of an error's body that are relayed."""
 TEXT: Final = WSMsgType.TEXT
 log = structlog.get_logger()
 
@@ -27,10 +30,12 @@ log = structlog.get_logger()
 class DialFailed(Exception):
     """The upstream answered the handshake with `status` and a sentence, or was not reached (`status` None)."""
 
-    def __init__(self, status: int | None, detail: str) -> None:
+    def __init__(self, status: int | None, detail: str, body: bytes = b"", request_id: str | None = None) -> None:
         super().__init__(status, detail)
         self.status = status
         self.detail = detail
+        self.body = body
+        self.request_id = request_id
 
 
 class Upstream(WSListener):
@@ -82,11 +87,11 @@ class Upstream(WSListener):
         if self._transport is not None:
             self._transport.send_ping()
 
-    def close(self) -> None:
-        """Close the socket, and report no more events."""
+    def close(self, code: int = 1000, reason: bytes = b"") -> None:
+        """Close the socket, and report no more events. `code`: 0 for a close frame without a code."""
         self._report = None
         if self._transport is not None:
-            self._transport.send_close(WSCloseCode.OK)
+            send_close(self._transport, code, reason)
             self._transport.disconnect()
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -120,9 +125,7 @@ class Upstream(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         asyncio.get_running_loop().create_task(_absorb(transport))
         if self._report is not None:
-            handshake = transport.close_handshake
-            received = handshake.recv if handshake else None
-            self._report(ev.UpstreamLost(received.code.value if received else None))
+            self._report(ev.UpstreamLost(*received_close(transport)))
 
     def pause_writing(self) -> None:
         if self._report is not None:
@@ -204,8 +207,14 @@ class _ErrorBody(msgspec.Struct):
 def _refusal(error: WSHandshakeError) -> DialFailed:
     if error.response is None or int(error.response.status) == 101:
         return DialFailed(None, type(error).__name__)
-    detail = error.response.headers.get("dg-error") or _body_detail(error.raw_body or b"")
-    return DialFailed(int(error.response.status), re.sub(r"[^\x20-\x7e]+", " ", detail)[:MAX_DETAIL_CHARACTERS].strip())
+    body = error.raw_body or b""
+    detail = error.response.headers.get("dg-error") or _body_detail(body)
+    return DialFailed(
+        int(error.response.status),
+        re.sub(r"[^\x20-\x7e]+", " ", detail)[:MAX_DETAIL_CHARACTERS].strip(),
+        body[:MAX_BODY_BYTES],
+        error.response.headers.get("dg-request-id"),
+    )
 
 
 def _body_detail(body: bytes) -> str:

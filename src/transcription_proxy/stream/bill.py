@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transcription_proxy.metering.audio import AudioFormat
-from transcription_proxy.metering.credits import credits, credits_of_ms
+from transcription_proxy.metering.credits import Tariff
 
 SILENT_TAIL_MS = 5000
 """Milliseconds billed at most after the end of the last Results, whoever ended the session (money 7).
@@ -37,16 +37,13 @@ class Bill:
     audio_ms: int
 
 
-def compute_bill(usage: AudioUsage, audio: AudioFormat, micro: int) -> Bill:
-    """Return the bill: for what the upstream reported, but never for more than was sent to it (money 4).
-
-    `micro`: micro-credits a second for all channels billed.
-    """
+def compute_bill(usage: AudioUsage, audio: AudioFormat, tariff: Tariff) -> Bill:
+    """Return the bill: for what the upstream reported, but never for more than was sent to it (money 4)."""
     limit_ms = min(_limits_ms(usage), default=None)
     if limit_ms is None or limit_ms * audio.bytes_per_second >= usage.forwarded * 1000:
         sent = usage.forwarded
-        return Bill(credits(sent, audio.bytes_per_second, micro), audio.milliseconds(sent))
-    return Bill(credits_of_ms(limit_ms, micro), limit_ms)
+        return Bill(tariff.credits(sent), audio.milliseconds(sent))
+    return Bill(tariff.credits_of_ms(limit_ms), limit_ms)
 
 
 def _limits_ms(usage: AudioUsage) -> Iterator[int]:

@@ -87,10 +87,10 @@ class SessionClient:
                 self.is_gone = True
         return not self.is_gone
 
-    def close(self, code: int) -> None:
+    def close(self, code: int, reason: bytes = b"") -> None:
         """Close the socket, once."""
         if not self.is_gone and not self.is_closed:
-            self._actions.append(ev.CloseClient(code))
+            self._actions.append(ev.CloseClient(code, reason))
         self.is_closed = True
 
 

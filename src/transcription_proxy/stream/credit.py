@@ -6,7 +6,7 @@
 from typing import Final
 
 from transcription_proxy.metering.audio import AudioFormat
-from transcription_proxy.metering.credits import covered_bytes, credits
+from transcription_proxy.metering.credits import Tariff
 from transcription_proxy.values import Opened, Settled, Settlement
 
 SETTLE_AUDIO_SECONDS: Final = 8
@@ -45,7 +45,6 @@ class SessionCredit:
         "_is_credit_refused",
         "_is_failing",
         "_is_open",
-        "_micro",
         "_must_state_ready",
         "_released_at_bytes",
         "_settle_sent_at",
@@ -59,6 +58,7 @@ class SessionCredit:
         "last_audio",
         "number",
         "settled",
+        "tariff",
     )  # fmt: skip
 
     def __init__(self, opened: Opened, audio: AudioFormat, micro: int, now: float) -> None:
@@ -66,7 +66,7 @@ class SessionCredit:
         self._id = opened.session_id
         self._block = audio.block
         self._bytes_per_second = audio.bytes_per_second
-        self._micro = micro
+        self.tariff = Tariff(audio.bytes_per_second, micro)
         self.forwarded = 0
         """Bytes sent upstream, each counted once."""
         self.settled = 0
@@ -113,6 +113,21 @@ class SessionCredit:
         self._update_allowance()
         return taken
 
+    def charge(self, nbytes: int, now: float) -> None:
+        """Count audio that went upstream before its length was known, as far as the grant covers it (money 5)."""
+        self.forwarded += max(0, min(nbytes, self._covered - self.forwarded))
+        self.last_audio = now
+        self._update_allowance()
+
+    def has_room(self, now: float) -> bool:
+        """Return whether any audio may be forwarded now."""
+        return now < self.expires and self._byte_limit() - self.forwarded >= self._block
+
+    def change_rate(self, micro: int) -> None:
+        """Charge `micro` micro-credits a second for the audio from now on (money 3)."""
+        self.tariff.change(self.forwarded, micro)
+        self._set_grant(self.grant)
+
     def set_open(self, is_open: bool) -> None:
         """Let `admit` accept frames, or refuse all of them, so that they are buffered."""
         self._is_open = is_open
@@ -121,7 +136,7 @@ class SessionCredit:
     @property
     def total(self) -> int:
         """Credits used so far, absolute (money 2)."""
-        return credits(self.forwarded, self._bytes_per_second, self._micro)
+        return self.tariff.credits(self.forwarded)
 
     @property
     def is_exhausted(self) -> bool:
@@ -236,7 +251,7 @@ class SessionCredit:
 
     def _set_grant(self, grant: int) -> None:
         self.grant = grant
-        self._covered = covered_bytes(grant, self._bytes_per_second, self._micro, self._block)
+        self._covered = self.tariff.covered_bytes(grant, self._block)
         self._update_allowance()
 
     def _settle_due_at(self) -> int:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from transcription_proxy.stream.listen_errors import ListenError
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
 from transcription_wire import messages as wire
 
@@ -39,7 +40,11 @@ class ClientRecovered(Struct, frozen=True):
 
 
 class ClientLost(Struct, frozen=True):
-    """The client's socket is closed, by it or by the network."""
+    """The client's socket is closed, by it or by the network. `code`: of its close frame, 0 for an empty one, None
+    without one."""
+
+    code: int | None = None
+    reason: bytes = b""
 
 
 class UpstreamOpened(Struct, frozen=True):
@@ -53,6 +58,8 @@ class UpstreamRefused(Struct, frozen=True):
 
     status: int | None = None
     detail: str = ""
+    body: bytes = b""
+    request_id: str | None = None
 
 
 class UpstreamSentText(Struct, frozen=True):
@@ -74,9 +81,10 @@ class UpstreamRecovered(Struct, frozen=True):
 
 
 class UpstreamLost(Struct, frozen=True):
-    """The upstream's socket is closed. `code`: the close code, None without one."""
+    """The upstream's socket is closed. `code`: of its close frame, 0 for an empty one, None without one."""
 
     code: int | None = None
+    reason: bytes = b""
 
 
 class SettleAnswered(Struct, frozen=True):
@@ -131,10 +139,35 @@ class SendClient(Struct, frozen=True):
     message: wire.ServerMessage
 
 
+class AcceptClient(Struct, frozen=True):
+    """Answer the client's handshake with 101. `request_id`: the upstream's id for the request."""
+
+    request_id: str | None
+
+
+class RefuseClient(Struct, frozen=True):
+    """Answer the client's handshake with an HTTP error."""
+
+    error: ListenError
+
+
+class SendClientText(Struct, frozen=True):
+    """Send the client a text frame."""
+
+    text: bytes
+
+
+class ShowCaption(Struct, frozen=True):
+    """Show words on the pages that watch the account's captions. The client has got them already."""
+
+    transcript: wire.Transcript
+
+
 class CloseClient(Struct, frozen=True):
-    """Close the client's socket."""
+    """Close the client's socket. `code`: 0 for a close frame without a code."""
 
     code: int
+    reason: bytes = b""
 
 
 class PingClient(Struct, frozen=True):
@@ -170,7 +203,11 @@ class PingUpstream(Struct, frozen=True):
 
 
 class CloseUpstream(Struct, frozen=True):
-    """Close the upstream, or give up dialling it. No event of that upstream follows."""
+    """Close the upstream, or give up dialling it. No event of that upstream follows. `code`: 0 for a close frame
+    without a code."""
+
+    code: int = 1000
+    reason: bytes = b""
 
 
 class Settle(Struct, frozen=True):
@@ -190,6 +227,6 @@ class Finish(Struct, frozen=True):
 
 
 Action = (
-    SendClient | CloseClient | PingClient | PauseClient | ResumeClient | Dial | SendAudio | SendUpstream
-    | PingUpstream | CloseUpstream | Settle | Close | Finish
+    SendClient | AcceptClient | RefuseClient | SendClientText | ShowCaption | CloseClient | PingClient | PauseClient
+    | ResumeClient | Dial | SendAudio | SendUpstream | PingUpstream | CloseUpstream | Settle | Close | Finish
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, Final
 from transcription_proxy import sentences
 from transcription_proxy.metering.audio import SAMPLE_BYTES, AudioFormat
 from transcription_proxy.metering.credits import MICRO
-from transcription_proxy.metering.rates import ADDONS, Rate, Rates, Unpriced
+from transcription_proxy.metering.rates import ADDONS, Rate, Rates, Unpriced, is_flux
 
 HOLD_SECONDS: Final = 45
 """Seconds of audio in the largest hold (money 10)."""
@@ -71,6 +71,8 @@ def read(config: Any, rates: Rates) -> Options:
 
 def _rate(values: Mapping[str, Any], rates: Rates) -> Rate:
     addons = [addon for addon in ADDONS if values.get(addon)]
+    if is_flux(values["model"]):
+        raise InvalidConfig(sentences.invalid_field("config.model", sentences.FLUX_IS_V2))
     try:
         return rates.rate(values["model"], values["language"], addons)
     except Unpriced as error:

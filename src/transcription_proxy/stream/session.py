@@ -62,6 +62,10 @@ class Session:
         """Return the first actions."""
         return [ev.Dial()]
 
+    def url(self, base: str) -> str:
+        """Return the URL to dial. `base`: the upstream's."""
+        return deepgram.request_target(base, self.options.query, str(self.id))
+
     def handle(self, event: ev.Event, now: float) -> list[ev.Action]:
         """Return the actions that an event causes, in order."""
         self._actions.clear()

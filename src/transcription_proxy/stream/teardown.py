@@ -65,7 +65,7 @@ class Teardown:
     def request_close(self, credit: SessionCredit, progress: UpstreamProgress, now: float) -> None:
         """Compute the bill and have the ledger close the session with it."""
         self.commit_at = now + COMMIT_SECONDS
-        self._bill = compute_bill(progress.audio_usage(credit.forwarded), self._options.audio, self._options.micro)
+        self._bill = compute_bill(progress.audio_usage(credit.forwarded), self._options.audio, credit.tariff)
         closing = Closing(
             self._id,
             credit.number + 1,

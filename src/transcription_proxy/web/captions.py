@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from transcription_proxy.metering import engines
 from transcription_proxy.metering.audio import SAMPLE_BYTES
 from transcription_proxy.metering.credits import MICRO
-from transcription_proxy.metering.rates import Rate, Rates
+from transcription_proxy.metering.rates import Rate, Rates, is_flux
 from transcription_proxy.stream import languages
 from transcription_proxy.stream.options import DEFAULTS
 from transcription_proxy.web.services import Provided
@@ -85,6 +85,7 @@ def _models(rates: Rates) -> list[Model]:
             languages=languages.spoken(model),
         )
         for model, rate in rates.models.items()
+        if not is_flux(model)
     ]
 
 
@@ -112,13 +113,14 @@ def _addons(rates: Rates, models: list[Model]) -> list[Addon]:
             models=[model.id for model in models if addon != "keyterm" or languages.knows_keyterm(model.id)],
         )
         for addon, rate in rates.addons.items()
+        if addon in ADDON_NAMES
     ]
 
 
 def _default_model(rates: Rates) -> str:
     """Return the model of a session that names none, or the first one if that is not on offer."""
     usual: str = DEFAULTS["model"]
-    return usual if usual in rates.models else next(iter(rates.models))
+    return usual if usual in rates.models else next((model for model in rates.models if not is_flux(model)), usual)
 
 
 def _credits(rate: Rate) -> float:

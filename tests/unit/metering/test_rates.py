@@ -37,7 +37,7 @@ def rate_of(model: str = "nova-2", language: str = "en-US", *addons: str) -> tup
 
 @pytest.mark.parametrize("model", ["nova-2", "nova-2-meeting", "nova-2-conversational-ai", "nova-3", "NOVA-2-Meeting"])
 def test_a_model_has_the_rate_of_its_family(model: str) -> None:
-    assert rate_of(model) == ("1", "0.006")
+    assert rate_of(model) == ("1", "0.0048" if model == "nova-3" else "0.006")
 
 
 @pytest.mark.parametrize(
@@ -57,16 +57,16 @@ def test_the_nearest_family_counts() -> None:
 
 @pytest.mark.parametrize("language", ["multi", "MULTI"])
 def test_multi_replaces_the_figures_of_the_model(language: str) -> None:
-    assert rate_of("nova-3", language) == ("1.2", "0.0072")
+    assert rate_of("nova-3", language) == ("1.2", "0.0058")
 
 
 @pytest.mark.parametrize(
     ("language", "addons", "expected"),
     [
-        ("en-US", ["diarize"], ("1.34", "0.0080")),
-        ("en-US", ["keyterm"], ("1.22", "0.0073")),
-        ("en-US", ["diarize", "keyterm"], ("1.56", "0.0093")),
-        ("multi", ["diarize", "keyterm"], ("1.76", "0.0105")),
+        ("en-US", ["diarize"], ("1.34", "0.0068")),
+        ("en-US", ["keyterm"], ("1.22", "0.0061")),
+        ("en-US", ["diarize", "keyterm"], ("1.56", "0.0081")),
+        ("multi", ["diarize", "keyterm"], ("1.76", "0.0091")),
     ],
 )
 def test_add_ons_are_added(language: str, addons: list[str], expected: tuple[str, str]) -> None:
@@ -99,8 +99,8 @@ def test_the_built_in_engine_takes_one_credit_a_second_and_costs_nothing(languag
 
 
 def test_the_built_in_file_has_the_published_prices() -> None:
-    assert (BUILTIN.date, BUILTIN.stripe_fee_percent, BUILTIN.stripe_fee_cents) == ("2026-11-23", Decimal("2.9"), 30)
-    assert set(BUILTIN.models) == {"nova-2", "nova-3"}
+    assert (BUILTIN.date, BUILTIN.stripe_fee_percent, BUILTIN.stripe_fee_cents) == ("2026-11-28", Decimal("2.9"), 30)
+    assert set(BUILTIN.models) == {"nova-2", "nova-3", "flux-general-en", "flux-general-multi"}
     assert set(BUILTIN.languages) == {"multi"}
     assert set(BUILTIN.addons) == set(ADDONS)
 

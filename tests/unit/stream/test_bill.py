@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcription_proxy.metering.audio import AudioFormat
+from transcription_proxy.metering.credits import Tariff
 from transcription_proxy.stream.bill import AudioUsage, Bill, compute_bill
 
 AUDIO = AudioFormat()
@@ -26,7 +27,11 @@ def bill(seconds: float, micro: int = RATE_1, audio: AudioFormat = AUDIO, **know
         "results_ms": round(seconds * 1000),
         **known,
     }
-    return compute_bill(AudioUsage(forwarded=round(seconds * audio.bytes_per_second), **usage), audio, micro)
+    return compute_bill(
+        AudioUsage(forwarded=round(seconds * audio.bytes_per_second), **usage),
+        audio,
+        Tariff(audio.bytes_per_second, micro),
+    )
 
 
 def test_no_audio_costs_nothing() -> None:
@@ -39,7 +44,7 @@ def test_what_was_sent_is_billed_where_nothing_was_reported() -> None:
 
 
 def test_a_single_byte_is_a_credit() -> None:
-    assert compute_bill(AudioUsage(1, None, 0, False, 0), AUDIO, RATE_1) == Bill(1, 0)
+    assert compute_bill(AudioUsage(1, None, 0, False, 0), AUDIO, Tariff(SECOND, RATE_1)) == Bill(1, 0)
 
 
 @pytest.mark.parametrize(("reported_ms", "expected"), [(1900, Bill(2, 1900)), (2000, Bill(2, 2000)), (1, Bill(1, 1))])
@@ -111,7 +116,11 @@ def test_the_bill_is_the_ceiling_of_rate_times_audio_by_exact_arithmetic(
         seconds = min(seconds, max(Fraction(0), Fraction(reported_ms - silence_ms, 1000)))
     if results_ms or not has_words:
         seconds = min(seconds, Fraction(results_ms, 1000) + 5)
-    made = compute_bill(AudioUsage(forwarded, reported_ms, silence_ms, has_words, results_ms), audio, micro)
+    made = compute_bill(
+        AudioUsage(forwarded, reported_ms, silence_ms, has_words, results_ms),
+        audio,
+        Tariff(audio.bytes_per_second, micro),
+    )
     assert made.total == ceil(Fraction(micro, 1_000_000) * seconds)
     assert abs(Fraction(made.audio_ms, 1000) - seconds) <= Fraction(1, 2000)
     assert made.total <= ceil(Fraction(micro, 1_000_000) * sent)

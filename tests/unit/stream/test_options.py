@@ -115,7 +115,7 @@ def test_addons_language_and_channels_make_the_rate(config: dict[str, Any], rate
 
 def test_what_the_engine_takes_is_kept_with_what_the_user_pays() -> None:
     assert read().rate.cost_micro == 6_000
-    assert read(language="multi", diarize=True, keyterm="a").rate.cost_micro == 10_500
+    assert read(language="multi", diarize=True, keyterm="a").rate.cost_micro == 9_100
 
 
 @pytest.mark.parametrize(("credits_per_second", "cap"), [("1", 45), ("1.2", 54), ("0.01", 1), ("0.05", 2)])
@@ -192,3 +192,8 @@ def test_an_empty_list_of_terms_is_none_and_costs_nothing() -> None:
     chosen = options.read({"keyterm": [], "replace": []}, RATES)
     assert chosen.rate.micro == options.read(None, RATES).rate.micro
     assert chosen.query == options.read(None, RATES).query
+
+
+def test_a_model_of_another_path_is_refused() -> None:
+    with pytest.raises(InvalidConfig, match="/v2/listen"):
+        read(model="flux-general-en")

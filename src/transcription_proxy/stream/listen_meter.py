@@ -1,0 +1,68 @@
+"""Counts the audio of a Deepgram client: by its bytes where it is raw, otherwise by what the upstream has heard."""
+
+from typing import Final
+
+from transcription_proxy.stream.credit import SessionCredit
+from transcription_proxy.stream.deepgram import MAX_AUDIO_MS
+from transcription_proxy.stream.listen_messages import Configured, NotConfigured
+from transcription_proxy.stream.listen_request import ListenRequest
+
+MAX_GAP_SECONDS: Final = 1.0
+"""Longest pause between two frames of a live stream that counts as audio."""
+
+
+class ListenMeter:
+    """Decides how much audio may go upstream, and counts it against the credit.
+
+    Audio that is not raw counts as it arrives, second for second, until the upstream says how long it was."""
+
+    def __init__(self, request: ListenRequest, credit: SessionCredit, now: float) -> None:
+        self._request = request
+        self._credit = credit
+        self._forwarded_at = now
+        self._has_keyterms = "keyterm" in request.addons
+        self._configured = self._has_keyterms
+        """Whether keyterms are in use once the upstream has answered the latest Configure."""
+
+    def admit(self, nbytes: int, now: float) -> bool:
+        """Count a frame and return True if it may go upstream at once."""
+        return self._request.is_raw and self._credit.admit(nbytes, now)
+
+    def take(self, nbytes: int, now: float) -> int:
+        """Count as much of a frame as may go upstream now, and return how many bytes that is."""
+        if self._request.is_raw:
+            return self._credit.take(nbytes, now)
+        if not self._credit.has_room(now):
+            return 0
+        gap = min(now - self._forwarded_at, MAX_GAP_SECONDS)
+        self._forwarded_at = now
+        self._credit.charge(round(gap * 1000), now)
+        return nbytes
+
+    def record_heard(self, heard_ms: int, now: float) -> None:
+        """Count what the upstream has heard in all, where bytes do not tell."""
+        if not self._request.is_raw and heard_ms > self._credit.forwarded:
+            self._credit.charge(heard_ms - self._credit.forwarded, now)
+
+    @property
+    def sent_ms(self) -> int:
+        """Milliseconds of audio sent, beyond which nothing the upstream reports is believed."""
+        return self._request.audio.milliseconds(self._credit.forwarded) if self._request.is_raw else MAX_AUDIO_MS
+
+    # Keyterms that begin or end in mid-stream (money 3)
+
+    def configure(self, has_keyterms: bool) -> None:
+        """Record that a Configure goes upstream. Keyterms are charged from here on; without them, once it succeeds."""
+        self._configured = has_keyterms
+        if has_keyterms:
+            self._change(True)
+
+    def record_configured(self, answer: Configured | NotConfigured) -> None:
+        """Record the upstream's answer to the latest Configure."""
+        if isinstance(answer, Configured):
+            self._has_keyterms = self._configured
+        self._configured = self._has_keyterms
+        self._change(self._has_keyterms)
+
+    def _change(self, has_keyterms: bool) -> None:
+        self._credit.change_rate(self._request.micro_with_keyterms(has_keyterms))

@@ -1,0 +1,421 @@
+"""The session of a Deepgram client: what passes, how it is metered, and how it ends."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.stream.deepgram_client import ID, RAW, SECOND, Played
+from transcription_proxy.stream import events as ev
+from transcription_proxy.stream.listen_request import V2
+from transcription_wire.codes import Reason
+
+CLOSE_STREAM = b'{"type":"CloseStream"}'
+REFUSED = b'{"err_code":"INVALID_QUERY_PARAMETER","err_msg":"No.","request_id":"1"}'
+FLUX = "model=flux-general-en&encoding=linear16&sample_rate=16000"
+
+
+def closes(played: Played) -> list[tuple[int, bytes]]:
+    return [(close.code, close.reason) for close in played.all(ev.CloseClient)]
+
+
+# The handshake
+
+
+def test_the_client_is_answered_only_when_the_upstream_has_answered() -> None:
+    played = Played()
+    assert played.done == [ev.Dial()]
+    accepted, settle = played.tell(ev.UpstreamOpened("id"))
+    assert accepted == ev.AcceptClient("id")
+    assert isinstance(settle, ev.Settle)
+    assert settle.settlement.ready
+
+
+def test_a_refusal_of_the_request_reaches_the_client_as_it_came() -> None:
+    played = Played()
+    played.tell(ev.UpstreamRefused(400, "No.", REFUSED, "id"))
+    assert (played.bill, played.closing.ready) == ((0, 0, Reason.UPSTREAM_CLOSED), False)
+    refusal, finish = played.commit()
+    assert isinstance(refusal, ev.RefuseClient)
+    assert finish == ev.Finish()
+    assert (refusal.error.status, refusal.error.body, refusal.error.request_id) == (400, REFUSED, "id")
+    assert closes(played) == []
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 500, 503, None])
+def test_a_refusal_of_our_own_key_does_not_reach_the_client(status: int | None) -> None:
+    played = Played()
+    played.tell(ev.UpstreamRefused(status, "Invalid credentials.", b"{}", "id"))
+    played.commit()
+    (refusal,) = played.all(ev.RefuseClient)
+    assert (refusal.error.status, refusal.error.code, refusal.error.body) == (502, "BAD_GATEWAY", b"")
+
+
+def test_a_client_that_waits_too_long_is_refused_before_it_gives_up() -> None:
+    played = Played()
+    played.wait(7)
+    assert played.done[1] == ev.CloseUpstream()
+    assert played.wait(2)[-1] == ev.RefuseClient(played.all(ev.RefuseClient)[0].error)
+    assert played.now - 1000 < 10
+    assert [type(action) for action in played.commit()] == [ev.Finish]
+
+
+@pytest.mark.parametrize("event", [ev.DrainBegan(), ev.DrainEnded(), ev.SessionFailed()])
+def test_a_session_that_cannot_begin_is_refused(event: ev.Event) -> None:
+    played = Played()
+    played.tell(event)
+    played.commit()
+    assert played.all(ev.RefuseClient)[0].error.status in (500, 503)
+
+
+def test_a_client_that_leaves_before_the_answer_costs_nothing() -> None:
+    played = Played()
+    played.tell(ev.ClientLost())
+    assert (played.bill, played.closing.ready) == ((0, 0, Reason.CLIENT_GONE), False)
+    assert played.commit() == [ev.Finish()]
+
+
+# Frames
+
+
+def test_frames_pass_unchanged_and_in_order() -> None:
+    played = Played().live()
+    assert played.send(1) == SECOND
+    assert played.ask("KeepAlive") == [ev.SendUpstream(b'{"type": "KeepAlive"}')]
+    assert played.tell(ev.ClientSentText(b"no json")) == [ev.SendUpstream(b"no json")]
+    text = b'{"type":"Whatever", "x": 1}'
+    assert played.tell(ev.UpstreamSentText(text)) == [ev.SendClientText(text)]
+
+
+def test_words_are_shown_on_the_pages_that_watch() -> None:
+    played = Played().live()
+    played.send(1)
+    sent, shown = played.hear(1)
+    assert isinstance(sent, ev.SendClientText)
+    assert isinstance(shown, ev.ShowCaption)
+    assert shown.transcript.text == "words"
+
+
+def test_frames_wait_for_an_upstream_that_does_not_read() -> None:
+    played = Played().live()
+    assert played.tell(ev.UpstreamStalled()) == [ev.PauseClient()]
+    assert played.send(1) == 0
+    assert played.ask("Finalize") == []
+    audio, text, resumed = played.tell(ev.UpstreamRecovered())
+    assert audio == ev.SendAudio(bytes(SECOND))
+    assert text == ev.SendUpstream(b'{"type": "Finalize"}')
+    assert resumed == ev.ResumeClient()
+
+
+def test_frames_wait_while_a_settle_is_due_and_nothing_more_is_read() -> None:
+    played = Played(grant=12).live()
+    for _ in range(5):
+        assert played.send(1)
+    assert played.send(1) == 0  # half of the grant
+    assert len(played.all(ev.Settle)) == 1
+    assert played.all(ev.SendAudio) == [ev.SendAudio(bytes(SECOND))]
+
+
+def test_a_frame_that_the_grant_covers_in_part_is_cut_at_a_sample() -> None:
+    played = Played(grant=2).live()
+    played.send(1.5)
+    played.answer()
+    played.send(1)
+    assert [len(sent.data) for sent in played.all(ev.SendAudio)][-1] == SECOND // 2
+    assert played.session.credit.forwarded == 2 * SECOND
+
+
+# The end
+
+
+def test_the_close_of_the_upstream_reaches_the_client_after_the_bill() -> None:
+    played = Played().live()
+    played.send(3)
+    played.ask("CloseStream")
+    played.hear(3)
+    played.say("Metadata", duration=3.0)
+    assert played.all(ev.Close) == []
+    played.tell(ev.UpstreamLost(1000, b""))
+    assert played.bill == (3, 3000, Reason.CLIENT_STOP)
+    assert closes(played) == []
+    assert played.commit() == [ev.CloseClient(1000, b""), ev.Finish()]
+
+
+@pytest.mark.parametrize("close", [(1011, b"NET-0001"), (1008, b"DATA-0000"), (0, b""), (4321, b"odd")])
+def test_a_close_of_the_upstream_passes_as_it_came(close: tuple[int, bytes]) -> None:
+    played = Played().live()
+    played.tell(ev.UpstreamLost(*close))
+    played.commit()
+    assert closes(played) == [close]
+    assert played.closing.reason is Reason.UPSTREAM_CLOSED
+
+
+def test_an_upstream_that_vanishes_is_an_error_for_the_client() -> None:
+    played = Played().live()
+    played.tell(ev.UpstreamLost())
+    played.commit()
+    assert closes(played) == [(1011, b"")]
+
+
+@pytest.mark.parametrize("has_metadata", [True, False])
+def test_after_close_stream_the_client_is_closed_normally_in_any_case(has_metadata: bool) -> None:
+    played = Played().live()
+    played.send(1)
+    played.ask("CloseStream")
+    if has_metadata:
+        played.say("Metadata", duration=1.0)
+    played.wait(6)
+    assert played.all(ev.CloseUpstream) == [ev.CloseUpstream()]
+    played.commit()
+    assert closes(played) == [(1000, b"")]
+
+
+def test_an_empty_frame_is_relayed_and_ends_the_stream() -> None:
+    played = Played().live()
+    played.send(1)
+    assert played.tell(ev.AudioArrived(b""))[0] == ev.SendAudio(b"")
+    assert played.send(1) == 0
+    played.tell(ev.UpstreamLost(1000))
+    assert played.bill == (1, 1000, Reason.CLIENT_STOP)
+
+
+def test_nothing_passes_after_close_stream() -> None:
+    played = Played().live()
+    played.ask("CloseStream")
+    assert played.send(1) == 0
+    assert played.ask("KeepAlive") == []
+    assert played.session.credit.forwarded == 0
+
+
+def test_words_after_close_stream_are_waited_for() -> None:
+    played = Played().live()
+    played.send(7)
+    played.ask("CloseStream")
+    for second in range(1, 6):
+        played.wait(4)
+        played.hear(second, duration=1)
+        assert played.all(ev.Close) == []
+    played.wait(20)
+    assert played.closing.reason is Reason.CLIENT_STOP
+
+
+def test_a_client_that_leaves_is_billed_what_the_upstream_reports() -> None:
+    played = Played().live()
+    played.send(3)
+    assert played.tell(ev.ClientLost(4000, b"bye"))[0] == ev.SendUpstream(CLOSE_STREAM)
+    assert played.hear(2) != []
+    assert played.all(ev.SendClientText) == []
+    played.say("Metadata", duration=2.0)
+    assert played.all(ev.CloseUpstream) == [ev.CloseUpstream(4000, b"bye")]
+    assert played.bill == (2, 2000, Reason.CLIENT_GONE)
+    assert played.commit() == [ev.Finish()]
+
+
+def test_without_credit_the_last_words_come_and_the_close_is_normal() -> None:
+    played = Played(grant=2).live()
+    played.send(1.5)
+    played.answer()
+    played.send(5)
+    played.answer()
+    played.answer()
+    assert played.all(ev.SendUpstream) == [ev.SendUpstream(CLOSE_STREAM)]
+    assert played.session.credit.forwarded == 2 * SECOND
+    assert isinstance(played.hear(2)[0], ev.SendClientText)
+    played.say("Metadata", duration=2.0)
+    assert played.bill == (2, 2000, Reason.INSUFFICIENT_CREDITS)
+    played.commit()
+    assert closes(played) == [(1000, b"You ran out of minutes, so captions stopped. Buy more to continue.")]
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [(Reason.SIGNED_OUT, 1000), (Reason.ENDED_BY_USER, 1000), (Reason.ENDED_BY_OPERATOR, 1000)],
+)
+def test_a_session_that_is_ended_from_outside_is_closed_so_that_no_client_comes_back(ending: Reason, code: int) -> None:
+    played = Played().live()
+    played.tell(ev.RowChanged())
+    played.answer(ending=ending)
+    assert played.all(ev.SendUpstream) == [ev.SendUpstream(CLOSE_STREAM)]
+    played.tell(ev.UpstreamLost(1000))
+    played.commit()
+    assert played.closing.reason is ending
+    assert [close for close, _ in closes(played)] == [code]
+
+
+def test_a_session_that_the_ledger_ended_is_closed_at_once() -> None:
+    played = Played().live()
+    played.tell(ev.RowChanged())
+    played.answer(gone=True)
+    assert played.closing.reason is Reason.LEASE_EXPIRED
+
+
+def test_at_a_restart_the_last_words_come_and_the_client_may_come_back() -> None:
+    played = Played().live()
+    played.tell(ev.DrainBegan())
+    assert played.done == []
+    played.tell(ev.DrainEnded())
+    played.say("Metadata", duration=0.0)
+    played.commit()
+    assert [code for code, _ in closes(played)] == [1012]
+
+
+def test_a_client_without_audio_is_ended_at_last_whatever_it_says() -> None:
+    played = Played(idle=60).live()
+    for _ in range(25):
+        played.ask("KeepAlive")
+        played.tell(ev.UpstreamPonged())
+        for settle in played.all(ev.Settle)[-1:]:
+            played.tell(ev.SettleFailed()) if settle.settlement.number < 0 else played.answer()
+        played.wait(3)
+    played.wait(10)
+    assert played.closing.reason is Reason.IDLE
+
+
+def test_an_upstream_that_takes_audio_and_says_nothing_is_given_up() -> None:
+    played = Played(grant=100).live()
+    for _ in range(16):
+        played.send(1)
+        played.wait(1)
+        if played.session.credit.is_settling:
+            played.answer()
+        played.tell(ev.ClientPonged(), ev.UpstreamPonged())
+    played.wait(1)
+    assert played.bill == (5, 5000, Reason.UPSTREAM_CLOSED)
+    played.commit()
+    assert [code for code, _ in closes(played)] == [1011]
+
+
+def test_an_upstream_that_answers_no_ping_is_given_up() -> None:
+    played = Played().live()
+    for _ in range(5):
+        played.ask("KeepAlive")
+        played.wait(5)
+    assert played.all(ev.PingUpstream) != []
+    assert played.closing.reason is Reason.UPSTREAM_CLOSED
+
+
+def test_a_client_that_does_not_read_is_ended() -> None:
+    played = Played().live()
+    played.tell(ev.ClientStalled())
+    played.wait(10)
+    assert played.all(ev.SendUpstream) == [ev.SendUpstream(CLOSE_STREAM)]
+    played.tell(ev.UpstreamLost(1000))
+    assert played.closing.reason is Reason.TOO_SLOW
+
+
+def test_a_client_that_breaks_the_protocol_is_ended() -> None:
+    played = Played().live()
+    played.tell(ev.ClientBrokeProtocol(Any))  # type: ignore[arg-type]
+    played.tell(ev.UpstreamLost(1000))
+    assert played.closing.reason is Reason.BAD_MESSAGES
+
+
+def test_a_ledger_that_does_not_answer_is_not_waited_for() -> None:
+    played = Played().live()
+    played.tell(ev.UpstreamLost(1000))
+    assert played.wait(2) == [ev.CloseClient(1000, b"")]
+    assert played.commit() == [ev.Finish()]
+    assert played.tell(ev.TimePassed()) == []
+    assert played.session.id == ID
+
+
+# Configure
+
+
+def test_keyterms_in_mid_stream_are_charged_from_there_on() -> None:
+    played = Played(grant=100).live()
+    played.send(4)
+    assert len(played.ask("Configure", keyterms=["heliotrope"])) == 1
+    played.send(3)
+    played.say("ConfigureSuccess", keyterms=["heliotrope"])
+    played.hear(7)
+    played.ask("CloseStream")
+    played.say("Metadata", duration=7.0)
+    played.tell(ev.UpstreamLost(1000))
+    assert played.bill == (8, 7000, Reason.CLIENT_STOP)  # 4 s at 1 and 3 s at 1.22: 7.66, rounded once
+
+
+def test_keyterms_that_the_upstream_refuses_are_not_charged_after_that() -> None:
+    played = Played(grant=100).live()
+    played.ask("Configure", keyterms=["heliotrope"])
+    played.say("ConfigureFailure")
+    played.send(5)
+    assert played.session.credit.total == 5
+
+
+def test_keyterms_that_end_are_charged_until_the_upstream_says_so() -> None:
+    played = Played(RAW + "&keyterm=a", grant=100).live()
+    played.send(5)
+    played.ask("Configure", keyterms=[])
+    assert played.session.credit.total == 7  # 6.1
+    played.say("ConfigureSuccess", keyterms=[])
+    played.send(2)
+    assert played.session.credit.total == 9  # 8.1
+    played.ask("Configure", features={"numerals": True})
+    played.say("ConfigureSuccess")
+    played.send(0.5)
+    assert played.session.credit.total == 9  # 8.6
+
+
+def test_a_configure_that_would_silence_the_upstream_is_answered_by_us() -> None:
+    played = Played().live()
+    (answer,) = played.ask("Configure", keyterms=["antidisestablishmentarianism"] * 100)
+    assert isinstance(answer, ev.SendClientText)
+    message = json.loads(answer.text)
+    assert (message["type"], message["code"]) == ("ConfigureFailure", "CONFIGURE_KEYTERM_LIMIT_EXCEEDED")
+    assert message["request_id"] == "9d9d1a5e-0000-4000-8000-000000000001"
+
+
+# Audio that bytes do not measure
+
+
+def test_compressed_audio_counts_as_it_arrives_and_is_billed_as_reported() -> None:
+    played = Played("model=nova-3", grant=45).live()
+    for _ in range(40):
+        assert played.session.admit(100, played.now) is False
+        assert played.tell(ev.AudioArrived(b"opus"))[0] == ev.SendAudio(b"opus")
+        played.wait(0.1)
+    assert 3 <= played.session.credit.total <= 4
+    played.hear(3.5)
+    played.ask("CloseStream")
+    played.say("Metadata", duration=3.95)
+    played.tell(ev.UpstreamLost(1000))
+    assert played.bill == (4, 3950, Reason.CLIENT_STOP)
+
+
+def test_a_compressed_file_at_once_is_counted_by_what_the_upstream_heard() -> None:
+    played = Played("model=nova-3", grant=10).live()
+    played.tell(ev.AudioArrived(b"file"))
+    played.hear(8)
+    assert played.session.credit.total == 8
+    played.answer()
+    played.ask("CloseStream")
+    played.hear(60)
+    played.say("Metadata", duration=60.0)
+    played.tell(ev.UpstreamLost(1000))
+    assert played.bill == (10, 10_000, Reason.CLIENT_STOP)  # never more than the grant
+
+
+def test_compressed_audio_waits_when_the_grant_is_used_up() -> None:
+    played = Played("model=nova-3", grant=5).live()
+    played.tell(ev.AudioArrived(b"file"))
+    played.hear(6)
+    played.answer()
+    assert played.tell(ev.AudioArrived(b"more")) != [ev.SendAudio(b"more")]
+    played.answer()
+    assert played.all(ev.SendUpstream) == [ev.SendUpstream(CLOSE_STREAM)]
+
+
+# Flux
+
+
+def test_flux_is_metered_by_bytes_and_by_its_turns() -> None:
+    played = Played(FLUX, path=V2, grant=100).live()
+    played.send(10)
+    played.say("TurnInfo", event="EndOfTurn", audio_window_start=0.0, audio_window_end=3.0, transcript="hi")
+    assert played.all(ev.ShowCaption)[0].transcript.is_final
+    played.ask("CloseStream")
+    played.tell(ev.UpstreamLost(0))
+    assert played.closing.audio_ms == 8000  # five silent seconds after the last turn, at most
+    played.commit()
+    assert closes(played) == [(0, b"")]
