@@ -69,6 +69,10 @@ MULTICHANNEL_NEEDS_RAW: Final = "multichannel needs raw audio: set encoding, sam
 NO_KEYTERMS: Final = "Keyterms aren't offered here."
 NO_PROJECT: Final = "You have no project with this ID."
 NO_MODEL: Final = "There is no model with this ID."
+EMPTY_RECORDING: Final = "The recording is empty. Send the file's bytes as the body."
+NO_RECORDING_URL: Final = 'Send the recording itself, or JSON like {"url": "https://example.com/talk.mp3"}.'
+URL_NOT_PUBLIC: Final = "The URL must lead to a public internet address."
+URL_UNREADABLE: Final = "We couldn't download the recording from this URL."
 BAD_LIFETIME: Final = "ttl_seconds must be a number from 1 to 3600."
 
 # HTTP itself
@@ -118,6 +122,22 @@ def weak_password(shortest: int, longest: int) -> str:
 
 def checked_at(time: str) -> str:
     return f"Checked at {time}."
+
+
+def recording_larger_than(megabytes: int) -> str:
+    return f"A recording may have at most {megabytes} MB."
+
+
+def recording_too_long(seconds: int, available: int) -> str:
+    return f"This recording takes {seconds} s of your balance, and {available} s are free. Buy more minutes first."
+
+
+def url_answered(status: int) -> str:
+    return f"The URL of the recording answered with status {status}."
+
+
+def option_not_offered(name: str) -> str:
+    return f"{name} isn't offered here. Leave it out."
 
 
 def ambiguous_session(prefix: str) -> str:

@@ -31,6 +31,10 @@ class Opening:
     """The login that the client's token came from, where it names one."""
     key_id: UUID | None = None
     """The API key that the client presented in place of a token."""
+    upfront: int | None = None
+    """Credits to hold at once in place of a share: what a recording is expected to cost."""
+    needs_all: bool = False
+    """Refuse to open unless all of `upfront` can be held, because the recording surely costs as much."""
 
 
 @dataclass(frozen=True, slots=True)

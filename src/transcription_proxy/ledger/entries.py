@@ -11,7 +11,8 @@ from uuid import UUID
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
-from transcription_wire.codes import Reason, Status
+from transcription_proxy.values import Opening
+from transcription_wire.codes import ErrorCode, Reason, Status
 
 MAX_CREDITS: Final = 1_000_000_000
 """The largest entry and the largest balance in credits, positive or negative (money 25)."""
@@ -125,6 +126,20 @@ def new_hold(available: int, remaining_hold: int, cap: int, max_sessions: int, t
     share = -(-(available + remaining_hold) // (2 * max_sessions))
     wish = max(min(cap, max(share, 1)) - remaining_hold, 0)
     return remaining_hold + min(wish, max(available - taken, 0))
+
+
+def first_hold(available: int, key_available: int | None, opening: Opening, max_sessions: int) -> int | Refusal:
+    """Return the credits that a new session holds: a share, or what a recording is expected to cost, if available.
+
+    `key_available`: what the limit of its API key leaves, None without a limit."""
+    if key_available is not None and key_available <= 0:
+        return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.KEY_SPENT)
+    free = available if key_available is None else min(available, key_available)
+    if opening.upfront is None:
+        return min(new_hold(available, 0, opening.hold_cap, max_sessions), free)
+    if opening.needs_all and opening.upfront > free:
+        return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.recording_too_long(opening.upfront, free))
+    return min(max(opening.upfront, 1), free)
 
 
 def billable(total: int, settled: int, hold: int) -> int:

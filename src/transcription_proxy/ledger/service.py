@@ -24,8 +24,8 @@ from transcription_proxy.ledger.entries import (
     Finding,
     SessionRow,
     billable,
+    first_hold,
     low_mark,
-    new_hold,
 )
 from transcription_proxy.values import Closed, Closing, Opened, Opening, Settled, Settlement
 from transcription_wire.codes import ErrorCode, Reason
@@ -83,16 +83,14 @@ class Ledger:
         if balance is None or balance.available <= 0:
             return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.OUT_OF_MINUTES)
         left = None if opening.key_id is None else await spending.left(connection, opening.key_id)
-        if left is not None and left.available <= 0:
-            return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.KEY_SPENT)
-        hold = new_hold(balance.available, 0, opening.hold_cap, self._max_sessions)
-        remaining = balance.seconds_remaining
-        if left is not None:
-            hold, remaining = min(hold, left.available), min(remaining, left.remaining)
+        hold = first_hold(balance.available, None if left is None else left.available, opening, self._max_sessions)
+        if isinstance(hold, Refusal):
+            return hold
         session_id = await store.open_session(connection, opening, hold, found.last_seq, self._max_streams)
         if session_id is None:
             return Refusal(ErrorCode.BUSY, ERRORS[ErrorCode.BUSY].full)
-        return Opened(session_id, hold, remaining)
+        remaining = balance.seconds_remaining
+        return Opened(session_id, hold, remaining if left is None else min(remaining, left.remaining))
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         """Book a batch of settlements. Return answers for those whose rows were not locked; retry the others later."""

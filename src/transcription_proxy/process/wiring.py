@@ -39,10 +39,12 @@ from transcription_proxy.relay import caption_socket, listen_socket
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.door import DoorProtocol, Sockets, door
 from transcription_proxy.relay.probe import answers
+from transcription_proxy.relay.recordings import Recordings
 from transcription_proxy.relay.relay import RelayContext
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
+from transcription_proxy.stream.listen_request import V1
 from transcription_proxy.web import api
 from transcription_proxy.web.services import Site
 
@@ -102,6 +104,12 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         caption_socket.PATH: partial(CaptionSocket, switchboard),
         overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, overlay_keys),
     }
+    recordings = Recordings(
+        switchboard,
+        settings.deepgram_api_key,
+        max_bytes=settings.max_recording_mb << 20,
+        proxy=settings.deepgram_proxy,
+    )
     gateway = _gateway(settings)
     payments = Payments(
         database,
@@ -126,6 +134,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         site=_site(settings),
         ready=is_ready,
         speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key),
+        recordings=recordings,
     )
     return Parts(
         database,
@@ -134,7 +143,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         Reaper(ledger, time.monotonic, time.time, lambda: settler.failures),
         switchboard,
         feeds,
-        door(sockets, listen_socket.sockets(switchboard)),
+        door(sockets, listen_socket.sockets(switchboard), {V1.encode(): 2 * recordings.max_bytes}),
         _payment_jobs(database, gateway, payments),
         _mail_jobs(settings, database, payments),
         http,

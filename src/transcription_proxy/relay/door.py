@@ -84,7 +84,8 @@ class DoorProtocol(HttpToolsProtocol):
 
     sockets: Sockets
     holders: Holders
-    """Both are set on a subclass by `door`."""
+    uploads: Mapping[bytes, int]
+    """All three are set on a subclass by `door`."""
     flow: DoorFlowControl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -95,6 +96,8 @@ class DoorProtocol(HttpToolsProtocol):
         """The parser is before or inside a head, not in a body."""
         self._request_bytes = 0
         """Bytes of the head, or since its end."""
+        self._max_bytes = MAX_REQUEST_BYTES
+        """Bytes that the request may have. An upload may have more, and take longer."""
         self._framing_bytes = 0
         """Bytes of the head, or of one piece of a body's framing, without the body itself."""
         self._unparsed = b""
@@ -164,7 +167,7 @@ class DoorProtocol(HttpToolsProtocol):
             self._refuse(request_head.MALFORMED)
         if self._framing_bytes > MAX_HEAD_BYTES:
             self._refuse(request_head.LONG_HEAD)
-        elif self._request_bytes > MAX_REQUEST_BYTES:
+        elif self._request_bytes > self._max_bytes:
             self._refuse(request_head.TOO_LARGE)
         return len(piece)
 
@@ -184,10 +187,14 @@ class DoorProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._in_head = False
         self._framing_bytes = 0
+        path = request_head.normalised(self.url).partition(b"?")[0]
+        self._max_bytes = max(self.uploads.get(path, 0), MAX_REQUEST_BYTES)
         self._start_timer()
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes = 0
+        if self._max_bytes > MAX_REQUEST_BYTES:
+            self._start_timer()  # an upload's time is counted from its last piece
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -314,9 +321,13 @@ class DoorProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-def door(sockets: Sockets, holders: Holders | None = None) -> type[DoorProtocol]:
-    """Return the protocol class for uvicorn's `http=`. It upgrades requests for the paths of its arguments only."""
-    return type("Door", (DoorProtocol,), {"sockets": sockets, "holders": holders or {}})
+def door(
+    sockets: Sockets, holders: Holders | None = None, uploads: Mapping[bytes, int] | None = None
+) -> type[DoorProtocol]:
+    """Return the protocol class for uvicorn's `http=`. It upgrades requests for the paths of its arguments only.
+
+    `uploads`: bytes of the largest body, by path, where more than MAX_REQUEST_BYTES are allowed."""
+    return type("Door", (DoorProtocol,), {"sockets": sockets, "holders": holders or {}, "uploads": uploads or {}})
 
 
 def _welcome(listener: ServerSocket, headers: Mapping[str, str]) -> WSUpgradeResponseWithListener:

@@ -1,5 +1,6 @@
 """Opens sessions, and keeps the relays of this process's live ones."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -10,6 +11,7 @@ import structlog
 from transcription_proxy import sentences
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.metering.rates import Rates
+from transcription_proxy.relay.recording_session import RecordingSession
 from transcription_proxy.relay.relay import (
     Client,
     Feed,
@@ -17,7 +19,6 @@ from transcription_proxy.relay.relay import (
     PassThroughRelay,
     Relay,
     RelayContext,
-    SessionRelay,
 )
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import listen_request, options
@@ -29,6 +30,8 @@ from transcription_wire.messages import Auth
 
 MAX_UNAUTHENTICATED: Final = 1000
 """Sockets of a process that may be open without being authenticated."""
+MAX_RECORDING_HOLD: Final = 1_000_000_000
+"""Credits: no balance is larger (money 25). A recording is heard whole, however long it is."""
 log = structlog.get_logger()
 
 
@@ -36,6 +39,14 @@ class Opener(Protocol):
     """The part of the ledger that opens sessions. Raises Refusal and Unavailable."""
 
     async def open_session(self, opening: Opening) -> Opened: ...
+
+
+class LiveSession(Protocol):
+    """A session whose end is not booked yet. `finished` is done after that."""
+
+    finished: asyncio.Future[Any]
+
+    def handle_event(self, event: ev.Event) -> None: ...
 
 
 class Feeds(Protocol):
@@ -82,7 +93,7 @@ class Switchboard:
     sockets: set[Socket] = field(default_factory=set)
     unauthenticated: set[Socket] = field(default_factory=set)
     """Those of the sockets that have not authenticated yet."""
-    relays: dict[UUID, SessionRelay[Any]] = field(default_factory=dict)
+    relays: dict[UUID, LiveSession] = field(default_factory=dict)
     draining: bool = False
 
     async def open(self, auth: Auth) -> tuple[Opened, options.Options, UUID]:
@@ -103,7 +114,28 @@ class Switchboard:
         request = listen_request.read(path, query, self.rates, holder.models)
         return await self._open(holder, request, None), request, holder.user_id
 
-    async def _open(self, holder: TokenHolder, wanted: options.Options | ListenRequest, old: UUID | None) -> Opened:
+    async def open_recording(
+        self, holder: TokenHolder, request: ListenRequest, hold: int, *, needs_all: bool
+    ) -> RecordingSession:
+        """Open a session for a recording that is expected to cost `hold` credits. Raises Refusal and Unavailable.
+
+        `needs_all`: refuse it if so much is not available. It is registered until its end is booked."""
+        if self.draining:
+            raise Unavailable("the service shuts down")
+        session = RecordingSession(await self._open(holder, request, None, hold, needs_all), self.context.settler)
+        self._register(session.id, session)
+        self.sockets.add(session)
+        session.finished.add_done_callback(lambda _: self.sockets.discard(session))
+        return session
+
+    async def _open(
+        self,
+        holder: TokenHolder,
+        wanted: options.Options | ListenRequest,
+        old: UUID | None,
+        upfront: int | None = None,
+        needs_all: bool = False,
+    ) -> Opened:
         """Open a session in the ledger. `old`: the session that it replaces."""
         if self.context.settler.is_failing:
             raise Unavailable("settles of live sessions fail")
@@ -119,8 +151,10 @@ class Switchboard:
             rate_micro=wanted.rate.micro,
             cost_micro=wanted.rate.cost_micro,
             channels=wanted.channels_billed,
-            hold_cap=wanted.hold_cap,
+            hold_cap=wanted.hold_cap if upfront is None else MAX_RECORDING_HOLD,
             replaces=old,
+            upfront=upfront,
+            needs_all=needs_all,
         )
         return await self.ledger.open_session(opening)
 
@@ -128,7 +162,7 @@ class Switchboard:
         """Return a relay for an opened session. It is registered until the session's end is booked."""
         session = Session(opened, wanted, self.idle_seconds, now)
         relay = Relay(session, client, self.context, self.feeds.feed(user_id))
-        self._register(relay)
+        self._register(opened.session_id, relay)
         return relay
 
     def add_pass_through(
@@ -137,11 +171,10 @@ class Switchboard:
         """Return a relay for an opened session of a Deepgram client, registered as by `add_relay`."""
         session = PassThrough(opened, request, self.idle_seconds, now)
         relay = PassThroughRelay(session, client, self.context, self.feeds.feed(user_id))
-        self._register(relay)
+        self._register(opened.session_id, relay)
         return relay
 
-    def _register(self, relay: SessionRelay[Any]) -> None:
-        session_id = relay.session.id
+    def _register(self, session_id: UUID, relay: LiveSession) -> None:
         self.relays[session_id] = relay
         relay.finished.add_done_callback(lambda _: self.relays.pop(session_id, None))
 

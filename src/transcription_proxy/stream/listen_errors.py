@@ -18,6 +18,7 @@ BY_CODE: Final[dict[str, tuple[int, str]]] = {
     "forbidden": (403, "INSUFFICIENT_PERMISSIONS"),
     ErrorCode.INVALID_CONFIG: (400, "INVALID_QUERY_PARAMETER"),
     "not_found": (404, "NOT_FOUND"),
+    "too_large": (413, "PAYLOAD_TOO_LARGE"),
     ErrorCode.TOO_MANY_CONNECTIONS: (429, "TOO_MANY_REQUESTS"),
     ErrorCode.BUSY: (429, "TOO_MANY_REQUESTS"),
     ErrorCode.SERVICE_UNAVAILABLE: (503, "SERVICE_UNAVAILABLE"),

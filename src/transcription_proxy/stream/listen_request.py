@@ -85,8 +85,12 @@ class ListenRequest:
         return f"{self.path}?{self.query}{'&' if self.query else ''}tag={session_id}"
 
 
-def read(path: str, query: str, rates: Rates, models: Sequence[str] | None = None) -> ListenRequest:
-    """Return the request. Raise Refusal invalid_config or forbidden. `models`: those allowed, None for all."""
+def read(
+    path: str, query: str, rates: Rates, models: Sequence[str] | None = None, *, is_recording: bool = False
+) -> ListenRequest:
+    """Return the request. Raise Refusal invalid_config or forbidden. `models`: those allowed, None for all.
+
+    `is_recording`: the upstream says at the end how many channels there were."""
     kept, values = _select(query)
     model = values.get("model", DEFAULT_MODEL[path])
     if is_flux(model) is not (path == V2):
@@ -96,7 +100,7 @@ def read(path: str, query: str, rates: Rates, models: Sequence[str] | None = Non
     language = values.get("language", DEFAULT_LANGUAGE) if path == V1 else DEFAULT_LANGUAGE
     audio = _raw_audio(values)
     is_multichannel = values.get("multichannel", "false").lower() == "true"
-    if is_multichannel and audio is None:
+    if is_multichannel and audio is None and not is_recording:
         raise _invalid(sentences.MULTICHANNEL_NEEDS_RAW)
     addons = frozenset(_addons(kept))
     return ListenRequest(

@@ -15,6 +15,7 @@ from transcription_proxy.metering.rates import Rates
 from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.payments.service import Payments
+from transcription_proxy.relay.recordings import Recordings
 from transcription_proxy.web import (
     account,
     auth,
@@ -56,12 +57,13 @@ def build(
     https_only: bool = False,
     site: Site = Site(),  # noqa: B008 - frozen
     speech: Probe | None = None,
+    recordings: Recordings | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
     """Build the application.
 
     `ready`: whether this process takes sessions. `https_only`: tells browsers to use only TLS. `speech`: whether the
-    speech engine works, for the status page.
+    speech engine works, for the status page. `recordings`: None where this process transcribes none.
     """
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": site.public_url}] if site.public_url else None
@@ -87,8 +89,8 @@ def build(
         app.include_router(module.router)
     errors.install(app)
     pages.install(app, site)
-    deepgram.install(app, services)
-    app.add_middleware(BodyLimit)
+    deepgram.install(app, services, recordings)
+    app.add_middleware(BodyLimit, largest_upload=recordings.max_bytes if recordings else 0)
     app.add_middleware(AuthRate, limit=auth_rate_per_minute, clock=clock)
     app.add_middleware(Heads)
     app.add_middleware(deepgram.SingleSlashes)

@@ -22,6 +22,7 @@ from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import Granted, Identity
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.relay import credentials
+from transcription_proxy.relay.recordings import Recordings, Upload, UpstreamFailed
 from transcription_proxy.stream import languages, listen_errors
 from transcription_proxy.stream.listen_errors import ListenError
 from transcription_proxy.web.services import Provided, Services
@@ -34,13 +35,15 @@ v1 = APIRouter()
 log = structlog.get_logger(__name__)
 
 
-def install(app: FastAPI, services: Services) -> None:
+def install(app: FastAPI, services: Services, recordings: Recordings | None) -> None:
     """Add the paths to an application."""
     for prefix in PREFIXES:
         part = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
         part.state.services = services
+        part.state.recordings = recordings
         part.add_exception_handler(Refusal, _refused)
         part.add_exception_handler(Unavailable, _unavailable)
+        part.add_exception_handler(UpstreamFailed, _failed)
         part.add_exception_handler(RequestValidationError, _invalid)
         part.add_exception_handler(HTTPException, _by_status)
         part.add_middleware(_Answers)
@@ -90,7 +93,7 @@ class _Answers:
 
 def answer(error: ListenError, request_id: UUID) -> Response:
     """Return an error as an HTTP response."""
-    headers = {"dg-error": error.message.encode("ascii", "replace").decode()}
+    headers = {"dg-error": error.message.encode("ascii", "replace").decode(), "Connection": "close"}
     if error.request_id:
         headers["dg-request-id"] = error.request_id
     if error.retry_after is not None:
@@ -106,6 +109,11 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("database_away", error=str(error))
     return answer(listen_errors.UNAVAILABLE, request.state.dg_request_id)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UpstreamFailed)
+    return answer(error.error, request.state.dg_request_id)
 
 
 async def _invalid(request: Request, _error: Exception) -> Response:
@@ -127,6 +135,24 @@ _FRAMEWORK: Final = {
     413: ListenError(413, "PAYLOAD_TOO_LARGE", sentences.BODY_TOO_LARGE),
     499: ListenError(499, "CLIENT_LEFT", sentences.CLIENT_LEFT),
 }
+
+
+# Recordings
+
+
+@v1.post("/listen")
+async def listen(request: Request, services: Provided) -> Response:
+    """Transcribe a recording: the body itself, or the file at the `url` in a JSON body."""
+    recordings: Recordings | None = request.app.state.recordings
+    token, _ = credentials.read(request.headers.raw)
+    if recordings is None or not services.ready():
+        raise Unavailable("the service is starting or shutting down")
+    length = request.headers.get("content-length", "")
+    chunks = (chunk async for chunk in request.stream() if chunk)
+    upload = Upload(request.headers.get("content-type", ""), int(length) if length.isdigit() else None, chunks)
+    done = await recordings.transcribe(token, request.url.query, upload)
+    headers = {"dg-request-id": done.request_id} if done.request_id else None
+    return Response(done.body, 200, headers, done.content_type)
 
 
 # Accounts
