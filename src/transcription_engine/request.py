@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 PATH: Final = "/v1/listen"
+RAW_FORMATS: Final = {"linear16": "s16le", "linear32": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
+"""FFmpeg's names of Deepgram's raw encodings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,26 @@ class Request:
         return 2 * self.channels
 
 
+@dataclass(frozen=True, slots=True)
+class RawFormat:
+    """Audio without a header. `format`: FFmpeg's name of it."""
+
+    format: str
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRequest:
+    """A request to transcribe a file. `raw`: None for a container, whose header says what is in it."""
+
+    multichannel: bool = False
+    utterances: bool = False
+    raw: RawFormat | None = None
+
+
 class HandshakeRefused(Exception):
-    """The handshake is refused with an HTTP error. `message`: for the person who sent it."""
+    """The request is refused with an HTTP error. `message`: for the person who sent it."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -53,15 +73,7 @@ class HandshakeRefused(Exception):
 
 def read(target: str) -> Request:
     """Return the request in a handshake's target. The first of repeated parameters counts. Raises HandshakeRefused."""
-    path, _, parameters = target.partition("?")
-    if path != PATH:
-        raise HandshakeRefused(404, "NOT_FOUND", f"The built-in engine serves {PATH} only.")
-    query: dict[str, str] = {}
-    for key, value in parse_qsl(parameters, keep_blank_values=True):
-        query.setdefault(key, value)
-    language = query.get("language", "en").lower()
-    if language.partition("-")[0] != "en":
-        raise _invalid("The built-in engine understands English only. Use language=en.")
+    query = _query(target)
     if query.get("encoding") != "linear16":
         raise _invalid("The built-in engine decodes raw audio only. Use encoding=linear16 and set sample_rate.")
     request = Request(
@@ -76,6 +88,34 @@ def read(target: str) -> Request:
     if request.utterance_end_ms and not request.interim_results:
         raise _invalid("utterance_end_ms needs interim_results=true.")
     return request
+
+
+def read_recording(target: str) -> RecordingRequest:
+    """Return the request to transcribe a file in a POST's target, as `read` does."""
+    query = _query(target)
+    raw = None
+    if "encoding" in query:
+        if query["encoding"] not in RAW_FORMATS:
+            raise _invalid(f"encoding must be one of {', '.join(RAW_FORMATS)}, or left out for files with a header.")
+        raw = RawFormat(
+            RAW_FORMATS[query["encoding"]],
+            sample_rate=_whole(query, "sample_rate", None, 8000, 48_000),
+            channels=_whole(query, "channels", 1, 1, 8),
+        )
+    return RecordingRequest(_flag(query, "multichannel"), _flag(query, "utterances"), raw)
+
+
+def _query(target: str) -> dict[str, str]:
+    """Return the parameters of a target, whose path and language are checked."""
+    path, _, parameters = target.partition("?")
+    if path != PATH:
+        raise HandshakeRefused(404, "NOT_FOUND", f"The built-in engine serves {PATH} only.")
+    query: dict[str, str] = {}
+    for key, value in parse_qsl(parameters, keep_blank_values=True):
+        query.setdefault(key, value)
+    if query.get("language", "en").lower().partition("-")[0] != "en":
+        raise _invalid("The built-in engine understands English only. Use language=en.")
+    return query
 
 
 def authorized(header: str | None, key: str | None) -> bool:

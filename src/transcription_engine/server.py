@@ -1,12 +1,14 @@
-"""The engine's WebSocket server: Deepgram's `/v1/listen`, for as many channels as the machine can handle."""
+"""The engine's server: Deepgram's `/v1/listen`, for as many channels as the machine can handle."""
 
 import asyncio
 import http
 import logging
 import os
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from functools import partial
+from typing import Any, Final
 from uuid import UUID, uuid4
 from weakref import WeakKeyDictionary
 
@@ -15,8 +17,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request as Handshake
 from websockets.http11 import Response
 
+from transcription_engine import front
+from transcription_engine.front import Front
 from transcription_engine.progress import Pace
 from transcription_engine.recognizer import OpenStream, Recognizer
+from transcription_engine.recordings import Recordings
 from transcription_engine.request import HandshakeRefused, Request, authorized, read
 from transcription_engine.stream import Stream
 
@@ -27,6 +32,10 @@ MAX_LAG_SECONDS: Final = 3.0
 SHUTDOWN_SECONDS: Final = 2.0
 """How long streams may take to send their last words at a shutdown."""
 log = logging.getLogger(__name__)
+
+
+def _front(http: Callable[[], asyncio.Protocol], *arguments: Any, **options: Any) -> Front:
+    return Front(partial(ServerConnection, *arguments, **options), http)
 
 
 class Engine:
@@ -42,11 +51,14 @@ class Engine:
         self._requests: WeakKeyDictionary[ServerConnection, tuple[Request, UUID]] = WeakKeyDictionary()
         self._streams: dict[asyncio.Task[None], Stream] = {}
         self._ending = False
+        self._recordings = Recordings(open_stream, key, self._threads, self._pace, cores)
 
     async def serve(self, listener: socket.socket, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; then let every stream send its last words."""
+        http = front.http(self._recordings)
         async with serve(
             self._handle_connection,
+            create_connection=partial(_front, http),  # type: ignore[arg-type]  # a protocol is all that it makes of it
             sock=listener,
             process_request=self._check_handshake,
             process_response=self._add_request_id,
