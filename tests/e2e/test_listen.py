@@ -1,6 +1,7 @@
 """`/v1/listen`: a Deepgram client through the service, its frames unchanged, billed exactly and cut off at zero."""
 
 import asyncio
+import json
 from uuid import UUID
 
 import pytest
@@ -222,3 +223,42 @@ async def test_frames_sent_before_the_answer_are_not_lost(service: Service, upst
     assert answer.endswith(b"\x88\x02\x03\xe8")
     (record,) = upstream.met(config)
     assert bytes(record.audio) == audio
+
+
+# Keyterms in mid-stream
+
+
+async def test_keyterms_that_begin_in_mid_stream_are_charged_from_there_on(service: Service) -> None:
+    user = await service.user(3600)
+    connection = await listen(service, user, RAW)
+    await connection.send(sound(4))
+    await connection.send('{"type":"Configure","keyterms":["heliotrope"]}')
+    await connection.send(sound(3))
+    await connection.send(CLOSE_STREAM)
+    assert "ConfigureSuccess" in types(await rest(connection))
+    assert (await service.balance(user))["seconds_remaining"] == 3600 - 8  # 4 + 3 * 1.22, rounded up
+
+
+# Flux
+
+
+async def test_flux_is_relayed_unchanged_and_closed_without_a_code(service: Service, upstream: Upstream) -> None:
+    user = await service.user(3600)
+    config = upstream.scripted(Script(), model="flux-general-en", encoding="linear16", sample_rate="16000")
+    connection = await listen(service, user, config, path="/v2/listen")
+    for _ in range(33):
+        await connection.send(sound(0.1))
+    await connection.send(CLOSE_STREAM)
+    received = await rest(connection)
+    numbers = [json.loads(text)["sequence_id"] for text in received]
+    assert (types(received)[0], numbers) == ("Connected", list(range(len(numbers))))
+    assert set(types(received)[1:]) == {"TurnInfo"}
+    assert connection.close_code == 1005
+    (record,) = upstream.met(config)
+    assert (record.path, record.types(), record.audio_bytes) == ("/v2/listen", ["CloseStream"], 33 * 3200)
+    assert (await service.balance(user))["seconds_remaining"] == 3600 - 4  # 3.3 * 1.1
+
+
+async def test_flux_and_other_models_keep_to_their_paths(service: Service) -> None:
+    user = await service.user(3600)
+    assert await refused(service, user, RAW, path="/v2/listen") == (400, "INVALID_QUERY_PARAMETER")
