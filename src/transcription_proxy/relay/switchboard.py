@@ -121,6 +121,7 @@ class Switchboard:
             channels=wanted.channels_billed,
             hold_cap=wanted.hold_cap,
             replaces=old,
+            addons=wanted.addons,
         )
         return await self.ledger.open_session(opening)
 

@@ -4,7 +4,7 @@ The query is relayed as it came, in its order and encoding, without the repeats 
 we would count by the first, and the upstream perhaps by the last. Whether a value makes sense, the upstream decides."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_plus
@@ -60,7 +60,8 @@ class ListenRequest:
     channels_billed: int
     rate: Rate
     """The rate of one channel, add-ons included."""
-    addons: frozenset[str]
+    addons: tuple[str, ...]
+    """Options with a price of their own."""
     keyterm: Rate | None
     """What keyterms add to the rate; None where they are not offered."""
 
@@ -98,7 +99,7 @@ def read(path: str, query: str, rates: Rates, models: Sequence[str] | None = Non
     is_multichannel = values.get("multichannel", "false").lower() == "true"
     if is_multichannel and audio is None:
         raise _invalid(sentences.MULTICHANNEL_NEEDS_RAW)
-    addons = frozenset(_addons(kept))
+    addons = _addons(kept)
     return ListenRequest(
         path=path,
         query="&".join(piece for piece, _, _ in kept),
@@ -142,15 +143,14 @@ def _raw_audio(values: Mapping[str, str]) -> AudioFormat | None:
     return AudioFormat(encoding, int(rate), int(channels or "1"))
 
 
-def _addons(kept: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    for _, name, value in kept:
-        if name in FLAGS and value.lower() not in OFF:
-            yield FLAGS[name]
+def _addons(kept: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    on = {FLAGS[name] for _, name, value in kept if name in FLAGS and value.lower() not in OFF}
+    return tuple(addon for addon in ADDONS if addon in on)
 
 
-def _rate(rates: Rates, model: str, language: str, addons: frozenset[str]) -> Rate:
+def _rate(rates: Rates, model: str, language: str, addons: Iterable[str]) -> Rate:
     try:
-        return rates.rate(model, language, [addon for addon in ADDONS if addon in addons])
+        return rates.rate(model, language, addons)
     except Unpriced as error:
         raise _invalid(sentences.invalid_field(error.key, str(error))) from error
 
