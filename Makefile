@@ -18,7 +18,7 @@ dev: $(STAMP) ## run the service, restarting when the source changes
 demo: $(STAMP) ## caption a recording from start to receipt
 	@$(BIN)/transcription-proxy demo
 
-test: $(STAMP) ## run all tests
+test: $(STAMP) $(TSC) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.standin.display
 	@$(BIN)/python -m tests.debian

@@ -61,6 +61,7 @@ class Settings:
     """None for the built-in engine."""
     deepgram_proxy: str | None
     upstream_max_streams: int
+    upstream_max_diarized: int
     max_recording_mb: int
     trial_seconds: int
     rates_file: Path | None
@@ -232,6 +233,7 @@ def _read(reader: _Reader) -> Settings:
         deepgram_url=deepgram_url,
         deepgram_proxy=reader.proxy(deepgram_url, "socks4", "socks5"),
         upstream_max_streams=reader.whole("UPSTREAM_MAX_STREAMS", 150, 1, 1_000_000),
+        upstream_max_diarized=reader.whole("UPSTREAM_MAX_DIARIZED", 50, 1, 1_000_000),
         max_recording_mb=reader.whole("MAX_RECORDING_MB", 2048, 1, 1_000_000),
         trial_seconds=reader.whole("TRIAL_SECONDS", 0 if stripe_key else 600, 0, 1_000_000),
         rates_file=reader.file("RATES_FILE"),

@@ -31,6 +31,8 @@ class Opening:
     """The login that the client's token came from, where it names one."""
     key_id: UUID | None = None
     """The API key that the client presented in place of a token."""
+    addons: tuple[str, ...] = ()
+    """Options with a price of their own, names of metering/rates.py."""
     upfront: int | None = None
     """Credits to hold at once in place of a share: what a recording is expected to cost."""
     needs_all: bool = False
@@ -93,6 +95,8 @@ class Closing:
     reason: Reason
     audio_ms: int
     """Audio billed, milliseconds."""
+    sent_ms: int | None = None
+    """Audio sent upstream, each byte once, milliseconds."""
     upstream_ms: int | None = None
     """What the upstream reported, where it did."""
     request_id: str | None = None

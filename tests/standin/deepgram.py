@@ -1,4 +1,6 @@
-"""A stand-in Deepgram for tests: /v1/listen on a free loopback port, scripted per connection, with a record of each.
+"""A stand-in Deepgram for tests: /v1/listen and /v2/listen on a free loopback port, scripted per connection.
+
+Each connection leaves a record.
 
 As a process: `python -m tests.standin.deepgram --port N [--script NAME]`; a JSON line for each finished connection."""
 
@@ -19,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
+from tests.standin.flux import FluxSpeech
 from tests.standin.record import Record, Text
 from tests.standin.script import SCRIPTS, Handshake, Refusal, Script
 from tests.standin.speech import Speech
@@ -27,6 +30,7 @@ RECEIVE_BUFFER = 16 * 1024
 """Bytes, for a connection that will stop reading, so that its writer notices soon."""
 
 
+PATHS = ("/v1/listen", "/v2/listen")
 Chooser = Callable[[Record], Script]
 
 
@@ -118,7 +122,7 @@ class DeepgramStandIn:
         if not script.answers_handshake or script.handshake is not None:
             await self._wait_for_leave(connection)
         await asyncio.sleep(script.handshake_delay)
-        refusal = script.refuse if record.path == "/v1/listen" else Refusal(404, "NOT_FOUND", "Not found.")
+        refusal = script.refuse if record.path in PATHS else Refusal(404, "NOT_FOUND", "Not found.")
         if refusal is None:
             return None
         record.refused = refusal.status
@@ -187,7 +191,9 @@ class Stream:
     def __init__(self, connection: _Connection, script: Script, standin: DeepgramStandIn) -> None:
         self._connection, self.script, self._standin = connection, script, standin
         self._record = connection.record
-        self._speech = Speech(self._record.query, script, self._record.request_id)
+        self._is_flux = self._record.path == "/v2/listen"
+        speech = FluxSpeech if self._is_flux else Speech
+        self._speech = speech(self._record.query, script, self._record.request_id)
         self._outbox: asyncio.Queue[tuple[float, str | bytes]] = asyncio.Queue()
         self._heard_at = time.monotonic()
         self._nonsense = list(script.nonsense)
@@ -217,6 +223,8 @@ class Stream:
         if self.script.stops_reading_after is not None:
             peer: socket.socket = self._connection.transport.get_extra_info("socket")
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        if isinstance(self._speech, FluxSpeech):
+            self._say(self._speech.opening())
         await self._react()
         async for message in self._messages():
             self._heard_at = time.monotonic()
@@ -268,12 +276,18 @@ class Stream:
         match json.loads(text).get("type"):
             case "Finalize":
                 self._say(self._speech.flush(from_finalize=True))
+            case "Configure":
+                self._say([json.dumps({"type": "ConfigureSuccess", "keyterms": json.loads(text).get("keyterms")})])
             case "CloseStream" if self.script.heeds_close_stream:
                 await self._close_stream()
 
     async def _close_stream(self) -> None:
         self._say(self._speech.flush())
         await self._outbox.join()
+        if self._is_flux:
+            async with self._connection.send_context():
+                self._connection.protocol.send_close()  # without a code
+            return
         if self.script.metadata:
             await asyncio.sleep(self.script.metadata_delay)
             await self._connection.send(self._speech.metadata())

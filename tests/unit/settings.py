@@ -67,6 +67,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("DEEPGRAM_URL", "ws://127.0.0.1:9", "builtin_engine", False),
     ("LOG_LEVEL", "info", "builtin_engine", True),
     ("UPSTREAM_MAX_STREAMS", "1", "upstream_max_streams", 1),
+    ("UPSTREAM_MAX_DIARIZED", "7", "upstream_max_diarized", 7),
     ("MAX_RECORDING_MB", "10", "max_recording_mb", 10),
     ("TRIAL_SECONDS", "0", "trial_seconds", 0),
     ("TRIAL_SECONDS", "1000000", "trial_seconds", 1_000_000),

@@ -77,6 +77,7 @@ async def _opened(settings: Settings, url: str, work: Callable[[CommandServices]
             may_open,
             max_sessions=settings.max_sessions_per_user,
             max_streams=settings.upstream_max_streams,
+            max_diarized=settings.upstream_max_diarized,
         )
         return await work(CommandServices(settings, ledger, Operator(database), database))
     finally:

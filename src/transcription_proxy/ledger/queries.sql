@@ -19,18 +19,20 @@ SELECT
 SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.streams', 0))
 
 -- name: open
--- Add a session with its hold, unless all streams are taken. The session that it replaces is not counted.
+-- Add a session with its hold, unless all streams, or all diarized ones, are taken. The session that it replaces is not counted.
 WITH streams AS (
-  SELECT count(*) AS taken FROM transcription_sessions
+  SELECT count(*) AS taken, count(*) FILTER (WHERE 'diarize' = ANY (addons)) AS diarized FROM transcription_sessions
   WHERE status = 'active' AND lease_until > clock_timestamp()
     AND NOT (user_id = %(user_id)s AND id IS NOT DISTINCT FROM %(replaces)s)
 ), opened AS (
   INSERT INTO transcription_sessions
     (user_id, mode, started_at, deepgram_model, engine, language, rate_micro, cost_micro, channels, hold, hold_cap, life,
-     opened_seq, lease_until, key_id)
+     opened_seq, lease_until, key_id, addons)
   SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(engine)s, %(language)s, %(rate_micro)s, %(cost_micro)s,
-    %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s, %(key_id)s
-  FROM streams WHERE taken < %(max_streams)s
+    %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s, %(key_id)s,
+    %(addons)s
+  FROM streams
+  WHERE taken < %(max_streams)s AND (diarized < %(max_diarized)s OR NOT 'diarize' = ANY (%(addons)s::text[]))
   RETURNING id
 ), reserved AS (
   UPDATE key_spending SET seconds_held = seconds_held + %(hold)s FROM opened WHERE key_id = %(key_id)s
@@ -212,7 +214,7 @@ WITH ended AS (
   UPDATE transcription_sessions
   SET status = %(status)s, reason = %(reason)s, number = %(number)s, seconds_used = %(billed)s, hold = 0,
     hold_released = NULL, ended_at = clock_timestamp(), audio_seconds = %(audio_seconds)s, upstream_seconds = %(upstream_seconds)s,
-    upstream_request_id = %(request_id)s,
+    upstream_request_id = %(request_id)s, sent_seconds = %(sent_seconds)s,
     ready_at = CASE WHEN %(ready)s THEN coalesce(ready_at, started_at) END
   WHERE id = %(session_id)s
   RETURNING key_id

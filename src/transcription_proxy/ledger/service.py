@@ -45,16 +45,26 @@ log = structlog.get_logger(__name__)
 
 
 class Ledger:
-    """`max_sessions`: live sessions of one user; `max_streams`: of all users together.
+    """`max_sessions`: live sessions of one user; `max_streams`: of all users together; `max_diarized`: those of
+    them with speaker labels, None for as many.
 
     `may_open`: whether a user's token still allows a session, and the lock that keeps the user until the session is
     stored. It runs in the opening's transaction, because what a token allows is known to the accounts only."""
 
-    def __init__(self, database: Database, may_open: MayOpen, *, max_sessions: int, max_streams: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        may_open: MayOpen,
+        *,
+        max_sessions: int,
+        max_streams: int,
+        max_diarized: int | None = None,
+    ) -> None:
         self._database = database
         self._may_open = may_open
         self._max_sessions = max_sessions
         self._max_streams = max_streams
+        self._max_diarized = max_streams if max_diarized is None else max_diarized
         self._timezones: frozenset[str] = frozenset()
 
     async def open_session(self, opening: Opening) -> Opened:
@@ -86,7 +96,9 @@ class Ledger:
         hold = first_hold(balance.available, None if left is None else left.available, opening, self._max_sessions)
         if isinstance(hold, Refusal):
             return hold
-        session_id = await store.open_session(connection, opening, hold, found.last_seq, self._max_streams)
+        session_id = await store.open_session(
+            connection, opening, hold, found.last_seq, self._max_streams, self._max_diarized
+        )
         if session_id is None:
             return Refusal(ErrorCode.BUSY, ERRORS[ErrorCode.BUSY].full)
         remaining = balance.seconds_remaining

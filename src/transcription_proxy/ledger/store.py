@@ -93,9 +93,9 @@ async def opening_state(connection: Connection, opening: Opening) -> OpeningStat
 
 
 async def open_session(
-    connection: Connection, opening: Opening, hold: int, opened_seq: int, max_streams: int
+    connection: Connection, opening: Opening, hold: int, opened_seq: int, max_streams: int, max_diarized: int
 ) -> UUID | None:
-    """Add a session and its hold, and return its id; None where `max_streams` sessions are live."""
+    """Add a session and its hold, and return its id; None where too many sessions are live."""
     await connection.execute(SQL["lock_streams"])
     values = {
         "user_id": opening.user_id,
@@ -111,7 +111,9 @@ async def open_session(
         "key_id": opening.key_id,
         "hold": hold,
         "opened_seq": opened_seq,
+        "addons": list(opening.addons),
         "max_streams": max_streams,
+        "max_diarized": max_diarized,
         "lease": LEASE,
     }
     async with connection.cursor(row_factory=scalar_row) as cursor:
@@ -190,6 +192,7 @@ async def close(connection: Connection, closing: Closing, locked: Locked, billed
         "delta": delta,
         "hold": locked.hold,
         "balance_after": remaining,
+        "sent_seconds": upstream_seconds(closing.sent_ms),
         "audio_seconds": audio_seconds(closing.audio_ms),
         "upstream_seconds": upstream_seconds(closing.upstream_ms),
         "request_id": None if closing.request_id is None else closing.request_id.replace("\0", ""),

@@ -82,6 +82,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         accounts_store.may_open,
         max_sessions=settings.max_sessions_per_user,
         max_streams=settings.upstream_max_streams,
+        max_diarized=settings.upstream_max_diarized,
     )
     accounts = Accounts(
         database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial_seconds=settings.trial_seconds

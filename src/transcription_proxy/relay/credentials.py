@@ -1,4 +1,4 @@
-"""The credential of a Deepgram client's handshake (deepgram 1.2). Values only."""
+"""The credential of a Deepgram client's handshake (protocol 6). Values only."""
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal

@@ -153,6 +153,7 @@ class Switchboard:
             channels=wanted.channels_billed,
             hold_cap=wanted.hold_cap if upfront is None else MAX_RECORDING_HOLD,
             replaces=old,
+            addons=wanted.addons,
             upfront=upfront,
             needs_all=needs_all,
         )

@@ -4,7 +4,7 @@ The query is relayed as it came, in its order and encoding, without the repeats 
 we would count by the first, and the upstream perhaps by the last. Whether a value makes sense, the upstream decides."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_plus
@@ -39,7 +39,7 @@ FLAGS: Final = {
 OFF: Final = ("", "false")
 MAX_CHANNELS: Final = 20
 MAX_KEYTERM_TOKENS: Final = 500
-"""Of all terms of one request. Deepgram falls silent after a Configure with more (deepgram 0)."""
+"""Of all terms of one request. Deepgram falls silent after a Configure with more (deepgram 2.10)."""
 BYTES_PER_TOKEN: Final = 4
 """Bytes of a word that are counted as a token: which tokens Deepgram counts is not published."""
 MILLISECONDS: Final = AudioFormat("mulaw", sample_rate=1000)
@@ -60,7 +60,8 @@ class ListenRequest:
     channels_billed: int
     rate: Rate
     """The rate of one channel, add-ons included."""
-    addons: frozenset[str]
+    addons: tuple[str, ...]
+    """Options with a price of their own."""
     keyterm: Rate | None
     """What keyterms add to the rate; None where they are not offered."""
 
@@ -102,7 +103,7 @@ def read(
     is_multichannel = values.get("multichannel", "false").lower() == "true"
     if is_multichannel and audio is None and not is_recording:
         raise _invalid(sentences.MULTICHANNEL_NEEDS_RAW)
-    addons = frozenset(_addons(kept))
+    addons = _addons(kept)
     return ListenRequest(
         path=path,
         query="&".join(piece for piece, _, _ in kept),
@@ -146,15 +147,14 @@ def _raw_audio(values: Mapping[str, str]) -> AudioFormat | None:
     return AudioFormat(encoding, int(rate), int(channels or "1"))
 
 
-def _addons(kept: Iterable[tuple[str, str, str]]) -> Iterator[str]:
-    for _, name, value in kept:
-        if name in FLAGS and value.lower() not in OFF:
-            yield FLAGS[name]
+def _addons(kept: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    on = {FLAGS[name] for _, name, value in kept if name in FLAGS and value.lower() not in OFF}
+    return tuple(addon for addon in ADDONS if addon in on)
 
 
-def _rate(rates: Rates, model: str, language: str, addons: frozenset[str]) -> Rate:
+def _rate(rates: Rates, model: str, language: str, addons: Iterable[str]) -> Rate:
     try:
-        return rates.rate(model, language, [addon for addon in ADDONS if addon in addons])
+        return rates.rate(model, language, addons)
     except Unpriced as error:
         raise _invalid(sentences.invalid_field(error.key, str(error))) from error
 

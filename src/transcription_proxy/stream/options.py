@@ -35,6 +35,8 @@ class Options:
     """The rate of one channel."""
     query: tuple[tuple[str, str], ...]
     """Parameters of the upstream's URL, in order."""
+    addons: tuple[str, ...] = ()
+    """Options with a price of their own."""
 
     @property
     def micro(self) -> int:
@@ -66,17 +68,21 @@ def read(config: Any, rates: Rates) -> Options:
         channels_billed=audio.channels if values.get("multichannel") else 1,
         rate=_rate(values, rates),
         query=tuple(_query(values)),
+        addons=_addons(values),
     )
 
 
 def _rate(values: Mapping[str, Any], rates: Rates) -> Rate:
-    addons = [addon for addon in ADDONS if values.get(addon)]
     if is_flux(values["model"]):
         raise InvalidConfig(sentences.invalid_field("config.model", sentences.FLUX_IS_V2))
     try:
-        return rates.rate(values["model"], values["language"], addons)
+        return rates.rate(values["model"], values["language"], _addons(values))
     except Unpriced as error:
         raise InvalidConfig(sentences.invalid_field(f"config.{error.key}", str(error))) from error
+
+
+def _addons(values: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(addon for addon in ADDONS if values.get(addon))
 
 
 def _query(values: Mapping[str, Any]) -> list[tuple[str, str]]:

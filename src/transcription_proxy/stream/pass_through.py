@@ -393,6 +393,7 @@ class PassThrough:
             bill.total,
             self.reason,
             audio_ms=bill.audio_ms,
+            sent_ms=self._request.audio.milliseconds(self.credit.forwarded),
             upstream_ms=progress.reported_ms,
             request_id=progress.request_id,
             ready=self._became_ready,

@@ -72,6 +72,7 @@ class Teardown:
             self._bill.total,
             self.reason,
             audio_ms=self._bill.audio_ms,
+            sent_ms=self._options.audio.milliseconds(credit.forwarded),
             upstream_ms=progress.reported_ms,
             request_id=progress.request_id,
             ready=self.became_ready,

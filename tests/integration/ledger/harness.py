@@ -18,10 +18,10 @@ LIFE = UUID(int=7)
 class LedgerHarness:
     """A ledger with at most 2 sessions of one user, and its database."""
 
-    def __init__(self, database: Database, max_streams: int = 100) -> None:
+    def __init__(self, database: Database, max_streams: int = 100, max_diarized: int | None = None) -> None:
         self.database = database
         self.keys = ApiKeys(database)
-        self.ledger = Ledger(database, may_open, max_sessions=2, max_streams=max_streams)
+        self.ledger = Ledger(database, may_open, max_sessions=2, max_streams=max_streams, max_diarized=max_diarized)
 
     async def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         async with self.database.transaction() as connection:

@@ -17,18 +17,26 @@ async def test_a_close_books_the_rest_and_releases_the_hold(harness: LedgerHarne
     session = await harness.open(user)
     await harness.settle(session, 2, 8)
     ended = closing(
-        session, 3, 12, reason=Reason.UPSTREAM_CLOSED, audio_ms=11_850, upstream_ms=12_345, request_id="r\0-1"
+        session,
+        3,
+        12,
+        reason=Reason.UPSTREAM_CLOSED,
+        audio_ms=11_850,
+        sent_ms=12_001,
+        upstream_ms=12_345,
+        request_id="r\0-1",
     )
     assert await harness.ledger.close(ended) == Closed(session, 12, Reason.UPSTREAM_CLOSED, 988)
     assert await harness.ledger.balance(user) == Balance(988, 0, 0)
     assert await harness.rows(user) == [(-8, 992), (-4, 988)]
-    columns = "status, reason, seconds_used, hold, audio_seconds, upstream_seconds, upstream_request_id"
+    columns = "status, reason, seconds_used, hold, audio_seconds, sent_seconds, upstream_seconds, upstream_request_id"
     assert await harness.row(session, columns) == (
         "terminated",
         "upstream_closed",
         12,
         0,
         Decimal("11.9"),
+        Decimal("12.001"),
         Decimal("12.345"),
         "r-1",
     )

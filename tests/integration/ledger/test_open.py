@@ -126,6 +126,16 @@ async def test_streams_are_limited_over_all_users(harness: LedgerHarness) -> Non
     await few.open(users[0], replaces=first)  # but its successor may open
 
 
+async def test_streams_with_speaker_labels_have_a_limit_of_their_own(harness: LedgerHarness) -> None:
+    few = LedgerHarness(harness.database, max_diarized=1)
+    users = [await few.user(100) for _ in range(3)]
+    session = await few.open(users[0], addons=("diarize", "keyterm"))
+    assert await refused(few, users[1], addons=("diarize",)) == "busy"
+    await few.open(users[1], addons=("keyterm",))
+    await few.open(users[2])
+    assert await few.row(session, "addons") == (["diarize", "keyterm"],)
+
+
 async def test_concurrent_openings_never_exceed_max_streams(harness: LedgerHarness) -> None:
     few = LedgerHarness(harness.database, max_streams=5)
     users = [await few.user(100) for _ in range(30)]

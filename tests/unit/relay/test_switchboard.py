@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from transcription_proxy.errors import Unavailable
+from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
 from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.stream.options import InvalidConfig
@@ -44,3 +44,25 @@ async def test_no_session_opens_while_settles_fail() -> None:
         await switchboard.open(Auth("token"))
     settler.is_failing = False
     assert (await switchboard.open(Auth("token")))[0] is OPENED
+
+
+async def test_a_deepgram_client_opens_a_session_with_what_decides_its_price() -> None:
+    class Recorder(Ledger):
+        async def open_session(self, opening: Opening) -> Opened:
+            openings.append(opening)
+            return OPENED
+
+    openings: list[Opening] = []
+    lines: Any = SimpleNamespace(settler=SimpleNamespace(is_failing=False))
+    feeds: Any = None
+    switchboard = Switchboard(verify, Recorder(), rates.load(), lines, feeds, uuid4(), 900)
+    query = "model=nova-3&encoding=linear16&sample_rate=16000&diarize=true&keyterm=a"
+    await switchboard.open_listen("token", "/v1/listen", query)
+    with pytest.raises(Refusal) as caught:
+        await switchboard.open_listen("limited", "/v1/listen", "model=nova-2")
+    assert caught.value.code == "forbidden"
+    lines.settler.is_failing = True
+    with pytest.raises(Unavailable):
+        await switchboard.open_listen("token", "/v1/listen", query)
+    (opening,) = openings
+    assert (opening.addons, opening.rate_micro, opening.language) == (("diarize", "keyterm"), 1_560_000, "en")

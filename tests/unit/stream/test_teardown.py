@@ -84,7 +84,7 @@ def test_the_close_states_what_was_sent_under_the_next_number() -> None:
     end = TeardownHarness()
     end.teardown.set_reason(Reason.CLIENT_STOP)
     assert end.book() == Closing(
-        ID, 5, 3, Reason.CLIENT_STOP, audio_ms=2300, upstream_ms=None, request_id="request-1", ready=True
+        ID, 5, 3, Reason.CLIENT_STOP, audio_ms=2300, sent_ms=2300, upstream_ms=None, request_id="request-1", ready=True
     )
 
 
