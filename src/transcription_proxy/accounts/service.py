@@ -61,7 +61,7 @@ class Accounts:
 
     async def login(self, email: str, password: str, client: str = "") -> IssuedTokens:
         """Log in. Raise Refusal: invalid_credentials, and unauthorized for a blocked account."""
-        requester = Requester(_account_key(email), client)
+        requester = Requester(account_key(email), client)
         user = await self._credentials(email)
         match = await self._hasher.match(password, user.password_hash if user else None, requester)
         if user is None or match is Match.NO:
@@ -175,8 +175,8 @@ class Accounts:
             return await store.credentials(connection, address)
 
 
-def _account_key(email: str) -> str:
-    """Return the account that a login attempt counts for in the hasher's queue, whether or not it exists."""
+def account_key(email: str) -> str:
+    """Return the account that a login attempt counts for whether or not it exists."""
     try:
         return addresses.normal(email)
     except Refusal:

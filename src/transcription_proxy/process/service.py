@@ -72,6 +72,7 @@ class Service:
         self._keep("listener", self._listen)
         self._keep("overlay_announcements", self._parts.feeds.announce)
         self._keep("overlay_lines", self._parts.feeds.forward)
+        self._keep("overlay_seats", self._parts.seats.renew)
         self._begun = True
 
     @property
@@ -108,6 +109,7 @@ class Service:
         for life in dead_lives(self._settings.data_dir):
             try:
                 ended = await self._parts.ledger.end_life(life.id)
+                await self._parts.seats.forget(life.id)
             except BaseException:
                 life.leave()
                 raise

@@ -18,6 +18,7 @@ from transcription_proxy.config import Settings
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
+from transcription_proxy.db.rate_limits import PRUNE_EVERY_SECONDS, PRUNE_JOB, RateLimits
 from transcription_proxy.ledger.reaper import Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
@@ -26,6 +27,7 @@ from transcription_proxy.overlay import overlay_socket
 from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
 from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.overlay.overlay_socket import OverlaySocket
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.payments import notices, sandboxed
 from transcription_proxy.payments.emails import BuyerEmails
 from transcription_proxy.payments.fulfillment import RECEIPT
@@ -48,6 +50,10 @@ ENGINE_START_SECONDS: Final = 10.0
 """How long a dial waits for the built-in engine to start."""
 
 
+OPENS_PER_MINUTE: Final = 60
+"""Sessions that an account may try to open in a minute: many times what a client that redials does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a worker runs."""
@@ -58,6 +64,7 @@ class Parts:
     reaper: Reaper
     switchboard: Switchboard
     feeds: Feeds
+    seats: Seats
     door: type[DoorProtocol]
     jobs: Jobs
     mail_jobs: Jobs
@@ -79,11 +86,13 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         max_sessions=settings.max_sessions_per_user,
         max_streams=settings.upstream_max_streams,
     )
+    limits = RateLimits(database)
     accounts = Accounts(
         database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial_seconds=settings.trial_seconds
     )
     overlay_keys = Keys(database, settings.public_url, SHARED_CHANNEL)
     feeds = Feeds(life.id, Notifier(database), overlay_keys)
+    seats = Seats(database, life.id)
     settler = Settler(ledger)
     dialler = Dialler(settings.deepgram_api_key, ENGINE_START_SECONDS if builtin_engine else 0, settings.deepgram_proxy)
     switchboard = Switchboard(
@@ -94,10 +103,12 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         feeds=feeds,
         life=life.id,
         idle_seconds=settings.idle_minutes * 60,
+        limits=limits,
+        opens_per_minute=max(OPENS_PER_MINUTE, 4 * settings.max_sessions_per_user),
     )
     sockets: Sockets = {
         caption_socket.PATH: partial(CaptionSocket, switchboard),
-        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, overlay_keys),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, overlay_keys, seats),
     }
     gateway = _gateway(settings)
     payments = Payments(
@@ -115,7 +126,9 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         Watch(ledger, lambda: settler.is_failing),
         overlay_keys=overlay_keys,
         feeds=feeds,
+        seats=seats,
         rates=sold.rates,
+        limits=limits,
         auth_rate_per_minute=settings.auth_rate_per_minute,
         trusted_proxies=settings.trusted_proxies,
         https_only=settings.production,
@@ -130,8 +143,9 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         Reaper(ledger, time.monotonic, time.time, lambda: settler.failures),
         switchboard,
         feeds,
+        seats,
         door(sockets),
-        _payment_jobs(database, gateway, payments),
+        _jobs(database, gateway, payments, limits),
         _mail_jobs(settings, database, payments),
         http,
     )
@@ -171,14 +185,15 @@ def _site(settings: Settings) -> Site:
     )
 
 
-def _payment_jobs(database: Database, gateway: Gateway, payments: Payments) -> Jobs:
+def _jobs(database: Database, gateway: Gateway, payments: Payments, limits: RateLimits) -> Jobs:
     work = {
         CUSTOMER: payments.create_customer,
         RECEIPT: payments.fetch_receipt,
         REFUNDS: payments.fetch_refunds,
         RECONCILE: Reconciler(database, gateway, payments).run_job,
+        PRUNE_JOB: limits.prune,
     }
-    return Jobs(database, work, {RECONCILE: RECONCILE_EVERY_SECONDS})
+    return Jobs(database, work, {RECONCILE: RECONCILE_EVERY_SECONDS, PRUNE_JOB: PRUNE_EVERY_SECONDS})
 
 
 def _mail_jobs(settings: Settings, database: Database, payments: Payments) -> Jobs:

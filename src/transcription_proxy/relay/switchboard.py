@@ -7,13 +7,14 @@ from uuid import UUID
 
 import structlog
 
-from transcription_proxy.errors import Unavailable
+from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.relay.relay import Client, Feed, Relay, RelayContext
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Opened, Opening
+from transcription_wire.codes import ErrorCode
 from transcription_wire.messages import Auth
 
 MAX_UNAUTHENTICATED: Final = 1000
@@ -25,6 +26,12 @@ class Opener(Protocol):
     """The part of the ledger that opens sessions. Raises Refusal and Unavailable."""
 
     async def open_session(self, opening: Opening) -> Opened: ...
+
+
+class OpenLimits(Protocol):
+    """How often something may be done in a minute. Raises Refusal (rate_limited) and Unavailable."""
+
+    async def check(self, what: str, who: str, limit: int) -> None: ...
 
 
 class Feeds(Protocol):
@@ -64,6 +71,9 @@ class Switchboard:
     feeds: Feeds
     life: UUID
     idle_seconds: float
+    limits: OpenLimits | None = None
+    opens_per_minute: int = 0
+    """Sessions that an account may try to open in a minute, if there are `limits`."""
     sockets: set[Socket] = field(default_factory=set)
     unauthenticated: set[Socket] = field(default_factory=set)
     """Those of the sockets that have not authenticated yet."""
@@ -80,6 +90,7 @@ class Switchboard:
         wanted = options.read(auth.config, self.rates)
         if self.context.settler.is_failing:
             raise Unavailable("settles of live sessions fail")
+        await self._check_rate(holder.user_id)
         opening = Opening(
             user_id=holder.user_id,
             token_version=holder.token_version,
@@ -95,6 +106,13 @@ class Switchboard:
             replaces=_session_id(auth.replaces),
         )
         return await self.ledger.open_session(opening), wanted, holder.user_id
+
+    async def _check_rate(self, user_id: UUID) -> None:
+        try:
+            if self.limits is not None:
+                await self.limits.check("open session", str(user_id), self.opens_per_minute)
+        except Refusal as refusal:
+            raise Refusal(ErrorCode.TOO_MANY_CONNECTIONS, refusal.message, refusal.retry_after) from None
 
     def add_relay(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
         """Return a relay for an opened session. It is registered until the session's end is booked."""

@@ -148,7 +148,7 @@ def minutes(seconds: int) -> int:
 )
 async def change_password(body: PasswordChange, user: SignedIn, client: Client, services: Provided) -> Tokens:
     """Revokes every token of the account, ends its live sessions and returns new tokens."""
-    services.password_changes.admit(str(user.id))
+    await services.limits.check("change password", str(user.id), services.per_minute)
     return new_tokens(await services.accounts.change_password(user, body.current, body.new, client))
 
 

@@ -8,11 +8,13 @@ from fastapi import FastAPI
 
 from transcription_proxy import sentences
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.overlay.keys import Keys
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.web import (
     account,
@@ -33,7 +35,7 @@ from transcription_proxy.web.bodies import BodyLimit
 from transcription_proxy.web.clients import Network
 from transcription_proxy.web.envelope import Envelope
 from transcription_proxy.web.heads import Heads
-from transcription_proxy.web.rates import AuthRate, RateLimit
+from transcription_proxy.web.rates import AuthRate
 from transcription_proxy.web.services import Services, Site
 
 
@@ -45,7 +47,9 @@ def build(
     *,
     overlay_keys: Keys,
     feeds: Feeds,
+    seats: Seats,
     rates: Rates,
+    limits: RateLimits,
     auth_rate_per_minute: int,
     trusted_proxies: Sequence[Network],
     ready: Callable[[], bool],
@@ -67,11 +71,12 @@ def build(
         payments,
         overlay_keys,
         feeds,
+        seats,
         rates,
         watch,
         ready,
-        password_changes=RateLimit(auth_rate_per_minute, clock),
-        overlay_tests=RateLimit(auth_rate_per_minute, clock),
+        limits=limits,
+        per_minute=auth_rate_per_minute,
         board=board,
         site=site,
     )
@@ -80,7 +85,7 @@ def build(
     errors.install(app)
     pages.install(app, site)
     app.add_middleware(BodyLimit)
-    app.add_middleware(AuthRate, limit=auth_rate_per_minute, clock=clock)
+    app.add_middleware(AuthRate, limits=limits, per_minute=auth_rate_per_minute)
     app.add_middleware(Heads)
     app.add_middleware(
         Envelope, trusted_proxies=trusted_proxies, https_only=https_only

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from transcription_proxy import sentences
 from transcription_proxy.accounts.logins import IssuedTokens
+from transcription_proxy.accounts.service import account_key
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, Provided
 
@@ -81,7 +82,8 @@ async def register(body: Credentials, client: Client, services: Provided) -> Log
     responses=documented("invalid_credentials", "unauthorized", "invalid_request", "rate_limited"),
 )
 async def login(body: Credentials, client: Client, services: Provided) -> Login:
-    """`unauthorized` means the account is blocked."""
+    """`unauthorized` means the account is blocked. Attempts count for the email too, from whatever address."""
+    await services.limits.check("log in", account_key(body.email), services.per_minute)
     return _login(await services.accounts.login(body.email, body.password, client))
 
 

@@ -10,15 +10,16 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import unauthorized
+from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.overlay.keys import Keys
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.web.board import Board
 from transcription_proxy.web.clients import bucket
-from transcription_proxy.web.rates import RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +41,19 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`ready`: whether this process takes sessions now; `password_changes`, `overlay_tests`: calls of each account."""
+    """`ready`: whether this process takes sessions now; `per_minute`: how often an account may do what is limited."""
 
     accounts: Accounts
     ledger: Ledger
     payments: Payments
     overlay_keys: Keys
     feeds: Feeds
+    seats: Seats
     rates: Rates
     watch: Watch
     ready: Callable[[], bool]
-    password_changes: RateLimit
-    overlay_tests: RateLimit
+    limits: RateLimits
+    per_minute: int
     board: Board
     site: Site = field(default_factory=Site)
 

@@ -79,6 +79,19 @@ class Keys:
         return self.known[key]
 
 
+@dataclass
+class Seats:
+    """Has room for every page, or for none."""
+
+    is_full: bool = False
+
+    @asynccontextmanager
+    async def seat(self, user_id: UUID) -> AsyncIterator[None]:
+        if self.is_full:
+            raise Refusal("too_many_watchers", "There is no room.", 1)
+        yield
+
+
 def stranger(token: str) -> TokenHolder:
     """The fate of every token."""
     raise Refusal("unauthorized", f"I do not know {token}.")
@@ -192,6 +205,7 @@ class Doorway:
     troubles: list[dict[str, Any]] = field(default_factory=list)
     """What nobody caught."""
     keys: Keys = field(default_factory=Keys)
+    seats: Seats = field(default_factory=Seats)
     wires: list[Wire] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -202,6 +216,7 @@ class Doorway:
         self.troubles.clear()
         self.keys.known.clear()
         self.keys.away = False
+        self.seats.is_full = False
 
     def end(self) -> None:
         """Ends what a test left open; whatever went wrong behind its back fails it."""
@@ -280,7 +295,7 @@ async def running() -> AsyncIterator[Doorway]:
     doorway = Doorway(listening.getsockname()[1], None, switchboard, feeds, asyncio.Event())  # type: ignore[arg-type]
     sockets: Sockets = {
         caption_socket.PATH: partial(CaptionSocket, switchboard),
-        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, doorway.keys),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, doorway.keys, doorway.seats),
     }
     options: dict[str, Any] = {
         "app": doorway.application,

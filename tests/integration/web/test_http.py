@@ -16,11 +16,13 @@ from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
+from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
 from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
 from transcription_proxy.overlay.keys import Keys
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.web import api
 
 JSON = {"Content-Type": "application/json"}
@@ -53,7 +55,9 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
         Watch(ledger, lambda: False),
         overlay_keys=overlay_keys,
         feeds=Feeds(uuid4(), Notifier(database), overlay_keys),
+        seats=Seats(database, uuid4()),
         rates=rates.load(),
+        limits=RateLimits(database),
         auth_rate_per_minute=10,
         trusted_proxies=[],
         ready=lambda: True,
@@ -201,7 +205,7 @@ async def test_over_the_rate_auth_is_429_and_nothing_else_is(site: Site) -> None
         assert refused.headers["retry-after"] == "60"
         assert (await client.get("/health")).status_code == 200
         assert code(await client.get("/account/me")) == (401, "unauthorized")
-        site.now += timedelta(seconds=61)
+        await site.pass_minute()
         assert (await client.post("/auth/login", json={})).status_code == 422
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -15,8 +15,8 @@ from starlette.types import Message
 from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from transcription_proxy.accounts.operator import Operator
 from transcription_proxy.overlay import event_stream as module
-from transcription_proxy.overlay.feeds import MAX_PAGES_PER_ACCOUNT
 from transcription_proxy.overlay.messages import Clear, Line
+from transcription_proxy.overlay.seats import MAX_PAGES_PER_ACCOUNT, Seats
 
 PATIENCE = 15.0
 LINE = Line("s", 1.5, "Hello\nevent: gone", True)
@@ -190,12 +190,14 @@ async def test_a_shutdown_ends_the_stream_properly(site: Site) -> None:
 async def test_one_page_too_many_is_refused_and_not_counted(site: Site) -> None:
     login = await site.register()
     key = await key_of(site, login)
-    feed = site.feeds.feed(user_of(login))
-    subscriptions = [site.feeds.subscribe(user_of(login), 1) for _ in range(MAX_PAGES_PER_ACCOUNT)]
-    async with page(site, key) as shown:
-        assert (shown.status, json.loads(shown.text)["error"]["code"]) == (429, "too_many_watchers")
-    assert feed.page_count == MAX_PAGES_PER_ACCOUNT
-    site.feeds.unsubscribe(user_of(login), subscriptions[0])
+    elsewhere = Seats(site.database, uuid4())  # another worker
+    async with AsyncExitStack() as stack:
+        for _ in range(MAX_PAGES_PER_ACCOUNT):
+            await stack.enter_async_context(elsewhere.seat(user_of(login)))
+        async with page(site, key) as shown:
+            assert (shown.status, json.loads(shown.text)["error"]["code"]) == (429, "too_many_watchers")
+            assert int(shown.headers["retry-after"]) > 0
+        assert site.feeds.feed(user_of(login)).page_count == 0
     async with page(site, key) as shown:
         assert shown.status == 200
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from transcription_proxy.errors import Unavailable
+from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
 from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.values import Opened, Opening
@@ -30,3 +30,20 @@ async def test_no_session_opens_while_settles_fail() -> None:
         await switchboard.open(Auth("token"))
     settler.is_failing = False
     assert (await switchboard.open(Auth("token")))[0] is OPENED
+
+
+async def test_an_account_that_opens_too_many_sessions_is_told_when_to_come_back() -> None:
+    class Limits:
+        async def check(self, what: str, who: str, limit: int) -> None:
+            assert (what, who, limit) == ("open session", str(holder.user_id), 60)
+            raise Refusal("rate_limited", "Too many attempts. Try again in 9 seconds.", 9)
+
+    context: Any = SimpleNamespace(settler=SimpleNamespace(is_failing=False))
+    feeds: Any = None
+    holder = TokenHolder(uuid4(), 0)
+    switchboard = Switchboard(
+        lambda _: holder, Ledger(), rates.load(), context, feeds, uuid4(), 900, Limits(), opens_per_minute=60
+    )
+    with pytest.raises(Refusal, match="9 seconds") as refusal:
+        await switchboard.open(Auth("token"))
+    assert refusal.value.code == "too_many_connections"
