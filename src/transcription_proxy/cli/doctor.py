@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,11 +15,13 @@ import typer
 from transcription_proxy import offer
 from transcription_proxy.cli.services import CommandServices, Json, with_services
 from transcription_proxy.cli.tables import one_line, print_json
+from transcription_proxy.clients import is_trusted
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.capacity import shortage
 from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
 from transcription_proxy.process.address import site
+from transcription_proxy.web.forwarding import last_untrusted
 
 REACH_SECONDS: Final = 5.0
 """How long the upstream may take to open and close a stream."""
@@ -66,6 +69,7 @@ def _checks() -> list[Check]:
         _tried("speech engine", lambda: _speech(settings)),
         _tried("mail", lambda: _mail(settings)),
         *([_tried("what buyers look for", lambda: _trust(settings))] if settings.production else []),
+        *_forwarding(settings),
         _disk(settings.data_dir),
     ]
 
@@ -205,6 +209,17 @@ def _trust(settings: Settings) -> str:
     if missing:
         raise Unavailable(f"the pages link to no {', no '.join(missing)}")
     return f"the pages link to {', '.join(pages)}"
+
+
+def _forwarding(settings: Settings) -> list[Check]:
+    """Check whether a proxy that TRUSTED_PROXIES does not name sends X-Forwarded-For.
+
+    Anybody on the internet may send one, so only a peer in a private network, which must be a proxy, is a problem."""
+    peer = last_untrusted(settings.data_dir)
+    if peer is None or is_trusted(ip_address(peer), settings.trusted_proxies):
+        return []
+    detail = f"{peer} sends X-Forwarded-For, and isn't in TRUSTED_PROXIES. If it is your proxy, all clients share its"
+    return [Check("client addresses", not ip_address(peer).is_private, f"{detail} limits: add {peer}")]
 
 
 def _disk(data_dir: Path) -> Check:

@@ -57,8 +57,8 @@ class OverlaySocket(ServerSocket):
 
     max_frame = 4096
 
-    def __init__(self, switchboard: Switchboard, feeds: Feeds, keys: KeyLookup, seats: SeatTaker) -> None:
-        super().__init__(switchboard, self.max_frame)
+    def __init__(self, switchboard: Switchboard, feeds: Feeds, keys: KeyLookup, seats: SeatTaker, address: str) -> None:
+        super().__init__(switchboard, address, self.max_frame)
         self._feeds = feeds
         self._keys = keys
         self._seats = seats

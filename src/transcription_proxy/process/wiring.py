@@ -44,6 +44,7 @@ from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.web import api
+from transcription_proxy.web.forwarding import UntrustedProxies
 from transcription_proxy.web.services import Site
 
 ENGINE_START_SECONDS: Final = 10.0
@@ -131,6 +132,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         limits=limits,
         auth_rate_per_minute=settings.auth_rate_per_minute,
         trusted_proxies=settings.trusted_proxies,
+        untrusted_proxies=UntrustedProxies(settings.data_dir),
         https_only=settings.production,
         site=_site(settings),
         ready=is_ready,
@@ -144,7 +146,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         switchboard,
         feeds,
         seats,
-        door(sockets),
+        door(sockets, settings.trusted_proxies),
         _jobs(database, gateway, payments, limits),
         _mail_jobs(settings, database, payments),
         http,

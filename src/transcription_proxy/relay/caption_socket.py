@@ -31,8 +31,8 @@ class CaptionSocket(ServerSocket):
 
     max_frame = 4 << 20
 
-    def __init__(self, switchboard: Switchboard) -> None:
-        super().__init__(switchboard, MAX_MESSAGE_BYTES)
+    def __init__(self, switchboard: Switchboard, address: str) -> None:
+        super().__init__(switchboard, address, MAX_MESSAGE_BYTES)
         self._relay: Relay | None = None
         self._admit = _admit_nothing
         """The session's `admit`, while the next frame may be a whole audio message."""

@@ -6,7 +6,7 @@ and nothing more is read until the answers are sent."""
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from transcription_proxy.clients import Network, bucket, client_address
 from transcription_proxy.relay import request_head
 from transcription_proxy.relay.request_head import MAX_HEAD_BYTES, HttpRefusal
 from transcription_proxy.relay.server_socket import ServerSocket
@@ -41,8 +42,8 @@ HANDSHAKE: Final = (
     b"sec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n"
 )
 """A checked request in the form that picows accepts: it refuses Firefox's `Connection: keep-alive, Upgrade`."""
-Sockets = Mapping[bytes, Callable[[], ServerSocket]]
-"""Makes the socket that serves each path."""
+Sockets = Mapping[bytes, Callable[[str], ServerSocket]]
+"""Makes the socket that serves each path, for a client's address as it counts against limits."""
 
 
 class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
@@ -80,7 +81,8 @@ class DoorProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with bounds on each phase of a request, and with upgrades to picows."""
 
     sockets: Sockets
-    """Set on a subclass by `door`."""
+    trusted_proxies: Sequence[Network]
+    """Both are set on a subclass by `door`."""
     flow: DoorFlowControl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -258,7 +260,7 @@ class DoorProtocol(HttpToolsProtocol):
             return
         self.connections.discard(self)
         self.flow.release()
-        listener = self.sockets[self.url.partition(b"?")[0]]()
+        listener = self.sockets[self.url.partition(b"?")[0]](self._client_bucket())
         protocol = WSProtocol(
             None, None, False, lambda _: _welcome(listener), _picows_log, True,
             None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, listener.max_frame, None, READ_BUFFER_BYTES,
@@ -267,6 +269,11 @@ class DoorProtocol(HttpToolsProtocol):
         self.transport.set_protocol(protocol)
         _feed(protocol, HANDSHAKE % dict(self.headers)[b"sec-websocket-key"] + self._unparsed)
         self._unparsed = b""
+
+    def _client_bucket(self) -> str:
+        forwarded = b",".join(value for name, value in self.headers if name == b"x-forwarded-for")
+        peer = self.client[0] if self.client else ""
+        return bucket(client_address(peer, forwarded.decode("latin-1"), self.trusted_proxies))
 
     def _should_upgrade_to_ws(self) -> bool:
         return True
@@ -289,9 +296,11 @@ class DoorProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-def door(sockets: Sockets) -> type[DoorProtocol]:
-    """Return the protocol class for uvicorn's `http=`. It upgrades requests for the paths of `sockets` only."""
-    return type("Door", (DoorProtocol,), {"sockets": sockets})
+def door(sockets: Sockets, trusted_proxies: Sequence[Network] = ()) -> type[DoorProtocol]:
+    """Return the protocol class for uvicorn's `http=`. It upgrades requests for the paths of `sockets` only.
+
+    `trusted_proxies`: those whose X-Forwarded-For is believed."""
+    return type("Door", (DoorProtocol,), {"sockets": sockets, "trusted_proxies": trusted_proxies})
 
 
 def _welcome(listener: ServerSocket) -> WSUpgradeResponseWithListener:

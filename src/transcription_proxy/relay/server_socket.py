@@ -37,8 +37,10 @@ class ServerSocket(WSListener):
     max_frame: ClassVar[int]
     """Bytes of a frame. Above this picows closes with 1009 by itself, without an error message."""
 
-    def __init__(self, switchboard: Switchboard, max_message: int) -> None:
+    def __init__(self, switchboard: Switchboard, address: str, max_message: int) -> None:
+        """`address`: the client's, as it counts against limits."""
         self._switchboard = switchboard
+        self._address = address
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport
         self._fragments = Fragments(max_message)
@@ -93,11 +95,10 @@ class ServerSocket(WSListener):
         raw = transport.underlying_transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._switchboard.sockets.add(self)
-        self._switchboard.unauthenticated.add(self)
-        if self._switchboard.is_full:
-            self.refuse(endings.CROWDED)
-        else:
-            self._timer = self._loop.call_later(AUTH_SECONDS, self.refuse, AUTH_TIMEOUT)
+        self._timer = self._loop.call_later(AUTH_SECONDS, self.refuse, AUTH_TIMEOUT)
+        surplus = self._switchboard.unauthenticated.add(self, self._address)
+        if surplus is not None:
+            surplus.refuse(endings.CROWDED)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.relay.relay import Client, Feed, Relay, RelayContext
+from transcription_proxy.relay.unauthenticated import Unauthenticated
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
 from transcription_proxy.stream.session import Session
@@ -17,8 +18,6 @@ from transcription_proxy.values import Opened, Opening
 from transcription_wire.codes import ErrorCode
 from transcription_wire.messages import Auth
 
-MAX_UNAUTHENTICATED: Final = 1000
-"""Sockets of a process that may be open without being authenticated."""
 log = structlog.get_logger()
 
 
@@ -75,7 +74,7 @@ class Switchboard:
     opens_per_minute: int = 0
     """Sessions that an account may try to open in a minute, if there are `limits`."""
     sockets: set[Socket] = field(default_factory=set)
-    unauthenticated: set[Socket] = field(default_factory=set)
+    unauthenticated: Unauthenticated[Any] = field(default_factory=Unauthenticated)
     """Those of the sockets that have not authenticated yet."""
     relays: dict[UUID, Relay] = field(default_factory=dict)
     draining: bool = False
@@ -126,11 +125,6 @@ class Switchboard:
         relay = self.relays.get(_session_id(session_id) or self.life)
         if relay is not None:
             relay.handle_event(ev.RowChanged())
-
-    @property
-    def is_full(self) -> bool:
-        """Whether too many sockets are open that have not authenticated."""
-        return len(self.unauthenticated) > MAX_UNAUTHENTICATED
 
     def drain(self) -> None:
         """Begin the drain: refuse clients that authenticate from now on, and end sessions that are still dialling."""

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from transcription_proxy import sentences
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.clients import Network
 from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
@@ -32,8 +33,8 @@ from transcription_proxy.web import (
 )
 from transcription_proxy.web.board import Board, Part, Probe
 from transcription_proxy.web.bodies import BodyLimit
-from transcription_proxy.web.clients import Network
 from transcription_proxy.web.envelope import Envelope
+from transcription_proxy.web.forwarding import UntrustedProxies
 from transcription_proxy.web.heads import Heads
 from transcription_proxy.web.rates import AuthRate
 from transcription_proxy.web.services import Services, Site
@@ -53,6 +54,7 @@ def build(
     auth_rate_per_minute: int,
     trusted_proxies: Sequence[Network],
     ready: Callable[[], bool],
+    untrusted_proxies: UntrustedProxies | None = None,
     https_only: bool = False,
     site: Site = Site(),  # noqa: B008 - frozen
     speech: Probe | None = None,
@@ -88,6 +90,9 @@ def build(
     app.add_middleware(AuthRate, limits=limits, per_minute=auth_rate_per_minute)
     app.add_middleware(Heads)
     app.add_middleware(
-        Envelope, trusted_proxies=trusted_proxies, https_only=https_only
+        Envelope,
+        trusted_proxies=trusted_proxies,
+        untrusted_proxies=untrusted_proxies or UntrustedProxies(),
+        https_only=https_only,
     )  # the last one is the outermost
     return app

@@ -11,9 +11,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from transcription_proxy import sentences
+from transcription_proxy.clients import NOWHERE, Address, Network, client_address, is_trusted
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
-from transcription_proxy.web.clients import NOWHERE, Address, Network, client_address, is_trusted
+from transcription_proxy.web.forwarding import UntrustedProxies
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
@@ -39,8 +40,15 @@ class Envelope:
 
     Of the security headers, a route's own come first."""
 
-    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network], https_only: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        trusted_proxies: Sequence[Network],
+        https_only: bool,
+        untrusted_proxies: UntrustedProxies | None = None,
+    ) -> None:
         self._app = app
+        self._untrusted = untrusted_proxies or UntrustedProxies()
         self._trusted = trusted_proxies
         self._headers = {**SECURITY, **(HTTPS_ONLY if https_only else {}), "Cache-Control": "no-store"}
 
@@ -52,7 +60,10 @@ class Envelope:
         peer = scope["client"][0] if scope.get("client") else ""
         forwarded = ",".join(headers.getlist("x-forwarded-for"))
         client = client_address(peer, forwarded, self._trusted)
-        request_id = self._request_id(headers.get("x-request-id", ""), client_address(peer, "", ()))
+        peer_address = client_address(peer, "", ())
+        if forwarded and not is_trusted(peer_address, self._trusted):
+            self._untrusted.record(str(peer_address))
+        request_id = self._request_id(headers.get("x-request-id", ""), peer_address)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._answer(
                 {**scope, "state": {**scope.get("state", {}), "client": client}}, receive, send, request_id

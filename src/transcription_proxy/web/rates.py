@@ -4,10 +4,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from transcription_proxy.clients import NOWHERE, Address, bucket
 from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.web import errors
-from transcription_proxy.web.clients import NOWHERE, Address, bucket
 
 PATHS: Final = ("/auth/", "/account/password")
 """Where passwords are tried. Each has its own count, so changing a password never keeps a neighbor from logging in."""

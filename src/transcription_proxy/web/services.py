@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import unauthorized
+from transcription_proxy.clients import bucket
 from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
@@ -19,7 +20,6 @@ from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.web.board import Board
-from transcription_proxy.web.clients import bucket
 
 
 @dataclass(frozen=True, slots=True)

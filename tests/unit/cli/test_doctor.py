@@ -197,6 +197,26 @@ def test_production_lists_the_missing_pages_for_buyers(
     assert checks(capsys)["what buyers look for"]["ok"]
 
 
+@pytest.mark.parametrize(
+    ("peer", "trusted", "ok"),
+    [("172.17.0.1", "", False), ("172.17.0.1", "172.16.0.0/12", None), ("9.9.9.9", "", True)],
+)
+def test_an_untrusted_proxy_is_shown_and_a_problem_if_it_is_in_a_private_network(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    peer: str,
+    trusted: str,
+    ok: bool | None,
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "untrusted_proxy").write_text(peer)
+    monkeypatch.setenv("TRUSTED_PROXIES", trusted)
+    found = checks(capsys).get("client addresses")
+    assert (found and found["ok"]) is ok
+    assert found is None or f"add {peer}" in found["detail"]
+
+
 def test_a_disk_that_is_almost_full_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
