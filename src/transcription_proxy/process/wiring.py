@@ -51,6 +51,8 @@ ENGINE_START_SECONDS: Final = 10.0
 """How long a dial waits for the built-in engine to start."""
 
 
+BUILTIN_STREAMS_PER_CORE: Final = 4
+"""What the built-in engine carries (transcription_engine/server.py)."""
 OPENS_PER_MINUTE: Final = 60
 """Sessions that an account may try to open in a minute: many times what a client that redials does."""
 
@@ -85,7 +87,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         database,
         accounts_store.may_open,
         max_sessions=settings.max_sessions_per_user,
-        max_streams=settings.upstream_max_streams,
+        max_streams=_max_streams(settings, builtin_engine),
     )
     limits = RateLimits(database)
     accounts = Accounts(
@@ -151,6 +153,12 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         _mail_jobs(settings, database, payments),
         http,
     )
+
+
+def _max_streams(settings: Settings, builtin_engine: bool) -> int:
+    """Return how many streams the upstream allows, so that the ledger knows when they run short."""
+    most = settings.upstream_max_streams
+    return min(most, BUILTIN_STREAMS_PER_CORE * (os.cpu_count() or 1)) if builtin_engine else most
 
 
 def _holder_of(accounts: Accounts, token: str) -> TokenHolder:
