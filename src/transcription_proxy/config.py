@@ -60,6 +60,7 @@ class Settings:
     deepgram_proxy: str | None
     upstream_max_streams: int
     trial_seconds: int
+    disposable_domains_file: Path | None
     rates_file: Path | None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     smtp_url: str | None
@@ -229,6 +230,7 @@ def _read(reader: _Reader) -> Settings:
         deepgram_proxy=reader.proxy(deepgram_url, "socks4", "socks5"),
         upstream_max_streams=reader.whole("UPSTREAM_MAX_STREAMS", 150, 1, 1_000_000),
         trial_seconds=reader.whole("TRIAL_SECONDS", 0 if stripe_key else 600, 0, 1_000_000),
+        disposable_domains_file=reader.file("DISPOSABLE_DOMAINS_FILE"),
         rates_file=reader.file("RATES_FILE"),
         trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
         smtp_url=reader.take("SMTP_URL", None, _smtp, _SMTP, shown=False),
@@ -284,7 +286,7 @@ def _generated_secret(data_dir: Path, name: str) -> str:
     return path.read_text().strip()
 
 
-_PATHS: Final = ("DATA_DIR", "RATES_FILE", "PACKAGES_FILE")
+_PATHS: Final = ("DATA_DIR", "RATES_FILE", "PACKAGES_FILE", "DISPOSABLE_DOMAINS_FILE")
 _YES: Final = ("true", "yes", "on", "1")
 _NO: Final = ("false", "no", "off", "0")
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"

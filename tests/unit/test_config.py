@@ -39,6 +39,7 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
         deepgram_proxy=None,
         upstream_max_streams=150,
         trial_seconds=600,
+        disposable_domains_file=None,
         rates_file=None,
         trusted_proxies=(),
         smtp_url=None,

@@ -21,6 +21,7 @@ OWNERS: Final = {
     "logins": "accounts",
     "refresh_tokens": "accounts",
     "password_resets": "accounts",
+    "trials": "accounts",
     "overlays": "overlay",
     "overlay_pages": "overlay",
     "purchases": "payments",

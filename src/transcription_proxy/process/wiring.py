@@ -10,10 +10,11 @@ from typing import Final
 from fastapi import FastAPI
 
 from transcription_proxy import offer
-from transcription_proxy.accounts import reset
+from transcription_proxy.accounts import reset, trial
 from transcription_proxy.accounts import store as accounts_store
 from transcription_proxy.accounts.emails import AccountEmails
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.accounts.trial import DISPOSABLE_DOMAINS, Trial, read_domains
 from transcription_proxy.config import Settings
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.notify import Notifier
@@ -90,9 +91,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         max_streams=_max_streams(settings, builtin_engine),
     )
     limits = RateLimits(database)
-    accounts = Accounts(
-        database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial_seconds=settings.trial_seconds
-    )
+    accounts = Accounts(database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial=_trial(settings))
     overlay_keys = Keys(database, settings.public_url, SHARED_CHANNEL)
     feeds = Feeds(life.id, Notifier(database), overlay_keys)
     seats = Seats(database, life.id)
@@ -179,11 +178,22 @@ def _webhook_secrets(settings: Settings) -> list[str]:
     return [*settings.stripe_webhook_secrets, *([here.webhook_secret] if here else [])]
 
 
+def _trial(settings: Settings) -> Trial:
+    file = settings.disposable_domains_file
+    domains = DISPOSABLE_DOMAINS if file is None else read_domains(file.read_text())
+    return Trial(settings.trial_seconds, _needs_confirmation(settings), domains)
+
+
+def _needs_confirmation(settings: Settings) -> bool:
+    return settings.production and settings.trial_seconds > 0
+
+
 def _site(settings: Settings) -> Site:
     return Site(
         name=settings.site_name,
         public_url=settings.public_url,
         trial_seconds=settings.trial_seconds,
+        trial_needs_confirmation=_needs_confirmation(settings),
         sandbox=settings.sandbox,
         support_email=settings.support_email,
         terms_url=settings.terms_url,
@@ -215,10 +225,13 @@ def _mail_jobs(settings: Settings, database: Database, payments: Payments) -> Jo
         name=settings.site_name,
         support=settings.support_email,
     )
-    account_emails = AccountEmails(database, mailer, settings.public_url)
+    account_emails = AccountEmails(
+        database, mailer, settings.public_url, secret=settings.jwt_secret, trial_seconds=settings.trial_seconds
+    )
     buyer_emails = BuyerEmails(database, mailer, payments.fetch_receipt, settings.public_url)
     work = {
         reset.LINK_JOB: account_emails.send_reset_link,
+        trial.LINK_JOB: account_emails.send_confirmation,
         reset.NOTICE_JOB: account_emails.send_notice,
         notices.PAID: buyer_emails.send_paid,
         notices.FAILED: buyer_emails.send_failed,

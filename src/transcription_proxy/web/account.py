@@ -13,7 +13,7 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.payments.packages import CURRENCY
 from transcription_proxy.payments.store import Purchase as PurchaseRow
 from transcription_proxy.web import cursors
-from transcription_proxy.web.auth import Tokens, new_tokens
+from transcription_proxy.web.auth import Answer, Tokens, new_tokens
 from transcription_proxy.web.cursors import MOST_ROWS, Before, Limit
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, Provided, SignedIn
@@ -45,9 +45,12 @@ class Credits(BaseModel):
 
 
 class Me(BaseModel):
+    """`confirmed` false: the account gets its trial once its email is confirmed."""
+
     email: str
     credits: Credits
     created_at: Moment
+    confirmed: bool
 
 
 class Day(BaseModel):
@@ -156,7 +159,21 @@ async def change_password(body: PasswordChange, user: SignedIn, client: Client, 
 async def me(user: SignedIn, services: Provided) -> Me:
     left = (await services.ledger.balance(user.id)).seconds_remaining
     balance = Credits(seconds_remaining=left, minutes_remaining=minutes(left))
-    return Me(email=user.email, credits=balance, created_at=user.created_at)
+    confirmed = await services.accounts.is_confirmed(user)
+    return Me(email=user.email, credits=balance, created_at=user.created_at, confirmed=confirmed)
+
+
+@router.post(
+    "/confirmation",
+    status_code=202,
+    summary="Request another confirmation mail",
+    responses=documented("unauthorized", "rate_limited"),
+)
+async def send_confirmation(user: SignedIn, services: Provided) -> Answer:
+    """Sends nothing if the email is confirmed. At most one a minute."""
+    await services.limits.check("confirmation mail", str(user.id), 1)
+    await services.accounts.send_confirmation(user)
+    return Answer(message=sentences.CONFIRMATION_SENT)
 
 
 @router.get(

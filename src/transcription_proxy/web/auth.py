@@ -10,6 +10,7 @@ from transcription_proxy.accounts.logins import IssuedTokens
 from transcription_proxy.accounts.service import account_key
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, Provided
+from transcription_wire.lengths import length
 
 router = APIRouter(prefix="/auth", tags=["Accounts"])
 
@@ -30,6 +31,10 @@ class Address(BaseModel):
 class Reset(BaseModel):
     reset_token: str
     password: str
+
+
+class Confirmation(BaseModel):
+    confirm_token: str
 
 
 class Answer(BaseModel):
@@ -126,3 +131,14 @@ async def reset(body: Reset, client: Client, services: Provided) -> Answer:
     `unauthorized` means the account is blocked."""
     await services.accounts.reset(body.reset_token, body.password, client)
     return Answer(message=sentences.PASSWORD_SET)
+
+
+@router.post(
+    "/confirm",
+    summary="Confirm an email with the token of a confirmation link",
+    responses=documented("invalid_confirmation", "invalid_request", "rate_limited"),
+)
+async def confirm(body: Confirmation, services: Provided) -> Answer:
+    """The account gets its trial now, unless the mailbox had one before. Confirming twice changes nothing."""
+    given = await services.accounts.confirm(body.confirm_token)
+    return Answer(message=sentences.trial_given(length(given)) if given else sentences.EMAIL_CONFIRMED)

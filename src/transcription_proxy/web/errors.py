@@ -31,6 +31,7 @@ STATUS: Final = {
     "invalid_email": 422,
     "weak_password": 422,
     "invalid_reset_token": 422,
+    "invalid_confirmation": 422,
     "invalid_timezone": 422,
     "unknown_package": 422,
     "invalid_amount": 422,

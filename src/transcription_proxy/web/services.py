@@ -29,6 +29,7 @@ class Site:
     name: str = "Live Captions"
     public_url: str = ""
     trial_seconds: int = 0
+    trial_needs_confirmation: bool = False
     sandbox: bool = False
     support_email: str | None = None
     terms_url: str | None = None

@@ -199,6 +199,7 @@ async def test_pages_are_told_what_this_installation_is(site: Site, http: httpx.
         "name": "Live Captions",
         "public_url": "https://captions.example.org",
         "trial_seconds": 0,
+        "trial_needs_confirmation": False,
         "sandbox": False,
         "support_email": None,
         "terms_url": None,
