@@ -1,112 +1,120 @@
-"""The streams of the benchmark: 100 ms frames of 16 kHz PCM in real time, and how late each answer is.
+"""The load generator, a process of its own: `python -m bench.load PLAN`, where PLAN is a Plan as JSON.
 
-`python -m bench.load URL STREAMS SECONDS TOKENS|-`: prints `ready`, streams after a line on standard input, then
-prints one JSON object. A stream with a token speaks our caption protocol, one without sends frames only."""
+It opens all streams and sends their frames evenly over time. Each step is a line of JSON on standard output."""
 
 import asyncio
-import json
+import gc
+import resource
 import sys
-import time
+from array import array
 from pathlib import Path
+from time import monotonic, process_time
 
+import msgspec
 import uvloop
-from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-FRAME = bytes(3200)
-FRAMES_A_SECOND = 10
+from bench.client import Client, ConnectFailed, close_all, noise
+from bench.figures import latency
+from bench.pacer import Pacer
+from bench.results import Load
+
+SPREAD_SECONDS = 8
+"""Streams begin over this time, so that words and settles of different streams come evenly too."""
+SETTLE_DOWN_SECONDS = 2
+"""Between the last stream's beginning and the measurement."""
 CONNECTING_AT_ONCE = 50
+CLOSE_SECONDS = 30.0
 
 
-class Stream(WSListener):
-    """One client. `late`: seconds from sending a frame to the answer that covers the audio up to its end."""
+class Plan(msgspec.Struct):
+    """What to do. `tokens`: a file with a JSON list of tokens, empty to speak Deepgram's dialect."""
 
-    def __init__(self, token: str | None) -> None:
-        self._token = token
-        self.transport: WSTransport
-        self.ready = asyncio.get_running_loop().create_future()
-        self.gone = False
-        self.late: list[float] = []
-        self.sent = 0
-        self._sent_at: list[float] = []
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self.transport = transport
-        if self._token is None:
-            self.ready.set_result(None)
-        else:
-            transport.send(WSMsgType.TEXT, json.dumps({"type": "auth", "token": self._token}).encode())
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type != WSMsgType.TEXT:
-            return
-        text = frame.get_payload_as_bytes()
-        if b"word word" in text:
-            self.late.append(time.perf_counter() - self._sent_at[_frames(json.loads(text)) - 1])
-        elif not self.ready.done() and b'"ready"' in text:
-            self.ready.set_result(None)
-        elif b'"error"' in text and not self.ready.done():
-            self.ready.set_exception(RuntimeError(text.decode()))
-
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self.gone = True
-        if not self.ready.done():
-            self.ready.set_exception(ConnectionError("closed before it was ready"))
-
-    def send(self) -> None:
-        if not self.gone:
-            self.transport.send(WSMsgType.BINARY, FRAME)
-            self.sent += 1
-            self._sent_at.append(time.perf_counter())
-
-    def stop(self) -> None:
-        if not self.gone:
-            if self._token is not None:
-                self.transport.send(WSMsgType.TEXT, b'{"type":"stop"}')
-            else:
-                self.transport.send_close(WSCloseCode.OK)
+    url: str
+    streams: int
+    frame_ms: int
+    seconds: float
+    tokens: str = ""
 
 
-def _frames(answer: dict[str, float]) -> int:
-    """How many frames an answer covers; both dialects name their times alike."""
-    return round((answer["start"] + answer["duration"]) * FRAMES_A_SECOND)
+class Step(msgspec.Struct):
+    """A line of the output. The parent answers `open` with a line, and counts CPU between `begin` and `end`."""
+
+    step: str
+    load: Load | None = None
 
 
-async def _connect(url: str, token: str | None, turn: asyncio.Semaphore) -> Stream:
-    stream = Stream(token)
-    async with turn:
-        await ws_connect(lambda: stream, url, websocket_handshake_timeout=30, read_buffer_init_size=4096)
-        await asyncio.wait_for(stream.ready, 30)
-    return stream
-
-
-async def main(url: str, count: int, seconds: int, tokens: list[str | None]) -> None:
-    turn = asyncio.Semaphore(CONNECTING_AT_ONCE)
-    streams = await asyncio.gather(*(_connect(url, token, turn) for token in tokens[:count]))
-    print("ready", flush=True)
+async def run(plan: Plan) -> None:
+    """Run the plan. Raise ConnectFailed if not all streams open."""
+    tokens = read_tokens(plan.tokens) if plan.tokens else [None] * plan.streams
+    frame = noise(plan.frame_ms)
+    clients = [Client(frame, token) for token in tokens[: plan.streams]]
+    await _open(clients, plan.url)
+    say(Step("open"))
     await asyncio.to_thread(sys.stdin.readline)
-    loop = asyncio.get_running_loop()
-    begin = loop.time()
-    slots = [streams[slot::FRAMES_A_SECOND] for slot in range(FRAMES_A_SECOND)]  # spread over the 100 ms
-    for tick in range(seconds * FRAMES_A_SECOND * FRAMES_A_SECOND):
-        await asyncio.sleep(max(0, begin + tick / (FRAMES_A_SECOND * FRAMES_A_SECOND) - loop.time()))
-        for stream in slots[tick % FRAMES_A_SECOND]:
-            stream.send()
-    await asyncio.sleep(1)
-    late = sorted(value for stream in streams for value in stream.late)
-    result = {
-        "frames": sum(stream.sent for stream in streams),
-        "answers": len(late),
-        "dropped": sum(stream.gone for stream in streams),
-        "p50_ms": round(1000 * late[len(late) // 2], 2) if late else None,
-        "p99_ms": round(1000 * late[len(late) * 99 // 100], 2) if late else None,
-    }
-    print(json.dumps(result), flush=True)
-    for stream in streams:
-        stream.stop()
-    await asyncio.sleep(1)
+    gc.collect()
+    gc.disable()  # until the end: a collection would be seen as latency
+    load = await _stream(clients, plan)
+    say(Step("end", load))
+    await close_all(clients, CLOSE_SECONDS)
+
+
+async def _open(clients: list[Client], url: str) -> None:
+    turn = asyncio.Semaphore(CONNECTING_AT_ONCE)
+
+    async def connect(client: Client) -> None:
+        async with turn:
+            await client.connect(url)
+
+    await asyncio.gather(*(connect(client) for client in clients))
+
+
+async def _stream(clients: list[Client], plan: Plan) -> Load:
+    period, count = plan.frame_ms / 1000, len(clients)
+    spread = round(SPREAD_SECONDS / period)
+
+    def send(slot: int) -> None:
+        cycle, number = divmod(slot, count)
+        if cycle >= number % spread:
+            clients[number].send()
+
+    pacer = Pacer(period / count, send)
+    pacer.start()
+    await asyncio.sleep(SPREAD_SECONDS + SETTLE_DOWN_SECONDS)
+    say(Step("begin"))
+    Client.latencies = answers = array("d")
+    first, sent = len(pacer.lateness), sum(client.sent for client in clients)
+    used, began = process_time(), monotonic()
+    await asyncio.sleep(plan.seconds)
+    Client.latencies = None
+    load = Load(
+        frames=sum(client.sent for client in clients) - sent,
+        answers_share=round(len(answers) / (count * plan.seconds), 3),
+        dropped=sum(not client.is_open for client in clients),
+        kept_kib=sum(client.unfinal_bytes for client in clients if client.is_open) / 1024,
+        busy=round((process_time() - used) / (monotonic() - began), 3),
+        latency=latency(answers),
+        lateness=latency(pacer.lateness[first:]),
+    )
+    pacer.stop()
+    return load
+
+
+def read_tokens(path: str) -> list[str]:
+    """Return the tokens in a file."""
+    return msgspec.json.decode(Path(path).read_bytes(), type=list[str])
+
+
+def say(step: msgspec.Struct) -> None:
+    """Print a value as a line of JSON."""
+    print(msgspec.json.encode(step).decode(), flush=True)
 
 
 if __name__ == "__main__":
-    _, _url, _count, _seconds, _tokens = sys.argv
-    _list = [None] * int(_count) if _tokens == "-" else json.loads(Path(_tokens).read_text())
-    uvloop.run(main(_url, int(_count), int(_seconds), _list))
+    _hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
+    _plan = msgspec.json.decode(sys.argv[1], type=Plan)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as _runner:
+        try:
+            _runner.run(run(_plan))
+        except ConnectFailed as _error:
+            sys.exit(f"not all streams opened: {_error}")

@@ -1,8 +1,8 @@
 """`python -m bench.overlay`: what an overlay costs, and how much later than the caption socket it gets the same line.
 
-Two hosts of one worker each, on one PostgreSQL. All sessions are on one of them; nobody watches, then a page for each
-session on the same worker, then on the other host. CPU is that of the sessions' worker. Clients, pages and the stand-in
-engine share one process, so that what is late is an upper bound."""
+Two hosts of one worker each use one PostgreSQL. All sessions are on one of them. First nobody watches, then a page for
+each session watches on the same worker, then on the other host. CPU is that of the sessions' worker. Clients, pages and
+the stand-in engine share one process, so the delays are an upper bound."""
 
 import argparse
 import asyncio
@@ -14,7 +14,7 @@ from statistics import quantiles
 from time import monotonic
 from typing import Any
 
-from bench.__main__ import command, cpu_seconds
+from bench.kernel import command, cpu_seconds
 from tests.e2e.client import User, sound
 from tests.e2e.overlay import Page, address, page
 from tests.e2e.service import Service, environment, serving
@@ -27,7 +27,7 @@ INTERIM_MS = 200
 Key = tuple[float, str, bool]
 
 
-class Told(list[Any]):
+class TimedMessages(list[Any]):
     """A caption socket's messages. `at`: when each line came."""
 
     def __init__(self, messages: list[Any]) -> None:
@@ -76,31 +76,31 @@ async def _measure(folder: Path, database: str, sessions: int, seconds: int) -> 
 async def _watched(
     here: Service, host: Service | None, users: list[User], worker: int, seconds: int
 ) -> tuple[list[float], float]:
-    """How late the lines were at a page for each user, in milliseconds, and the worker's CPU in seconds meanwhile."""
+    """Return how late lines were at each user's page, in milliseconds, and the worker's CPU meanwhile, in seconds."""
     async with AsyncExitStack() as stack:
         pages = []
         for user in users:
             if host:
                 pages.append(await stack.enter_async_context(page(host, await address(here, user))))
         before = cpu_seconds(worker)
-        told = await asyncio.gather(*(_speak(here, user, seconds) for user in users))
+        spoken = await asyncio.gather(*(_speak(here, user, seconds) for user in users))
         used = cpu_seconds(worker) - before
-        return [lag for shown, at in zip(pages, told, strict=False) for lag in _lags(shown, at)], used
+        return [lag for shown, at in zip(pages, spoken, strict=False) for lag in _lags(shown, at)], used
 
 
 async def _speak(here: Service, user: User, seconds: int) -> dict[Key, float]:
-    """In real time; when the client was told each line."""
+    """Stream in real time. Return when the client got each line."""
     captions = await here.captions(user)
-    told = captions.messages = Told(captions.messages)
+    messages = captions.messages = TimedMessages(captions.messages)
     await captions.ready()
     await captions.send(sound(seconds), speed=1)
     await captions.stop()
-    return told.at
+    return messages.at
 
 
-def _lags(shown: Page, told: dict[Key, float]) -> list[float]:
+def _lags(shown: Page, at_client: dict[Key, float]) -> list[float]:
     lines = [(_key(line), at) for name, line, at in shown.events if name == "line"]
-    return [1000 * (at - told[key]) for key, at in lines if key in told]
+    return [1000 * (at - at_client[key]) for key, at in lines if key in at_client]
 
 
 def _key(line: Any) -> Key:

@@ -24,6 +24,8 @@ from transcription_wire.lengths import exactly
 PIECE_BYTES: Final = 1 << 14
 MOST_PIECES: Final = 64
 """Pieces that are read ahead, 1 MiB in all. A recorder in a pipe continues while the client connects."""
+STOP_SECONDS: Final = 2.0
+"""How long a file may take to be closed."""
 TOLERATED_SECONDS: Final = 0.5
 TOLERATED_PART: Final = 0.01
 """How much shorter than declared a file may be, in seconds or as a part of its length.
@@ -94,6 +96,47 @@ def _undecodable(path: Path, error: Exception) -> ClientError:
     if isinstance(error, OSError) and error.errno:
         return ClientError(f"Can't read {path} ({os.strerror(error.errno)}). Choose another file.")
     return ClientError(f"Can't decode {path}. Choose an audio file such as WAV, MP3 or Ogg.")
+
+
+class FileSource:
+    """An AudioSource that plays an audio file, at the speed it was spoken.
+
+    `on_problem` is called with a sentence where the file cannot be decoded."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.ended = threading.Event()
+        """The file was played to its end, or failed."""
+        self.on_problem: Callable[[str], None] = lambda sentence: None
+
+    def start(self, callback: Callable[[bytes], None]) -> None:
+        """Begin at the begin of the file. Raise ClientError where it cannot be opened."""
+        audio = Format()
+        decoded = frames(from_file(self._path, audio), audio.frame_bytes)
+        self._stopping.clear()
+        self.ended.clear()
+        self._thread = threading.Thread(
+            target=self._play, args=(decoded, Pace(audio), callback), name="captions-file", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+
+    def _play(self, decoded: Iterator[bytes], pace: Pace, callback: Callable[[bytes], None]) -> None:
+        try:
+            for frame in decoded:
+                if self._stopping.wait(pace.wait(len(frame), time.monotonic())):
+                    break
+                callback(frame)
+        except ClientError as error:
+            self.on_problem(str(error))
+        self.ended.set()
 
 
 def from_stdin() -> AsyncIterator[bytes]:

@@ -1,10 +1,11 @@
-"""One connection to the service's caption socket."""
+"""Connections that take audio and give words: the service's caption socket, and what other sockets share with it."""
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import msgspec
 import websockets
@@ -26,52 +27,52 @@ OnMessage = Callable[[wire.ServerMessage, str], None]
 """Gets each message, decoded and as text."""
 
 
-class CaptionConnection:
-    """A connection that calls `on_message` for every message, from its beginning to its end."""
+class Connection(Protocol):
+    """One connection to whatever recognizes speech."""
 
-    def __init__(self, socket: websockets.ClientConnection, on_message: OnMessage) -> None:
-        self._socket = socket
-        self._on_message = on_message
-        self._ready = asyncio.Event()
-        self._error: str | None = None
-        self._reason: str | None = None
-        self._arrived_at = time.monotonic()
-        self.listening = asyncio.create_task(self._listen())
+    @property
+    def listening(self) -> "asyncio.Task[None]":
         """The task that reads. It is done when the connection was closed or lost."""
 
-    @classmethod
-    async def dial(cls, server: str, on_message: OnMessage) -> Self:
-        """Connect to a server. Raise ClientError."""
-        url = "ws" + server.removeprefix("http") + "/ws/transcribe"
-        options: dict[str, Any] = {"max_size": None, "compression": None, "open_timeout": HTTP_SECONDS}
-        options |= {"close_timeout": CLOSE_SECONDS, "ping_interval": PING_SECONDS, "ping_timeout": PONG_SECONDS}
-        proxy = proxy_for(server)
-        try:
-            socket = await websockets.connect(url, proxy=proxy, **options)
-        except (OSError, websockets.WebSocketException) as error:
-            raise unreachable(server, error) from error
-        return cls(socket, on_message)
-
-    async def open_session(self, auth: wire.Auth) -> bool:
-        """Ask for a session, wait for the service's answer, and return whether the session is ready."""
-        await self.send_message(auth)
-        ready = asyncio.create_task(self._ready.wait())
-        try:
-            await asyncio.wait((ready, self.listening), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ready.cancel()
-        return self._ready.is_set()
-
-    async def send_message(self, message: wire.ClientMessage) -> bool:
+    async def send_message(self, message: wire.ClientMessage, /) -> bool:
         """Send a message. Return False where the connection is lost."""
-        return await self._send(wire.encode(message).decode())
+
+    async def send_audio(self, sound: bytes, /) -> bool:
+        """Send audio. Return False where the connection is lost."""
+
+    async def report_delay(self, on_delay: Callable[[float], None], /) -> None:
+        """Report the connection's delay each second while it is over LATE_SECONDS, and 0 once it is not."""
+
+    async def close(self) -> Ended:
+        """Close the connection, and return how it ended. Raise what `on_message` raised."""
+
+    def abort(self) -> None:
+        """Drop the connection at once, without a word to the other end."""
+
+
+async def connect(url: str, proxy: str | None, headers: dict[str, str] | None = None) -> websockets.ClientConnection:
+    """Open a WebSocket. Raise OSError or WebSocketException."""
+    options: dict[str, Any] = {"max_size": None, "compression": None, "open_timeout": HTTP_SECONDS}
+    options |= {"close_timeout": CLOSE_SECONDS, "ping_interval": PING_SECONDS, "ping_timeout": PONG_SECONDS}
+    return await websockets.connect(url, proxy=proxy, additional_headers=headers, **options)
+
+
+class SocketConnection(ABC):
+    """What the connections over a WebSocket share. `_take` gets each message as text."""
+
+    def __init__(self, socket: websockets.ClientConnection) -> None:
+        self._socket = socket
+        self._arrived_at = time.monotonic()
+        self._listening = asyncio.create_task(self._listen())
+
+    @property
+    def listening(self) -> "asyncio.Task[None]":
+        return self._listening
 
     async def send_audio(self, sound: bytes) -> bool:
-        """Send audio. Return False where the connection is lost."""
         return await self._send(sound)
 
     async def report_delay(self, on_delay: Callable[[float], None]) -> None:
-        """Report the connection's delay each second while it is over LATE_SECONDS, and 0 once it is not."""
         probing = asyncio.create_task(self._probe())
         is_late = False
         try:
@@ -85,10 +86,20 @@ class CaptionConnection:
             probing.cancel()
 
     async def close(self) -> Ended:
-        """Close the connection, and return how it ended. Raise what `on_message` raised."""
         await self._socket.close()
-        await self.listening
-        return Ended(self._ready.is_set(), self._error, self._reason)
+        await self._listening
+        return self._ended()
+
+    def abort(self) -> None:
+        self._socket.transport.abort()
+
+    @abstractmethod
+    def _take(self, text: str) -> None:
+        """Take a message."""
+
+    @abstractmethod
+    def _ended(self) -> Ended:
+        """Return how the connection ended."""
 
     async def _send(self, data: str | bytes) -> bool:
         try:
@@ -113,6 +124,43 @@ class CaptionConnection:
         except websockets.ConnectionClosed:
             return
 
+
+class CaptionConnection(SocketConnection):
+    """A connection to the service that calls `on_message` for every message, from its beginning to its end."""
+
+    def __init__(self, socket: websockets.ClientConnection, on_message: OnMessage) -> None:
+        super().__init__(socket)
+        self._on_message = on_message
+        self._ready = asyncio.Event()
+        self._error: wire.Error | None = None
+        self._reason: str | None = None
+
+    @classmethod
+    async def dial(cls, server: str, on_message: OnMessage) -> Self:
+        """Connect to a server. Raise ClientError."""
+        try:
+            socket = await connect("ws" + server.removeprefix("http") + "/ws/transcribe", proxy_for(server))
+        except (OSError, websockets.WebSocketException) as error:
+            raise unreachable(server, error) from error
+        return cls(socket, on_message)
+
+    async def open_session(self, auth: wire.Auth) -> bool:
+        """Ask for a session, wait for the service's answer, and return whether the session is ready."""
+        await self.send_message(auth)
+        ready = asyncio.create_task(self._ready.wait())
+        try:
+            await asyncio.wait((ready, self.listening), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        return self._ready.is_set()
+
+    async def send_message(self, message: wire.ClientMessage) -> bool:
+        return await self._send(wire.encode(message).decode())
+
+    def _ended(self) -> Ended:
+        code, detail = (self._error.code, self._error.message) if self._error else (None, None)
+        return Ended(self._ready.is_set(), code, self._reason, detail=detail)
+
     def _take(self, text: str) -> None:
         try:
             message = wire.decode_server(text)
@@ -123,8 +171,8 @@ class CaptionConnection:
                 self._ready.set()
             case wire.Error(code="bad_message"):
                 pass
-            case wire.Error(code=code):
-                self._error = code
+            case wire.Error():
+                self._error = message
             case wire.SessionEnd(reason=reason):
                 self._reason = reason
         self._on_message(message, text)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from transcription_client.connection import CaptionConnection
+from transcription_client.connection import Connection
 from transcription_client.core import Format, Lead
 from transcription_client.errors import ClientError
 from transcription_client.tape import Tape
@@ -54,15 +54,20 @@ class Flow:
         """Seconds of audio on the tape."""
         return self._tape.seconds
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether all audio so far was sent."""
+        return not self._tape.unsent
+
     def begin(self, now: float) -> None:
         """Begin to send to a session that became ready at `now`, monotonic seconds."""
         self._lead = Lead(now)
         self._began.set()
 
-    async def send_all(self, connection: CaptionConnection) -> None:
+    async def send_all(self, connection: Connection) -> None:
         """Send all audio from the tape, then `stop`. Return early where the connection is lost."""
         tape, audio = self._tape, self._source.audio
-        while await self._wait_for_sound():
+        while await self.wait_for_sound():
             size = min(tape.unsent, audio.frame_bytes)
             wait = self._lead.wait(tape.sent_seconds + size / audio.bytes_per_second, time.monotonic())
             if wait > 0:
@@ -89,6 +94,16 @@ class Flow:
         self._tape.rewind()
         self._behind = True
         self._stirred.set()
+
+    async def wait_for_sound(self) -> bool:
+        """Wait for unsent audio. Return False where the source has ended and all was sent."""
+        while not self._tape.unsent:
+            self._behind = False
+            self._stirred.set()
+            if self._over:
+                return False
+            await self._change()
+        return True
 
     def stop(self) -> None:
         """Read no more audio."""
@@ -130,16 +145,6 @@ class Flow:
         if nbytes:
             self.gaps = True
             self._on_gap(nbytes / self._source.audio.bytes_per_second)
-
-    async def _wait_for_sound(self) -> bool:
-        """Wait for unsent audio. Return False where the source has ended and all was sent."""
-        while not self._tape.unsent:
-            self._behind = False
-            self._stirred.set()
-            if self._over:
-                return False
-            await self._change()
-        return True
 
     async def _change(self, within: float | None = None) -> None:
         """Wait for a change of the tape or the session, at most `within` seconds."""

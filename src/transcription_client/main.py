@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from transcription_client import audio, net, output, ui
+from transcription_client import audio, launch, net, output, ui
 from transcription_client.core import FastPace, Format, Pace
 from transcription_client.errors import ClientError
 from transcription_client.flow import Source
@@ -143,7 +143,7 @@ def transcribe(
     ] = None,
     output_file: Annotated[
         Path | None,
-        typer.Option("--output", metavar="FILE", help="Save the captions when done: .srt, .json, or else as text."),
+        typer.Option("--output", metavar="FILE", help="Save the captions when done: .srt, .vtt, .json, or else text."),
     ] = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="Speech model.")] = "nova-2",
     language: Annotated[str, typer.Option(metavar="CODE", help="Language spoken.")] = "en-US",
@@ -178,6 +178,21 @@ def transcribe(
         start = lambda: nullcontext(Source(audio.paced(decoded, sound, pace), sound, on_words=pace.note_words))  # noqa: E731
     chosen |= {"encoding": sound.encoding, "sample_rate": sound.sample_rate, "channels": sound.channels}
     asyncio.run(_transcribe(chosen, start, _record(srt, output_file), as_json=as_json))
+
+
+@app.command(epilog="\b\nExamples:\n  transcription-client gui\n  transcription-client gui --audio talk.mp3 --start")
+def gui(
+    audio_file: Annotated[
+        Path | None, typer.Option("--audio", metavar="FILE", help="Caption a file in place of the microphone.")
+    ] = None,
+    start: Annotated[bool, typer.Option("--start", help="Start captions at once.")] = False,
+) -> None:
+    """Open the caption window.
+
+    It shows live captions on your screen, and serves them to OBS on this computer if you like.
+    """
+    run = launch.window()
+    raise typer.Exit(run(None if audio_file is None else lambda _: audio.FileSource(audio_file), start))
 
 
 def _record(srt: Path | None, output_file: Path | None) -> output.Record:

@@ -1,6 +1,8 @@
 """Calls the service over HTTP: login, tokens, balance, receipts."""
 
+import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -8,8 +10,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import msgspec
+import websockets
 
-from transcription_client.errors import ClientError
+from transcription_client.errors import ClientError, Unreachable
 from transcription_client.store import Login, Store
 from transcription_wire.proxies import UnusableProxy, choose
 
@@ -17,6 +20,8 @@ HTTP_SECONDS: Final = 15.0
 """Timeout of a request."""
 RENEW_BEFORE_SECONDS: Final = 60.0
 """How long before it expires a token is renewed."""
+NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""OpenSSL's reasons where the server doesn't speak TLS."""
 NOT_OURS: Final = "isn't a caption service. Check the address"
 T = TypeVar("T")
 
@@ -98,21 +103,34 @@ class Api:
         return self._call("GET", "/account/usage", _Usage, headers=_bearer(token)).sessions
 
     def _call(self, method: str, path: str, expected: type[T] | None, **request: Any) -> T:
-        proxy = proxy_for(self.server)
-        try:
-            transport = httpx.HTTPTransport(
-                proxy=proxy
-            )  # with a transport, httpx ignores the proxies of the environment
-            with httpx.Client(transport=transport, timeout=self._within) as client:
-                response = client.request(method, self.server + path, **request)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise unreachable(self.server, error) from error
+        response = request_from(self.server, method, path, self._within, **request)
+        if response.is_server_error:
+            raise Unreachable(_complaint(response) or f"{self.server} {NOT_OURS} (status {response.status_code}).")
         if response.is_error:
             raise ClientError(_complaint(response) or f"{self.server} {NOT_OURS} (status {response.status_code}).")
+        if response.headers.get("Location", "").startswith("https:") and self.server.startswith("http:"):
+            raise ClientError(f"{self.server} uses https. Write {secure(self.server)} instead.")
         try:
             return msgspec.json.decode(response.content or b"null", type=expected)
         except ValueError as error:  # a DecodeError is one
             raise ClientError(f"{self.server} {NOT_OURS}.") from error
+
+
+def request_from(server: str, method: str, path: str, within: float = HTTP_SECONDS, **request: Any) -> httpx.Response:
+    """Return a server's answer, whatever its status. Raise ClientError where there is none."""
+    proxy = proxy_for(server)
+    try:
+        transport = httpx.HTTPTransport(proxy=proxy)  # with a transport, httpx ignores the proxies of the environment
+        with httpx.Client(transport=transport, timeout=within) as client:
+            return client.request(method, server + path, **request)
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise unreachable(server, error) from error
+
+
+def secure(server: str) -> str:
+    """Return an address with https or wss in place of http or ws."""
+    scheme, _, rest = server.partition("://")
+    return f"{scheme.rstrip('s')}s://{rest}"
 
 
 def _address(server: str) -> str:
@@ -149,23 +167,57 @@ def _complaint(response: httpx.Response) -> str | None:
 
 
 def unreachable(server: str, error: Exception) -> ClientError:
-    """Return the error for a server that cannot be reached."""
+    """Return the error for a server that cannot be reached: Unreachable, unless the server itself must change."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = getattr(cause, "verify_message", "") or "not valid"
+            return ClientError(f"This computer doesn't trust the certificate of {server} ({why}). Check the address.")
+        if isinstance(cause, ssl.SSLError) and cause.reason in NOT_TLS:
+            return ClientError(f"{server} doesn't use https. Check the address, or write http:// if it's your own.")
     detail = str(error) or type(error).__name__
-    return ClientError(f"Can't reach {server} ({detail}). Check the address, and that the service is running.")
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and server.startswith("http:"):
+        return Unreachable(f"{server} closed the connection ({detail}). If it uses https, write {secure(server)}.")
+    kind = ClientError if _is_lasting(error) else Unreachable
+    return kind(f"Can't reach {server} ({detail}). Check the address, and that the service is running.")
+
+
+def _is_lasting(error: Exception) -> bool:
+    """Whether another try would fail alike: a wrong address, a certificate that is not trusted, or another protocol."""
+    if isinstance(error, websockets.InvalidStatus):
+        return error.response.status_code < 500
+    if isinstance(error, httpx.ConnectError):  # it has lost the type of its cause
+        return "[SSL" in str(error)
+    return isinstance(
+        error,
+        ssl.SSLError | httpx.InvalidURL | httpx.UnsupportedProtocol | websockets.InvalidHandshake
+        | websockets.InvalidURI,
+    )  # fmt: skip
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def current(store: Store) -> Login:
     """Return the saved login, renewed if its token expires soon. Raise ClientError where there is none."""
+    try:
+        login = fresh(store)
+    except ClientError as error:
+        raise ClientError(f"{error} If this keeps happening, run transcription-client login.") from error
+    if login is None:
+        raise ClientError("You're not logged in. Run transcription-client login.")
+    return login
+
+
+def fresh(store: Store) -> Login | None:
+    """Return the saved login, renewed if its token expires soon, or None where there is none. Raise ClientError."""
     with store.locked():
         login = store.load()
-        if login is None:
-            raise ClientError("You're not logged in. Run transcription-client login.")
-        if login.expires_at - time.time() > RENEW_BEFORE_SECONDS:
+        if login is None or login.expires_at - time.time() > RENEW_BEFORE_SECONDS:
             return login
-        try:
-            return _renew(store, login)
-        except ClientError as error:
-            raise ClientError(f"{error} If this keeps happening, run transcription-client login.") from error
+        return _renew(store, login)
 
 
 def renewed(store: Store, refused: Login) -> Login:

@@ -1,4 +1,4 @@
-"""Captions in a file: subtitles (SRT), text or JSON. A file is written whole, at the end, or left as it was."""
+"""Captions in a file: subtitles (SRT, WebVTT), text or JSON. A file is written whole, at the end, or left as it was."""
 
 import os
 import tempfile
@@ -83,7 +83,7 @@ class Record:
 
 def by_extension(path: Path) -> Callable[[Sequence[Segment]], str]:
     """The form that a file's name asks for; text where it asks for none."""
-    return {".srt": as_srt, ".json": as_json}.get(path.suffix.lower(), as_text)
+    return {".srt": as_srt, ".vtt": as_vtt, ".json": as_json}.get(path.suffix.lower(), as_text)
 
 
 def as_text(segments: Sequence[Segment]) -> str:
@@ -108,6 +108,18 @@ def as_srt(segments: Sequence[Segment]) -> str:
     )
 
 
+def as_vtt(segments: Sequence[Segment]) -> str:
+    """WebVTT: the same cues, whose text cannot be read as a tag."""
+    cues = [cue for segment in segments for cue in _cues(segment)]
+    return "WEBVTT\n\n" + "".join(
+        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_escaped(cue.text)}\n\n" for cue in cues
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _cues(segment: Segment) -> Iterator[Segment]:
     """A long final in pieces that can be read, each for its share of the time by its letters."""
     lines = textwrap.wrap(segment.text.replace("-->", "->"), LINE_LETTERS)
@@ -120,10 +132,10 @@ def _cues(segment: Segment) -> Iterator[Segment]:
         start = end
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: float, point: str = ",") -> str:
     """01:02:03,004"""
     whole, milliseconds = divmod(round(seconds * 1000), 1000)
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02},{milliseconds:03}"
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}{point}{milliseconds:03}"
 
 
 def _umask() -> int:

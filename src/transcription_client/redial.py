@@ -1,6 +1,6 @@
 """Decides whether a lost session is followed by another one, and when. It uses no clock and no socket."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
@@ -39,12 +39,13 @@ PASSING: Final[frozenset[str]] = frozenset(
 class Ended:
     """How a connection ended. `ready`: its session became ready. `error`, `reason`: the service's words, if any.
 
-    `fault`: why no connection could be made."""
+    `detail`: the service's sentence about `error`. `fault`: why no connection could be made."""
 
     ready: bool = False
     error: str | None = None
     reason: str | None = None
     fault: ClientError | None = None
+    detail: str | None = field(default=None, compare=False)
 
     @property
     def why(self) -> str:

@@ -1,4 +1,4 @@
-"""Audio and Finalize requests of one stream that the model has not processed yet, in order, and how late they are.
+"""The queue of one stream: its audio and Finalize requests that the model has not processed yet, in order.
 
 Times are monotonic seconds; amounts of audio are bytes unless they say seconds."""
 
@@ -6,24 +6,23 @@ from collections import deque
 from typing import Final
 
 MAX_BACKLOG_SECONDS: Final = 120.0
-"""Seconds of audio that may wait: a proxy sends 30 s again at once after a redial, and live audio comes meanwhile.
+"""Seconds of audio that may wait: after a redial, a proxy replays 30 s at once while live audio keeps arriving.
 
-Beyond it the client's writes wait, and so do its pings."""
+Beyond this the engine stops reading, so the client's writes and pings wait."""
 MAX_BACKLOG_BYTES: Final = 16 << 20
 MAX_FINALIZES: Final = 64
 TURN_SECONDS: Final = 0.5
 """Seconds of audio processed in one turn: the model looks at its audio no more often."""
 MAX_TURNS_AT_ONCE: Final = 12
 """Turns that a late stream may join into one. Measured on 44 s of speech: turns of 0.5, 1 and 2 s take 14, 8 and 6 s of
-a core, turns of 4 and 6 s three quarters and two thirds of the last figure. The words are the same, and no turn takes
-much longer."""
+CPU time, turns of 4 and 6 s about 4.5 and 4 s. The words are the same, and no turn takes much longer."""
 
 
 class Backlog:
-    """What waits of one stream, and what is being processed."""
+    """The audio of one stream that waits or is being processed."""
 
     def __init__(self, rate: int, block: int) -> None:
-        """`rate`: blocks a second. `block`: bytes of one sample of all channels."""
+        """Create an empty queue. `rate`: blocks a second. `block`: bytes of one sample of all channels."""
         self._bytes_per_second = rate * block
         self._max_bytes = min(MAX_BACKLOG_SECONDS * self._bytes_per_second, MAX_BACKLOG_BYTES)
         self._turn_bytes = int(TURN_SECONDS * rate) * block
@@ -47,7 +46,7 @@ class Backlog:
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing more should be read from the client."""
+        """Whether the engine should stop reading from the client."""
         return len(self._audio) >= self._max_bytes or len(self._finalizes) >= MAX_FINALIZES
 
     def lag(self, now: float) -> float:
@@ -56,18 +55,18 @@ class Backlog:
 
     @property
     def waiting_seconds(self) -> float:
-        """Seconds of audio that wait or are being processed."""
+        """Return the seconds of audio that wait or are being processed."""
         return (len(self._audio) + self._in_progress) / self._bytes_per_second
 
     def pop_finalize(self) -> bool:
-        """Remove a Finalize that is next. Return whether there was one."""
+        """Remove the next item if it is a Finalize, and return whether it was."""
         if not self._finalizes or self._finalizes[0] > self._taken:
             return False
         self._finalizes.popleft()
         return True
 
     def take(self, now: float, *, rest: bool = False) -> bytes:
-        """Return the audio of the next turn, empty if too little has come.
+        """Remove and return the audio of the next turn; empty if too little has arrived.
 
         A turn is shorter than TURN_SECONDS only before a Finalize, or at the end if `rest` is true.
         """
@@ -85,6 +84,6 @@ class Backlog:
         return audio
 
     def clear(self) -> None:
-        """Drop everything that waits: the client is gone."""
+        """Drop everything that waits, because the client is gone."""
         self._audio.clear()
         self._finalizes.clear()

@@ -15,7 +15,7 @@ _NEVER_SECONDS: Final = 1e12
 _CUT_SECONDS: Final = 10.0
 """Seconds after which the model ends a line even during speech: two thirds of its vad_max_segment_duration."""
 _PAUSE: Final = np.zeros(RATE // 2, np.float32)
-"""The model looks at its audio every half second, and needs a third of a second of speech to notice any."""
+"""Half a second of silence. The model evaluates audio every half second, and needs 0.3 s of speech to detect any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Reports how far a late stream has got: an engine that sends nothing would seem to hang, although it is only slow.
+"""Reports the progress of a late stream. Without reports, a slow engine would look like one that hangs.
 
 A report is an interim Results, which every client of Deepgram accepts. It repeats the last interim words, or has none,
 and ends where the processed audio ends. Times are monotonic seconds, positions are seconds of audio."""
@@ -15,7 +15,7 @@ MAX_TURN_SECONDS: Final = 10.0
 
 
 class Pace:
-    """When the engine last finished a turn of any stream. A stream that waits for its turn is not stuck until then."""
+    """When the engine last finished a turn of any stream. It shows waiting streams that the model works."""
 
     def __init__(self) -> None:
         self.turned_at = 0.0

@@ -11,7 +11,7 @@ from transcription_engine.resample import Resampler, Samples
 from transcription_engine.segments import Ended, Line, Segment, Segments, SpeechEvent, Started
 
 RESET_SECONDS: Final = 180.0
-"""Seconds after which the model is reset in the next silence: its memory of old lines grows."""
+"""Seconds after which the model is reset in the next silence, because its memory of old lines grows."""
 ChannelEvent = tuple[int, SpeechEvent]
 """A channel's number, and an event on it."""
 

@@ -38,7 +38,7 @@ class Request:
 
 
 class HandshakeRefused(Exception):
-    """A handshake is answered with an error. `message` is for the person who sent it."""
+    """The handshake is refused with an HTTP error. `message`: for the person who sent it."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)

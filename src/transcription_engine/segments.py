@@ -174,7 +174,7 @@ class Segments:
         return [self._final(held.text, held.end, speech_final=self._is_endpoint(until))]
 
     def _is_endpoint(self, until: float) -> bool:
-        """Return whether the silence up to `until` ends speech: true once for each silence."""
+        """Record and return whether the silence up to `until` ends speech. It is true once for each silence."""
         if self._silence(until) < self._endpointing:
             return False
         self._quiet_from = None

@@ -1,4 +1,4 @@
-"""The engine's WebSocket server: Deepgram's `/v1/listen`, for as many channels as the machine can recognize."""
+"""The engine's WebSocket server: Deepgram's `/v1/listen`, for as many channels as the machine can handle."""
 
 import asyncio
 import http
@@ -21,11 +21,11 @@ from transcription_engine.request import HandshakeRefused, Request, authorized, 
 from transcription_engine.stream import Stream
 
 MAX_CHANNELS_PER_CORE: Final = 4
-"""Measured: eight live channels keep two cores two thirds busy."""
+"""Measured: eight live channels use two thirds of two cores."""
 MAX_LAG_SECONDS: Final = 3.0
-"""Seconds: while a stream is later than this, new streams are refused."""
+"""While any stream is later than this, new streams are refused."""
 SHUTDOWN_SECONDS: Final = 2.0
-"""Seconds that streams have for their last words at a shutdown."""
+"""How long streams may take to send their last words at a shutdown."""
 log = logging.getLogger(__name__)
 
 

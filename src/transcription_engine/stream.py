@@ -1,4 +1,4 @@
-"""One connection: reads at once, so that pings are answered in time, and recognizes the audio turn by turn."""
+"""One connection. It reads without delay, so that it answers pings in time, and recognizes the audio turn by turn."""
 
 import asyncio
 import contextlib
@@ -21,11 +21,11 @@ from transcription_engine.request import Request
 from transcription_engine.segments import SpeechEvent
 
 NO_DATA_SECONDS: Final = 10.0
-"""Seconds without a frame after which a stream is closed (deepgram 1.4). Finds vanished clients, too."""
+"""A stream is closed after this long without a frame (deepgram 1.4), which also finds vanished clients."""
 SEND_TIMEOUT_SECONDS: Final = 20.0
-"""Seconds that a client may take to read a message before it counts as gone."""
+"""How long a client may take to read a message before it counts as gone."""
 LATE_SECONDS: Final = 2.0
-"""Seconds of waiting audio from which on the stream reports its progress."""
+"""A stream with this much waiting audio reports its progress."""
 Result = TypeVar("Result")
 CloseReason = tuple[int, str]
 """A close code and its reason."""
@@ -74,12 +74,12 @@ class Stream:
         return self._backlog.lag(now)
 
     def end(self) -> None:
-        """Send the last words after the current turn; drop what waits: the engine shuts down."""
+        """Send the last words after the current turn and drop the queue, because the engine shuts down."""
         self._ending = True
         self._changed.set()
 
     async def run(self) -> None:
-        """Run until the close. Raises ConnectionClosed or TimeoutError when the client is gone."""
+        """Run until the close. Raise ConnectionClosed or TimeoutError when the client is gone."""
         reading = asyncio.create_task(self._read())
         reading.add_done_callback(lambda _: self._changed.set())
         reporting = asyncio.create_task(self._report_progress(reading))
@@ -97,7 +97,7 @@ class Stream:
         await self._close(*close_reason)
 
     async def _read(self) -> CloseReason:
-        """Read what the client sends, while the backlog has room. Return how to close."""
+        """Read from the client while the backlog has room. Return the reason to close."""
         try:
             while True:
                 while self._backlog.is_full:
@@ -130,7 +130,7 @@ class Stream:
         return False
 
     async def _recognize_all(self, reading: asyncio.Task[CloseReason]) -> CloseReason:
-        """Recognize the audio until reader or engine end. Return how to close. Raises the reader's exception."""
+        """Recognize the audio until the reader or the engine ends. Return how to close. Raise the reader's error."""
         while not self._ending:
             if self._backlog.pop_finalize():
                 await self._send_events(self._recognizer.finalize)
@@ -206,7 +206,7 @@ class Stream:
 
     @property
     def _recognized_seconds(self) -> float:
-        """Seconds of audio recognized so far."""
+        """Return the seconds of audio recognized so far."""
         return self._recognized_bytes / self._request.block / self._request.sample_rate
 
 

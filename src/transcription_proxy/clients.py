@@ -1,4 +1,4 @@
-"""Which client a request comes from: the peer, or what a trusted proxy says of it."""
+"""Which client a request comes from: the peer, or the client that a trusted proxy names."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -11,13 +11,13 @@ NOWHERE: Final = IPv4Address(0)
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> Address:
-    """Walks X-Forwarded-For from the right, as long as whoever wrote the next entry is trusted."""
+    """Return the client's address: walk X-Forwarded-For from the right while the writer of an entry is trusted."""
     address = _parse(peer) or NOWHERE
     for hop in reversed(forwarded_for.split(",") if forwarded_for else []):
-        said = _parse(hop.strip())
-        if said is None or not is_trusted(address, trusted):
+        named = _parse(hop.strip())
+        if named is None or not is_trusted(address, trusted):
             break
-        address = said
+        address = named
     return address
 
 
@@ -26,14 +26,14 @@ def is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
 
 
 def bucket(address: Address) -> str:
-    """Those who count as one client: an IPv6 subscriber has a /64."""
+    """Return an address's key for rate limits. An IPv6 subscriber has a /64, which counts as one client."""
     if isinstance(address, IPv6Address):
         return str(IPv6Network((address, 64), strict=False))
     return str(address)
 
 
 def _parse(text: str) -> Address | None:
-    """Some proxies add a port, and brackets to go with it."""
+    """Return the address in `text`, without the port and brackets that some proxies add; None where there is none."""
     host = text.partition("]")[0].removeprefix("[") if text.startswith("[") else text
     if host.count(":") == 1:
         host = host.partition(":")[0]

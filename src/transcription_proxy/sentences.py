@@ -26,6 +26,8 @@ CONFIRMATION_EXPIRED: Final = "This link has expired. Open your dashboard to get
 EMAIL_CONFIRMED: Final = "Your email is confirmed."
 CONFIRMATION_SENT: Final = "Check your email for the link."
 OVERLAY_GONE: Final = "This overlay URL no longer works. Copy the new one from the Overlay page of your account."
+NO_SUCH_KEY: Final = "You have no API key with this ID."
+KEYS_NEED_LOGIN: Final = "Log in to do this. An API key isn't enough."
 RANDOM_EMAIL_TAKEN: Final = "A random email was already taken. Run the command again."
 COMMON_PASSWORD: Final = "This password is too common. A few random words work well."  # noqa: S105
 
@@ -42,6 +44,7 @@ PAYMENTS_AWAY: Final = "The payment service isn't responding. You weren't charge
 
 # Sessions
 OUT_OF_MINUTES: Final = "You're out of minutes. Buy more, or end another session."
+KEY_SPENT: Final = "This API key has reached its limit. A daily limit starts again at midnight UTC."
 NO_SUCH_SESSION: Final = "You have no live session with this ID."
 NO_LIVE_SESSION: Final = "No live session has this ID. Run session list --live to see them."
 BAD_TIME_ZONE: Final = "Use a time zone name such as Europe/Berlin."
@@ -114,6 +117,18 @@ def checked_at(time: str) -> str:
 
 def ambiguous_session(prefix: str) -> str:
     return f"Several live sessions have an ID that starts with {prefix}. Give more of it."
+
+
+def too_many_keys(most: int) -> str:
+    return f"You have {most} API keys, which is the most. Revoke one first."
+
+
+def model_not_offered(model: str, models: Iterable[str]) -> str:
+    return f"The model {model} isn't offered. Choose one of {', '.join(sorted(models))}."
+
+
+def model_not_allowed(model: str, models: Iterable[str]) -> str:
+    return f"This API key can't use the model {model}. It may use: {', '.join(models)}."
 
 
 def no_account(email: str) -> str:

@@ -29,11 +29,15 @@ class Opening:
     replaces: UUID | None = None
     login: UUID | None = None
     """The login that the client's token came from, where it names one."""
+    key_id: UUID | None = None
+    """The API key that the client presented in place of a token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session that holds credit: it may use `grant` credits in all, until its lease ends."""
+    """A session that holds credit: it may use `grant` credits in all, until its lease ends.
+
+    `seconds_remaining`: the user's balance, or what the limit of the API key leaves where that is less."""
 
     session_id: UUID
     grant: int

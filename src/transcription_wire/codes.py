@@ -73,7 +73,7 @@ COMPLETED: Final = frozenset(
 
 
 def status_of(reason: Reason) -> Status:
-    """The status that goes with an end reason."""
+    """Return the status that goes with an end reason."""
     return Status.COMPLETED if reason in COMPLETED else Status.TERMINATED
 
 

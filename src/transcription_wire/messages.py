@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Auth(Struct, tag="auth"):
-    """First message of the client. What is in it is checked by the server, field by field, hence `Any`."""
+    """The client's first message. Its fields are `Any` because the server checks them one by one."""
 
     token: Any = None
     config: Any = None
@@ -15,7 +15,7 @@ class Auth(Struct, tag="auth"):
 
 
 class Keepalive(Struct, tag="keepalive", omit_defaults=True):
-    """The client is there, though it sends no audio. With `answer`, the server replies with `alive` at once.
+    """Keeps a session open while the client sends no audio. With `answer`, the server replies with `alive` at once.
 
     A page cannot send a WebSocket ping: the reply tells it that all audio before this message has arrived."""
 
@@ -23,11 +23,11 @@ class Keepalive(Struct, tag="keepalive", omit_defaults=True):
 
 
 class Finalize(Struct, tag="finalize"):
-    """Make what was heard so far final now."""
+    """Asks the upstream to make all words so far final now."""
 
 
 class Stop(Struct, tag="stop"):
-    """Finish: the last words, `session_end`, close 1000."""
+    """Ends the session: the server sends the last words, `session_end`, and close code 1000."""
 
 
 ClientMessage = Auth | Keepalive | Finalize | Stop
@@ -39,7 +39,7 @@ class Ready(Struct, tag="ready"):
 
 
 class Transcript(Struct, tag="transcript", omit_defaults=True):
-    """Words. `channel` and `words` are there when the upstream gives them; `confidence` may be null.
+    """Words, interim or final. `channel` and `words` are present if the upstream sends them; `confidence` may be null.
 
     A final without text withdraws the interim words of its channel."""
 
@@ -79,9 +79,9 @@ class Alive(Struct, tag="alive"):
 
 
 class Warning(Struct, tag="warning", omit_defaults=True):
-    """Something is wrong with the captions, and the session goes on. `code` is a WarningCode, or one of a newer server.
+    """A problem with the captions that does not end the session. `code`: a WarningCode, or a newer server's code.
 
-    `seconds` comes with `behind`: how late the words are, 0 once they are on time again."""
+    `seconds`, with code `behind`: how late the words are; 0 when they are on time again."""
 
     code: str
     message: str
@@ -89,14 +89,14 @@ class Warning(Struct, tag="warning", omit_defaults=True):
 
 
 class Error(Struct, tag="error"):
-    """`code` is an ErrorCode; a client must bear one that it does not know."""
+    """An error. `code`: an ErrorCode. Clients must accept codes that they do not know."""
 
     code: str
     message: str
 
 
 class SessionEnd(Struct, tag="session_end", omit_defaults=True):
-    """Last message of every session that became ready. With `pending`, what the ledger will hold."""
+    """The last message of every session that became ready. `pending`: the ledger has not booked the figures yet."""
 
     seconds_used: int
     audio_seconds: float
@@ -117,22 +117,22 @@ _encoder = msgspec.json.Encoder()
 
 
 def decode_client(text: str | bytes | memoryview) -> ClientMessage:
-    """A client's message. Raises msgspec.DecodeError (ValidationError is one) for anything else."""
+    """Return a client's message. Raise msgspec.DecodeError (ValidationError is one) for anything else."""
     return _decode(_client_decoder, text)
 
 
 def decode_server(text: str | bytes) -> ServerMessage:
-    """A server's message. Raises msgspec.DecodeError (ValidationError is one) for anything else."""
+    """Return a server's message. Raise msgspec.DecodeError (ValidationError is one) for anything else."""
     return _decode(_server_decoder, text)
 
 
 def _decode(decoder: msgspec.json.Decoder[_Message], text: str | bytes | memoryview) -> _Message:
     try:
         return decoder.decode(text)
-    except (UnicodeError, RecursionError) as error:  # msgspec lets these through: no UTF-8, and nesting without end
+    except (UnicodeError, RecursionError) as error:  # invalid UTF-8 and endless nesting
         raise msgspec.DecodeError("JSON is not UTF-8, or nested too deep") from error
 
 
 def encode(message: ClientMessage | ServerMessage) -> bytes:
-    """UTF-8 JSON of one message, for a text frame."""
+    """Return a message as UTF-8 JSON, for a text frame."""
     return _encoder.encode(message)

@@ -1,4 +1,4 @@
-"""Which proxy the environment asks for, by one rule for every library: none of them reads these variables itself."""
+"""Chooses the proxy that the environment asks for. All libraries get it from here and read no variables themselves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,11 +7,11 @@ from urllib.parse import SplitResult, urlsplit
 HTTP: Final = ("http", "https")
 SECURE: Final = ("https", "wss")
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-"""This machine is never reached through a proxy."""
+"""Hosts of this machine, which are never reached through a proxy."""
 
 
 class UnusableProxy(ValueError):
-    """One sentence that names the variable and says what to do."""
+    """The environment names a proxy that cannot be used. The text names the variable and says what to do."""
 
 
 def named(env: Mapping[str, str]) -> dict[str, str]:
@@ -24,9 +24,9 @@ def named(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def choose(url: str, proxies: Mapping[str, str], schemes: Sequence[str] = HTTP) -> str | None:
-    """Return the proxy for a URL, or None to connect directly. `schemes`: of the proxies that the caller can use.
+    """Return the proxy for a URL, or None to connect directly. `schemes`: the proxy schemes that the caller supports.
 
-    Raises UnusableProxy.
+    Raise UnusableProxy.
     """
     parts = urlsplit(url)
     wanted = "https" if parts.scheme in SECURE else "http"
@@ -44,7 +44,7 @@ def choose(url: str, proxies: Mapping[str, str], schemes: Sequence[str] = HTTP) 
 
 
 def _is_exempt(parts: SplitResult, exceptions: str) -> bool:
-    """Whether NO_PROXY names the host, a domain above it, host:port, or * for all hosts."""
+    """Return whether NO_PROXY contains the host, a parent domain, host:port, or * for all hosts."""
     host = f".{parts.hostname}"
     place = f"{host}:{parts.port or (443 if parts.scheme in SECURE else 80)}"
     named = [exception.strip() for exception in exceptions.lower().split(",") if exception.strip()]

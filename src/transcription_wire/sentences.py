@@ -1,4 +1,4 @@
-"""What people read about the end of a session, a socket error and the state of a purchase.
+"""Sentences about the end of a session, a socket error and the state of a purchase.
 
 The server, the client and the pages all take these texts from here; web/shared_sentences.py makes the pages' module."""
 
@@ -8,7 +8,7 @@ from transcription_wire.codes import ErrorCode, Reason
 
 
 class Sentence(NamedTuple):
-    """What happened, and what to do next (may be empty)."""
+    """A sentence in two parts: what happened, and what to do next, which may be empty."""
 
     what: str
     next: str = ""
@@ -49,7 +49,7 @@ ERRORS: Final[dict[ErrorCode, Sentence]] = {
     ErrorCode.SERVICE_RESTART: _RESTART,
     ErrorCode.INTERNAL: _FAILED,
 }
-"""By the code of an `error` message. The server says more where it knows more."""
+"""Sentences by the code of an `error` message. The server adds detail where it has any."""
 
 ENDS: Final[dict[Reason, End]] = {
     Reason.CLIENT_STOP: End("Stopped by you", Sentence("Done.")),
@@ -81,7 +81,7 @@ QUIET: Final = "Your audio is very quiet. Turn your microphone up, or move close
 
 
 def behind(seconds: int) -> str:
-    """Return what a `behind` warning says; 0: the captions are on time again."""
+    """Return the sentence of a `behind` warning. 0 seconds: the captions are on time again."""
     return f"Captions are {seconds} s behind." if seconds else "Captions are on time again."
 
 
@@ -99,4 +99,4 @@ PURCHASES: Final[dict[str, str]] = {
     "partially_refunded": "Partly refunded",
     "disputed": "Disputed, minutes frozen",
 }
-"""By the `status` of a purchase."""
+"""Labels by the `status` of a purchase."""

@@ -1,4 +1,4 @@
-"""How separate words become a line of text: with spaces, except in scripts that are written without them."""
+"""Joins words into a line of text: with spaces, except in scripts that are written without them."""
 
 import re
 from collections.abc import Iterable
@@ -13,20 +13,20 @@ UNSPACED: Final = (
 )
 """Scripts without spaces between words. Korean is not among them. web/static/spacing.js has the same table."""
 WIDE: Final = "\u3001-\u3003\u3008-\u3011\u3014-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-"""Punctuation as wide as a Han character: it brings its own space, whatever stands on its other side."""
+"""Punctuation as wide as a Han character. It contains its own space, so none is added on either side."""
 
 _BOUNDARY: Final = re.compile(f"[{UNSPACED}] [{UNSPACED}]|[{WIDE}] .|. [{WIDE}]", re.DOTALL)
 
 
 def gap(before: str, after: str) -> str:
-    """What goes between two pieces of text: a space, or nothing."""
+    """Return what separates two pieces of text: a space or nothing."""
     if not before or not after:
         return ""
     return "" if _BOUNDARY.fullmatch(f"{before[-1]} {after[0]}") else " "
 
 
 def join(words: Iterable[str]) -> str:
-    """A line made of words."""
+    """Return a line of text made of words."""
     line = ""
     for word in words:
         line += gap(line, word) + word

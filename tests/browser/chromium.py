@@ -1,11 +1,12 @@
-"""Where a Chromium is, and how to get one: `python -m tests.browser.chromium` installs Debian's, where it may."""
+"""Finds Chromium. `python -m tests.browser.chromium` installs Debian's, if it has the right to."""
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
+
+from tests import debian
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLACES: Final = (
@@ -13,7 +14,7 @@ PLACES: Final = (
     Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
 )
 LIGHT: Final = "chromium-headless-shell"
-"""Chromium without its window: opens a tab in less than half the time. It has no microphone to pretend."""
+"""Chromium without windows, which opens a tab in less than half the time. It has no fake microphone."""
 PACKAGES: Final = ("chromium", "fonts-liberation")
 HOW_TO: Final = (
     "The browser tests need Chromium and found none. Install it (Debian: sudo apt-get install chromium), "
@@ -22,7 +23,7 @@ HOW_TO: Final = (
 
 
 def find() -> str | None:
-    """The program that CHROMIUM names, or one of the usual ones."""
+    """Return the program that CHROMIUM names, or an installed one, or None."""
     given = os.environ.get("CHROMIUM")
     if given:
         return shutil.which(given)
@@ -37,26 +38,10 @@ def find_light() -> str | None:
 
 
 def install() -> None:
-    """By apt, as root or with a sudo that asks nothing; without either, nothing happens."""
-    apt = shutil.which("apt-get")
-    prefix = _rights()
-    if apt is None or prefix is None:
-        return
+    """Install Debian's Chromium. Older releases have no headless shell."""
     print("Installing Chromium for the browser tests ...", flush=True)  # noqa: T201
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["install", "-y", "--no-install-recommends"]
-    for arguments in (["update"], [*install, *PACKAGES], [*install, LIGHT]):  # older Debians have no light one
-        subprocess.run([*prefix, apt, "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
-
-
-def _rights() -> list[str] | None:
-    """What stands before a command that needs root; None without the right."""
-    if os.geteuid() == 0:
-        return []
-    sudo = shutil.which("sudo")
-    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
-        return [sudo, "-n"]
-    return None
+    debian.install(*PACKAGES)
+    debian.install(LIGHT)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One service and one headless Chromium for all browser tests; each test has tabs of its own."""
+"""One service and one headless Chromium for all browser tests. Each test has separate tabs."""
 
 import shutil
 import tempfile
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
-    """A folder that any user may enter: PostgreSQL does not run as root."""
+    """A folder that any user can enter, because PostgreSQL does not run as root."""
     folder = Path(tempfile.mkdtemp(prefix="captions-browser-"))
     folder.chmod(0o755)
     yield folder
@@ -58,7 +58,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def ears(scratch: Path) -> AsyncIterator[Browser]:
+async def microphone_browser(scratch: Path) -> AsyncIterator[Browser]:
     """A browser whose microphone plays SOUND from the beginning, for each page that opens it."""
     async with microphone.listening(
         microphone.keep(scratch / "sound.wav", microphone.SOUND, microphone.RATE)
@@ -68,6 +68,6 @@ async def ears(scratch: Path) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visitor(browser: Browser, service: Service) -> AsyncIterator[Visitor]:
-    """Somebody with a fresh browser of their own, who is not logged in."""
+    """A visitor with a new browser context, who is not logged in."""
     async with Visitor.arriving(browser, service) as arrived:
         yield arrived

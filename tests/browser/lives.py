@@ -1,4 +1,4 @@
-"""What the service may say of an account: balances, days, sessions. For states that are hard to come by."""
+"""Made-up answers of the service about an account, for states that are hard to reach."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -10,7 +10,7 @@ from playwright.async_api import Route
 from tests.browser.visitor import Visitor
 
 HOSTILE: Final = "<img src=x onerror=alert(1)>" + "w" * 300
-"""Shown as text wherever it comes up, and breaks no layout."""
+"""Must be shown as text everywhere, and must not break a layout."""
 
 
 def balance(left: int, held: int = 0, frozen: int = 0, low: int = 600) -> dict[str, int]:
@@ -24,7 +24,7 @@ def balance(left: int, held: int = 0, frozen: int = 0, low: int = 600) -> dict[s
 
 
 def session(number: int, reason: str | None = "client_stop", **more: Any) -> dict[str, Any]:
-    """One that began so many hours ago, and is live without a reason."""
+    """Return a session that began `number` hours ago. Without a reason it is live."""
     began = datetime.now(UTC) - timedelta(hours=number)
     return {
         "id": str(UUID(int=number)),
@@ -41,7 +41,7 @@ def session(number: int, reason: str | None = "client_stop", **more: Any) -> dic
 
 
 def days(count: int = 30, **used: int) -> list[dict[str, Any]]:
-    """The last ones; `d0=60`: a minute today, `d3=60`: three days ago. Something was bought 20 days ago."""
+    """Return the last days. `d0=60`: a minute today; `d3=60`: three days ago. A purchase was 20 days ago."""
     today = datetime.now(UTC).date()
     return [
         {
@@ -55,7 +55,7 @@ def days(count: int = 30, **used: int) -> list[dict[str, Any]]:
 
 
 def usage(count: int, used: dict[str, int], sessions: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of so many days, with a session and three dollars for each that was used."""
+    """Return the usage of `count` days, with a session and three dollars for each used day."""
     found = days(count, **used)
     live = sum(day["seconds_used"] > 0 for day in found)
     totals = {name: sum(day[name] for day in found) for name in found[0] if name != "date"}
@@ -74,7 +74,7 @@ async def live(
     live: list[dict[str, Any]] | None = None,
     used: dict[str, int] | None = None,
 ) -> None:
-    """From now on the service says this of the visitor."""
+    """Answer the visitor's requests with this account from now on."""
     await visitor.answer("/billing/balance", left)
     await visitor.answer("/account/sessions", {"sessions": live or []})
 

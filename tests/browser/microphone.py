@@ -1,4 +1,4 @@
-"""A Chromium whose microphone plays a recording, once; then it is silent."""
+"""A Chromium whose microphone plays a recording once, and is silent afterwards."""
 
 import random
 import wave
@@ -17,7 +17,7 @@ from tests.e2e.client import SECOND
 Pcm = NDArray[np.int16]
 RATE: Final = SECOND // 2
 FRAME: Final = RATE // 10
-"""Samples that the page sends at once."""
+"""Samples in one frame of the page."""
 
 
 def keep(path: Path, samples: Pcm, rate: int) -> Path:
@@ -30,7 +30,7 @@ def keep(path: Path, samples: Pcm, rate: int) -> Path:
 
 
 def noise(seconds: float) -> Pcm:
-    """Sound no two parts of which are alike."""
+    """Return audio in which no two parts are alike."""
     values = np.frombuffer(random.Random(5).randbytes(round(seconds * RATE) * 2), "<i2")
     return np.asarray(values // 4, "<i2")
 
@@ -39,7 +39,7 @@ SOUND: Final = noise(60)
 
 
 def place(part: bytes, whole: Pcm) -> int:
-    """At which sample of the whole a part begins that was recorded from it."""
+    """Return the sample of `whole` at which a recorded part of it begins."""
     heard = np.frombuffer(part, "<i2").astype(float)
     size = 1 << (len(whole) + len(heard)).bit_length()
     likeness = np.fft.irfft(np.fft.rfft(whole, size) * np.fft.rfft(heard, size).conj(), size)
@@ -48,7 +48,7 @@ def place(part: bytes, whole: Pcm) -> int:
 
 @asynccontextmanager
 async def listening(recording: Path) -> AsyncIterator[Browser]:
-    """Pages may use the microphone where their context has the permission."""
+    """Start a browser whose microphone plays `recording` for contexts with the permission."""
     program = chromium.find()
     assert program, chromium.HOW_TO
     plays = f"--use-file-for-fake-audio-capture={recording}%noloop"

@@ -1,4 +1,4 @@
-"""The pictures in docs/: `python -m tests.browser.pictures` makes them anew, from a real run of the whole way.
+"""Takes the pictures in docs/ from a real run: `python -m tests.browser.pictures`.
 
 Only the days before today are made up: a new account has none."""
 
@@ -17,7 +17,7 @@ from tests.integration.engine.recordings import recording
 DOCS: Final = Path(__file__).parents[2] / "docs"
 SIZE: Final = {"width": 1200, "height": 760}
 EARLIER: Final = {1: 7300, 2: 10800, 4: 5400, 5: 9000, 8: 12600, 9: 3600, 11: 7200, 12: 9900, 15: 14400, 16: 8100}
-"""Seconds used so many days ago."""
+"""Seconds used, by the number of days ago."""
 SOURCE: Final = {"SOURCE_URL": "https://captions.example/source"}
 
 
@@ -38,7 +38,7 @@ async def take(page: Page, name: str) -> None:
 
 
 async def walk(visitor: Visitor) -> None:
-    """Registers, buys, speaks, and looks at the dashboard meanwhile."""
+    """Register, buy, speak, and take pictures of the pages meanwhile."""
     page = visitor.page
     await visitor.goto("/")
     await take(page, "landing")

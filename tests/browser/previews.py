@@ -1,4 +1,4 @@
-"""The pictures that stand for the service elsewhere: `python -m tests.browser.previews` makes them from docs/preview/.
+"""Renders the link preview and the touch icon from docs/preview/: `python -m tests.browser.previews`.
 
 Reduce preview.png to 256 colours before you commit it: some apps show no picture above 300 KB."""
 

@@ -1,4 +1,4 @@
-"""A caption socket on which a test says what the service would."""
+"""A caption socket whose messages come from the test."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from tests.browser.visitor import Visitor
 
 
 class Scripted:
-    """A caption socket whose service is the test's."""
+    """A page's caption socket that a test answers in place of the service."""
 
     def __init__(self) -> None:
         self.answers = True

@@ -1,4 +1,4 @@
-"""Somebody who speaks into /captions, and what they see there."""
+"""A visitor who speaks on /captions, and what the page shows."""
 
 import re
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ WATCH: Final = """() => {
 async def speaking(
     browser: Browser, service: Service, user: User, *, script: str = "", **options: Any
 ) -> AsyncIterator[Visitor]:
-    """Somebody on /captions who has not pressed Start yet. `script` runs in the page before its own."""
+    """Open /captions without pressing Start. `script` runs before the page's scripts."""
     async with Visitor.arriving(browser, service, **{"permissions": ALLOWED, **options}) as visitor:
         await visitor.become(user)
         await visitor.page.add_init_script(script)
@@ -40,7 +40,7 @@ async def speaking(
 
 @asynccontextmanager
 async def proxied(service: Service) -> AsyncIterator[tuple[Proxy, Service]]:
-    """The service behind a line that can be cut."""
+    """Put a proxy that can be cut in front of the service."""
     async with Proxy(("127.0.0.1", int(service.env["PORT"]))) as proxy:
         yield proxy, replace(service, env={**service.env, "PORT": str(proxy.port)})
 
@@ -50,13 +50,13 @@ async def state(visitor: Visitor, text: str, within: float = 10) -> None:
 
 
 async def used(visitor: Visitor, seconds: int) -> None:
-    """Waits until at least so much has been used."""
+    """Wait until at least `seconds` have been used."""
     more = "|".join(str(number) for number in range(seconds, seconds + 10))
     await expect(visitor.page.locator("#used")).to_have_text(re.compile(f"^({more}) s used"), timeout=20_000)
 
 
 async def said(visitor: Visitor) -> str:
-    """What has settled."""
+    """Return the final words."""
     return " ".join((await visitor.page.locator("#finals").inner_text()).split())
 
 
@@ -66,8 +66,8 @@ async def stop(visitor: Visitor) -> None:
 
 
 async def states(visitor: Visitor) -> list[str]:
-    """All that there have been, however short, since the page was there, as if no words had been late: they are on a
-    busy machine."""
+    """Return all states since the page loaded, however short. Late words, which a busy machine causes, do not
+    change the state."""
     found: list[str] = await visitor.page.evaluate("window.states")
     on_time = [state for state in found if not re.fullmatch(r"Captions are \d+ s behind", state)]
     return [state for state, _ in groupby(on_time)]

@@ -1,4 +1,4 @@
-"""Every page in the states that it may be in, for tests that look at all of them but /captions and the overlay."""
+"""Every page in each of its states, except /captions and the overlay."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ async def nothing(_visitor: Visitor) -> None:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`prepare`: before the page is opened; `act`: what one does there. `bones`: whether some of it stays empty."""
+    """A state of a page. `prepare` runs before the page opens, `act` on it. `bones`: placeholders stay visible."""
 
     path: str
     prepare: Step = nothing
@@ -44,14 +44,14 @@ class State:
         await self.act(visitor)
 
     async def settle(self, visitor: Visitor) -> None:
-        """Waits until what the page is about has come, and the links of this installation."""
+        """Wait until the page's content and the installation's links have loaded."""
         await expect(visitor.page.locator("#links li")).to_have_count(2 + len(SITE))
         if not self.bones:
             await expect(visitor.page.locator(".bone")).to_have_count(0)
 
 
 def member(left: dict[str, int], **about: Any) -> Step:
-    """An account of which the service says this; `answers`: to other paths."""
+    """Return a `prepare` for a made-up account. `answers`: for other paths."""
 
     async def prepare(visitor: Visitor) -> None:
         answers: dict[str, Any] = about.get("answers", {})
@@ -64,7 +64,7 @@ def member(left: dict[str, int], **about: Any) -> Step:
 
 
 def failing(*paths: str) -> Step:
-    """Someone logged in for whom these paths fail."""
+    """Return a `prepare` for a user for whom these paths fail."""
 
     async def prepare(visitor: Visitor) -> None:
         await visitor.become(await visitor.service.user())
@@ -79,7 +79,7 @@ def checkout(status: str) -> Step:
 
 
 async def silent(visitor: Visitor) -> None:
-    """Someone logged in whom the service keeps waiting, until the page says so."""
+    """Return a `prepare` for a user whose requests time out."""
     await visitor.become(await visitor.service.user())
     await visitor.context.route("**/billing/balance", lambda _: None)
     await visitor.page.clock.install()

@@ -1,4 +1,4 @@
-"""For everyone: by keyboard alone, with nothing that jumps, and nothing that moves for those who asked for that."""
+"""Accessibility: keyboard use, no layout shifts, and reduced motion."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ LOADING: Final = [
 
 
 async def test_a_newcomer_buys_minutes_with_the_keyboard_alone(visitor: Visitor) -> None:
-    """From the landing page over the sandbox's checkout to the new balance."""
+    """The way leads from the landing page through the sandbox's checkout to the new balance."""
 
     async def tab_to(role: Any, name: str) -> None:
         place = visitor.page.get_by_role(role, name=name, exact=True).first
@@ -91,8 +91,8 @@ async def test_the_skip_link_leads_past_the_header(visitor: Visitor) -> None:
 
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("name", LOADING)
-async def test_nothing_jumps_while_a_page_loads(visitor: Visitor, name: str, width: int) -> None:
-    """Scripts, and with them all that they ask for, come after the page was drawn without them."""
+async def test_nothing_moves_while_a_page_loads(visitor: Visitor, name: str, width: int) -> None:
+    """Scripts and their requests are delayed until the page has been drawn without them."""
     drawn = asyncio.Event()
 
     async def late(route: Route) -> None:
@@ -114,7 +114,7 @@ async def test_nothing_jumps_while_a_page_loads(visitor: Visitor, name: str, wid
 
 
 @pytest.mark.parametrize("name", ["landing", "dashboard live"])
-async def test_nothing_moves_for_those_who_asked_for_that(visitor: Visitor, name: str) -> None:
+async def test_reduced_motion_stops_all_animation(visitor: Visitor, name: str) -> None:
     await STATES[name].enter(visitor)
     assert await visitor.page.evaluate("document.getAnimations().length") == 0
 

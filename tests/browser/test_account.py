@@ -1,4 +1,4 @@
-"""The account's page: who one is, and sessions that can be ended from here."""
+"""The account page: the email, and live sessions that can be ended."""
 
 from playwright.async_api import expect
 
@@ -9,7 +9,7 @@ from tests.e2e.client import User
 from tests.e2e.service import Service
 
 
-async def test_a_live_session_can_be_ended_from_here(visitor: Visitor, service: Service) -> None:
+async def test_a_live_session_can_be_ended_on_the_account_page(visitor: Visitor, service: Service) -> None:
     user = await service.user()
     await visitor.become(user)
     captions = await service.captions(user)
@@ -47,7 +47,7 @@ async def test_a_new_password_ends_live_captions_and_the_page_warns_first(visito
     await visitor.says("Password changed")
 
 
-async def test_a_session_that_could_not_be_ended_says_so(visitor: Visitor, service: Service) -> None:
+async def test_a_failure_to_end_a_session_is_shown(visitor: Visitor, service: Service) -> None:
     user = await service.user()
     await visitor.become(user)
     captions = await service.captions(user)
@@ -62,7 +62,7 @@ async def test_a_session_that_could_not_be_ended_says_so(visitor: Visitor, servi
     await expect(end).to_have_count(0)
 
 
-async def test_it_says_who_one_is_and_tries_again_what_failed(visitor: Visitor, service: Service) -> None:
+async def test_the_account_page_shows_the_email_and_retries_after_a_failure(visitor: Visitor, service: Service) -> None:
     user = await service.user()
     await visitor.become(user)
     await visitor.refuse("/account/me", 500, "internal")

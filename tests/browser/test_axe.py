@@ -1,4 +1,4 @@
-"""axe-core's own findings on every page and state, light and dark, and from a small phone to a wide screen."""
+"""axe-core's findings on every page and state, light and dark, from a small phone to a wide screen."""
 
 from typing import Final, Literal
 
@@ -15,11 +15,11 @@ RULES: Final[dict[Literal["light", "dark"], dict[str, list[str]]]] = {
     "light": SAY,
     "dark": {**SAY, "runOnly": ["color-contrast"]},
 }
-"""What to look for: all of it once, and in the dark what differs there."""
+"""All rules in light mode, and in dark mode those whose result may differ."""
 
 
 @pytest.mark.parametrize("name", STATES)
-async def test_nothing_bars_anyone_and_nothing_is_wider_than_the_screen(visitor: Visitor, name: str) -> None:
+async def test_pages_have_no_axe_violations_and_fit_the_screen(visitor: Visitor, name: str) -> None:
     await STATES[name].enter(visitor)
     for scheme, rules in RULES.items():
         await visitor.page.emulate_media(color_scheme=scheme)

@@ -1,4 +1,4 @@
-"""/captions: captions from a microphone in the browser, whatever happens to it, and the words to keep."""
+"""/captions: captions from the browser's microphone, their failures, and saved transcripts."""
 
 import re
 from pathlib import Path
@@ -27,11 +27,11 @@ def numbers(text: str) -> list[int]:
 
 
 async def module(page: Page, name: str, call: str, argument: Any) -> Any:
-    """What a call to a module of the page comes to: `module` and `argument` are there."""
+    """Return the result of JavaScript that uses `module` and `argument`, on the page."""
     return await page.evaluate(f"argument => import('/static/{name}').then(module => {call})", argument)
 
 
-async def test_real_speech_is_understood_and_paid_for_while_it_lasts(scratch: Path) -> None:
+async def test_real_speech_is_recognized_and_billed_while_it_lasts(scratch: Path) -> None:
     env = environment(scratch / "own", "")
     del env["DEEPGRAM_URL"], env["DEEPGRAM_API_KEY"]
     samples, rate = recording("two_cities.wav", READ_SECONDS)
@@ -61,8 +61,10 @@ async def test_real_speech_is_understood_and_paid_for_while_it_lasts(scratch: Pa
         await expect(minutes).to_have_attribute("data-seconds", str(3600 - cost), timeout=10_000)
 
 
-async def test_minutes_that_run_out_end_it_with_the_reason_and_the_way_to_more(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user(4)) as visitor:
+async def test_running_out_of_minutes_shows_the_reason_and_a_link_to_buy(
+    microphone_browser: Browser, service: Service
+) -> None:
+    async with speaking(microphone_browser, service, await service.user(4)) as visitor:
         await visitor.press("Start")
         await expect(visitor.page.locator("#left")).to_have_text("4 s left")
         await state(visitor, "Not listening")
@@ -78,10 +80,10 @@ async def test_minutes_that_run_out_end_it_with_the_reason_and_the_way_to_more(e
         assert await said(visitor) == words(8)
 
 
-async def test_a_lost_connection_is_dialled_again_and_no_word_is_lost(
-    ears: Browser, service: Service, upstream: Upstream
+async def test_no_word_is_lost_after_a_lost_connection(
+    microphone_browser: Browser, service: Service, upstream: Upstream
 ) -> None:
-    """What was on its way is lost, and the service does not know yet that the connection is."""
+    """Audio in transit is lost, and the service has not noticed yet that the connection is lost."""
 
     def where(head: bytes) -> int | None:
         if len(head) < 8 * FRAME:
@@ -91,7 +93,7 @@ async def test_a_lost_connection_is_dialled_again_and_no_word_is_lost(
 
     config = upstream.scripted(Script(locate=where))
     user = await service.user()
-    async with proxied(service) as (proxy, there), speaking(ears, there, user) as visitor:
+    async with proxied(service) as (proxy, there), speaking(microphone_browser, there, user) as visitor:
         await visitor.fill(terms=config["keywords"])
         await visitor.press("Start")
         await state(visitor, "Live")
@@ -121,9 +123,11 @@ async def test_a_lost_connection_is_dialled_again_and_no_word_is_lost(
         await expect(visitor.page.locator("#alerts")).to_contain_text(f"{cost} s billed in 2 sessions")
 
 
-async def test_an_engine_that_is_taken_up_again_is_said(ears: Browser, service: Service, upstream: Upstream) -> None:
+async def test_a_redial_of_the_engine_is_shown(
+    microphone_browser: Browser, service: Service, upstream: Upstream
+) -> None:
     config = upstream.scripted(Script(reset_after=2.0), Script(handshake_delay=3.0))
-    async with speaking(ears, service, await service.user()) as visitor:
+    async with speaking(microphone_browser, service, await service.user()) as visitor:
         await visitor.fill(terms=config["keywords"])
         await visitor.press("Start")
         await expect(visitor.page.locator("#finals")).to_contain_text(f"{WORD}3 {WORD}0", timeout=20_000)
@@ -136,21 +140,21 @@ async def test_an_engine_that_is_taken_up_again_is_said(ears: Browser, service: 
         ]
 
 
-async def test_a_service_that_cannot_be_reached_is_said(ears: Browser, service: Service) -> None:
-    async with proxied(service) as (proxy, there), speaking(ears, there, await service.user()) as visitor:
+async def test_an_unreachable_service_is_shown(microphone_browser: Browser, service: Service) -> None:
+    async with proxied(service) as (proxy, there), speaking(microphone_browser, there, await service.user()) as visitor:
         proxy.refusing = True
         await visitor.press("Start")
         await visitor.says("Can't reach the service. Check your connection, then start again.")
         await state(visitor, "Not listening")
-        visitor.complaints.clear()  # the browser's own, of a WebSocket that failed
+        visitor.complaints.clear()  # Chromium's message about a failed WebSocket
         proxy.refusing = False
         await visitor.press("Start")
         await state(visitor, "Live")
         await stop(visitor)
 
 
-async def test_a_token_that_the_service_does_not_take_any_more_is_renewed(ears: Browser, service: Service) -> None:
-    async with Visitor.arriving(ears, service, permissions=ALLOWED) as visitor:
+async def test_a_refused_token_is_renewed_before_captions(microphone_browser: Browser, service: Service) -> None:
+    async with Visitor.arriving(microphone_browser, service, permissions=ALLOWED) as visitor:
         await visitor.goto("/register")
         await visitor.register(nobody())
         await visitor.is_at("/captions")
@@ -165,8 +169,8 @@ async def test_a_token_that_the_service_does_not_take_any_more_is_renewed(ears: 
         await stop(visitor)
 
 
-async def test_a_session_that_is_ended_elsewhere_says_so(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user()) as visitor:
+async def test_a_session_ended_elsewhere_shows_the_reason(microphone_browser: Browser, service: Service) -> None:
+    async with speaking(microphone_browser, service, await service.user()) as visitor:
         await visitor.press("Start")
         await state(visitor, "Live")
         account = await visitor.context.new_page()
@@ -176,8 +180,8 @@ async def test_a_session_that_is_ended_elsewhere_says_so(ears: Browser, service:
         await state(visitor, "Not listening")
 
 
-async def test_every_error_that_can_end_it_has_a_sentence(visitor: Visitor) -> None:
-    """Those that are a fault of ours share one."""
+async def test_every_error_that_can_end_captions_has_a_sentence(visitor: Visitor) -> None:
+    """Errors of the service share one sentence."""
     await visitor.goto("/billing/cancel")
     ends = [{"error": code, "message": "no", "reason": "", "code": 4000, "began": True} for code in ErrorCode]
     told = await module(visitor.page, "ends.js", "argument.map(module.sentence)", ends)
@@ -189,9 +193,9 @@ async def test_every_error_that_can_end_it_has_a_sentence(visitor: Visitor) -> N
 
 
 async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(
-    ears: Browser, service: Service, upstream: Upstream
+    microphone_browser: Browser, service: Service, upstream: Upstream
 ) -> None:
-    async with speaking(ears, service, await service.user()) as visitor:
+    async with speaking(microphone_browser, service, await service.user()) as visitor:
         price, page = visitor.page.locator("#price"), visitor.page
         await expect(price).to_have_text("1 second of audio = 1 second of your balance.")
         await visitor.fill(terms="Zoë\n\n  Kubernetes ")
@@ -222,7 +226,7 @@ async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(
         await visitor.wrong("terms", "At most 200 characters per line.")
 
 
-async def test_what_has_no_price_is_not_offered(visitor: Visitor, service: Service) -> None:
+async def test_add_ons_without_a_price_are_not_offered(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     options = (await service.http.get("/captions/options")).json()
     await visitor.answer("/captions/options", {**options, "addons": []})
@@ -232,7 +236,7 @@ async def test_what_has_no_price_is_not_offered(visitor: Visitor, service: Servi
     await expect(visitor.page.get_by_label("Names and words to get right")).to_be_hidden()
 
 
-async def test_options_that_could_not_be_loaded_are_asked_for_again(visitor: Visitor, service: Service) -> None:
+async def test_options_that_failed_to_load_are_requested_again(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.refuse("/captions/options", 500, "internal")
     await visitor.answer("/billing/balance", balance(0))
@@ -244,8 +248,12 @@ async def test_options_that_could_not_be_loaded_are_asked_for_again(visitor: Vis
     await expect(visitor.page.locator("#model")).to_have_value("nova-2")
 
 
-async def test_words_are_kept_as_text_and_subtitles(ears: Browser, service: Service, tmp_path: Path) -> None:
-    async with speaking(ears, service, await service.user(), viewport={"width": 390, "height": 844}) as visitor:
+async def test_transcripts_can_be_saved_as_text_and_subtitles(
+    microphone_browser: Browser, service: Service, tmp_path: Path
+) -> None:
+    async with speaking(
+        microphone_browser, service, await service.user(), viewport={"width": 390, "height": 844}
+    ) as visitor:
         page = visitor.page
         await page.evaluate(
             "() => { window.jumps = 0; new PerformanceObserver(list => list.getEntries().forEach("
@@ -277,8 +285,8 @@ async def test_words_are_kept_as_text_and_subtitles(ears: Browser, service: Serv
         await expect(page.get_by_role("button", name="Copy", exact=True)).to_be_disabled()
 
 
-async def test_it_works_by_keyboard_alone_as_large_as_one_likes(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user()) as visitor:
+async def test_captions_work_by_keyboard_alone_in_any_size(microphone_browser: Browser, service: Service) -> None:
+    async with speaking(microphone_browser, service, await service.user()) as visitor:
         page, keyboard = visitor.page, visitor.page.keyboard
         captions = page.locator("#captions")
 
@@ -323,12 +331,14 @@ async def test_it_works_by_keyboard_alone_as_large_as_one_likes(ears: Browser, s
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])
-async def test_markup_and_very_long_words_are_text_and_nothing_bars_the_way(
-    ears: Browser, service: Service, upstream: Upstream, scheme: str, width: int
+async def test_markup_and_long_words_are_text_without_axe_violations(
+    microphone_browser: Browser, service: Service, upstream: Upstream, scheme: str, width: int
 ) -> None:
     config = upstream.scripted(Script(word=HOSTILE, final_ms=1000))
     size = {"width": width, "height": 844}
-    async with speaking(ears, service, await service.user(), color_scheme=scheme, viewport=size) as visitor:
+    async with speaking(
+        microphone_browser, service, await service.user(), color_scheme=scheme, viewport=size
+    ) as visitor:
         await visitor.fill(terms=config["keywords"])
         await visitor.press("Start")
         await expect(visitor.page.locator("#finals")).to_contain_text(f"{HOSTILE}1")

@@ -1,4 +1,4 @@
-"""One streamer, one microphone: captions that run in another tab, on another device, or that a logout would end."""
+"""Captions that run in another tab or on another device, or that a logout would end."""
 
 import re
 
@@ -15,7 +15,7 @@ ASKS = "You're live. Logging out ends your captions."
 
 
 async def another_tab(visitor: Visitor) -> Page:
-    """A second tab on the page, ready to start."""
+    """Open the page in a second tab, ready to start."""
     tab = await visitor.context.new_page()
     await tab.goto("/captions")
     await expect(tab.locator("#left")).to_contain_text("left")
@@ -23,9 +23,9 @@ async def another_tab(visitor: Visitor) -> Page:
     return tab
 
 
-async def test_captions_move_from_one_tab_to_another(ears: Browser, service: Service) -> None:
+async def test_captions_move_from_one_tab_to_another(microphone_browser: Browser, service: Service) -> None:
     user = await service.user()
-    async with speaking(ears, service, user) as visitor:
+    async with speaking(microphone_browser, service, user) as visitor:
         await visitor.press("Start")
         await used(visitor, 1)
         tab = await another_tab(visitor)
@@ -47,9 +47,9 @@ async def test_captions_move_from_one_tab_to_another(ears: Browser, service: Ser
         assert reasons == ["client_stop", "replaced"]
 
 
-async def test_a_tab_that_dials_again_gives_way_too(ears: Browser, service: Service) -> None:
-    """The service may not know its session any more: the tab is told by the other one."""
-    async with speaking(ears, service, await service.user()) as visitor:
+async def test_a_redialling_tab_gives_way_too(microphone_browser: Browser, service: Service) -> None:
+    """The service may have ended its session already, so the other tab notifies it."""
+    async with speaking(microphone_browser, service, await service.user()) as visitor:
         scripted = await Scripted.of(visitor)
         await visitor.press("Start")
         await scripted.begun()
@@ -65,12 +65,12 @@ async def test_a_tab_that_dials_again_gives_way_too(ears: Browser, service: Serv
         await expect(tab.locator("#state")).to_have_text("Not listening")
 
 
-async def test_captions_move_from_another_device(ears: Browser, service: Service) -> None:
+async def test_captions_move_from_another_device(microphone_browser: Browser, service: Service) -> None:
     user = await service.user()
     device = await service.captions(user)
     await device.ready()
     await device.send(sound(1))
-    async with speaking(ears, service, user) as visitor:
+    async with speaking(microphone_browser, service, user) as visitor:
         await visitor.says("You are live on another device or in an app (since ")
         await visitor.press("Move captions here")
         await state(visitor, "Live")
@@ -79,12 +79,12 @@ async def test_captions_move_from_another_device(ears: Browser, service: Service
         await stop(visitor)
 
 
-async def test_captions_may_run_in_two_places_and_no_more(ears: Browser, service: Service) -> None:
-    """Two are allowed. A third is not offered, and nobody is told that all lines are taken."""
+async def test_captions_can_run_in_at_most_two_places(microphone_browser: Browser, service: Service) -> None:
+    """Two sessions are allowed. A third is not offered, and no message says that all slots are busy."""
     user = await service.user()
     device = await service.captions(user)
     await device.ready()
-    async with speaking(ears, service, user) as visitor:
+    async with speaking(microphone_browser, service, user) as visitor:
         await visitor.press("Start here too")
         await state(visitor, "Live")
         tab = await another_tab(visitor)
@@ -99,9 +99,9 @@ async def test_captions_may_run_in_two_places_and_no_more(ears: Browser, service
         await expect(tab.locator("#state")).to_have_text("Not listening")
 
 
-async def test_a_limit_that_the_page_did_not_foresee_offers_to_move_too(ears: Browser, service: Service) -> None:
+async def test_a_refusal_for_the_session_limit_offers_to_move(microphone_browser: Browser, service: Service) -> None:
     user = await service.user()
-    async with speaking(ears, service, user) as visitor:
+    async with speaking(microphone_browser, service, user) as visitor:
         devices = [await service.captions(user) for _ in range(2)]
         for device in devices:
             await device.ready()
@@ -116,10 +116,10 @@ async def test_a_limit_that_the_page_did_not_foresee_offers_to_move_too(ears: Br
         await stop(visitor)
 
 
-async def test_a_page_that_was_loaded_again_is_in_nobodys_way(ears: Browser, service: Service) -> None:
+async def test_a_reloaded_page_does_not_block_its_next_session(microphone_browser: Browser, service: Service) -> None:
     """The service may still wait for the last words of the session that the page left."""
     user = await service.user()
-    async with speaking(ears, service, user) as visitor:
+    async with speaking(microphone_browser, service, user) as visitor:
         visitor.page.on("dialog", lambda dialog: dialog.accept())
         await visitor.press("Start")
         await used(visitor, 1)
@@ -133,10 +133,10 @@ async def test_a_page_that_was_loaded_again_is_in_nobodys_way(ears: Browser, ser
         await stop(visitor)
 
 
-async def test_logging_out_while_live_asks_first(ears: Browser, service: Service) -> None:
-    """In any tab, by keyboard; captions then end properly."""
+async def test_logging_out_while_live_asks_first(microphone_browser: Browser, service: Service) -> None:
+    """The question appears in any tab and works by keyboard. Captions then end in order."""
     user = await service.user()
-    async with speaking(ears, service, user) as visitor:
+    async with speaking(microphone_browser, service, user) as visitor:
         await visitor.press("Start")
         await used(visitor, 1)
         tab = await visitor.context.new_page()
@@ -164,8 +164,8 @@ async def test_logging_out_while_live_asks_first(ears: Browser, service: Service
         assert session["reason"] == "client_stop"
 
 
-async def test_logging_out_while_nothing_runs_asks_nothing(visitor: Visitor, service: Service) -> None:
-    """A session on another device has a login of its own."""
+async def test_logging_out_without_live_captions_asks_nothing(visitor: Visitor, service: Service) -> None:
+    """A session on another device has a separate login."""
     user = await service.user()
     device = await service.captions(user)
     await device.ready()

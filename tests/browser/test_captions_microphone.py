@@ -1,4 +1,4 @@
-"""A microphone that is blocked, does not open, is silent or disconnected: what the Captions page says."""
+"""The captions page with a microphone that is blocked, does not open, is silent or disconnected."""
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -8,8 +8,8 @@ from tests.browser.visitor import Visitor
 from tests.e2e.service import Service
 
 
-async def test_a_microphone_that_is_refused_is_said_beside_it(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user(), permissions=[]) as visitor:
+async def test_a_blocked_microphone_is_explained_beside_it(microphone_browser: Browser, service: Service) -> None:
+    async with speaking(microphone_browser, service, await service.user(), permissions=[]) as visitor:
         await visitor.press("Start")
         await visitor.wrong("device", "Microphone blocked.")
         await state(visitor, "Not listening")
@@ -29,7 +29,7 @@ async def test_a_microphone_that_is_refused_is_said_beside_it(ears: Browser, ser
         ("StrangeError", "Couldn't open the microphone: odd."),
     ],
 )
-async def test_a_microphone_that_does_not_open_is_said_beside_it(
+async def test_a_microphone_that_does_not_open_is_explained_beside_it(
     visitor: Visitor, service: Service, error: str, sentence: str
 ) -> None:
     await visitor.become(await service.user())
@@ -44,7 +44,7 @@ async def test_a_microphone_that_does_not_open_is_said_beside_it(
     assert not [request for request in visitor.requests if request.resource_type == "websocket"]
 
 
-async def test_a_microphone_that_is_silent_or_gone_is_said(visitor: Visitor, service: Service) -> None:
+async def test_a_silent_or_disconnected_microphone_is_reported(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.page.add_init_script(
         "navigator.mediaDevices.getUserMedia = async () => {"
@@ -63,14 +63,14 @@ async def test_a_microphone_that_is_silent_or_gone_is_said(visitor: Visitor, ser
     await expect(visitor.page.locator("#alerts")).to_contain_text("s captioned,")
 
 
-async def test_a_microphone_from_which_nothing_comes_any_more_is_said(ears: Browser, service: Service) -> None:
-    script = "window.AudioContext = class extends AudioContext { constructor() { super(); window.ears = this; } };"
-    async with speaking(ears, service, await service.user(), script=script) as visitor:
+async def test_a_microphone_that_stops_delivering_is_reported(microphone_browser: Browser, service: Service) -> None:
+    script = "window.AudioContext = class extends AudioContext { constructor() { super(); window.context = this; } };"
+    async with speaking(microphone_browser, service, await service.user(), script=script) as visitor:
         await visitor.press("Start")
         await used(visitor, 1)
-        await visitor.page.evaluate("ears.resume = () => {}; ears.suspend()")
+        await visitor.page.evaluate("context.resume = () => {}; context.suspend()")
         silent = visitor.page.get_by_text("We can't hear anything.")
         await expect(silent).to_be_visible(timeout=15_000)
-        await visitor.page.evaluate("AudioContext.prototype.resume.call(ears)")
+        await visitor.page.evaluate("AudioContext.prototype.resume.call(context)")
         await expect(silent).to_have_count(0)
         await stop(visitor)

@@ -1,4 +1,4 @@
-"""/captions on a phone and by keyboard: Start and Stop in reach, targets that a thumb can hit, shortcuts in a list."""
+"""/captions on a phone and by keyboard: reachable Start and Stop, large targets, and a list of shortcuts."""
 
 from typing import Final
 
@@ -28,7 +28,7 @@ COVERED: Final = """element => {
 
 
 async def in_reach(page: Page, name: str) -> None:
-    """At the top, in the middle and at the end of the page, in the lower half of the screen, and not covered."""
+    """Assert that a button is uncovered in the lower half of the screen at any scroll position."""
     button = page.get_by_role("button", name=name, exact=True)
     for part in (0, 0.5, 1):
         await page.evaluate("part => scrollTo(0, part * document.documentElement.scrollHeight)", part)
@@ -42,9 +42,9 @@ async def in_reach(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("size", [PORTRAIT, LANDSCAPE], ids=["portrait", "landscape"])
 async def test_start_and_stop_are_always_in_reach_on_a_phone(
-    ears: Browser, service: Service, size: dict[str, int]
+    microphone_browser: Browser, service: Service, size: dict[str, int]
 ) -> None:
-    async with speaking(ears, service, await service.user(), viewport=size) as visitor:
+    async with speaking(microphone_browser, service, await service.user(), viewport=size) as visitor:
         page = visitor.page
         await in_reach(page, "Start")
         await visitor.press("Start")
@@ -60,7 +60,7 @@ async def test_start_and_stop_are_always_in_reach_on_a_phone(
 
 
 @pytest.mark.parametrize("size", [PORTRAIT, LANDSCAPE, WIDE], ids=["portrait", "landscape", "wide"])
-async def test_everything_to_press_is_large_enough(visitor: Visitor, service: Service, size: dict[str, int]) -> None:
+async def test_all_targets_are_large_enough(visitor: Visitor, service: Service, size: dict[str, int]) -> None:
     page = visitor.page
     await page.set_viewport_size(size)  # type: ignore[arg-type]
     await visitor.become(await service.user())
@@ -71,9 +71,7 @@ async def test_everything_to_press_is_large_enough(visitor: Visitor, service: Se
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nothing_bars_anyone_from_the_steps_and_shortcuts(
-    visitor: Visitor, service: Service, scheme: str
-) -> None:
+async def test_steps_and_shortcuts_have_no_axe_violations(visitor: Visitor, service: Service, scheme: str) -> None:
     await visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     await visitor.become(await service.user())
     await visitor.goto("/captions")
@@ -86,8 +84,8 @@ async def test_nothing_bars_anyone_from_the_steps_and_shortcuts(
         assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-async def test_shortcuts_are_listed_and_do_what_the_list_says(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user()) as visitor:
+async def test_listed_shortcuts_work(microphone_browser: Browser, service: Service) -> None:
+    async with speaking(microphone_browser, service, await service.user()) as visitor:
         page, keyboard = visitor.page, visitor.page.keyboard
         captions, listed = page.locator("#captions"), page.locator("#shortcuts dl")
         await expect(listed).to_be_hidden()
@@ -109,7 +107,7 @@ async def test_shortcuts_are_listed_and_do_what_the_list_says(ears: Browser, ser
         await state(visitor, "Not listening")
 
 
-async def test_a_choice_of_one_is_text(visitor: Visitor, service: Service) -> None:
+async def test_a_single_option_is_shown_as_text(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     options = (await service.http.get("/captions/options")).json()
     one = {"id": "nova-2", "name": "Built-in", "credits_per_second": 1, "languages": ["en-US"]}

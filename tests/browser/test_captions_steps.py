@@ -1,4 +1,4 @@
-"""The first minutes on /captions: three steps that tick themselves off."""
+""" "Get started" on /captions: three steps that complete themselves."""
 
 from playwright.async_api import Browser, Page, expect
 
@@ -14,8 +14,8 @@ async def ticked(page: Page, *names: str) -> None:
         await expect(page.locator(f"#step-{name}.done")).to_have_count(int(name in names))
 
 
-async def test_the_steps_tick_themselves_off_and_are_gone(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user(), permissions=[]) as visitor:
+async def test_the_steps_complete_themselves_and_disappear(microphone_browser: Browser, service: Service) -> None:
+    async with speaking(microphone_browser, service, await service.user(), permissions=[]) as visitor:
         page = visitor.page
         await ticked(page)
         await visitor.context.grant_permissions(ALLOWED)
@@ -45,14 +45,14 @@ async def test_the_steps_tick_themselves_off_and_are_gone(ears: Browser, service
         await expect(page.locator("#steps")).to_be_hidden()
 
 
-async def test_what_was_done_before_is_ticked(ears: Browser, service: Service) -> None:
-    """In another browser, by this account; the microphone in this browser."""
+async def test_earlier_steps_are_shown_as_done(microphone_browser: Browser, service: Service) -> None:
+    """The account did them in another browser; this browser may use the microphone."""
     user = await service.user()
     captions = await service.captions(user)
     await captions.ready()
     await captions.send(bytes(32_000))
     await captions.stop()
-    async with speaking(ears, service, user) as visitor:
+    async with speaking(microphone_browser, service, user) as visitor:
         await ticked(visitor.page, "microphone", "words")
 
 
@@ -74,15 +74,15 @@ async def test_the_steps_can_be_hidden_for_this_account(visitor: Visitor, servic
     await expect(visitor.page.locator("#steps")).to_be_visible()
 
 
-async def test_a_microphone_that_is_blocked_is_said_in_its_step(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user(), permissions=[]) as visitor:
+async def test_a_blocked_microphone_is_reported_in_its_step(microphone_browser: Browser, service: Service) -> None:
+    async with speaking(microphone_browser, service, await service.user(), permissions=[]) as visitor:
         await visitor.press("Ask me now")
         await expect(visitor.page.locator("#allow-wrong")).to_contain_text("Microphone blocked.")
         await state(visitor, "Not listening")
         await ticked(visitor.page)
 
 
-async def test_a_test_line_that_could_not_be_sent_is_said(visitor: Visitor, service: Service) -> None:
+async def test_a_failed_test_line_is_reported(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.refuse("/account/overlay/test", 503, "service_unavailable")
     await visitor.refuse("/account/overlay", 500, "internal")

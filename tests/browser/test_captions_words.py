@@ -1,4 +1,4 @@
-"""Words that are late, withdrawn or written without spaces, on /captions and the overlay; and a start that fails."""
+"""Words that are late, withdrawn or written without spaces, on /captions and the overlay; and failed starts."""
 
 import re
 from typing import Final
@@ -14,8 +14,10 @@ from tests.unit.wire.test_spacing import LINES
 from transcription_wire.spacing import join
 
 
-async def test_withdrawn_words_go_and_late_ones_are_said(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user()) as visitor:
+async def test_withdrawn_words_disappear_and_late_ones_are_reported(
+    microphone_browser: Browser, service: Service
+) -> None:
+    async with speaking(microphone_browser, service, await service.user()) as visitor:
         scripted, interim = await Scripted.of(visitor), visitor.page.locator("#interim")
         await visitor.press("Start")
         await scripted.begun()
@@ -52,8 +54,8 @@ async def test_withdrawn_words_go_and_late_ones_are_said(ears: Browser, service:
         assert await said(visitor) == "One."
 
 
-async def test_a_session_that_goes_on_elsewhere_hears_interim_words_again(ears: Browser, service: Service) -> None:
-    async with speaking(ears, service, await service.user()) as visitor:
+async def test_interim_words_of_a_lost_session_are_withdrawn(microphone_browser: Browser, service: Service) -> None:
+    async with speaking(microphone_browser, service, await service.user()) as visitor:
         scripted = await Scripted.of(visitor)
         await visitor.press("Start")
         await scripted.begun()
@@ -68,7 +70,7 @@ async def test_a_session_that_goes_on_elsewhere_hears_interim_words_again(ears: 
         await state(visitor, "Not listening")
 
 
-async def test_an_overlay_takes_withdrawn_words_away_though_nothing_fades(visitor: Visitor) -> None:
+async def test_withdrawn_words_disappear_from_an_overlay_without_fading(visitor: Visitor) -> None:
     await visitor.goto("/overlay")
     modules = ", ".join(f"import('/static/overlay-{name}.js')" for name in ("words", "style"))
     texts = await visitor.page.evaluate(
@@ -139,10 +141,10 @@ LOST: Final = """
     ],
     ids=["audio that does not start", "code that is not loaded", "a node that fails", "a device that is lost"],
 )
-async def test_a_start_that_fails_half_way_says_why_and_lets_the_microphone_go(
-    ears: Browser, service: Service, fault: str, sentence: str
+async def test_a_failed_start_says_why_and_releases_the_microphone(
+    microphone_browser: Browser, service: Service, fault: str, sentence: str
 ) -> None:
-    async with speaking(ears, service, await service.user(), script=COUNTED + fault) as visitor:
+    async with speaking(microphone_browser, service, await service.user(), script=COUNTED + fault) as visitor:
         for times in range(1, 2 if fault is HANGS else 4):
             await visitor.press("Start")
             await expect(visitor.page.locator("#device-wrong")).to_have_text(sentence, timeout=10_000)
@@ -151,7 +153,7 @@ async def test_a_start_that_fails_half_way_says_why_and_lets_the_microphone_go(
             assert await visitor.page.evaluate("tracks.map(track => track.readyState)") == ["ended"] * times
 
 
-async def test_a_start_can_be_cancelled_while_the_browser_asks(ears: Browser, service: Service) -> None:
+async def test_a_start_can_be_cancelled_while_the_browser_asks(microphone_browser: Browser, service: Service) -> None:
     late = """
         const asked = navigator.mediaDevices.getUserMedia;
         navigator.mediaDevices.getUserMedia = (wanted) =>
@@ -160,7 +162,7 @@ async def test_a_start_can_be_cancelled_while_the_browser_asks(ears: Browser, se
                 document.documentElement.dataset.asked = "";
             });
     """
-    async with speaking(ears, service, await service.user(), script=COUNTED + late) as visitor:
+    async with speaking(microphone_browser, service, await service.user(), script=COUNTED + late) as visitor:
         await visitor.press("Start")
         await state(visitor, "Waiting for the microphone")
         await expect(visitor.page.locator("html[data-asked]")).to_have_count(1)

@@ -1,4 +1,4 @@
-"""The dashboard: what is left, how long it lasts, what runs, and where it went."""
+"""The dashboard: balance, forecast, live sessions and history."""
 
 import re
 from urllib.parse import urlsplit
@@ -14,9 +14,7 @@ from tests.e2e.service import Service
 HOUR = 3600
 
 
-async def test_the_figures_are_those_of_the_account_and_move_while_a_session_runs(
-    visitor: Visitor, service: Service
-) -> None:
+async def test_the_figures_update_while_a_session_runs(visitor: Visitor, service: Service) -> None:
     user = await service.user(HOUR)
     await visitor.become(user)
     await visitor.goto("/dashboard")
@@ -55,7 +53,7 @@ async def test_the_figures_are_those_of_the_account_and_move_while_a_session_run
         (balance(30000, frozen=30000), ["8 h 20 min frozen.", "Captions won't start until it's settled."]),
     ],
 )
-async def test_what_must_not_be_overlooked_is_plain_to_see(
+async def test_warnings_are_prominent(
     visitor: Visitor, service: Service, left: dict[str, int], sentences: list[str]
 ) -> None:
     await visitor.become(await service.user())
@@ -76,7 +74,7 @@ async def test_what_must_not_be_overlooked_is_plain_to_see(
         (36000, [session(1, None), session(2, None)], {}, "About 5 h left at the current rate."),
     ],
 )
-async def test_it_says_how_long_that_lasts(
+async def test_the_balance_says_how_long_it_lasts(
     visitor: Visitor,
     service: Service,
     left: int,
@@ -99,7 +97,7 @@ async def test_it_says_how_long_that_lasts(
         ("/billing/success?session_id=cs_1", "/billing/checkout/cs_1"),
     ],
 )
-async def test_whoever_looks_away_causes_no_requests(visitor: Visitor, service: Service, path: str, asked: str) -> None:
+async def test_a_hidden_tab_sends_no_requests(visitor: Visitor, service: Service, path: str, asked: str) -> None:
     await visitor.become(await service.user())
     await visitor.answer("/billing/checkout/cs_1", {"status": "open", "seconds": 30000})
     await visitor.page.clock.install()
@@ -124,7 +122,7 @@ async def test_whoever_looks_away_causes_no_requests(visitor: Visitor, service: 
         await visitor.page.clock.run_for(5000)
 
 
-async def test_minutes_that_arrive_are_seen_without_asking_for_them(visitor: Visitor, service: Service) -> None:
+async def test_new_minutes_appear_without_a_reload(visitor: Visitor, service: Service) -> None:
     user = await service.user(300)
     await visitor.become(user)
     await visitor.goto("/dashboard")
@@ -144,7 +142,7 @@ async def test_an_account_without_sessions_says_what_to_do_first(visitor: Visito
     await visitor.says("No purchases yet.")
 
 
-async def test_how_each_session_ended_is_said_in_words(visitor: Visitor, service: Service) -> None:
+async def test_each_session_shows_its_end_reason_in_words(visitor: Visitor, service: Service) -> None:
     ends = ["client_gone", "insufficient_credits", "idle", "upstream_closed", "a_reason_to_come"]
     await visitor.become(await service.user())
     await live(visitor, balance(HOUR), sessions=[session(n, end) for n, end in enumerate(ends)])
@@ -170,7 +168,7 @@ async def test_markup_and_very_long_words_are_text(visitor: Visitor, service: Se
     ("status", "sentence"),
     [(500, "Something went wrong on our end."), (503, "temporarily unavailable"), (429, "Too many attempts.")],
 )
-async def test_a_service_that_fails_is_said_and_tried_again(
+async def test_a_failing_service_is_shown_and_retried(
     visitor: Visitor, service: Service, status: int, sentence: str
 ) -> None:
     await visitor.become(await service.user())
@@ -188,7 +186,7 @@ async def test_a_service_that_fails_is_said_and_tried_again(
     await expect(visitor.page.get_by_role("button", name="Buy 500 minutes")).to_be_visible()
 
 
-async def test_what_was_seen_stays_while_one_is_offline(visitor: Visitor, service: Service) -> None:
+async def test_figures_stay_visible_while_offline(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.goto("/dashboard")
     await expect(visitor.page.locator("#minutes")).to_have_text("60min")
@@ -199,7 +197,7 @@ async def test_what_was_seen_stays_while_one_is_offline(visitor: Visitor, servic
     await expect(visitor.page.locator("#alerts")).to_be_empty()
 
 
-async def test_a_slow_service_is_said_before_it_is_given_up(visitor: Visitor, service: Service) -> None:
+async def test_a_slow_service_is_shown_before_the_timeout(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.page.clock.install()
     await visitor.context.route("**/billing/balance", lambda route: None)

@@ -1,4 +1,4 @@
-"""Whatever way the service fails, each page says so where it was asked, and goes on as soon as it can."""
+"""Failures of the service: each page shows them in place, and recovers as soon as it can."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PATIENT: Final = (
     " const control = new AbortController(); waiting.push(control); return control.signal; };"
     "window.giveUp = () => waiting.forEach(each => each.abort(new DOMException('too late', 'TimeoutError')));"
 )
-"""Whoever waits, waits until `giveUp`."""
+"""Replaces timeouts: requests wait until `giveUp`."""
 Fail = Callable[[Visitor, str], Awaitable[None]]
 
 
@@ -31,7 +31,7 @@ async def cut(visitor: Visitor, path: str) -> None:
 
 
 async def stall(visitor: Visitor, path: str) -> None:
-    """It does not answer, and whoever asked gives up."""
+    """Let requests time out without an answer."""
 
     async def give_up(_: Route) -> None:
         await visitor.page.evaluate("giveUp()")
@@ -76,7 +76,7 @@ FORMS: Final = [
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.path)
-async def test_a_form_says_what_failed_and_keeps_what_was_typed(visitor: Visitor, service: Service, form: Form) -> None:
+async def test_a_form_shows_the_failure_and_keeps_the_input(visitor: Visitor, service: Service, form: Form) -> None:
     if form.member:
         await visitor.become(await service.user())
     await visitor.page.add_init_script(PATIENT)
@@ -108,7 +108,7 @@ async def test_a_form_says_what_failed_and_keeps_what_was_typed(visitor: Visitor
         ("/billing/success?session_id=cs_1", "/billing/checkout/cs_1", "#state", ALL),
     ],
 )
-async def test_a_page_says_what_failed_and_tries_again(
+async def test_a_page_shows_the_failure_and_retries(
     visitor: Visitor, service: Service, path: str, asks: str, place: str, failures: list[str]
 ) -> None:
     if path != "/":
@@ -134,7 +134,7 @@ async def test_a_page_says_what_failed_and_tries_again(
         ("/billing/success?session_id=cs_1", "/billing/checkout/cs_1"),
     ],
 )
-async def test_a_login_that_has_ended_leads_to_the_start(
+async def test_an_ended_login_leads_to_the_landing_page(
     visitor: Visitor, service: Service, path: str, asks: str
 ) -> None:
     await visitor.goto("/")

@@ -1,4 +1,4 @@
-"""Numbers, money, lengths and moments on the pages: in the page's language, whatever that of the browser is."""
+"""Numbers, money, lengths and times on the pages, in the page's language and not the browser's."""
 
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ async def formats(browser: Browser, service: Service, **options: Any) -> Any:
         ("ar-EG", "Africa/Cairo", "Nov 28, 2020, 9:05 PM"),
     ],
 )
-async def test_the_browser_decides_only_the_zone_and_the_hours(
+async def test_the_browser_decides_only_the_time_zone_and_hour_cycle(
     browser: Browser, service: Service, locale: str, zone: str, clock: str
 ) -> None:
     found = await formats(browser, service, locale=locale, timezone_id=zone)
@@ -47,7 +47,7 @@ async def test_the_browser_decides_only_the_zone_and_the_hours(
     assert found["clock"].replace("\u202f", " ") == clock
 
 
-async def test_lengths_read_as_in_commands_and_mails(browser: Browser, service: Service) -> None:
+async def test_lengths_match_those_of_commands_and_mails(browser: Browser, service: Service) -> None:
     found = await formats(browser, service)
     assert found["lengths"] == [length(seconds) for seconds in SECONDS]
     assert found["packages"] == [in_minutes(seconds) for seconds in SECONDS]

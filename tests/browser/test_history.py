@@ -1,4 +1,4 @@
-"""All sessions and all purchases: page by page, at an address that keeps the place, and as a file."""
+"""All sessions and purchases: in pages whose URL holds the position, and as a file."""
 
 import csv
 from io import StringIO
@@ -26,7 +26,7 @@ def row(name: str, number: int) -> dict[str, Any]:
 
 
 async def paged(visitor: Visitor, name: str, rows: int = LAST) -> None:
-    """From now on there are so many rows; a cursor is the number of the row before."""
+    """Answer with `rows` rows from now on. A cursor is the number of the last row."""
 
     async def answer(route: Route) -> None:
         query = parse_qs(urlsplit(route.request.url).query)
@@ -46,7 +46,7 @@ async def shows(visitor: Visitor, first: int, last: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "title"), KINDS)
-async def test_page_by_page_and_back_and_again(visitor: Visitor, service: Service, name: str, title: str) -> None:
+async def test_pages_lead_forward_and_back(visitor: Visitor, service: Service, name: str, title: str) -> None:
     await visitor.become(await service.user())
     await paged(visitor, name)
     page = visitor.page
@@ -79,7 +79,7 @@ async def test_page_by_page_and_back_and_again(visitor: Visitor, service: Servic
     await shows(visitor, 1, 25)
 
 
-async def test_a_page_opened_by_its_address_leads_to_the_newest(visitor: Visitor, service: Service) -> None:
+async def test_a_page_opened_by_its_url_leads_to_the_newest(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await paged(visitor, "sessions")
     await visitor.goto("/sessions?before=50")
@@ -88,7 +88,7 @@ async def test_a_page_opened_by_its_address_leads_to_the_newest(visitor: Visitor
     await shows(visitor, 1, 25)
 
 
-async def test_an_address_with_a_wrong_cursor_shows_the_newest(visitor: Visitor, service: Service) -> None:
+async def test_a_url_with_an_invalid_cursor_shows_the_newest(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.goto("/sessions?before=nonsense")
     await visitor.is_at("/sessions")
@@ -102,7 +102,7 @@ async def test_an_address_with_a_wrong_cursor_shows_the_newest(visitor: Visitor,
         ("purchases", "No purchases yet.", "Buy minutes", "/dashboard#buy"),
     ],
 )
-async def test_without_any_it_says_what_to_do_first(
+async def test_an_empty_list_says_what_to_do_first(
     visitor: Visitor, service: Service, name: str, sentence: str, link: str, href: str
 ) -> None:
     await visitor.become(await service.user())
@@ -112,7 +112,7 @@ async def test_without_any_it_says_what_to_do_first(
     await expect(visitor.page.locator("#pager")).to_be_hidden()
 
 
-async def test_the_file_has_all_sessions_with_the_engine_that_listened(visitor: Visitor, service: Service) -> None:
+async def test_the_csv_has_all_sessions_with_their_engine(visitor: Visitor, service: Service) -> None:
     user = await service.user()
     await visitor.become(user)
     captions = await service.captions(user)
@@ -132,7 +132,7 @@ async def test_the_file_has_all_sessions_with_the_engine_that_listened(visitor: 
     assert (UUID(line["id"]), line["engine"], line["seconds_used"]) == (UUID(ended["id"]), ended["engine"], "3")
 
 
-async def test_a_download_that_fails_says_so_and_is_tried_again(visitor: Visitor, service: Service) -> None:
+async def test_a_failed_download_is_reported_and_can_be_retried(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.refuse("/account/purchases.csv", 503, "service_unavailable")
     await visitor.goto("/purchases")

@@ -1,4 +1,4 @@
-"""Registering, logging in and out, and changing a password, as one does them in a browser."""
+"""Registering, logging in and out, and changing a password in the browser."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from playwright.async_api import Route, expect
 from tests.browser.visitor import PASSWORD, Visitor, nobody
 
 
-async def test_who_registers_can_caption_at_once_with_the_trial_minutes(visitor: Visitor) -> None:
+async def test_a_new_account_can_start_captions_with_the_trial(visitor: Visitor) -> None:
     await visitor.goto("/")
     await visitor.says("Your first 10 minutes are free.")
     await visitor.page.get_by_role("link", name="Create an account").first.click()
@@ -49,7 +49,7 @@ async def test_logging_out_ends_the_login_and_logging_in_begins_another(visitor:
         ("<b>a</b>" + "x" * 300 + "@b.example", PASSWORD, "email", ""),
     ],
 )
-async def test_what_is_wrong_is_said_beside_the_field(
+async def test_problems_are_shown_beside_their_field(
     visitor: Visitor, email: str, password: str, field: str, sentence: str
 ) -> None:
     await visitor.goto("/register")
@@ -59,7 +59,7 @@ async def test_what_is_wrong_is_said_beside_the_field(
     await expect(visitor.page.locator(f"#{field}-wrong")).to_be_empty()
 
 
-async def test_an_address_that_is_taken_and_a_wrong_password_are_said_too(visitor: Visitor) -> None:
+async def test_a_taken_email_and_a_wrong_password_are_shown(visitor: Visitor) -> None:
     email = nobody()
     await visitor.service.http.post("/auth/register", json={"email": email, "password": PASSWORD})
     await visitor.goto("/register")
@@ -81,7 +81,7 @@ async def test_an_address_that_is_taken_and_a_wrong_password_are_said_too(visito
         (503, "service_unavailable", {}, "The service is temporarily unavailable."),
     ],
 )
-async def test_a_service_that_fails_says_so_above_the_button(
+async def test_a_failing_service_is_shown_above_the_button(
     visitor: Visitor, status: int, code: str, headers: dict[str, str], sentence: str
 ) -> None:
     await visitor.refuse("/auth/login", status, code, **headers)
@@ -90,14 +90,14 @@ async def test_a_service_that_fails_says_so_above_the_button(
     await expect(visitor.page.get_by_role("alert").first).to_contain_text(sentence)
 
 
-async def test_a_service_that_cannot_be_reached_says_so(visitor: Visitor) -> None:
+async def test_an_unreachable_service_is_shown_above_the_button(visitor: Visitor) -> None:
     await visitor.answer("/auth/login")
     await visitor.goto("/")
     await visitor.log_in("a@b.example")
     await visitor.says("Can't reach the service. Check your connection and try again.")
 
 
-async def test_a_form_is_sent_once_however_often_it_is_pressed(visitor: Visitor) -> None:
+async def test_a_form_is_sent_once_for_many_clicks(visitor: Visitor) -> None:
     await visitor.goto("/register")
     await visitor.fill(email=nobody(), password=PASSWORD)
     await visitor.page.locator("#register").evaluate("form => { form.requestSubmit(); form.requestSubmit(); }")
@@ -126,7 +126,7 @@ async def test_a_password_can_be_changed_and_all_other_logins_end(visitor: Visit
     assert (await visitor.service.http.post("/auth/login", json=login)).status_code == 200
 
 
-async def test_a_password_can_be_seen_while_it_is_typed(visitor: Visitor) -> None:
+async def test_a_typed_password_can_be_shown(visitor: Visitor) -> None:
     await visitor.goto("/register")
     password = visitor.page.locator("#password")
     await visitor.page.get_by_role("button", name="Show password").click()
@@ -135,7 +135,7 @@ async def test_a_password_can_be_seen_while_it_is_typed(visitor: Visitor) -> Non
     await expect(password).to_have_attribute("type", "password")
 
 
-async def test_the_links_of_this_installation_are_at_the_foot_of_each_page(visitor: Visitor) -> None:
+async def test_the_footer_has_the_installations_links(visitor: Visitor) -> None:
     await visitor.goto("/register")
     foot = visitor.page.get_by_role("contentinfo")
     for name, target in [
@@ -150,7 +150,7 @@ async def test_the_links_of_this_installation_are_at_the_foot_of_each_page(visit
     await visitor.says("By creating an account, you agree to our terms and privacy policy.")
 
 
-async def test_whoever_follows_the_link_to_the_login_can_type_at_once(visitor: Visitor) -> None:
+async def test_the_login_link_focuses_the_first_empty_field(visitor: Visitor) -> None:
     link, email = visitor.page.get_by_role("link", name="Log in").first, visitor.page.locator("#email")
     await visitor.goto("/forgot")
     await link.click()
@@ -162,7 +162,7 @@ async def test_whoever_follows_the_link_to_the_login_can_type_at_once(visitor: V
     await expect(email).to_be_in_viewport()
 
 
-async def test_a_form_that_is_sent_before_its_script_has_come_waits_for_it(visitor: Visitor) -> None:
+async def test_a_form_sent_before_its_script_loads_waits(visitor: Visitor) -> None:
     arrived = asyncio.Event()
 
     async def late(route: Route) -> None:

@@ -1,4 +1,4 @@
-"""Minutes that run low: said by the last purchase, counted down, and nothing moves for it."""
+"""A low balance: relative to the last purchase, counted down, without moving the page."""
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -19,7 +19,7 @@ COUNTED = """
 """
 
 
-async def test_a_countdown_between_two_looks(visitor: Visitor) -> None:
+async def test_the_countdown_estimates_between_two_loads(visitor: Visitor) -> None:
     await visitor.goto("/billing/cancel")
     looks = [
         [100, 0, 1],
@@ -41,7 +41,7 @@ async def test_a_countdown_between_two_looks(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(("left", "low", "is_low"), [(120, 120, False), (119, 120, True), (599, 600, True)])
-async def test_the_service_says_what_low_is(
+async def test_the_service_decides_what_is_low(
     visitor: Visitor, service: Service, left: int, low: int, is_low: bool
 ) -> None:
     await visitor.become(await service.user())
@@ -55,7 +55,7 @@ async def test_the_service_says_what_low_is(
     await expect(visitor.page.get_by_role("link", name="Buy minutes")).to_have_count(int(is_low))
 
 
-async def test_a_trial_is_not_low_from_the_start(visitor: Visitor, service: Service) -> None:
+async def test_a_new_trial_is_not_low(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user(600))
     await visitor.goto("/dashboard")
     await visitor.says("Captions are off")
@@ -63,7 +63,7 @@ async def test_a_trial_is_not_low_from_the_start(visitor: Visitor, service: Serv
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-async def test_start_stays_where_it_is(visitor: Visitor, service: Service, width: int) -> None:
+async def test_the_start_button_does_not_move(visitor: Visitor, service: Service, width: int) -> None:
     await visitor.page.set_viewport_size({"width": width, "height": 844})
     await visitor.become(await service.user())
     for path, place in (("/dashboard", "#idle-text"), ("/captions", "#left")):
@@ -78,7 +78,7 @@ async def test_start_stays_where_it_is(visitor: Visitor, service: Service, width
         assert boxes[0] == boxes[1], path
 
 
-async def test_it_counts_down_while_captions_are_live_and_is_heard_once(visitor: Visitor, service: Service) -> None:
+async def test_a_warning_counts_down_and_is_announced_once(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await live(visitor, balance(412, 45), live=[session(1, None)])
     await visitor.page.clock.install()
@@ -95,9 +95,9 @@ async def test_it_counts_down_while_captions_are_live_and_is_heard_once(visitor:
     assert await count.evaluate("element => window.first === element")
 
 
-async def test_captions_count_down_above_the_words(ears: Browser, service: Service) -> None:
+async def test_the_captions_page_counts_down(microphone_browser: Browser, service: Service) -> None:
     user = await service.user(900)
-    async with speaking(ears, service, user) as visitor:
+    async with speaking(microphone_browser, service, user) as visitor:
         await visitor.answer("/billing/balance", balance(900, low=1000))
         await visitor.page.reload()
         left = visitor.page.locator("#left")

@@ -1,4 +1,4 @@
-"""Buying minutes, and what came of it: the way to Stripe and back, and the list of purchases."""
+"""Buying minutes: the checkout, the return from Stripe, and the list of purchases."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ BACK = "/billing/success?session_id=cs_1"
 
 
 @pytest.mark.parametrize("path", ["/", "/dashboard"])
-async def test_the_prices_are_those_of_the_api(visitor: Visitor, service: Service, path: str) -> None:
+async def test_prices_match_the_api(visitor: Visitor, service: Service, path: str) -> None:
     if path != "/":
         await visitor.become(await service.user())
     await visitor.goto(path)
@@ -25,7 +25,7 @@ async def test_the_prices_are_those_of_the_api(visitor: Visitor, service: Servic
 
 
 @pytest.mark.parametrize("path", ["/", "/dashboard"])
-async def test_the_best_value_is_marked_where_there_is_one(visitor: Visitor, service: Service, path: str) -> None:
+async def test_the_best_value_is_marked_if_there_is_one(visitor: Visitor, service: Service, path: str) -> None:
     if path != "/":
         await visitor.become(await service.user())
     await visitor.goto(path)
@@ -48,9 +48,7 @@ async def test_buying_leads_to_the_checkout(visitor: Visitor, service: Service) 
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", ""])
-async def test_a_checkout_that_is_no_address_of_the_web_is_not_opened(
-    visitor: Visitor, service: Service, url: str
-) -> None:
+async def test_a_checkout_url_that_is_not_http_is_not_opened(visitor: Visitor, service: Service, url: str) -> None:
     await visitor.become(await service.user())
     await visitor.answer("/billing/checkout", {"checkout_url": url, "session_id": "cs_1"})
     await visitor.goto("/dashboard")
@@ -59,7 +57,7 @@ async def test_a_checkout_that_is_no_address_of_the_web_is_not_opened(
     await visitor.is_at("/dashboard")
 
 
-async def test_a_checkout_that_fails_is_said_below_the_packages(visitor: Visitor, service: Service) -> None:
+async def test_a_failed_checkout_is_shown_below_the_packages(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.refuse("/billing/checkout", 503, "payments_unavailable")
     await visitor.goto("/dashboard")
@@ -78,7 +76,7 @@ async def test_a_checkout_that_fails_is_said_below_the_packages(visitor: Visitor
         ("expired", "The payment wasn't completed in time. You weren't charged."),
     ],
 )
-async def test_what_came_of_a_payment_is_said(visitor: Visitor, service: Service, status: str, sentence: str) -> None:
+async def test_the_result_of_a_payment_is_shown(visitor: Visitor, service: Service, status: str, sentence: str) -> None:
     await visitor.become(await service.user())
     await visitor.answer("/billing/checkout/cs_1", {"status": status, "seconds": 30000})
     await visitor.goto(BACK)
@@ -112,7 +110,7 @@ async def test_the_page_waits_for_the_minutes_and_shows_the_new_balance(visitor:
     await expect(buttons.last).to_have_attribute("href", "https://pay.example/r")
 
 
-async def test_a_receipt_that_is_no_address_of_the_web_is_not_linked(visitor: Visitor, service: Service) -> None:
+async def test_a_receipt_url_that_is_not_http_is_not_linked(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     paid = {"status": "paid", "seconds": 30000, "receipt_url": "javascript:alert(1)"}
     await visitor.answer("/billing/checkout/cs_1", paid)
@@ -138,7 +136,7 @@ async def test_a_pending_payment_is_on_the_dashboard_until_it_is_paid(visitor: V
 
 
 @pytest.mark.parametrize("path", ["/billing/success", "/billing/success?session_id=cs_of_another"])
-async def test_a_purchase_that_is_not_ones_own_is_unknown(visitor: Visitor, service: Service, path: str) -> None:
+async def test_another_users_purchase_is_unknown(visitor: Visitor, service: Service, path: str) -> None:
     await visitor.become(await service.user())
     await visitor.goto(path)
     await expect(visitor.page.get_by_role("heading", name="purchase")).to_have_text(
@@ -173,7 +171,7 @@ async def test_purchases_are_listed_with_their_state_and_receipt(visitor: Visito
     await expect(link).to_have_attribute("href", "https://pay.example/r")
 
 
-async def test_who_has_bought_nothing_is_shown_where_to(visitor: Visitor, service: Service) -> None:
+async def test_without_purchases_the_page_links_to_the_packages(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.goto("/account")
     await visitor.says("No purchases yet.")

@@ -22,13 +22,13 @@ WALKS: Final[dict[str, dict[str, Any]]] = {
     "desk, light, German": {**DESK, "color_scheme": "light", "locale": "de-DE"},
     "desk, dark, Arabic": {**DESK, "color_scheme": "dark", "locale": "ar-EG"},
 }
-"""Each two of size, colours and language meet in one of them."""
+"""Each pair of size, color scheme and language occurs in one of them."""
 WIDER: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @asynccontextmanager
 async def in_obs(visitor: Visitor) -> AsyncIterator[Page]:
-    """A second browser that shows the copied URL, as OBS does."""
+    """Open the copied URL in a second browser, as OBS does."""
     url: str = await visitor.page.evaluate("navigator.clipboard.readText()")
     obs = await visitor.context.new_page()
     await obs.goto(url)
@@ -37,15 +37,15 @@ async def in_obs(visitor: Visitor) -> AsyncIterator[Page]:
 
 
 async def fits(visitor: Visitor) -> None:
-    """Nothing on the page is wider than the screen."""
+    """Assert that nothing on the page is wider than the screen."""
     assert await visitor.page.evaluate(WIDER) == 0, visitor.page.url
 
 
 @pytest.mark.parametrize("options", WALKS.values(), ids=WALKS)
 async def test_a_newcomer_has_captions_on_stream_in_five_minutes(
-    ears: Browser, service: Service, options: dict[str, Any]
+    microphone_browser: Browser, service: Service, options: dict[str, Any]
 ) -> None:
-    async with Visitor.arriving(ears, service, permissions=ALLOWED, **options) as visitor:
+    async with Visitor.arriving(microphone_browser, service, permissions=ALLOWED, **options) as visitor:
         page = visitor.page
         await visitor.goto("/")
         await visitor.says("Your first 10 minutes are free.")

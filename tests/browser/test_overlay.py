@@ -24,7 +24,7 @@ INJECTIONS: Final = [
     "var(--x)", "ffffff}", "fff", "1e3", "-1", "48.5", "0x20", "٤٨", "999", "48px", " 48", "48\n", "", "true",
     "__proto__", "constructor",
 ]  # fmt: skip
-"""None of these is a value of any parameter."""
+"""Values that no parameter allows."""
 SOCKET: Final = "**/ws/overlay"
 BREAKS: Final = """([module, look]) => {
     const place = document.getElementById('overlay');
@@ -51,12 +51,12 @@ BREAKS: Final = """([module, look]) => {
     }
     return {seen, most, height: place.querySelector('.voice').getBoundingClientRect().height};
 }"""
-"""Says 400 words, one by one and five final at once; the words with which the visible lines began, each time."""
+"""Shows 400 words one by one, five in each final. Returns the first words of the visible lines after each."""
 
 
 @asynccontextmanager
 async def watching(visitor: Visitor, url: str, **look: Any) -> AsyncIterator[Page]:
-    """A page in a tab of its own that has been let in."""
+    """Open an overlay in a new tab, and wait until the service has accepted it."""
     page = await visitor.context.new_page()
     query = "&".join(f"{name}={value}" for name, value in look.items())
     async with let_in(page):
@@ -67,7 +67,7 @@ async def watching(visitor: Visitor, url: str, **look: Any) -> AsyncIterator[Pag
 
 @asynccontextmanager
 async def let_in(page: Page) -> AsyncIterator[None]:
-    """At the end of the block the page has heard something on a socket that it has opened within."""
+    """Wait after the block for the first message on a socket that the page opened during it."""
     heard = asyncio.Event()
     page.once("websocket", lambda socket: socket.on("framereceived", lambda _: heard.set()))
     yield
@@ -97,12 +97,12 @@ async def style(page: Page, selector: str, *names: str) -> list[str]:
     return found
 
 
-async def test_the_words_are_those_of_the_browser_that_speaks_over_whichever_worker(
-    ears: Browser, scratch: Path, upstream: Upstream
+async def test_the_overlay_shows_captions_from_any_worker(
+    microphone_browser: Browser, scratch: Path, upstream: Upstream
 ) -> None:
     async with serving(environment(scratch / "two", upstream.url, WORKERS="2")) as service, AsyncExitStack() as stack:
         user = await service.user()
-        visitor = await stack.enter_async_context(speaking(ears, service, user))
+        visitor = await stack.enter_async_context(speaking(microphone_browser, service, user))
         url = await address(service, user)
         pages = [await stack.enter_async_context(watching(visitor, url)) for _ in range(4)]
         await visitor.press("Start")
@@ -114,8 +114,8 @@ async def test_the_words_are_those_of_the_browser_that_speaks_over_whichever_wor
             await shows(page, told)
 
 
-async def test_ten_pages_and_the_rest_of_the_site_live_in_one_browser(visitor: Visitor, service: Service) -> None:
-    """A browser opens six connections of HTTP to a host: the seventh page used to hang, and so did the dashboard."""
+async def test_ten_overlays_do_not_block_the_site_in_one_browser(visitor: Visitor, service: Service) -> None:
+    """A browser opens six HTTP connections to a host. The seventh page used to hang, and so did the dashboard."""
     user = await service.user()
     await visitor.become(user)
     url = await address(service, user)
@@ -130,7 +130,7 @@ async def test_ten_pages_and_the_rest_of_the_site_live_in_one_browser(visitor: V
         await captions.stop()
 
 
-async def test_words_settle_in_place_and_sessions_stand_one_above_the_other(
+async def test_words_become_final_in_place_and_sessions_are_stacked(
     visitor: Visitor, service: Service, upstream: Upstream
 ) -> None:
     user = await service.user()
@@ -173,7 +173,7 @@ async def test_a_session_that_follows_another_takes_its_place(
         await two.stop()
 
 
-async def test_lines_that_are_seen_never_break_anew_and_old_ones_are_forgotten(visitor: Visitor) -> None:
+async def test_visible_lines_never_rewrap_and_old_ones_are_removed(visitor: Visitor) -> None:
     await visitor.goto("/overlay")
     modules = [f"import('/static/overlay-{name}.js')" for name in ("words", "style")]
     found = await visitor.page.evaluate(f"Promise.all([{', '.join(modules)}]).then({BREAKS})")
@@ -184,7 +184,7 @@ async def test_lines_that_are_seen_never_break_anew_and_old_ones_are_forgotten(v
     assert found["height"] == pytest.approx(3 * 1.35 * 40, abs=1)
 
 
-async def test_it_looks_as_its_address_says(visitor: Visitor, service: Service) -> None:
+async def test_the_overlay_follows_its_urls_style(visitor: Visitor, service: Service) -> None:
     user = await service.user()
     look = {
         "font": "serif", "size": 30, "color": "ff8000", "opacity": 50, "background": "102030", "background_opacity": 20,
@@ -208,7 +208,7 @@ async def test_it_looks_as_its_address_says(visitor: Visitor, service: Service) 
         await captions.stop()
 
 
-async def test_what_is_no_value_of_a_parameter_is_as_if_it_were_not_there(visitor: Visitor) -> None:
+async def test_invalid_parameters_are_ignored(visitor: Visitor) -> None:
     await visitor.goto("/billing/cancel")
     read = "queries => import('/static/overlay-style.js').then(m => queries.map(q => m.read(new URLSearchParams(q))))"
     (usual,) = await visitor.page.evaluate(read, [""])
@@ -244,7 +244,9 @@ async def test_neither_words_nor_parameters_become_markup(
         await captions.stop()
 
 
-async def test_a_script_that_runs_to_the_left_does_so(visitor: Visitor, service: Service, upstream: Upstream) -> None:
+async def test_right_to_left_text_is_shown_right_to_left(
+    visitor: Visitor, service: Service, upstream: Upstream
+) -> None:
     user = await service.user()
     async with watching(visitor, await address(service, user)) as page:
         captions = await talk(service, user, upstream.scripted(Script(word="שלום")))
@@ -254,7 +256,7 @@ async def test_a_script_that_runs_to_the_left_does_so(visitor: Visitor, service:
         await captions.stop()
 
 
-async def test_swear_words_are_masked_when_asked_for(visitor: Visitor, service: Service, upstream: Upstream) -> None:
+async def test_swear_words_are_masked_on_request(visitor: Visitor, service: Service, upstream: Upstream) -> None:
     user = await service.user()
     url = await address(service, user)
     config = upstream.scripted(Script(word="Damn, classy ass "))
@@ -274,7 +276,7 @@ async def test_swear_words_are_masked_when_asked_for(visitor: Visitor, service: 
         assert await visitor.page.evaluate(call, text) == wanted
 
 
-async def test_a_stream_that_ends_is_opened_again_and_nothing_is_said_of_it(visitor: Visitor, service: Service) -> None:
+async def test_a_lost_stream_is_reopened_silently(visitor: Visitor, service: Service) -> None:
     user = await service.user()
     url = await address(service, user)
     captions = await talk(service, user)
@@ -295,7 +297,7 @@ async def test_a_stream_that_ends_is_opened_again_and_nothing_is_said_of_it(visi
     visitor.requests = [request for request in visitor.requests if not request.url.startswith(there.url)]
 
 
-async def test_a_service_that_says_nothing_is_given_up_and_asked_ever_more_rarely(visitor: Visitor) -> None:
+async def test_reconnects_to_a_silent_service_back_off(visitor: Visitor) -> None:
     clock = visitor.page.clock
     await clock.install()
     opened: list[WebSocketRoute] = []
@@ -317,7 +319,7 @@ async def test_a_service_that_says_nothing_is_given_up_and_asked_ever_more_rarel
     ("code", "says"),
     [("too_many_watchers", "10 pages show these captions already: close one."), ("service_unavailable", "")],
 )
-async def test_what_its_owner_can_mend_is_said_and_goes_away(
+async def test_a_problem_that_the_owner_can_fix_is_shown_for_a_while(
     visitor: Visitor, service: Service, code: str, says: str
 ) -> None:
     url = await address(service, await service.user())
@@ -340,13 +342,13 @@ async def test_what_its_owner_can_mend_is_said_and_goes_away(
 
 
 @pytest.mark.parametrize("fragment", ["", "#", "#a%20key", "#ключ"])
-async def test_an_address_that_is_not_whole_says_so(visitor: Visitor, fragment: str) -> None:
+async def test_an_incomplete_url_is_explained(visitor: Visitor, fragment: str) -> None:
     await visitor.goto(f"/overlay{fragment}")
     await visitor.says("This overlay URL is incomplete. Copy it again from the Overlay page of your account.")
     assert visitor.sockets == []
 
 
-async def test_only_the_overlay_may_stand_in_the_page_of_another(browser: Browser, service: Service) -> None:
+async def test_only_the_overlay_may_be_framed(browser: Browser, service: Service) -> None:
     url = await address(service, await service.user())
     frames = "".join(f'<iframe src="{each}"></iframe>' for each in (url, f"{service.url}/register"))
 

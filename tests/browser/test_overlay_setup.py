@@ -1,4 +1,4 @@
-"""The overlay's page: its looks, its secret URL, a test of it, and a preview that one can speak into."""
+"""The overlay's setup page: style, secret URL, test, and the preview with the user's voice."""
 
 import re
 from typing import Any
@@ -22,7 +22,7 @@ def preview(visitor: Visitor) -> Any:
     return visitor.page.locator("#overlay-preview .said")
 
 
-async def test_the_page_dresses_the_overlay_and_keeps_its_address_covered(browser: Browser, service: Service) -> None:
+async def test_the_page_styles_the_overlay_and_hides_its_url(browser: Browser, service: Service) -> None:
     user = await service.user()
     url = await address(service, user)
     async with Visitor.arriving(browser, service, permissions=["clipboard-read", "clipboard-write"]) as visitor:
@@ -54,7 +54,7 @@ async def test_the_page_dresses_the_overlay_and_keeps_its_address_covered(browse
         await expect(said).to_contain_text("that was a damn close game.")
 
 
-async def test_an_address_that_cannot_be_had_is_asked_for_again(visitor: Visitor, service: Service) -> None:
+async def test_a_url_that_failed_to_load_is_requested_again(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.refuse("/account/overlay", 503, "service_unavailable")
     await visitor.goto(PATH)
@@ -66,9 +66,7 @@ async def test_an_address_that_cannot_be_had_is_asked_for_again(visitor: Visitor
     await expect(visitor.page.locator("#overlay-copy")).to_be_enabled()
 
 
-async def test_an_address_that_was_renewed_says_that_it_is_not_valid_and_asks_no_more(
-    visitor: Visitor, service: Service
-) -> None:
+async def test_a_regenerated_url_makes_old_overlays_explain_and_stop(visitor: Visitor, service: Service) -> None:
     user = await service.user()
     await visitor.become(user)
     url = await address(service, user)
@@ -104,7 +102,7 @@ async def test_an_address_that_was_renewed_says_that_it_is_not_valid_and_asks_no
     assert key(new) not in log
 
 
-async def test_presets_change_how_words_look_and_leave_the_rest_alone(visitor: Visitor, service: Service) -> None:
+async def test_presets_change_only_the_look_of_words(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.goto(PATH)
     page, field = visitor.page, visitor.page.get_by_role("textbox", name="Overlay URL")
@@ -123,9 +121,7 @@ async def test_presets_change_how_words_look_and_leave_the_rest_alone(visitor: V
     await expect(field).to_have_value(re.compile(r"\?position=top#"))
 
 
-async def test_a_test_is_shown_on_the_overlay_and_its_owner_hears_how_many_there_are(
-    visitor: Visitor, service: Service
-) -> None:
+async def test_a_test_is_shown_on_the_overlay_and_the_count_is_reported(visitor: Visitor, service: Service) -> None:
     user = await service.user()
     await visitor.become(user)
     await visitor.goto(PATH)
@@ -141,9 +137,9 @@ async def test_a_test_is_shown_on_the_overlay_and_its_owner_hears_how_many_there
     await visitor.says("Too many attempts. Try again in 7 seconds.")
 
 
-async def test_the_preview_shows_what_one_says_and_stops_by_itself(ears: Browser, service: Service) -> None:
+async def test_the_preview_shows_speech_and_stops_by_itself(microphone_browser: Browser, service: Service) -> None:
     user = await service.user()
-    async with Visitor.arriving(ears, service, permissions=ALLOWED) as visitor:
+    async with Visitor.arriving(microphone_browser, service, permissions=ALLOWED) as visitor:
         await visitor.become(user)
         await visitor.goto(PATH)
         await visitor.says("Starts captions for up to 1 min. They also show on open overlays. 1 second of audio")
@@ -163,8 +159,8 @@ async def test_the_preview_shows_what_one_says_and_stops_by_itself(ears: Browser
         await expect(visitor.page.get_by_role("button", name="Preview with your voice")).to_be_visible()
 
 
-async def test_the_preview_shows_captions_that_are_live_at_no_cost(visitor: Visitor, service: Service) -> None:
-    """It is none of the overlays that a test counts."""
+async def test_the_preview_shows_live_captions_at_no_cost(visitor: Visitor, service: Service) -> None:
+    """A test does not count the preview."""
     user = await service.user()
     await visitor.become(user)
     captions = await talk(service, user)
@@ -183,7 +179,7 @@ async def test_the_preview_shows_captions_that_are_live_at_no_cost(visitor: Visi
     await captions.stop()
 
 
-async def test_a_microphone_that_may_not_be_used_is_explained(visitor: Visitor, service: Service) -> None:
+async def test_a_blocked_microphone_is_explained(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.goto(PATH)
     await visitor.says("Starts captions for up to 1 min.")
@@ -197,16 +193,14 @@ async def test_a_microphone_that_may_not_be_used_is_explained(visitor: Visitor, 
 
 
 @pytest.mark.parametrize("path", ["/account#overlay"])
-async def test_the_place_where_it_was_once_leads_here(visitor: Visitor, service: Service, path: str) -> None:
+async def test_the_old_location_redirects_to_the_setup_page(visitor: Visitor, service: Service, path: str) -> None:
     await visitor.become(await service.user())
     await visitor.goto(path)
     await visitor.is_at(PATH)
 
 
-async def test_a_void_key_is_explained_for_ten_seconds_and_then_nothing_is_shown(
-    visitor: Visitor, service: Service
-) -> None:
-    """Also when the words of before were to stay for ever."""
+async def test_an_invalidated_key_is_explained_for_ten_seconds(visitor: Visitor, service: Service) -> None:
+    """This includes words that would otherwise stay for ever."""
     user = await service.user()
     url = await address(service, user)
     page: Page = visitor.page

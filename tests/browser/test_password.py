@@ -1,4 +1,4 @@
-"""The way to a new password: its pages, and what they say for each answer of the service."""
+"""The pages that reset a password, for each answer of the service."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ TOKEN = "once-only"
 
 
 async def mailed(service: Service, email: str) -> str:
-    """Where the link leads that a mail to this address holds, once it is there."""
+    """Wait for a mail to this address, and return its link."""
     outbox = Path(service.env["DATA_DIR"]) / "outbox"
     async with asyncio.timeout(20):
         while True:
@@ -26,7 +26,7 @@ async def mailed(service: Service, email: str) -> str:
             await asyncio.sleep(0.05)
 
 
-async def test_the_link_of_the_mail_sets_a_password_once(visitor: Visitor, service: Service) -> None:
+async def test_the_link_in_the_mail_sets_a_password_once(visitor: Visitor, service: Service) -> None:
     email = nobody()
     await service.http.post("/auth/register", json={"email": email, "password": "forgotten since"})
     await visitor.goto("/forgot")
@@ -44,7 +44,7 @@ async def test_the_link_of_the_mail_sets_a_password_once(visitor: Visitor, servi
     await visitor.is_at("/dashboard")
 
 
-async def test_the_answer_is_the_same_for_every_address(visitor: Visitor) -> None:
+async def test_the_answer_is_the_same_for_every_email(visitor: Visitor) -> None:
     await visitor.answer("/auth/forgot", {}, 202)
     await visitor.goto("/")
     await visitor.page.get_by_role("link", name="Forgot your password?").click()
@@ -72,7 +72,7 @@ async def test_the_link_sets_a_password_and_leaves_the_address_bar(visitor: Visi
     assert not [request for request in visitor.requests if TOKEN in request.url]
 
 
-async def test_a_second_link_in_the_same_tab_takes_the_place_of_the_first(visitor: Visitor) -> None:
+async def test_a_second_link_in_the_same_tab_replaces_the_first(visitor: Visitor) -> None:
     await visitor.refuse("/auth/reset", 422, "invalid_reset_token")
     await visitor.goto("/reset#token=the-first")
     await visitor.fill(password=PASSWORD)
@@ -90,7 +90,7 @@ async def test_a_second_link_in_the_same_tab_takes_the_place_of_the_first(visito
 
 
 @pytest.mark.parametrize("path", ["/reset", f"/reset#token={TOKEN}"])
-async def test_a_link_that_is_used_up_leads_to_another_one(visitor: Visitor, path: str) -> None:
+async def test_a_used_link_leads_to_a_new_one(visitor: Visitor, path: str) -> None:
     await visitor.refuse("/auth/reset", 422, "invalid_reset_token")
     await visitor.goto(path)
     if TOKEN in path:
@@ -101,7 +101,7 @@ async def test_a_link_that_is_used_up_leads_to_another_one(visitor: Visitor, pat
     await visitor.is_at("/forgot")
 
 
-async def test_whoever_is_blocked_is_told_that_and_not_that_the_link_is_dead(visitor: Visitor) -> None:
+async def test_a_blocked_user_is_told_so_instead_of_an_invalid_link(visitor: Visitor) -> None:
     await visitor.refuse("/auth/reset", 401, "unauthorized", "This account is blocked.")
     await visitor.goto(f"/reset#token={TOKEN}")
     await visitor.fill(password=PASSWORD)

@@ -1,4 +1,4 @@
-"""The sandbox's own pages in a browser: they work without JavaScript, and for everybody."""
+"""The sandbox's pages in a browser: accessible, and usable without JavaScript."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,13 +17,13 @@ RULES: Final[dict[Literal["light", "dark"], dict[str, list[str]]]] = {
     "light": {"resultTypes": ["violations"]},
     "dark": {"resultTypes": ["violations"], "runOnly": ["color-contrast"]},
 }
-"""All of them once, and in the dark what differs there."""
+"""All rules in light mode, and in dark mode those whose result may differ."""
 WIDTHS: Final = (320, 390, 1440)
 
 
 @asynccontextmanager
 async def opened(browser: Browser, url: str, **options: Any) -> AsyncIterator[Page]:
-    """A page in a browser of its own, which complains about nothing."""
+    """Open a page in a new browser context, and fail on console errors."""
     context = await browser.new_context(**options)
     complaints: list[str] = []
     context.on("console", lambda message: complaints.append(message.text) if message.type not in QUIET else None)
@@ -34,8 +34,8 @@ async def opened(browser: Browser, url: str, **options: Any) -> AsyncIterator[Pa
     assert complaints == []
 
 
-async def test_from_a_dashboard_to_the_minutes(visitor: Visitor, service: Service) -> None:
-    """Declined first, then half price, then paid: and back at the site the minutes are there."""
+async def test_a_sandbox_payment_arrives_on_the_dashboard(visitor: Visitor, service: Service) -> None:
+    """The payment is declined, then half price with a code, then paid, and the minutes arrive on the dashboard."""
     user = await service.user(600)
     await visitor.become(user)
     await visitor.goto("/dashboard")
@@ -79,7 +79,7 @@ async def test_every_button_works_without_javascript(browser: Browser, service: 
     await order.balance_is(30600 - 10000, frozen=20000)
 
 
-async def test_its_pages_bar_nobody_and_fit_every_screen(browser: Browser, service: Service) -> None:
+async def test_sandbox_pages_have_no_axe_violations_and_fit_every_screen(browser: Browser, service: Service) -> None:
     user = await service.user(600)
     paid, opened_one = await Order.begun(service, user), await Order.begun(service, user, "pack_1200")
     paid.pay()

@@ -1,4 +1,4 @@
-"""A login over time: renewed once for all tabs, asked for where it is missing, given up where it is dead."""
+"""The browser's login over time: renewed once for all tabs, requested if missing, dropped if ended."""
 
 import asyncio
 
@@ -9,13 +9,13 @@ from tests.browser.visitor import PASSWORD, Visitor, nobody
 
 SESSION = "JSON.parse(localStorage.getItem('session'))"
 POLLS = "() => { dispatchEvent(new Event('online')); }"
-"""The page asks for everything at once, as it does when the network is back."""
+"""Makes the page load everything at once, as when the network is back."""
 LEAVES = "() => import('/static/session.js').then((module) => { module.leave(); })"
-"""What a page does on a 401."""
+"""Makes a page leave, as after a 401."""
 
 
 async def arrived(visitor: Visitor) -> str:
-    """A new account, on its dashboard; return its address."""
+    """Register an account and open its dashboard. Return its email."""
     email = nobody()
     await visitor.goto("/register")
     await visitor.register(email)
@@ -26,18 +26,18 @@ async def arrived(visitor: Visitor) -> str:
 
 
 async def age(visitor: Visitor, **fields: object) -> None:
-    """The login as it is after a while."""
+    """Change the stored login as if time had passed."""
     await visitor.page.evaluate(
         f"fields => localStorage.setItem('session', JSON.stringify({{...{SESSION}, ...fields}}))", fields
     )
 
 
-async def test_a_token_that_is_about_to_expire_is_renewed_once_for_all_tabs(visitor: Visitor) -> None:
-    """Twice at most: Chromium may give the lock to a tab before it gives it the localStorage of the last holder."""
+async def test_an_expiring_token_is_renewed_once_for_all_tabs(visitor: Visitor) -> None:
+    """At most twice: Chromium may pass the lock to a tab before the last holder's localStorage."""
     await arrived(visitor)
     before = await visitor.page.evaluate(SESSION)
     tabs = [await visitor.context.new_page() for _ in range(4)]
-    await visitor.goto("/billing/cancel")  # a page that asks for nothing
+    await visitor.goto("/billing/cancel")  # a page without requests
     await age(visitor, renew_at=0)
     await asyncio.gather(*(tab.goto("/dashboard") for tab in tabs))
     for tab in tabs:
@@ -49,7 +49,7 @@ async def test_a_token_that_is_about_to_expire_is_renewed_once_for_all_tabs(visi
 
 
 async def test_without_web_locks_two_tabs_that_renew_at_once_stay_logged_in(visitor: Visitor) -> None:
-    """As it is on a page without TLS on another machine than the service's."""
+    """A page without TLS on another machine has no Web Locks."""
     await visitor.context.add_init_script("delete Navigator.prototype.locks")
     await arrived(visitor)
     tabs = [visitor.page, await visitor.context.new_page()]
@@ -76,7 +76,7 @@ async def test_without_web_locks_two_tabs_that_renew_at_once_stay_logged_in(visi
     assert visitor.asked("POST", "/auth/refresh") == len(tabs) + 1
 
 
-async def test_a_token_that_the_service_does_not_take_is_renewed_too(visitor: Visitor) -> None:
+async def test_a_refused_token_is_renewed_too(visitor: Visitor) -> None:
     await arrived(visitor)
     await age(visitor, token="a.b.c")
     await visitor.page.reload()
@@ -84,7 +84,7 @@ async def test_a_token_that_the_service_does_not_take_is_renewed_too(visitor: Vi
     assert visitor.asked("POST", "/auth/refresh") == 1
 
 
-async def test_while_the_service_cannot_renew_a_login_it_is_not_lost(visitor: Visitor) -> None:
+async def test_a_failed_renewal_does_not_end_the_login(visitor: Visitor) -> None:
     await arrived(visitor)
     await visitor.refuse("/auth/refresh", 503, "service_unavailable")
     await age(visitor, renew_at=0)
@@ -97,7 +97,7 @@ async def test_while_the_service_cannot_renew_a_login_it_is_not_lost(visitor: Vi
 
 
 @pytest.mark.parametrize("path", ["/dashboard", "/account", "/billing/success?session_id=cs_unknown"])
-async def test_who_is_not_logged_in_comes_back_to_where_they_were(visitor: Visitor, path: str) -> None:
+async def test_the_login_leads_back_to_the_requested_page(visitor: Visitor, path: str) -> None:
     email = nobody()
     await visitor.service.http.post("/auth/register", json={"email": email, "password": PASSWORD})
     await visitor.goto(path)
@@ -111,7 +111,7 @@ async def test_who_is_not_logged_in_comes_back_to_where_they_were(visitor: Visit
     await visitor.is_at("/account")
 
 
-async def test_a_dead_login_leads_to_the_start_with_a_sentence_and_back(visitor: Visitor) -> None:
+async def test_an_ended_login_leads_to_the_landing_page_and_back(visitor: Visitor) -> None:
     email = await arrived(visitor)
     await visitor.goto("/account")
     await age(visitor, token="a.b.c", refresh_token="gone")
@@ -132,8 +132,8 @@ async def test_logging_out_reaches_the_other_tabs(visitor: Visitor) -> None:
     await expect(other.get_by_text("You were logged out in another tab.")).to_be_visible()
 
 
-async def test_requests_of_the_page_while_it_logs_out_change_nothing(visitor: Visitor) -> None:
-    """A poll finds no tokens, and an answer that was on its way says that the old one is not valid."""
+async def test_requests_during_a_logout_change_nothing(visitor: Visitor) -> None:
+    """A poll finds no tokens, and a pending answer says that the old token is not valid."""
     email = await arrived(visitor)
     asked, answered = asyncio.Event(), asyncio.Event()
 
@@ -159,7 +159,7 @@ async def test_requests_of_the_page_while_it_logs_out_change_nothing(visitor: Vi
     await visitor.is_at("/dashboard")
 
 
-async def test_a_login_in_another_tab_outlives_the_end_of_the_last_one(visitor: Visitor) -> None:
+async def test_a_new_login_in_another_tab_survives_the_end_of_the_old_one(visitor: Visitor) -> None:
     await arrived(visitor)
     asked, answered = asyncio.Event(), asyncio.Event()
 
@@ -184,7 +184,7 @@ async def test_a_login_in_another_tab_outlives_the_end_of_the_last_one(visitor: 
     await expect(other.locator("#left")).to_have_text("10 min left")
 
 
-async def test_no_token_is_ever_in_an_address(visitor: Visitor) -> None:
+async def test_no_token_is_ever_in_a_url(visitor: Visitor) -> None:
     await arrived(visitor)
     session = await visitor.page.evaluate(SESSION)
     await visitor.goto("/account")

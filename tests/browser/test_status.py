@@ -1,11 +1,11 @@
-"""The status page stays true without a reload."""
+"""The status page updates itself without a reload."""
 
 from playwright.async_api import expect
 
 from tests.browser.visitor import Visitor
 
 
-async def test_it_takes_over_what_has_changed_and_says_when_it_cannot(visitor: Visitor) -> None:
+async def test_the_status_page_updates_itself_and_reports_failures(visitor: Visitor) -> None:
     await visitor.page.clock.install()
     await visitor.goto("/status")
     report, away = visitor.page.locator("#report"), visitor.page.locator("#away")

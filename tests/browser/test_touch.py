@@ -1,4 +1,4 @@
-"""For fingers: whatever can be pressed is at least 24 pixels high and wide, on every page and state, on a phone."""
+"""Touch targets: on a phone, each is at least 24 pixels high and wide, on every page and state."""
 
 from typing import Final
 
@@ -13,11 +13,11 @@ SMALL: Final = """() => [...document.querySelectorAll('a[href], button, input, s
     .map(each => [each.outerHTML.slice(0, 100), each.getBoundingClientRect()])
     .filter(([, {width, height}]) => Math.min(width, height) < 24)
     .map(([html, {width, height}]) => `${Math.round(width)} x ${Math.round(height)}: ${html}`)"""
-"""What is too small. A box to tick is as large as its label; the skip link is for the keyboard."""
+"""Returns targets that are too small. A checkbox counts with its label; the skip link is for the keyboard."""
 
 
 @pytest.mark.parametrize("name", STATES)
-async def test_what_can_be_pressed_is_large_enough_for_a_finger(visitor: Visitor, name: str) -> None:
+async def test_targets_are_large_enough_for_a_finger(visitor: Visitor, name: str) -> None:
     await visitor.page.set_viewport_size({"width": 390, "height": 844})
     await STATES[name].enter(visitor)
     assert await visitor.page.evaluate(SMALL) == []

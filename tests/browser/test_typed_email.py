@@ -1,11 +1,11 @@
-"""The email that somebody typed goes along between the pages for logging in, registering and resetting a password."""
+"""A typed email is carried between the pages for logging in, registering and resetting a password."""
 
 from playwright.async_api import expect
 
 from tests.browser.visitor import PASSWORD, Visitor, nobody
 
 
-async def test_a_typed_email_goes_along_and_never_in_the_address(visitor: Visitor) -> None:
+async def test_a_typed_email_is_carried_along_outside_the_url(visitor: Visitor) -> None:
     email, page = nobody(), visitor.page
     await visitor.goto("/login")
     await visitor.fill(email=email)
@@ -24,7 +24,7 @@ async def test_a_typed_email_goes_along_and_never_in_the_address(visitor: Visito
     assert not [request.url for request in visitor.requests if email in request.url]
 
 
-async def test_a_typed_email_is_forgotten_once_somebody_is_logged_in(visitor: Visitor) -> None:
+async def test_a_typed_email_is_forgotten_after_the_login(visitor: Visitor) -> None:
     await visitor.goto("/register")
     await visitor.register(nobody(), PASSWORD)
     await visitor.page.wait_for_url(lambda url: not url.endswith("/register"))
@@ -33,7 +33,7 @@ async def test_a_typed_email_is_forgotten_once_somebody_is_logged_in(visitor: Vi
     await expect(visitor.page.locator("#email")).to_have_value("")
 
 
-async def test_another_tab_does_not_know_it(visitor: Visitor) -> None:
+async def test_another_tab_does_not_get_the_email(visitor: Visitor) -> None:
     await visitor.goto("/register")
     await visitor.fill(email=nobody())
     other = await visitor.context.new_page()

@@ -12,9 +12,7 @@ from tests.e2e.service import Service
 HOUR = 3600
 
 
-async def test_the_period_is_chosen_by_pointer_and_keyboard_and_its_totals_are_heard(
-    visitor: Visitor, service: Service
-) -> None:
+async def test_the_period_can_be_chosen_and_its_totals_are_announced(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await live(visitor, balance(HOUR), used={"d0": 60, "d20": HOUR, "d80": 2 * HOUR})
     await visitor.goto("/dashboard")
@@ -34,7 +32,7 @@ async def test_the_period_is_chosen_by_pointer_and_keyboard_and_its_totals_are_h
     await expect(page.locator("#usage-said")).to_have_text("Last 7 days: 1 min used in 1 session, $3.00 spent.")
 
 
-async def test_a_period_that_fails_to_load_is_tried_again(visitor: Visitor, service: Service) -> None:
+async def test_a_period_that_failed_to_load_is_retried(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.goto("/dashboard")
     await expect(visitor.page.locator("#totals")).to_contain_text("Spent")
@@ -63,7 +61,7 @@ async def test_an_empty_chart_has_faint_axes_and_a_sentence(visitor: Visitor, se
 
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("days", [7, 30, 90])
-async def test_names_of_days_never_overlap(visitor: Visitor, service: Service, width: int, days: int) -> None:
+async def test_labels_of_days_never_overlap(visitor: Visitor, service: Service, width: int, days: int) -> None:
     await visitor.page.set_viewport_size({"width": width, "height": 844})
     await visitor.become(await service.user())
     await live(visitor, balance(HOUR), used={"d0": 60})
@@ -99,7 +97,7 @@ async def test_the_chart_can_be_read_by_keyboard_pointer_and_screen_reader(visit
     await expect(table).to_contain_text("1 min taken back")
 
 
-async def test_days_are_those_of_the_viewer(visitor: Visitor, service: Service) -> None:
+async def test_days_follow_the_viewers_time_zone(visitor: Visitor, service: Service) -> None:
     await visitor.become(await service.user())
     await visitor.page.add_init_script(
         "const real = Intl.DateTimeFormat.prototype.resolvedOptions; Intl.DateTimeFormat.prototype.resolvedOptions ="

@@ -1,4 +1,4 @@
-"""Somebody who uses the site: their tabs, what they do, and what their browser complained about."""
+"""A visitor of the site: tabs, actions, and the browser's console errors."""
 
 import json
 import re
@@ -23,19 +23,19 @@ SITE: Final = {
     "REFUNDS_URL": "https://captions.example/refunds",
     "SOURCE_URL": "https://captions.example/source",
 }
-"""What the installation says of itself."""
+"""The service's answer about the installation."""
 REFUSED: Final = ("Failed to load resource: ", "WebSocket connection to ")
-"""Chromium says so for each answer that is an error: pages show those, and tests look at the pages."""
+"""Chromium's messages about error answers, which pages show and tests check there."""
 
 
 def nobody() -> str:
-    """An address that has no account."""
+    """Return an email that has no account."""
     return f"{uuid4().hex[:12]}@example.org"
 
 
 @dataclass
 class Visitor:
-    """`page` is the first tab. `requests` and `sockets` are those of all tabs."""
+    """A browser context. `page`: the first tab. `requests`, `sockets`: those of all tabs."""
 
     service: Service
     context: BrowserContext
@@ -47,7 +47,7 @@ class Visitor:
     @classmethod
     @asynccontextmanager
     async def arriving(cls, browser: Browser, service: Service, **options: Any) -> AsyncIterator[Self]:
-        """Leaves at the end of the block, and fails if the browser had anything to complain about."""
+        """Close the context after the block, and fail if the browser logged errors."""
         context = await browser.new_context(base_url=service.url, **{"reduced_motion": "reduce", **options})
         context.set_default_timeout(20_000)
         self = cls(service, context, await context.new_page())
@@ -78,23 +78,23 @@ class Visitor:
             self.complaints.append(message.text)
 
     def asked(self, method: str, path: str) -> int:
-        """How many requests there have been of this kind."""
+        """Return how many requests with this method and path there were."""
         return sum((each.method, urlsplit(each.url).path) == (method, path) for each in self.requests)
 
     async def goto(self, path: str) -> None:
         await self.page.goto(path)
 
     async def is_at(self, path: str, page: Page | None = None) -> None:
-        """Waits until a tab, the first one by default, is there; the fragment does not count."""
+        """Wait until a tab, the first one by default, is at a path. Ignore the fragment."""
         await expect(page or self.page).to_have_url(re.compile(f"^{re.escape(self.service.url + path)}(#.*)?$"))
 
     async def register(self, email: str, password: str = PASSWORD) -> None:
-        """By the form, on /register."""
+        """Register with the form on /register."""
         await self.fill(email=email, password=password)
         await self.press("Create account")
 
     async def log_in(self, email: str, password: str = PASSWORD) -> None:
-        """By the form, on /."""
+        """Log in with the form on /."""
         await self.fill(email=email, password=password)
         await self.press("Log in")
 
@@ -103,11 +103,11 @@ class Visitor:
             await self.page.locator(f"#{name}").fill(value)
 
     async def press(self, name: str) -> None:
-        """The button of this name in the page's content or header."""
+        """Press the button with this name in the page's content or header."""
         await self.page.get_by_role("button", name=name, exact=True).click()
 
     async def become(self, user: User) -> None:
-        """Logged in without the form, as hashing takes its time. Such a login cannot be renewed."""
+        """Log in without the form, because hashing is slow. Such a login cannot be renewed."""
         login = {"token": user.token, "refresh_token": "", "email": user.email, "renew_at": 1e15, "expires_at": 1e15}
         await self.context.add_init_script(
             "if (location.protocol === 'http:' && !localStorage.getItem('session'))"
@@ -115,7 +115,7 @@ class Visitor:
         )
 
     async def answer(self, path: str, body: Any = None, status: int = 200) -> None:
-        """From now on the service says this instead of what it would; `body` None: it does not answer at all."""
+        """Answer a path with this from now on, in place of the service. `body` None: never answer."""
 
         async def fulfill(route: Route) -> None:
             if body is None:
@@ -127,7 +127,7 @@ class Visitor:
         await self.context.route(_path(path), fulfill)
 
     async def refuse(self, path: str, status: int, code: str, message: str = "no", **headers: str) -> None:
-        """From now on the service answers with this error."""
+        """Answer a path with this error from now on."""
         body = json.dumps({"error": {"code": code, "message": message}})
 
         async def fulfill(route: Route) -> None:
@@ -137,11 +137,11 @@ class Visitor:
         await self.context.route(_path(path), fulfill)
 
     async def says(self, sentence: str) -> None:
-        """Waits until it can be seen on the first tab."""
+        """Wait until a sentence is visible on the first tab."""
         await expect(self.page.get_by_text(sentence).first).to_be_visible()
 
     async def wrong(self, name: str, sentence: str) -> None:
-        """Waits until it stands beside that field, which has the focus and says that it is wrong."""
+        """Wait until a sentence is shown beside a field that has the focus and is marked as invalid."""
         place = self.page.locator(f"#{name}")
         await expect(self.page.locator(f"#{name}-wrong")).to_contain_text(sentence)
         await expect(place).to_have_attribute("aria-invalid", "true")

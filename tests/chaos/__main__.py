@@ -1,4 +1,4 @@
-"""`make chaos`: live sessions of several users over two workers, while a seeded plan breaks things; a verdict."""
+"""`make chaos`: runs live sessions of several users on two workers while a seeded plan breaks parts, then judges."""
 
 import argparse
 import asyncio

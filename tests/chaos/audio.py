@@ -1,4 +1,4 @@
-"""Audio that says what it is: every eight bytes hold the number of their stream and their place in it.
+"""Audio that identifies itself: every eight bytes hold the number of their stream and their place in it.
 
 Any piece of it, cut anywhere, can be located; our own silence, all zeros, cannot be taken for it."""
 
@@ -10,7 +10,7 @@ import numpy as np
 UNIT: Final = 8
 """Bytes: the upper three bits of each are its place in the unit, the lower five belong to the number."""
 HEAD: Final = 2 * UNIT - 1
-"""So many bytes hold a whole unit, wherever they begin."""
+"""Bytes that contain a whole unit, wherever they begin."""
 MOST_STREAMS: Final = 1 << 16
 MOST_UNITS: Final = 1 << 24
 _SHIFTS: Final = np.arange(35, -1, -5, dtype=np.uint64)
@@ -19,7 +19,7 @@ _TAGS: Final = np.arange(UNIT, dtype=np.uint8) << 5
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where bytes come from. `silence`: so many zeros came before."""
+    """Where bytes come from. `silence`: the number of zeros before them."""
 
     stream: int
     position: int
@@ -27,12 +27,12 @@ class Place:
 
     @property
     def origin(self) -> int:
-        """Where the stream would have begun, had there been no silence."""
+        """The position at which the stream would have begun without the silence."""
         return self.position - self.silence
 
 
 def audio(stream: int, position: int, nbytes: int) -> bytes:
-    """A piece of a stream."""
+    """Return a piece of a stream."""
     first, last = position // UNIT, -(-(position + nbytes) // UNIT)
     if not 0 <= stream < MOST_STREAMS or last > MOST_UNITS:
         raise ValueError("there is no such audio")
@@ -43,7 +43,7 @@ def audio(stream: int, position: int, nbytes: int) -> bytes:
 
 
 def locate(head: bytes) -> Place | None:
-    """Where the first bytes of a connection come from; None: there are too few of them yet, or it is none of ours."""
+    """Return where the first bytes of a connection come from; None for too few bytes, or for other audio."""
     silence = len(head) - len(head.lstrip(b"\0"))
     if silence < UNIT:  # a unit may begin with one zero
         silence = 0

@@ -1,15 +1,15 @@
-"""Which fault may bring about which end. What no fault explains is a violation: pure tables, and how long after."""
+"""Tables of which fault can cause which end, and how long after it. An end without a cause is a violation."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 LINGER: Final = 15.0
-"""Seconds after a fault in which it may still have its effect: timeouts of 5 and 10 s, and their retries."""
+"""Seconds for which a fault can still have effects: timeouts of 5 and 10 s, and their retries."""
 LINGERS: Final[Mapping[str, float]] = {"upstream_closed": 45.0, "unreached": 5.0, "broken": 5.0, "silence": 5.0}
-"""Where it takes longer: 15 s of watchdog and 20 s of redials; or less long: a connection breaks at once."""
+"""Exceptions: the watchdog and redials take 15 and 20 s longer, and a broken connection shows at once."""
 NOTICED: Final = 45.0
-"""Seconds in which the service finds a client gone that left without a word: two times 10 s of pings, and more."""
+"""Seconds in which the service detects a client that vanished silently: two pings of 10 s, and a margin."""
 RECOVERS: Final = 10.0
 """Seconds after which a database that is back has taken all settles: a timeout of 6 s, and a retry."""
 HINDSIGHT: Final = 2.0
@@ -26,14 +26,14 @@ class Cause:
 
     @property
     def last(self) -> float:
-        """When it had done its worst: one that is killed dies at once."""
+        """When the fault's immediate effect ended. A killed process dies at once."""
         return self.begin if self.kind in {"worker_killed", "everything_killed"} else self.end
 
     def since(self, moment: float) -> "Cause":
         return Cause(self.kind, self.begin - moment, self.end - moment)
 
     def may_explain(self, earliest: float, latest: float, linger: float = LINGER) -> bool:
-        """Whether it may have brought about what happened at some time from `earliest` to `latest`."""
+        """Return whether the fault can have caused something between `earliest` and `latest`."""
         return self.begin - HINDSIGHT <= latest and earliest <= self.end + linger
 
 
@@ -41,7 +41,7 @@ DATABASE: Final = frozenset(
     {"db_killed", "db_restarted", "db_unreachable", "db_slow", "db_cut", "db_frozen", "everything_killed"}
 )
 AWAY: Final = DATABASE - {"db_slow", "everything_killed"}
-"""Settles fail: those die with their process, or come late."""
+"""Faults during which settles fail, so that they are lost with their process or arrive late."""
 CRASHES: Final = frozenset({"worker_killed", "everything_killed", "worker_paused"})
 NETWORK: Final = frozenset({"net_cut", "net_frozen", "net_slow", "net_refuses"})
 UPSTREAM: Final = frozenset(
@@ -86,7 +86,7 @@ What is done to the network of one client is noted with that client."""
 
 
 def explained(what: str, causes: Iterable[Cause], earliest: float, latest: float) -> bool:
-    """Whether one of the causes may have brought that about, at some time from `earliest` to `latest`."""
+    """Return whether one of the causes can have caused it between `earliest` and `latest`."""
     kinds, linger = EXPLAINS.get(what, frozenset()), LINGERS.get(what, LINGER)
     return any(cause.kind in kinds and cause.may_explain(earliest, latest, linger) for cause in causes)
 

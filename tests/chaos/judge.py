@@ -26,11 +26,11 @@ HOLD: Final = Fraction(45)
 REPLAY_MS: Final = 30_000
 """Audio kept for another upstream: what is older than that may be lost with the upstream."""
 PRESUMED_GONE: Final = 1011
-"""Close code for a client that answered no ping. It gets no further message."""
+"""The close code for a client that answered no ping. The client gets no further message."""
 OUT_OF_REACH: Final = frozenset({"deaf", "hit"})
 """Actions after which messages may not reach a client: it does not read, or a fault impaired its network."""
 LATE: Final = 30.0
-"""Seconds for which such a client may not hear of an end that is on its way: no longer is it out of reach."""
+"""Seconds for which such a client may miss the message about its end. After that, the client was reachable."""
 QUIET_WITHIN: Final = 90.0
 """Seconds after the last fault in which no lease and no hold is left (money 21)."""
 
@@ -101,7 +101,7 @@ class _Case:
 
     @property
     def _when(self) -> tuple[float, float]:
-        """Between these times it ended: a client that got no close does not know when."""
+        """The earliest and latest time of the end, which a client without a close does not know exactly."""
         if self.attempt is None:
             return float("-inf"), float("inf")
         return self.attempt.ended, self.attempt.ended + (NOTICED if self.attempt.code is None else 0)
@@ -113,7 +113,7 @@ class _Case:
 
     @property
     def _died(self) -> bool:
-        """Whether its process may have died. What it left is ended when the program starts again, not by its lease."""
+        """Return whether the session's process may have died. A restart ends its sessions, not their leases."""
         return explained("crash", self.evidence.causes, *self._when)
 
     def _explained(self, reason: str) -> bool:
@@ -124,7 +124,7 @@ class _Case:
         return explained(reason, causes, _under_way(self.attempt) if self.attempt else earliest, latest)
 
     def _unlisted(self) -> Iterator[Violation]:
-        """It never became ready, or its process died before it could note that it did."""
+        """Return whether the session never became ready, or its process died before storing that."""
         if self.attempt is not None and not self._died:
             yield self._violation("a row in the ledger: it was ready", "none")
         if self._seconds > self._crash_costs:
@@ -152,7 +152,7 @@ class _Case:
         return self._cost * most
 
     def _abandoned(self, row: Row) -> bool:
-        """Its process died: it was ended without its relay, by the reaper or by the next process."""
+        """Return whether the process died, so that the reaper or the next process ended the session."""
         told_so = self.attempt is not None and self.attempt.end is not None and not self.attempt.end.get("pending")
         return row.reason == Reason.LEASE_EXPIRED or (row.reason == Reason.SERVICE_RESTART and not told_so)
 
@@ -214,7 +214,7 @@ class _Case:
 
 
 def _words(told: Attempt) -> Iterator[Violation]:
-    """No final text twice; none left out but what was older than the replay when its upstream was lost."""
+    """Yield a violation for a repeated final, and for a missing one that was young enough for the replay."""
     channels: dict[int, list[Words]] = defaultdict(list)
     for final in told.finals:
         channels[final.channel].append(final)
@@ -251,12 +251,12 @@ def _answered(evidence: Evidence, told: Attempt) -> Iterator[Violation]:
 
 
 def _under_way(told: Attempt) -> float:
-    """Since when what a client heard at last may have been on its way to it."""
+    """Return since when the client's last message may have been in transit."""
     return told.ended - (LATE if told.actions & OUT_OF_REACH else 0)
 
 
 def _excused(evidence: Evidence, told: Attempt) -> bool:
-    """Whether it is clear why a client was told nothing."""
+    """Return whether a fault explains that a client got no message."""
     if told.actions & OUT_OF_REACH:
         return True
     if told.session is None:
@@ -278,14 +278,14 @@ def _refused(evidence: Evidence, told: Attempt, who: str) -> Iterator[Violation]
     last = told.errors[-1]
     if last == ErrorCode.INSUFFICIENT_CREDITS and told.user in evidence.poor:
         return
-    if last == ErrorCode.TOO_MANY_CONNECTIONS and _ghosts(evidence.told, told):
+    if last == ErrorCode.TOO_MANY_CONNECTIONS and _has_lost_sessions(evidence.told, told):
         return
     if not explained(last, evidence.causes, _under_way(told), told.ended):
         yield Violation(who, "something that explains the refusal", f"{last}, at {told.ended:.1f} s")
 
 
-def _ghosts(attempts: Iterable[Attempt], told: Attempt) -> bool:
-    """Whether the user had lost a connection whose session it could not name, or that was not yet ended."""
+def _has_lost_sessions(attempts: Iterable[Attempt], told: Attempt) -> bool:
+    """Return whether the user had lost a connection whose session was unknown to it, or had not ended yet."""
     return any(
         other.user == told.user and other is not told and other.end is None
         and other.began < told.ended and other.ended > told.began - QUIET_WITHIN

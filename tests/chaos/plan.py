@@ -1,4 +1,4 @@
-"""What breaks when: a pure function of a seed. Faults of one lane follow one another, lanes overlap."""
+"""The plan of faults, a pure function of a seed. Faults of one lane follow one another; lanes overlap."""
 
 import random
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The service as its users run it, and its PostgreSQL: what is started, stopped and killed here, and what is asked."""
+"""The service as its users run it, and its PostgreSQL: starts, stops, kills and queries them."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ TRIES = 8
 
 
 class Postgres:
-    """A server of the run's own, on a unix socket."""
+    """The run's PostgreSQL server, on a unix socket."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -36,18 +36,18 @@ class Postgres:
         return Path(folder) / ".s.PGSQL.5432"
 
     def through(self, port: int) -> str:
-        """The URL by way of a proxy."""
+        """Return the URL through a proxy."""
         parts = urlsplit(self.url)
         return parts._replace(netloc=f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{port}", query="").geturl()
 
     def signal(self, number: int) -> None:
-        """To the postmaster, if there is one; SIGINT is PostgreSQL's own fast shutdown."""
+        """Send a signal to the postmaster if it runs. SIGINT is PostgreSQL's fast shutdown."""
         for file in self._home.rglob("postmaster.pid"):
             with suppress(ProcessLookupError):
                 os.kill(int(file.read_text().split("\n", 1)[0]), number)
 
     async def set_clock(self, ahead: float) -> None:
-        """It shows so many seconds more than the true time; as soon as the server is there to be told."""
+        """Set the clock `ahead` seconds ahead of the true time, as soon as the server is available."""
         for _ in range(TRIES):
             with suppress(psycopg.OperationalError):
                 return await asyncio.to_thread(clock.set_ahead, self.url, ahead)
@@ -62,7 +62,7 @@ class Postgres:
 
 
 class Program:
-    """`transcription-proxy serve`, life after life on one port."""
+    """`transcription-proxy serve`, restarted on one port."""
 
     def __init__(self, env: dict[str, str], database_url: str) -> None:
         self._env = env
@@ -77,26 +77,26 @@ class Program:
 
     @property
     def operator(self) -> Service:
-        """The same, for the operator's commands: he has his own way to the database."""
+        """The service for the operator's commands, which reach the database without the proxy."""
         return replace(self.service, env=self._direct)
 
     async def start(self) -> None:
-        """Up, though it may not have a database yet."""
+        """Start the program, and wait until it serves, perhaps without a database."""
         self._service = await self._stack.enter_async_context(serving(self._env, ready="/docs"))
 
     async def stop(self) -> int:
-        """SIGTERM, and its exit status once it has ended."""
+        """Send SIGTERM, and return the exit status after the end."""
         self.service.send_signal(signal.SIGTERM)
         status = await self.service.stopped(within=150)
         await self._stack.aclose()
         return status
 
     async def close(self) -> None:
-        """Ends it, if it still runs."""
+        """End the program if it still runs."""
         await self._stack.aclose()
 
     async def kill(self) -> None:
-        """kill -9 of all its processes at one moment."""
+        """Send SIGKILL to all of its processes at once."""
         await asyncio.to_thread(self.service.kill)
         await self._stack.aclose()
 
@@ -105,7 +105,7 @@ class Program:
         return self.service.children()
 
     async def operate(self, *command: str) -> str:
-        """An operator's command, again and again while the database is away."""
+        """Run an operator's command, and retry it while the database is away."""
         for _ in range(TRIES):
             status, out, err = await self.operator.run(*command)
             if status == 0:
@@ -124,7 +124,7 @@ class Program:
         return listed
 
     async def audit(self) -> list[str]:
-        """What an audit finds, in words."""
+        """Return the findings of an audit as text."""
         status, out, err = await self.operator.run("ledger", "audit", "--json")
         findings = [f"{finding}" for finding in json.loads(out)] if out else [err]
         return findings or ([] if status == 0 else [f"exit status {status}"])
@@ -154,6 +154,6 @@ async def running(env: dict[str, str], database_url: str) -> AsyncIterator[Progr
 
 
 def resume(pid: int) -> None:
-    """It may have been killed meanwhile."""
+    """Resume a process, which may have been killed meanwhile."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks what it is told to: it cuts, freezes, delays, stops reading, refuses. It changes no bytes."""
+"""A TCP proxy that can cut, freeze, delay, stop reading and refuse connections. It never changes bytes."""
 
 import asyncio
 import contextlib
@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any, Self
 
 SMALL_BUFFER = 16 * 1024
-"""The kernel's for what we read: a peer whose reader we stop notices soon."""
+"""Bytes of the kernel's receive buffer, small so that a peer soon notices that the proxy has stopped reading."""
 Target = tuple[str, int] | Path
 
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What happens to the bytes of a connection. `up` is from who connected to the target."""
+    """What happens to the bytes of a connection. `up`: the direction from the client to the target."""
 
     frozen: bool = False
-    """Nothing arrives at either end, neither bytes nor the other's leaving: half open. All of it arrives later."""
+    """Half open: neither bytes nor a close arrive at either end. All arrive later."""
     deaf_up: bool = False
-    """What comes from who connected is not read."""
+    """Bytes from the client are not read."""
     deaf_down: bool = False
-    """What comes from the target is not read."""
+    """Bytes from the target are not read."""
     delay: float = 0.0
     """Seconds."""
 
@@ -70,13 +70,13 @@ class Proxy:
         return port
 
     def change(self, **weather: Any) -> None:
-        """The weather of all connections, and of those to come."""
+        """Change the weather of all connections and of new ones."""
         self.weather = replace(self.weather, **weather)
         for link in list(self.links):
             link.change(**weather)
 
     def some(self, share: float, luck: random.Random) -> "list[Link]":
-        """That share of the connections, one at least where there is any."""
+        """Return this share of the connections, at least one if there is any."""
         return luck.sample(self.links, min(len(self.links), max(1, round(share * len(self.links)))))
 
     def link_of(self, port: int) -> "Link | None":
@@ -143,13 +143,13 @@ class Link:
         self._lost()
 
     def cut(self) -> None:
-        """Both ends get a TCP reset; what was on its way is lost."""
+        """Send a TCP reset to both ends. Bytes in transit are lost."""
         self._near.abort()
         self._far.abort()
         self._finish()
 
     def strand(self) -> None:
-        """Who connected gets a TCP reset; the target hears nothing of it, nor of what is still on its way."""
+        """Send a TCP reset to the client only. The target notices nothing and gets no bytes in transit."""
         self.change(frozen=True)
         self._near.abort()
 
@@ -158,7 +158,7 @@ class Link:
             lane.obey(self._weather.frozen, deaf, self._weather.delay)
 
     def _lost(self) -> None:
-        """An end has left: the other one is told, once all that was on its way has arrived."""
+        """Close the other end after all bytes in transit have arrived there."""
         if self._over or self._weather.frozen:
             return
         for lane in (self._up, self._down):
@@ -189,7 +189,7 @@ class _Lane:
         self._flush()
 
     def steer(self) -> None:
-        """Reads on, or does not."""
+        """Resume or pause reading."""
         self.source.read(not self._deaf and (self._frozen or not self._sink.full))
 
     def carry(self, data: bytes) -> None:
@@ -230,7 +230,7 @@ class _End(asyncio.Protocol):
         """More is on its way to it than it takes."""
 
     def joins(self, feeds: _Lane, fed_by: _Lane, tell: Callable[[], None]) -> None:
-        """What it sends goes into `feeds`; when it leaves, `tell` is called."""
+        """Connect this end: its bytes go into `feeds`, and `tell` is called when it closes."""
         self._feeds, self._fed_by, self._tell = feeds, fed_by, tell
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -261,7 +261,7 @@ class _End(asyncio.Protocol):
             self.transport.write(data)
 
     def end(self) -> None:
-        """Says that no more comes, and leaves the rest to the peer: a close could take back what is unread."""
+        """Shut down writing and leave the close to the peer, because a close could discard unread bytes."""
         if not self.is_lost and not self.transport.is_closing():
             self.transport.write_eof()
 

@@ -64,7 +64,7 @@ class ReceivedAudio:
 
     @property
     def gaps(self) -> Fraction:
-        """Seconds that one connection got in vain, and that were too old for the replay to the next one."""
+        """Seconds that one connection received in vain and that were too old for the replay to the next one."""
         return Fraction(self.spans.end - self.spans.total, self.bytes_per_second)
 
 
@@ -102,7 +102,7 @@ class Ear:
 
 
 class UpstreamRecorder:
-    """To be the stand-in's `heard` and `finished`."""
+    """Provides the stand-in's callbacks `heard` and `finished`."""
 
     def __init__(self, spoiled: Callable[[Record], bool] = lambda record: False) -> None:
         """`spoiled`: returns whether a fault changed how that connection ended."""

@@ -29,7 +29,7 @@ RICH, POOR = 7, 2
 """Users; each has two apps."""
 RICH_SECONDS, POOR_SECONDS = 1_000_000, 60
 PATIENCE: Final = 25.0
-"""Of the stand-in, without a frame: longer than any fault keeps them from it, so that late ones are still heard."""
+"""Seconds that the stand-in waits for a frame, longer than any fault lasts, so that late audio is still received."""
 PROGRESS_EVERY: Final = 10.0
 HOME_WITHIN: Final = 90.0
 """Seconds that the apps may take to stop after the last fault."""
@@ -63,7 +63,7 @@ async def chaos(seed: int, seconds: float, home: Path, say: Say) -> Verdict:
 
 
 class Run:
-    """From the first fault to the evidence. `failures` is what a run should be able to do and could not."""
+    """A run from the first fault to the evidence. `failures`: steps of the run that failed."""
 
     def __init__(self, setup: Environment, say: Say) -> None:
         self._setup, self._say = setup, say

@@ -19,18 +19,18 @@ def test_a_piece_is_part_of_the_whole() -> None:
 
 @pytest.mark.parametrize("position", [0, 3200, 8 * 1024, 13])
 @pytest.mark.parametrize("silence", [8, 3200, 6400])
-def test_silence_before_it_is_told_apart(silence: int, position: int) -> None:
+def test_silence_before_the_audio_is_recognized(silence: int, position: int) -> None:
     place = locate(bytes(silence) + audio(0, position, 100))
     assert place == Place(0, position, silence)
     assert place.origin == position - silence
 
 
 @pytest.mark.parametrize("head", [b"", bytes(3200), audio(1, 0, HEAD - 1), bytes(100) + audio(1, 0, 3)])
-def test_too_little_is_not_guessed_at(head: bytes) -> None:
+def test_too_few_bytes_are_not_located(head: bytes) -> None:
     assert locate(head) is None
 
 
-def test_what_is_none_of_it_is_not_taken_for_it() -> None:
+def test_other_audio_is_not_located() -> None:
     assert locate(b"RIFF" * 10) is None
 
 
@@ -39,6 +39,6 @@ def test_two_streams_differ_everywhere() -> None:
 
 
 @pytest.mark.parametrize(("stream", "position"), [(MOST_STREAMS, 0), (-1, 0), (0, MOST_UNITS * UNIT)])
-def test_there_is_an_end_to_it(stream: int, position: int) -> None:
+def test_positions_outside_the_stream_raise(stream: int, position: int) -> None:
     with pytest.raises(ValueError, match="no such audio"):
         audio(stream, position, 8)

@@ -36,7 +36,7 @@ async def test_two_minutes_of_chaos_break_no_rule(home: Path) -> None:
     assert not verdict.violations, "\n".join(lines)
 
 
-def test_a_violation_is_told_with_all_that_is_needed_to_repeat_it() -> None:
+def test_a_violation_is_reported_with_the_command_that_repeats_it() -> None:
     lines: list[str] = []
     verdict = Verdict("3 sessions", [Violation("session s1", "20 credits", "25")])
     report(verdict, 77, 30.0, Path("place"), lines.append)
@@ -46,7 +46,7 @@ def test_a_violation_is_told_with_all_that_is_needed_to_repeat_it() -> None:
     assert str(Path("place") / "data.log") in text
 
 
-def test_a_good_run_says_so() -> None:
+def test_a_good_run_reports_success() -> None:
     lines: list[str] = []
     report(Verdict("3 sessions", []), 77, 2.0, Path("place"), lines.append)
     assert lines[1:] == ["3 sessions", "All rules were kept. Seed 77."]

@@ -184,7 +184,7 @@ FINE: dict[str, Evidence] = {
 
 
 @pytest.mark.parametrize("fine", FINE.values(), ids=FINE)
-def test_nothing_is_wrong_with(fine: Evidence) -> None:
+def test_valid_evidence_has_no_violations(fine: Evidence) -> None:
     assert judge(fine) == []
 
 
@@ -281,7 +281,7 @@ WRONG: dict[str, tuple[Evidence, str]] = {
 
 
 @pytest.mark.parametrize(("wrong", "expected"), WRONG.values(), ids=WRONG)
-def test_it_finds(wrong: Evidence, expected: str) -> None:
+def test_each_violation_is_found(wrong: Evidence, expected: str) -> None:
     assert [violation for violation in judge(wrong) if expected in str(violation)]
 
 
@@ -289,7 +289,7 @@ def test_a_session_that_is_still_live_is_found_once() -> None:
     assert len(judge(evidence(entry=row(status="active", reason=None, seconds_used=8), left=["s1"]))) == 1
 
 
-def test_a_violation_says_who_what_was_expected_and_what_was_found() -> None:
+def test_a_violation_names_session_expectation_and_finding() -> None:
     (violation,) = judge(evidence(entry=row(seconds_used=25), said=dropped(actions={"vanished"}, stopped=True)))
     assert str(violation) == (
         "session s1: expected 19.00 to 21.00 credits billed for 20.00 s heard x 1 "
@@ -297,5 +297,5 @@ def test_a_violation_says_who_what_was_expected_and_what_was_found() -> None:
     )
 
 
-def test_times_may_be_told_from_another_moment() -> None:
+def test_times_can_be_relative_to_another_moment() -> None:
     assert Cause("db_cut", 105.0, 107.5).since(100.0) == Cause("db_cut", 5.0, 7.5)

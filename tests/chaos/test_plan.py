@@ -9,13 +9,13 @@ from tests.chaos.plan import CALM_BEFORE, LANES, plan
 KINDS = {kind for kinds in LANES.values() for kind in kinds}
 
 
-def test_the_same_seed_is_the_same_plan_and_another_is_another() -> None:
+def test_a_seed_determines_the_plan() -> None:
     assert plan(7, 120) == plan(7, 120)
     assert plan(7, 120) != plan(8, 120)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_two_minutes_have_nearly_all_of_it(seed: int) -> None:
+def test_two_minutes_have_nearly_all_faults(seed: int) -> None:
     faults = plan(seed, 120)
     missing = KINDS - {fault.kind for fault in faults}
     assert len(missing) <= 4
@@ -24,7 +24,7 @@ def test_two_minutes_have_nearly_all_of_it(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_half_an_hour_has_all_of_it_often_and_long_suspensions_too(seed: int) -> None:
+def test_half_an_hour_repeats_all_faults_and_has_long_suspensions(seed: int) -> None:
     faults = plan(seed, 1800)
     assert min(sum(fault.kind == kind for fault in faults) for kind in KINDS) >= 6
     assert {fault.seconds for fault in faults if fault.kind == "worker_paused"} == {20, 70}
@@ -36,5 +36,5 @@ def test_faults_of_one_lane_follow_one_another(lane: str) -> None:
     assert all(after.at >= before.at + before.seconds for before, after in itertools.pairwise(faults))
 
 
-def test_a_fault_says_what_it_is_in_a_line() -> None:
+def test_a_fault_is_described_in_one_line() -> None:
     assert {"worker_paused for 20 s", "net_cut"} <= {str(fault).split("s  ")[1] for fault in plan(1, 240)}

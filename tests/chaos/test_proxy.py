@@ -52,7 +52,7 @@ async def nothing_arrives(pair: Pair, seconds: float = 0.2) -> None:
         await asyncio.wait_for(pair[0].read(1), seconds)
 
 
-async def test_bytes_go_both_ways_and_so_does_the_end(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
+async def test_bytes_and_closes_pass_in_both_directions(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
     near, far = await joined(proxy, guests)
     data = random.Random(1).randbytes(1_000_000)
     near[1].write(data)
@@ -80,7 +80,7 @@ async def test_a_unix_socket_may_be_the_target(tmp_path: Path) -> None:
     server.close()
 
 
-async def test_frozen_nothing_arrives_and_later_all_of_it(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
+async def test_a_frozen_link_delivers_everything_later(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
     near, far = await joined(proxy, guests)
     proxy.change(frozen=True)
     near[1].write(b"up")
@@ -92,7 +92,7 @@ async def test_frozen_nothing_arrives_and_later_all_of_it(proxy: Proxy, guests: 
     assert await asyncio.wait_for(far[0].read(), 5) == b"up"
 
 
-async def test_frozen_weather_holds_for_who_comes_meanwhile(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
+async def test_frozen_weather_applies_to_new_links(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
     proxy.change(frozen=True)
     near, far = await joined(proxy, guests)
     near[1].write(b"up")
@@ -101,7 +101,7 @@ async def test_frozen_weather_holds_for_who_comes_meanwhile(proxy: Proxy, guests
     await arrives(far, b"up")
 
 
-async def test_one_link_alone_may_be_changed(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
+async def test_a_single_link_can_be_changed(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
     first, _ = await joined(proxy, guests)
     second, far = await dial(proxy), await guests.get()
     link = proxy.link_of(first[1].get_extra_info("sockname")[1])
@@ -111,7 +111,7 @@ async def test_one_link_alone_may_be_changed(proxy: Proxy, guests: asyncio.Queue
     await arrives(far, b"hello")
 
 
-async def test_deaf_it_reads_no_more(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
+async def test_a_deaf_link_stops_reading(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
     near, far = await joined(proxy, guests)
     proxy.change(deaf_up=True)
     near[1].transport.set_write_buffer_limits(0)
@@ -137,7 +137,7 @@ async def test_delayed_bytes_keep_their_order(proxy: Proxy, guests: asyncio.Queu
     await arrives(far, b"onetwo")
 
 
-async def test_cut_both_ends_see_a_reset(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
+async def test_a_cut_resets_both_ends(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
     near, far = await joined(proxy, guests)
     for link in proxy.some(1.0, random.Random(1)):
         link.cut()
@@ -147,7 +147,7 @@ async def test_cut_both_ends_see_a_reset(proxy: Proxy, guests: asyncio.Queue[Pai
     assert proxy.links == []
 
 
-async def test_refusing_it_resets_who_comes(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
+async def test_a_refusing_proxy_resets_new_connections(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
     near, _far = await joined(proxy, guests)
     proxy.refusing = True
     late = await dial(proxy)
@@ -158,14 +158,14 @@ async def test_refusing_it_resets_who_comes(proxy: Proxy, guests: asyncio.Queue[
     near[1].close()
 
 
-async def test_a_target_that_is_not_there_resets_who_comes() -> None:
+async def test_a_missing_target_resets_new_connections() -> None:
     async with Proxy(("127.0.0.1", 9)) as proxy:
         near = await dial(proxy)
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(near[0].read(), 5)
 
 
-async def test_some_is_one_at_least_and_the_same_for_the_same_luck(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
+async def test_some_picks_at_least_one_link_deterministically(proxy: Proxy, guests: asyncio.Queue[Pair]) -> None:
     assert proxy.some(1.0, random.Random(1)) == []
     pairs = [await joined(proxy, guests) for _ in range(4)]
     async with asyncio.timeout(5):

@@ -39,7 +39,7 @@ def test_replays_and_silence_are_not_counted_twice() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 3200])
-def test_frames_of_any_size_are_heard(size: int) -> None:
+def test_frames_of_any_size_are_recorded(size: int) -> None:
     recorder, record, whole = UpstreamRecorder(), connection(), audio(3, 1234, 3200)
     for begin in range(0, len(whole), size):
         recorder.heard(record, whole[begin : begin + size])
@@ -47,7 +47,7 @@ def test_frames_of_any_size_are_heard(size: int) -> None:
     assert recorder.sessions["s1"].strange == []
 
 
-def test_a_gap_is_not_heard() -> None:
+def test_a_gap_is_not_counted() -> None:
     recorder = UpstreamRecorder()
     recorder.heard(connection(0), audio(3, 0, SECOND))
     recorder.heard(connection(1), audio(3, 2 * SECOND, SECOND))
@@ -66,7 +66,7 @@ def test_a_gap_is_not_heard() -> None:
     ],
     ids=["left out", "twice", "another's", "too much silence", "nobody's"],
 )
-def test_what_is_not_the_client_s_audio_in_order_is_noted(pieces: list[bytes]) -> None:
+def test_audio_that_is_not_the_clients_is_noted(pieces: list[bytes]) -> None:
     recorder, record = UpstreamRecorder(), connection()
     for piece in pieces:
         recorder.heard(record, piece)
@@ -92,7 +92,7 @@ def test_sessions_are_told_apart_by_their_tag() -> None:
         (QUERY.replace("16000", "48000"), "1", 96_000),
     ],
 )
-def test_what_a_second_costs_is_told_from_the_request(query: str, cost: str, bytes_per_second: int) -> None:
+def test_the_cost_of_a_second_follows_from_the_request(query: str, cost: str, bytes_per_second: int) -> None:
     recorder = UpstreamRecorder()
     recorder.heard(connection(query=query), audio(1, 0, bytes_per_second))
     heard = recorder.sessions["s1"]
@@ -108,13 +108,13 @@ def test_what_a_second_costs_is_told_from_the_request(query: str, cost: str, byt
     ],
     ids=["no CloseStream", "left before Metadata", "lost"],
 )
-def test_an_end_that_is_none(record: Record) -> None:
+def test_an_unfinished_connection_has_no_proper_end(record: Record) -> None:
     recorder = UpstreamRecorder()
     recorder.finished(record)
     assert not recorder.sessions["s1"].complete
 
 
-def test_an_end_that_was_meddled_with_is_none() -> None:
+def test_an_end_changed_by_a_fault_does_not_count() -> None:
     recorder = UpstreamRecorder(spoiled=lambda record: True)
     recorder.finished(closed(connection()))
     assert not recorder.sessions["s1"].complete
@@ -127,7 +127,7 @@ def test_a_refused_handshake_is_no_session() -> None:
     assert not recorder.sessions
 
 
-def test_spans_are_what_a_set_of_positions_would_be() -> None:
+def test_spans_equal_a_set_of_positions() -> None:
     luck, spans, positions = random.Random(1), Spans(), set[int]()
     assert (spans.end, spans.total) == (0, 0)
     for _ in range(300):

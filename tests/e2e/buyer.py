@@ -1,4 +1,4 @@
-"""Somebody who buys: at the service by its API, and at Stripe's page by its buttons."""
+"""Purchases: through the service's API, and the buttons of Stripe's page."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PASSWORD = "a passphrase of the tests"
 
 
 async def stranger(service: Service) -> User:
-    """A new account, made by the form."""
+    """Register a new account through the API."""
     email = f"{uuid4().hex}@example.org"
     answer = await service.http.post("/auth/register", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 201, answer.text
@@ -28,7 +28,7 @@ def bearer(user: User) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A checkout that was begun. `buttons` are those of the Stripe that it is at."""
+    """An open checkout. `buttons`: those of its Stripe."""
 
     service: Service
     user: User
@@ -55,13 +55,13 @@ class Order:
         return found
 
     async def becomes(self, status: str) -> None:
-        """Waits for it; asking makes the service ask Stripe."""
+        """Wait for a status. Each request makes the service ask Stripe."""
         async with asyncio.timeout(20):
             while (await self.state())["status"] != status:
                 await asyncio.sleep(0.1)
 
     async def balance_is(self, seconds: int, frozen: int = 0) -> None:
-        """Waits for it; asking changes nothing."""
+        """Wait for a balance. The requests change nothing."""
         balance: dict[str, int] = {}
         try:
             async with asyncio.timeout(20):

@@ -1,5 +1,7 @@
-"""What must hold at the end of every session, and of the whole run."""
+"""Checks at the end of every session and of the whole run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,26 @@ from transcription_proxy.payments import audit as purchases
 
 
 def assert_no_secrets(service: Service) -> None:
-    """No credential and no word that anybody said is in the log, and nothing broke."""
+    """Assert that the log contains no credential, no caption text and no traceback."""
     log = service.log()
     for secret in (*service.tokens, service.env["JWT_SECRET"], KEY, WORD):
         assert secret not in log, f"the log holds {secret[:12]}..."
     assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
 
 
-async def assert_books_balance(service: Service) -> None:
-    """What `ledger audit` looks for, without a process of its own, as it is asked after each test."""
+@contextmanager
+def database_url(service: Service) -> Iterator[str]:
+    if "DATABASE_URL" in service.env:
+        yield service.env["DATABASE_URL"]
+        return
     with Embedded.acquire(Path(service.env["DATA_DIR"])) as server:
-        database = Database(server.url, max_size=1, timeout=30)
+        yield server.url
+
+
+async def assert_books_balance(service: Service) -> None:
+    """Run the checks of `ledger audit` in this process, which is fast enough for every test."""
+    with database_url(service) as url:
+        database = Database(url, schema=service.env.get("DATABASE_SCHEMA"), max_size=1, timeout=30)
         await database.open()
         try:
             async with database.snapshot(audit.AUDIT_SECONDS) as connection:
@@ -37,7 +48,7 @@ async def assert_books_balance(service: Service) -> None:
 
 
 async def check_receipt(service: Service, user: User, captions: Captions, before: int, within: float = 15) -> Any:
-    """What `session_end` says is what the ledger holds, the hold is free, nobody is below zero; the session's row."""
+    """Assert that `session_end` matches the ledger and the hold is released. Return the session's row."""
     end = await captions.end(within)
     row = await service.session(user, captions.session_id)
     balance = await service.balance(user)

@@ -1,4 +1,4 @@
-"""What the end-to-end tests use the service with: a caption socket and a user, nothing of the service's own code."""
+"""A client of the service for the end-to-end tests: a caption socket and a user, without the service's code."""
 
 import asyncio
 import contextlib
@@ -25,13 +25,13 @@ class User:
 
 
 def sound(seconds: float, seed: int = 0) -> bytes:
-    """That much linear16 at 16 kHz, no two parts alike, so that a gap or a repeat shows."""
+    """Return linear16 audio at 16 kHz in which no two parts are alike, so that gaps and repeats show."""
     return random.Random(seed).randbytes(round(seconds * SECOND / 2) * 2)
 
 
 @dataclass(slots=True)
 class Captions:
-    """One caption socket. `messages` grows by itself; after the close, `close_code` and `close_reason` are set."""
+    """One caption socket. A task appends to `messages`. `close_code` and `close_reason` are set after the close."""
 
     socket: ClientConnection
     messages: list[Message] = field(default_factory=list)
@@ -42,14 +42,14 @@ class Captions:
 
     @classmethod
     async def dial(cls, url: str, **options: Any) -> Self:
-        """Connects, and says nothing yet."""
+        """Connect without sending anything."""
         self = cls(await connect(f"{url}/ws/transcribe", proxy=None, max_size=None, ping_interval=None, **options))
         self._reading = asyncio.create_task(self._read())
         return self
 
     @classmethod
     async def open(cls, url: str, user: User, config: Mapping[str, Any] | None = None, **auth: Any) -> Self:
-        """Connects and sends `auth`; does not wait for `ready`."""
+        """Connect and send `auth`, without waiting for `ready`."""
         self = await cls.dial(url)
         await self.auth(user.token, config, **auth)
         return self
@@ -61,13 +61,13 @@ class Captions:
         await self.socket.send(json.dumps({"type": kind, **fields}))
 
     async def send(self, audio: bytes, frame: int = FRAME, speed: float | None = None) -> None:
-        """Audio in frames; `speed` times real time, or as fast as the service takes it."""
+        """Send audio in frames at `speed` times real time, or as fast as the service accepts it."""
         for begin in range(0, len(audio), frame):
             await self.socket.send(audio[begin : begin + frame])
             await asyncio.sleep(0 if speed is None else frame / SECOND / speed)
 
     async def send_while_open(self, audio: bytes, speed: float | None = None) -> None:
-        """As `send`, but the service may close in the middle of it."""
+        """Send audio, and stop if the service closes the socket."""
         with contextlib.suppress(ConnectionClosed):
             await self.send(audio, speed=speed)
 
@@ -78,7 +78,7 @@ class Captions:
         return [message["code"] for message in self.of("error")]
 
     async def until(self, condition: Callable[[], bool], within: float = PATIENCE) -> None:
-        """Waits for something about the messages. Raises TimeoutError, and at once if the socket closed without it."""
+        """Wait for a condition on the messages. Raise TimeoutError, at once if the socket has closed."""
         async with asyncio.timeout(within):
             while not condition():
                 assert self.close_code is None, f"closed {self.close_code} after {self.messages[-3:]}"
@@ -86,12 +86,12 @@ class Captions:
                 await self._changed.wait()
 
     async def first(self, kind: str, within: float = PATIENCE) -> Message:
-        """The first message of a type."""
+        """Wait for the first message of a type."""
         await self.until(lambda: bool(self.of(kind)), within)
         return self.of(kind)[0]
 
     async def ready(self) -> str:
-        """The session's id, once it is ready."""
+        """Wait until the session is ready, and return its id."""
         return str((await self.first("ready"))["session_id"])
 
     @property
@@ -99,33 +99,33 @@ class Captions:
         return str(self.of("ready")[0]["session_id"])
 
     async def closed(self, within: float = PATIENCE) -> int:
-        """The close code, once it is closed."""
+        """Wait for the close, and return its code."""
         assert self._reading is not None
         await asyncio.wait_for(asyncio.shield(self._reading), within)
         assert self.close_code is not None
         return self.close_code
 
     async def end(self, within: float = PATIENCE) -> Message:
-        """`session_end`, once the socket is closed: the last message there is."""
+        """Wait for the close, and return `session_end`, which must be the last message."""
         await self.closed(within)
         assert [message["type"] for message in self.messages].index("session_end") == len(self.messages) - 1
         return self.messages[-1]
 
     async def stop(self) -> Message:
-        """Says `stop`; the `session_end`."""
+        """Send `stop`, and return `session_end`."""
         await self.say("stop")
         return await self.end()
 
     async def leave(self) -> None:
-        """Closes as a client does that has had enough."""
+        """Close the socket without `stop`."""
         await self.socket.close()
 
     def vanish(self) -> None:
-        """The TCP connection breaks."""
+        """Break the TCP connection."""
         self.socket.transport.abort()
 
     def freeze(self) -> None:
-        """Reads nothing any more, answers no ping, and stays connected."""
+        """Stop reading and answering pings, but stay connected."""
         self.socket.transport.pause_reading()
 
     def finals(self, channel: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""`transcription-client` as a person runs it: in a process of its own, in a pipe or on a terminal."""
+"""`transcription-client` as a person runs it: as a process, in a pipe or on a terminal."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ ENDS_WITHIN = 30.0
 
 @dataclass
 class Running:
-    """A started command, and what it has written so far."""
+    """A running command and its output so far."""
 
     process: asyncio.subprocess.Process
     terminal: int | None = None
@@ -47,11 +47,11 @@ class Running:
             asyncio.get_running_loop().add_reader(self.terminal, self._read_terminal, self.terminal)
 
     async def until(self, condition: Callable[[str], bool], within: float = ENDS_WITHIN) -> None:
-        """Until its output is so."""
+        """Wait for a condition on its standard output."""
         await self._until(lambda: condition(self.out), within)
 
     async def complains(self, condition: Callable[[str], bool], within: float = ENDS_WITHIN) -> None:
-        """Until standard error is so."""
+        """Wait for a condition on its standard error."""
         await self._until(lambda: condition(self.err), within)
 
     async def _until(self, condition: Callable[[], bool], within: float) -> None:
@@ -62,7 +62,7 @@ class Running:
                 await self._changed.wait()
 
     async def ended(self, within: float = ENDS_WITHIN) -> int:
-        """The exit status, once it has one."""
+        """Wait for the end, and return the exit status."""
         async with asyncio.timeout(within):
             status = await self.process.wait()
             await asyncio.gather(*self._readers)
@@ -74,7 +74,7 @@ class Running:
         self.process.send_signal(number)
 
     def type(self, text: str) -> None:
-        """On the keyboard of its terminal."""
+        """Type on its terminal."""
         assert self.terminal is not None
         os.write(self.terminal, text.encode())
 
@@ -84,7 +84,7 @@ class Running:
             self._changed.set()
 
     def _read_terminal(self, terminal: int) -> None:
-        with contextlib.suppress(OSError):  # nothing more, or nobody at the other end
+        with contextlib.suppress(OSError):  # no more output, or no process at the other end
             while data := os.read(terminal, 1 << 16):
                 self.out += data.decode()
                 self._changed.set()
@@ -92,7 +92,7 @@ class Running:
 
 @dataclass
 class Desktop:
-    """One person's settings folder, and the service it is used with."""
+    """A user's settings folder, and the service that the client uses."""
 
     service: Service
     folder: Path
@@ -106,6 +106,7 @@ class Desktop:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return {
             **kept,
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
             "TRANSCRIPTION_CONFIG_DIR": str(self.folder),
             "TRANSCRIPTION_SERVER": self.service.url,
             "TERM": "xterm",
@@ -115,11 +116,11 @@ class Desktop:
         return [str(PROGRAM), *arguments]
 
     def login(self) -> Any:
-        """What is kept of the login."""
+        """The stored login."""
         return json.loads(self.login_file.read_text())
 
     def log_in_as(self, user: User) -> None:
-        """Without a password: an account of the tests has none."""
+        """Store a login without a password, which test accounts do not have."""
         self.keep(server=self.service.url, email=user.email, token=user.token, refresh_token="", expires_at=2e10)
 
     def keep(self, **login: Any) -> None:
@@ -129,7 +130,7 @@ class Desktop:
     async def run(
         self, *arguments: str, stdin: bytes = b"", status: int = 0, env: dict[str, str] | None = None
     ) -> tuple[str, str]:
-        """Standard output and standard error of a command that ends with that status."""
+        """Run a command that must exit with `status`. Return its standard output and standard error."""
         process = await asyncio.create_subprocess_exec(
             *self.command(*arguments),
             env=self.env | (env or {}),
@@ -147,7 +148,7 @@ class Desktop:
         return out.decode(), err.decode()
 
     async def refused(self, *arguments: str, **options: Any) -> str:
-        """The one sentence on standard error of a command that fails."""
+        """Run a command that must fail. Return its one sentence on standard error."""
         out, err = await self.run(*arguments, status=1, **options)
         assert out == ""
         assert err.endswith("\n")
@@ -158,7 +159,7 @@ class Desktop:
     async def running(
         self, *arguments: str, stdin: int = subprocess.DEVNULL, env: dict[str, str] | None = None
     ) -> AsyncIterator[Running]:
-        """A command that goes on, in a pipe."""
+        """Start a command in a pipe."""
         process = await asyncio.create_subprocess_exec(
             *self.command(*arguments),
             env=self.env | (env or {}),
@@ -172,7 +173,7 @@ class Desktop:
 
     @contextlib.asynccontextmanager
     async def on_a_terminal(self, *arguments: str, columns: int = 80) -> AsyncIterator[Running]:
-        """A command that goes on, on a terminal of that width."""
+        """Start a command on a terminal with `columns` columns."""
         ours, theirs = pty.openpty()
         os.set_blocking(ours, False)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -185,7 +186,9 @@ class Desktop:
                 stdout=theirs,
                 stderr=theirs,
                 start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C can be typed
+                preexec_fn=lambda: fcntl.ioctl(
+                    0, termios.TIOCSCTTY, 0
+                ),  # makes it the controlling terminal, so that Ctrl-C can be typed
             )
             async with _until_the_end(Running(process, ours)) as running:
                 yield running
@@ -207,7 +210,7 @@ async def _until_the_end(running: Running) -> AsyncIterator[Running]:
 
 
 def wav(path: Path, sound: bytes) -> Path:
-    """A file of linear16 at 16 kHz, mono: what is decoded from it is what is in it."""
+    """Write a WAV file of linear16 at 16 kHz, mono, which decodes to the same samples."""
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
         file.writeframes(sound)
@@ -215,5 +218,5 @@ def wav(path: Path, sound: bytes) -> Path:
 
 
 def expired(login: dict[str, Any]) -> dict[str, Any]:
-    """The same login, whose token is of no use any more."""
+    """Return a login with an expired token."""
     return login | {"token": "used-up", "expires_at": time.time() - 1}

@@ -1,4 +1,4 @@
-"""An overlay's page, as far as it listens: server-sent events, with the time at which each came."""
+"""A watcher of an overlay's server-sent events, with the time of each event."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tests.e2e.service import Service
 
 @dataclass
 class Page:
-    """`events` grows by itself: name, data and moment of each. `over`: the service ended the stream."""
+    """A watcher. A task appends name, data and time to `events`. `over`: the service ended the stream."""
 
     status: int = 0
     events: list[tuple[str, Any, float]] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Page:
         return [data for event, data, _ in self.events if event == name]
 
     def words(self, session: str) -> list[str]:
-        """What is final of a session."""
+        """Return the final lines of a session."""
         return [line["text"] for line in self.of("line") if line["session"] == session and line["is_final"]]
 
     async def until(self, condition: Callable[[], bool], within: float = 15) -> None:
@@ -51,7 +51,7 @@ class Page:
 
 
 async def address(service: Service, user: User, method: str = "GET") -> str:
-    """Of the overlay's page; with POST a new one."""
+    """Return the overlay's URL; with POST a new one."""
     headers = {"Authorization": f"Bearer {user.token}"}
     answer = await service.http.request(method, "/account/overlay", headers=headers)
     assert answer.status_code == 200, answer.text
@@ -74,7 +74,7 @@ def key(url: str) -> str:
 
 @asynccontextmanager
 async def page(service: Service, url: str) -> AsyncIterator[Page]:
-    """A page that has been let in, on a connection of its own."""
+    """Open a watcher on a separate connection, and wait until it is accepted."""
     headers = {"Authorization": f"Bearer {key(url)}"}
     async with (
         httpx.AsyncClient(base_url=service.url, trust_env=False, timeout=httpx.Timeout(10, read=None)) as http,

@@ -1,4 +1,4 @@
-"""The program as its users run it: `transcription-proxy serve` in a process of its own, and the operator's commands."""
+"""The program as its users run it: `transcription-proxy serve` as a process, and the operator's commands."""
 
 import asyncio
 import contextlib
@@ -49,7 +49,7 @@ class Service:
         return self.log_path.read_text(errors="replace")
 
     async def run(self, *arguments: str) -> tuple[int, str, str]:
-        """A command of the operator's, from another folder: exit status, standard output, standard error."""
+        """Run an operator's command in another folder. Return exit status, standard output and standard error."""
         process = await asyncio.create_subprocess_exec(
             str(PROGRAM), *arguments, env=self.env, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -62,13 +62,13 @@ class Service:
         return process.returncode, out.decode(), err.decode()
 
     async def command(self, *arguments: str) -> str:
-        """A command that must succeed; its output."""
+        """Run a command that must succeed, and return its output."""
         status, out, err = await self.run(*arguments)
         assert status == 0, f"{' '.join(arguments)}: {status} {out}{err}"
         return out
 
     async def user(self, seconds: int = 3600) -> User:
-        """A fresh account with that balance."""
+        """Create an account with this balance."""
         async with self._pooling:
             pool = self._pools.setdefault(seconds, [])
             if not pool:
@@ -79,11 +79,11 @@ class Service:
             return pool.pop()
 
     async def captions(self, user: User, config: Mapping[str, Any] | None = None, **auth: Any) -> Captions:
-        """A caption socket that has sent its `auth`."""
+        """Open a caption socket and send `auth`."""
         return await Captions.open(self.ws_url, user, config, **auth)
 
     async def dial(self, **options: Any) -> Captions:
-        """A caption socket that has said nothing yet."""
+        """Open a caption socket without sending anything."""
         return await Captions.dial(self.ws_url, **options)
 
     async def get(self, path: str, user: User) -> Any:
@@ -96,12 +96,12 @@ class Service:
         return answer
 
     async def sessions(self, user: User) -> list[dict[str, Any]]:
-        """The last ten, newest first."""
+        """Return the last ten sessions, newest first."""
         answer: list[dict[str, Any]] = (await self.get("/account/usage", user))["sessions"]
         return answer
 
     async def live(self, user: User, session_id: str) -> list[dict[str, Any]]:
-        """The user's live sessions, once that one is among them: a session is listed by its first settle."""
+        """Wait until a session is live, which its first settle makes it, and return the user's live sessions."""
         async with asyncio.timeout(20):
             while True:
                 page = await self.get("/account/sessions?live=true", user)
@@ -109,9 +109,9 @@ class Service:
                     return list(page["sessions"])
                 await asyncio.sleep(0.1)
 
-    async def session(self, user: User, session_id: str) -> dict[str, Any]:
-        """What the service holds of one session, once it has ended; it may still be in the course of it."""
-        async with asyncio.timeout(20):
+    async def session(self, user: User, session_id: str, within: float = 20) -> dict[str, Any]:
+        """Wait until a session has ended, and return its row."""
+        async with asyncio.timeout(within):
             while True:
                 rows = [row for row in await self.sessions(user) if row["id"] == session_id]
                 if rows and rows[0]["status"] != "active":
@@ -122,26 +122,26 @@ class Service:
         self.process.send_signal(number)
 
     def children(self) -> list[int]:
-        """Process ids of its workers, and of its engine where it has one."""
+        """Return the process ids of its workers, and of its engine if it has one."""
         listed = subprocess.run(["ps", "-axo", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
         processes = [line.split() for line in listed.stdout.splitlines()]
         parent = str(self.process.pid)
         return sorted(int(pid) for pid, ppid, state in processes if ppid == parent and not state.startswith("Z"))
 
     def kill(self) -> None:
-        """kill -9 of all its processes at one moment; its children are in sessions of their own."""
+        """Send SIGKILL to all of its processes at once. Its children are in separate sessions."""
         for pid in [self.process.pid, *self.children()]:
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def kill_database(self) -> None:
-        """kill -9 of the bundled PostgreSQL."""
+        """Send SIGKILL to the bundled PostgreSQL."""
         (home,) = set(re.findall(r"bundled PostgreSQL in (.+)", self.log()))
         (file,) = Path(home).rglob("postmaster.pid")
         os.kill(int(file.read_text().split("\n", 1)[0]), signal.SIGKILL)
 
     async def stopped(self, within: float = 30) -> int:
-        """The exit status, once it has one."""
+        """Wait for the end, and return the exit status."""
         return await asyncio.to_thread(self.process.wait, within)
 
 
@@ -166,7 +166,7 @@ def environment(data_dir: Path, deepgram_url: str, **more: str) -> dict[str, str
 
 @contextlib.asynccontextmanager
 async def serving(env: dict[str, str], ready: str = "/ready") -> AsyncIterator[Service]:
-    """`serve`, up until the end of the block. `ready`: the path that answers 200 when it may be used."""
+    """Run `serve` during the block. `ready`: the path that answers 200 when it can be used."""
     log_path = Path(env["DATA_DIR"]).with_suffix(".log")
     with log_path.open("ab") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once

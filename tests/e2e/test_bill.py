@@ -1,4 +1,4 @@
-"""What a session is billed: the upstream's own figure, never more than was sent; and how credit ends."""
+"""What a session is billed: the upstream's figure, at most what was sent; and how credit runs out."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ from tests.standin.script import HUGE, NONSENSE, Script
     ],
     ids=str,
 )
-async def test_ten_seconds_of_audio(
+async def test_ten_seconds_of_audio_cost_ten_credits(
     service: Service, upstream: Upstream, script: Script, seconds_used: int, audio_seconds: float
 ) -> None:
     user = await service.user(3600)
@@ -43,7 +43,7 @@ async def test_ten_seconds_of_audio(
     await check_receipt(service, user, captions, 3600)
 
 
-async def test_what_was_settled_too_much_comes_back(service: Service, upstream: Upstream) -> None:
+async def test_too_much_settled_credit_is_returned(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     captions = await service.captions(user, upstream.scripted(Script(metadata_seconds=2)))
     await captions.ready()
@@ -55,7 +55,7 @@ async def test_what_was_settled_too_much_comes_back(service: Service, upstream: 
 
 
 @pytest.mark.parametrize("nonsense", [NONSENSE, (HUGE,)], ids=["many", "huge"])
-async def test_nonsense_from_upstream_costs_nobody_anything(
+async def test_invalid_upstream_messages_cost_nothing(
     service: Service, upstream: Upstream, nonsense: tuple[str | bytes, ...]
 ) -> None:
     user = await service.user(3600)
@@ -81,7 +81,7 @@ async def test_credit_ends_at_exactly_the_last_sample(service: Service, upstream
     assert (await service.balance(user))["seconds_remaining"] == 0
 
 
-async def test_a_dear_session_is_cut_where_its_credit_ends(service: Service, upstream: Upstream) -> None:
+async def test_an_expensive_session_ends_exactly_with_its_credit(service: Service, upstream: Upstream) -> None:
     user = await service.user(7)
     config: dict[str, Any] = {"channels": 2, "multichannel": True, "diarize": True}
     captions = await service.captions(user, config)
@@ -93,7 +93,7 @@ async def test_a_dear_session_is_cut_where_its_credit_ends(service: Service, ups
     assert upstream.heard(captions).audio_bytes == most
 
 
-async def test_credit_granted_meanwhile_carries_it_on(service: Service, upstream: Upstream) -> None:
+async def test_credit_granted_meanwhile_extends_a_session(service: Service, upstream: Upstream) -> None:
     user = await service.user(8)
     captions = await service.captions(user)
     await captions.ready()
@@ -107,7 +107,7 @@ async def test_credit_granted_meanwhile_carries_it_on(service: Service, upstream
 
 
 async def test_two_sessions_drain_the_last_seconds_to_exactly_zero(service: Service, upstream: Upstream) -> None:
-    """And nothing goes up that was not paid for; a third is refused meanwhile."""
+    """No unpaid audio is sent upstream, and a third session is refused meanwhile."""
     user = await service.user(20)
     pair = [await service.captions(user) for _ in range(2)]
     await asyncio.gather(*(captions.ready() for captions in pair))
@@ -136,7 +136,7 @@ async def _watch(service: Service, user: User, balances: list[int]) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_many_users_at_once_are_each_billed_their_own(service: Service, upstream: Upstream) -> None:
+async def test_concurrent_users_are_billed_separately(service: Service, upstream: Upstream) -> None:
     async def stream(number: int) -> None:
         user = await service.user(3600)
         captions: Captions = await service.captions(user)

@@ -1,4 +1,4 @@
-"""The caption socket when all is well: the messages, their order, and the audio that goes up."""
+"""The caption socket without failures: the messages, their order, and the audio sent upstream."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ DEFAULTS = {
 }
 
 
-async def test_a_session_from_ready_to_the_receipt(service: Service, upstream: Upstream) -> None:
+async def test_a_session_runs_from_ready_to_its_receipt(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     ready = await captions.first("ready")
@@ -43,7 +43,7 @@ async def test_a_session_from_ready_to_the_receipt(service: Service, upstream: U
     assert captions.finals() == words(25)
 
 
-async def test_transcripts_carry_all_that_the_upstream_gives(service: Service) -> None:
+async def test_transcripts_contain_all_fields_of_the_upstream(service: Service) -> None:
     captions = await service.captions(await service.user())
     await captions.ready()
     await captions.send(sound(2))
@@ -64,7 +64,7 @@ async def test_transcripts_carry_all_that_the_upstream_gives(service: Service) -
     assert (final["start"], final["duration"]) == (0, 2)
 
 
-async def test_usage_grows_to_what_the_end_says(service: Service) -> None:
+async def test_usage_grows_to_the_total_of_session_end(service: Service) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     await captions.ready()
@@ -79,7 +79,7 @@ async def test_usage_grows_to_what_the_end_says(service: Service) -> None:
     assert end["seconds_used"] == 40
 
 
-async def test_speech_started_and_utterance_end_when_asked_for(service: Service) -> None:
+async def test_speech_events_are_sent_on_request(service: Service) -> None:
     captions = await service.captions(await service.user(), {"vad_events": True, "utterance_end_ms": 1000})
     await captions.ready()
     await captions.send(sound(4))
@@ -96,7 +96,7 @@ async def test_without_interim_results_there_are_finals_only(service: Service) -
     assert [transcript["is_final"] for transcript in captions.of("transcript")] == [True, True]
 
 
-async def test_results_without_text_are_not_sent_on(service: Service, upstream: Upstream) -> None:
+async def test_results_without_text_are_not_forwarded(service: Service, upstream: Upstream) -> None:
     captions = await service.captions(await service.user(), upstream.scripted(Script(wordless=True)))
     await captions.ready()
     await captions.send(sound(2))
@@ -125,7 +125,7 @@ async def test_audio_and_messages_before_ready_keep_their_order(service: Service
     await check_receipt(service, user, captions, 3600)
 
 
-async def test_more_early_audio_than_is_kept_waits_in_the_socket(service: Service, upstream: Upstream) -> None:
+async def test_early_audio_beyond_the_buffer_waits_in_the_socket(service: Service, upstream: Upstream) -> None:
     captions = await service.captions(await service.user(), upstream.scripted(Script(handshake_delay=0.5)))
     audio = sound(30)
     await captions.send(audio)
@@ -156,7 +156,7 @@ async def test_stop_without_audio_costs_nothing(service: Service) -> None:
     await check_receipt(service, user, captions, 3600)
 
 
-async def test_finalize_makes_a_final_at_once_and_keepalive_is_not_answered(service: Service) -> None:
+async def test_finalize_makes_a_final_and_keepalive_gets_no_answer(service: Service) -> None:
     captions = await service.captions(await service.user())
     await captions.ready()
     await captions.say("keepalive")
@@ -190,7 +190,7 @@ async def test_frames_of_any_shape_become_one_stream(service: Service, upstream:
     assert (end["seconds_used"], captions.errors()) == (6, [])
 
 
-async def test_half_a_sample_at_the_end_is_no_fault(service: Service, upstream: Upstream) -> None:
+async def test_half_a_sample_at_the_end_is_ignored(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     await captions.ready()
@@ -201,7 +201,7 @@ async def test_half_a_sample_at_the_end_is_no_fault(service: Service, upstream: 
     await check_receipt(service, user, captions, 3600)
 
 
-async def test_a_message_of_one_mebibyte_is_taken(service: Service, upstream: Upstream) -> None:
+async def test_a_message_of_one_mebibyte_is_accepted(service: Service, upstream: Upstream) -> None:
     captions = await service.captions(await service.user())
     await captions.ready()
     audio = sound(2**20 / SECOND)
@@ -212,7 +212,7 @@ async def test_a_message_of_one_mebibyte_is_taken(service: Service, upstream: Up
     assert end["seconds_used"] == 66
 
 
-async def test_audio_far_faster_than_real_time_arrives_whole(service: Service, upstream: Upstream) -> None:
+async def test_audio_faster_than_real_time_arrives_completely(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     await captions.ready()
@@ -225,7 +225,7 @@ async def test_audio_far_faster_than_real_time_arrives_whole(service: Service, u
     await check_receipt(service, user, captions, 3600)
 
 
-async def test_two_sessions_of_a_user_keep_apart(service: Service, upstream: Upstream) -> None:
+async def test_two_sessions_of_a_user_are_independent(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     one, other = [await service.captions(user) for _ in range(2)]
     await asyncio.gather(one.ready(), other.ready())
@@ -246,7 +246,7 @@ async def test_two_sessions_of_a_user_keep_apart(service: Service, upstream: Ups
         (30, 10, [(30, 30)]),
     ],
 )
-async def test_credits_low_is_said_once_a_mark(
+async def test_credits_low_is_sent_once_for_each_mark(
     service: Service, balance: int, seconds: int, said: list[tuple[int, int]]
 ) -> None:
     captions = await service.captions(await service.user(balance))

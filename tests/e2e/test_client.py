@@ -1,4 +1,4 @@
-"""The desktop side on a command line, against the running service: accounts, captions, their end, and the terminal."""
+"""The desktop client against the running service: accounts, captions, ends, and the terminal."""
 
 import asyncio
 import json
@@ -28,13 +28,13 @@ def desktop(service: Service, tmp_path: Path) -> Desktop:
 
 @pytest.fixture
 async def known(desktop: Desktop) -> Desktop:
-    """Somebody with an hour of credit is logged in."""
+    """A desktop on which a user with an hour of credit is logged in."""
     desktop.log_in_as(await desktop.service.user(3600))
     return desktop
 
 
 def scripted(upstream: Upstream, script: Script | None = None) -> tuple[dict[str, Any], list[str]]:
-    """A config that meets this script, and the arguments that say so."""
+    """Return a config that selects this script of the stand-in, and the client's arguments for it."""
     config = upstream.scripted(script or Script())
     return config, ["--set", f"keywords={config['keywords']}"]
 
@@ -44,7 +44,7 @@ async def remaining(desktop: Desktop) -> int:
     return int(json.loads(out)["seconds_remaining"])
 
 
-async def test_registering_logs_in_with_what_a_new_account_is_given(desktop: Desktop) -> None:
+async def test_registering_logs_in_and_shows_the_trial(desktop: Desktop) -> None:
     out, err = await desktop.run("login", "--register", "--email", "New@Example.com", env=PASSWORD)
     assert out == f"Logged in as new@example.com at {desktop.service.url}: 10 min left.\n"
     assert err == ""
@@ -56,7 +56,7 @@ async def test_registering_logs_in_with_what_a_new_account_is_given(desktop: Des
     assert taken == "You already have an account. Log in instead."
 
 
-async def test_a_wrong_password_is_refused_and_a_right_one_is_not(desktop: Desktop) -> None:
+async def test_logging_in_needs_the_right_password(desktop: Desktop) -> None:
     await desktop.run("login", "--register", "--email", "two@example.com", env=PASSWORD)
     await desktop.run("logout")
     wrong = await desktop.refused("login", "--email", "two@example.com", "--password-stdin", stdin=b"a wrong one\n")
@@ -68,11 +68,11 @@ async def test_a_wrong_password_is_refused_and_a_right_one_is_not(desktop: Deskt
 
 
 def asks(question: str, out: str) -> bool:
-    """With a blank at the end: by then what is typed is hidden."""
+    """Return whether a prompt is complete: from its last blank on, typed text is hidden."""
     return question in out.rsplit("\n", maxsplit=1)[-1] and out.endswith(": ")
 
 
-async def test_on_a_terminal_the_password_is_asked_for_twice_and_not_shown(desktop: Desktop) -> None:
+async def test_a_terminal_prompts_twice_for_a_hidden_password(desktop: Desktop) -> None:
     async with desktop.on_a_terminal("login", "--register") as running:
         for question, answer in (
             ("Email", "typed@example.com"),
@@ -91,7 +91,7 @@ async def test_a_weak_password_is_refused(desktop: Desktop) -> None:
     assert weak == "Use at least 8 characters and at most 72 bytes."
 
 
-async def test_logging_out_ends_the_login_here_and_there(desktop: Desktop) -> None:
+async def test_logging_out_ends_the_login_at_both_ends(desktop: Desktop) -> None:
     await desktop.run("login", "--register", "--email", "out@example.com", env=PASSWORD)
     refresh_token = desktop.login()["refresh_token"]
     assert await desktop.run("logout") == ("Logged out.\n", "")
@@ -100,7 +100,7 @@ async def test_logging_out_ends_the_login_here_and_there(desktop: Desktop) -> No
     assert answer.status_code == 401
 
 
-async def test_the_balance_is_what_the_service_says(desktop: Desktop) -> None:
+async def test_the_balance_matches_the_service(desktop: Desktop) -> None:
     user = await desktop.service.user(3600)
     desktop.log_in_as(user)
     out, err = await desktop.run("balance", "--json")
@@ -109,7 +109,7 @@ async def test_the_balance_is_what_the_service_says(desktop: Desktop) -> None:
     assert await desktop.run("balance") == (f"{user.email}: 1 h left.\n", "")
 
 
-async def test_a_token_that_has_expired_is_renewed_once_by_programs_that_run_at_once(desktop: Desktop) -> None:
+async def test_concurrent_programs_renew_an_expired_token_once(desktop: Desktop) -> None:
     await desktop.run("login", "--register", "--email", "old@example.com", env=PASSWORD)
     before = desktop.login()
     desktop.keep(**expired(before))
@@ -120,7 +120,7 @@ async def test_a_token_that_has_expired_is_renewed_once_by_programs_that_run_at_
     assert desktop.login_file.stat().st_mode & 0o777 == 0o600
 
 
-async def test_a_login_that_cannot_be_renewed_says_how_to_go_on(desktop: Desktop) -> None:
+async def test_a_login_that_cannot_be_renewed_says_what_to_do(desktop: Desktop) -> None:
     await desktop.run("login", "--register", "--email", "gone@example.com", env=PASSWORD)
     login = desktop.login()
     await desktop.run("logout")
@@ -128,7 +128,7 @@ async def test_a_login_that_cannot_be_renewed_says_how_to_go_on(desktop: Desktop
     assert (await desktop.refused("balance")).endswith("If this keeps happening, run transcription-client login.")
 
 
-async def test_a_file_as_json_is_the_services_messages(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+async def test_json_output_is_the_services_messages(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
     config, arguments = scripted(upstream)
     audio = sound(12.3)
     path = wav(tmp_path / "talk.wav", audio)
@@ -149,7 +149,7 @@ async def test_a_file_as_json_is_the_services_messages(known: Desktop, upstream:
     assert await remaining(known) == 3600 - 13
 
 
-async def test_a_file_as_text_is_one_line_for_each_final(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+async def test_text_output_is_one_line_for_each_final(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
     _, arguments = scripted(upstream, Script(final_ms=10_000))
     path = wav(tmp_path / "talk.wav", sound(20))
     out, err = await known.run("transcribe", str(path), "--fast", *arguments)
@@ -157,7 +157,9 @@ async def test_a_file_as_text_is_one_line_for_each_final(known: Desktop, upstrea
     assert err == "Done: 20 s of audio, 20 s billed, 59 min 40 s left.\n"
 
 
-async def test_a_long_file_does_not_run_away_from_its_words(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+async def test_a_long_file_is_sent_at_most_ten_seconds_ahead(
+    known: Desktop, upstream: Upstream, tmp_path: Path
+) -> None:
     late = 0.5
     config, arguments = scripted(upstream, Script(delay=late))
     path = wav(tmp_path / "talk.wav", sound(60))
@@ -166,10 +168,10 @@ async def test_a_long_file_does_not_run_away_from_its_words(known: Desktop, upst
     (heard,) = upstream.met(config)
     assert bytes(heard.audio) == sound(60)
     without_a_word = [at for at in heard.audio_at if at < heard.audio_at[0] + late]
-    assert len(without_a_word) <= 100 + 10 * late + 1  # ten seconds at once, then as live
+    assert len(without_a_word) <= 100 + 10 * late + 1  # ten seconds at once, then in real time
 
 
-async def test_a_file_is_paced_as_live(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+async def test_a_file_can_be_sent_in_real_time(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
     config, arguments = scripted(upstream)
     path = wav(tmp_path / "talk.wav", sound(2))
     await known.run("transcribe", str(path), *arguments)
@@ -178,7 +180,7 @@ async def test_a_file_is_paced_as_live(known: Desktop, upstream: Upstream, tmp_p
     assert heard.audio_at[-1] - heard.opened_at >= 2.0
 
 
-async def test_raw_sound_comes_by_a_pipe(known: Desktop, upstream: Upstream) -> None:
+async def test_raw_audio_can_be_piped(known: Desktop, upstream: Upstream) -> None:
     config, arguments = scripted(upstream)
     audio = sound(3.2)
     out, err = await known.run("transcribe", "-", *arguments, stdin=audio)
@@ -204,7 +206,7 @@ async def test_captions_are_saved_as_subtitles_and_by_extension(
     assert cues[1].splitlines()[:2] == ["2", "00:00:02,000 --> 00:00:04,000"]
 
 
-async def test_captions_that_cannot_be_saved_are_refused_before_any_audio_is_sent(
+async def test_an_unwritable_output_file_is_refused_before_any_audio_is_sent(
     known: Desktop, upstream: Upstream, tmp_path: Path
 ) -> None:
     config, arguments = scripted(upstream)
@@ -214,7 +216,7 @@ async def test_captions_that_cannot_be_saved_are_refused_before_any_audio_is_sen
     assert list(upstream.met(config)) == []
 
 
-async def test_captions_come_while_the_pipe_is_open(known: Desktop, upstream: Upstream) -> None:
+async def test_captions_arrive_while_the_pipe_is_open(known: Desktop, upstream: Upstream) -> None:
     _, arguments = scripted(upstream)
     async with known.running("transcribe", "-", *arguments, stdin=subprocess.PIPE) as running:
         assert running.process.stdin is not None
@@ -224,7 +226,7 @@ async def test_captions_come_while_the_pipe_is_open(known: Desktop, upstream: Up
         assert await running.ended() == 0
 
 
-async def test_what_is_asked_for_goes_upstream(known: Desktop, upstream: Upstream) -> None:
+async def test_options_are_sent_upstream(known: Desktop, upstream: Upstream) -> None:
     config, arguments = scripted(upstream)
     options = ["--model", "nova-3", "--language", "en", "--encoding", "mulaw", "--rate", "8000", "--channels", "2"]
     extras = ["--set", "multichannel=true", "--set", "replace=one:two", "--set", "replace=three:four"]
@@ -238,7 +240,7 @@ async def test_what_is_asked_for_goes_upstream(known: Desktop, upstream: Upstrea
 
 
 @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGTERM, 2)])
-async def test_a_signal_ends_with_the_last_words_and_the_receipt(
+async def test_after_a_signal_the_last_words_and_the_receipt_arrive(
     known: Desktop, upstream: Upstream, tmp_path: Path, number: signal.Signals, times: int
 ) -> None:
     config, arguments = scripted(upstream)
@@ -257,7 +259,7 @@ async def test_a_signal_ends_with_the_last_words_and_the_receipt(
     assert await remaining(known) == 3600 - used
 
 
-async def test_ctrl_c_twice_ends_at_once_and_leaves_the_terminal_as_it_was(
+async def test_ctrl_c_twice_quits_at_once_and_restores_the_terminal(
     known: Desktop, upstream: Upstream, tmp_path: Path
 ) -> None:
     _, arguments = scripted(upstream, Script(heeds_close_stream=False))
@@ -291,7 +293,7 @@ async def test_on_a_terminal_words_are_redrawn_and_finals_stay(
     assert [finals[0], words(1, first=4), status] in seen
 
 
-async def test_ctrl_c_on_a_terminal_brings_the_receipt(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
+async def test_ctrl_c_on_a_terminal_prints_the_receipt(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
     _, arguments = scripted(upstream)
     path = wav(tmp_path / "talk.wav", sound(60))
     async with known.on_a_terminal("transcribe", str(path), *arguments) as running:
@@ -303,9 +305,7 @@ async def test_ctrl_c_on_a_terminal_brings_the_receipt(known: Desktop, upstream:
     assert lines[0] == words(4)
 
 
-async def test_credit_that_runs_out_ends_it_with_the_reason(
-    desktop: Desktop, upstream: Upstream, tmp_path: Path
-) -> None:
+async def test_running_out_of_credit_prints_the_reason(desktop: Desktop, upstream: Upstream, tmp_path: Path) -> None:
     desktop.log_in_as(await desktop.service.user(5))
     _, arguments = scripted(upstream)
     path = wav(tmp_path / "talk.wav", sound(20))
@@ -316,13 +316,13 @@ async def test_credit_that_runs_out_ends_it_with_the_reason(
     assert receipt == "Ended: 5 s of audio, 5 s billed, 0 s left."
 
 
-async def test_without_credit_nothing_begins(desktop: Desktop, tmp_path: Path) -> None:
+async def test_without_credit_no_session_begins(desktop: Desktop, tmp_path: Path) -> None:
     desktop.log_in_as(await desktop.service.user(0))
     path = wav(tmp_path / "talk.wav", sound(1))
     assert (await desktop.refused("transcribe", str(path))).startswith("You're out of minutes.")
 
 
-async def test_what_the_service_refuses_is_one_sentence(known: Desktop, tmp_path: Path) -> None:
+async def test_a_refusal_is_one_sentence(known: Desktop, tmp_path: Path) -> None:
     path = str(wav(tmp_path / "talk.wav", sound(1)))
     assert "'nova-9' is not offered" in await known.refused("transcribe", path, "--model", "nova-9")
     assert "config.callback" in await known.refused("transcribe", path, "--set", "callback=https://example.com")
@@ -331,7 +331,7 @@ async def test_what_the_service_refuses_is_one_sentence(known: Desktop, tmp_path
     assert "Log in" in await known.refused("balance")
 
 
-async def test_where_there_is_no_service_it_says_so(known: Desktop, tmp_path: Path) -> None:
+async def test_an_unreachable_service_is_reported(known: Desktop, tmp_path: Path) -> None:
     server = "http://127.0.0.1:1"
     known.keep(**known.login() | {"server": server})
     path = str(wav(tmp_path / "talk.wav", sound(1)))
@@ -341,7 +341,7 @@ async def test_where_there_is_no_service_it_says_so(known: Desktop, tmp_path: Pa
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
-async def test_a_reader_that_has_seen_enough_ends_it_quietly(
+async def test_a_closed_output_pipe_ends_the_client_quietly(
     known: Desktop, upstream: Upstream, tmp_path: Path, arguments: list[str]
 ) -> None:
     config, more = scripted(upstream)

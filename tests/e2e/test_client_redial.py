@@ -1,6 +1,6 @@
-"""The desktop side when its service is lost in mid-sentence: every word arrives, once, and the receipt is the ledger's.
+"""The desktop client loses its service in mid-sentence: every word arrives once, and the receipt matches the ledger.
 
-The stand-in's words are numbered by where they lie in the speaker's own sound, whatever session they are heard in."""
+The stand-in numbers words by their place in the speaker's audio, in any session."""
 
 import json
 import re
@@ -25,25 +25,25 @@ from tests.unit.client.terminal import screen, screens
 from transcription_wire.lengths import exactly, length
 
 HEAD = 64
-"""Bytes by which a place in the sound is known."""
+"""Bytes that identify a place in the audio."""
 RECEIPT = re.compile(r"Done: (.+) of audio, (.+) billed(?: in (\d+) sessions)?, (.+) left\.")
 RECONNECTING = "Reconnecting... "
 
 
 def knows(audio: bytes) -> Script:
-    """Hears numbered words in this sound, wherever it begins to listen."""
+    """Return a script that sends numbered words of this audio, wherever a connection begins in it."""
     return Script(locate=lambda head: audio.find(head[:HEAD]) if len(head) >= HEAD else None)
 
 
 def spoken(upstream: Upstream, audio: bytes, late: float = 0.0) -> tuple[dict[str, Any], list[str]]:
-    """A config whose sessions know that sound, and the arguments that say so."""
+    """Return a config that selects the script for this audio, and the client's arguments for it."""
     config = upstream.scripted(replace(knows(audio), delay=late))
     return config, ["--set", f"keywords={config['keywords']}"]
 
 
 @asynccontextmanager
 async def far_away(service: Service, folder: Path) -> AsyncIterator[tuple[Desktop, User, Proxy]]:
-    """Somebody with an hour of credit, behind a connection that can be cut."""
+    """A desktop with an hour of credit, behind a proxy that can be cut."""
     user = await service.user(3600)
     async with Proxy(("127.0.0.1", int(service.env["PORT"]))) as proxy:
         desktop = Desktop(service, folder / "settings")
@@ -53,7 +53,7 @@ async def far_away(service: Service, folder: Path) -> AsyncIterator[tuple[Deskto
 
 
 async def check_books(service: Service, user: User, receipt: str, sessions: int) -> int:
-    """The receipt is the sum of what the ledger holds of that many sessions; the seconds used."""
+    """Assert that the receipt is the ledger's sum of `sessions` sessions. Return the seconds used."""
     rows = await service.sessions(user)
     balance = await service.balance(user)
     found = RECEIPT.fullmatch(receipt)
@@ -74,7 +74,7 @@ def check_words(running: Running, count: int) -> None:
 
 
 async def says(running: Running, audio: bytes) -> None:
-    """Speaks into its pipe."""
+    """Write audio to the client's pipe in real time."""
     assert running.process.stdin is not None
     running.process.stdin.write(audio)
     await running.process.stdin.drain()
@@ -94,7 +94,7 @@ def hang_up(proxy: Proxy) -> None:
         link.cut()
 
 
-async def test_a_connection_that_is_cut_twice_loses_no_word(
+async def test_no_word_is_lost_when_the_connection_is_cut_twice(
     service: Service, upstream: Upstream, tmp_path: Path
 ) -> None:
     audio = sound(13)
@@ -120,10 +120,10 @@ async def test_a_connection_that_is_cut_twice_loses_no_word(
     assert used == 5 + 5 + 5
 
 
-async def test_a_session_that_was_cut_does_not_lock_its_owner_out(
+async def test_a_lost_session_does_not_block_its_successor(
     service: Service, upstream: Upstream, tmp_path: Path
 ) -> None:
-    """With one other session live, and the lost one half open: the service does not notice."""
+    """Another session is live, and the lost one is half open, so the service has not noticed the loss."""
     audio = sound(8)
     _, arguments = spoken(upstream, audio)
     async with far_away(service, tmp_path) as (desktop, user, proxy):
@@ -145,7 +145,7 @@ async def test_a_session_that_was_cut_does_not_lock_its_owner_out(
         assert (await service.session(user, lost["id"]))["reason"] == "replaced"
 
 
-async def test_an_outage_of_some_seconds_is_caught_up(service: Service, upstream: Upstream, tmp_path: Path) -> None:
+async def test_the_client_catches_up_after_an_outage(service: Service, upstream: Upstream, tmp_path: Path) -> None:
     audio = sound(40)
     _, arguments = spoken(upstream, audio)
     async with far_away(service, tmp_path) as (desktop, user, proxy):
@@ -166,9 +166,7 @@ async def test_an_outage_of_some_seconds_is_caught_up(service: Service, upstream
         await check_books(service, user, running.err.splitlines()[-1], sessions=2)
 
 
-async def test_sound_that_is_sent_fast_is_cut_and_goes_on_fast(
-    service: Service, upstream: Upstream, tmp_path: Path
-) -> None:
+async def test_a_fast_file_continues_fast_after_a_cut(service: Service, upstream: Upstream, tmp_path: Path) -> None:
     audio = sound(120)
     _, arguments = spoken(upstream, audio, late=0.2)
     async with far_away(service, tmp_path) as (desktop, user, proxy):
@@ -181,7 +179,7 @@ async def test_sound_that_is_sent_fast_is_cut_and_goes_on_fast(
         await check_books(service, user, running.err.splitlines()[-1], sessions=2)
 
 
-async def test_on_a_terminal_the_status_says_so_and_the_words_are_seen_once(
+async def test_a_terminal_shows_reconnecting_and_each_word_once(
     service: Service, upstream: Upstream, tmp_path: Path
 ) -> None:
     audio = sound(60)
@@ -199,7 +197,9 @@ async def test_on_a_terminal_the_status_says_so_and_the_words_are_seen_once(
         await check_books(service, user, receipt, sessions=2)
 
 
-async def test_as_json_each_session_has_its_messages(service: Service, upstream: Upstream, tmp_path: Path) -> None:
+async def test_json_output_has_the_messages_of_each_session(
+    service: Service, upstream: Upstream, tmp_path: Path
+) -> None:
     audio = sound(8)
     _, arguments = spoken(upstream, audio)
     async with far_away(service, tmp_path) as (desktop, user, proxy):
@@ -219,9 +219,7 @@ async def test_as_json_each_session_has_its_messages(service: Service, upstream:
         assert running.err.splitlines() == [f"{RECONNECTING}(try 1: The connection was lost)", "Reconnected."]
 
 
-async def test_an_interruption_while_the_service_is_away_ends_it_with_the_receipt(
-    service: Service, upstream: Upstream, tmp_path: Path
-) -> None:
+async def test_ctrl_c_during_an_outage_prints_the_receipt(service: Service, upstream: Upstream, tmp_path: Path) -> None:
     audio = sound(60)
     _, arguments = spoken(upstream, audio)
     async with far_away(service, tmp_path) as (desktop, _, proxy):
@@ -238,7 +236,7 @@ async def test_an_interruption_while_the_service_is_away_ends_it_with_the_receip
     assert reason.startswith("Stopped while reconnecting. Can't reach the service. The last ")
 
 
-async def test_a_token_that_is_refused_is_renewed(service: Service, upstream: Upstream, tmp_path: Path) -> None:
+async def test_a_refused_token_is_renewed(service: Service, upstream: Upstream, tmp_path: Path) -> None:
     audio = sound(3)
     _, arguments = spoken(upstream, audio)
     desktop = Desktop(service, tmp_path / "settings")
@@ -253,7 +251,7 @@ async def test_a_token_that_is_refused_is_renewed(service: Service, upstream: Up
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_a_service_that_goes_down_and_comes_back_loses_no_word(
+async def test_no_word_is_lost_when_the_service_restarts(
     scratch: Path, upstream: Upstream, tmp_path: Path, number: signal.Signals
 ) -> None:
     audio = sound(24)
@@ -286,7 +284,7 @@ async def test_a_service_that_goes_down_and_comes_back_loses_no_word(
     assert (old["reason"], old["status"]) == ("service_restart", "terminated")
     first, second = upstream.met(config)
     assert bytes(first.audio) == audio[: 13 * SECOND]
-    if number is signal.SIGTERM:  # all that it heard was final when it ended: nothing is paid twice
+    if number is signal.SIGTERM:  # everything received was final when it ended, so nothing is billed twice
         assert bytes(second.audio) == audio[13 * SECOND :]
         assert used == 24
     else:
@@ -331,7 +329,7 @@ class RawInputStream:
 '''
 
 
-async def test_the_microphone_is_captioned_until_ctrl_c_whatever_happens_to_the_connection(
+async def test_microphone_captions_continue_across_a_cut_until_ctrl_c(
     service: Service, upstream: Upstream, tmp_path: Path
 ) -> None:
     audio = sound(8)
@@ -352,7 +350,7 @@ async def test_the_microphone_is_captioned_until_ctrl_c_whatever_happens_to_the_
     assert told == words(len(told)).split()
 
 
-async def test_without_a_microphone_it_says_so(service: Service, tmp_path: Path) -> None:
+async def test_a_missing_microphone_is_reported(service: Service, tmp_path: Path) -> None:
     desktop = Desktop(service, tmp_path / "settings")
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
     sentence = await desktop.refused("transcribe", "--mic", env={"PYTHONPATH": str(tmp_path)})

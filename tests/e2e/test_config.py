@@ -1,4 +1,4 @@
-"""`config`: what goes upstream under which name, what is refused and how it says so, and what it costs."""
+"""`config`: the upstream's parameters, refused options and their messages, and prices."""
 
 from typing import Any
 
@@ -44,15 +44,13 @@ PASSED: list[tuple[dict[str, Any], Pairs]] = [
 
 
 def collected(query: list[tuple[str, str]]) -> Pairs:
-    """Each name with its value, or its values in order where it is repeated."""
+    """Return each name with its value, or with a list of its values if it is repeated."""
     names = dict.fromkeys(name for name, _ in query)
     listed = {name: [value for key, value in query if key == name] for name in names}
     return {name: values[0] if len(values) == 1 else values for name, values in listed.items()}
 
 
-async def test_each_option_goes_upstream_under_its_own_name_and_nothing_else_does(
-    service: Service, upstream: Upstream
-) -> None:
+async def test_each_option_is_sent_upstream_under_its_own_name(service: Service, upstream: Upstream) -> None:
     user = await service.user()
     for config, expected in PASSED:
         captions = await service.captions(user, config)
@@ -116,9 +114,7 @@ INVALID: list[tuple[Any, str]] = [
 ]
 
 
-async def test_what_is_no_option_is_refused_by_name_before_anything_is_opened(
-    service: Service, upstream: Upstream
-) -> None:
+async def test_an_invalid_option_is_refused_by_name(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     dialled = upstream.dialled
     for config, key in INVALID:
@@ -184,7 +180,7 @@ async def test_each_channel_is_named_in_its_transcripts(service: Service) -> Non
     assert {tuple(transcript["channel"]) for transcript in captions.of("transcript")} == {(0, 2), (1, 2)}
 
 
-async def test_what_may_be_chosen_is_told_to_anybody_and_can_be_chosen(service: Service, upstream: Upstream) -> None:
+async def test_the_public_options_are_all_accepted(service: Service, upstream: Upstream) -> None:
     answer = await service.http.get("/captions/options")
     assert answer.status_code == 200
     offered = answer.json()

@@ -1,4 +1,4 @@
-"""`transcription-proxy demo`, as a newcomer runs it: real speech through the real engine, and nothing left behind."""
+"""`transcription-proxy demo`, as a newcomer runs it: real speech, the real engine, and nothing left behind."""
 
 import asyncio
 import contextlib
@@ -31,12 +31,12 @@ RECEIPT = re.compile(
 )
 
 NO_CAPTION = r"^(.* s of audio, .* billed, .*|Captions are \d+ s behind\.|Captions are on time again\.)$"
-"""The client's own receipt, and what it says while the machine is busy with other tests."""
+"""Lines that are not captions: the client's receipt, and its warnings while the machine is busy."""
 
 
 @pytest.fixture
 def corner(scratch: Path) -> Path:
-    """The only place for temporary files."""
+    """The folder for all temporary files of the demo."""
     folder = scratch / "demo"
     folder.mkdir(mode=0o755, exist_ok=True)
     return folder
@@ -44,7 +44,7 @@ def corner(scratch: Path) -> Path:
 
 @contextlib.asynccontextmanager
 async def demo(corner: Path, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """It runs in somebody's shell, with settings of theirs that are none of its business."""
+    """Run the demo in a shell with settings that it must ignore."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         str(PROGRAM),
@@ -84,14 +84,14 @@ def assert_nothing_is_left(corner: Path, out: str) -> None:
 
 
 def mentions(process: Path, folder: Path) -> bool:
-    """Whether a process has to do with a folder: by its arguments or its environment."""
+    """Return whether a process has a folder in its arguments or environment."""
     with contextlib.suppress(OSError):
         return os.fsencode(folder) in (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
     return False
 
 
 def errors(heard: str) -> float:
-    """Word errors, as a part of the words that were read out."""
+    """Return the word error rate."""
     read_out, understood = (" ".join(re.findall(r"[a-z']+", text.lower())) for text in (TWO_CITIES, heard))
     return float(jiwer.wer(read_out, understood))
 
@@ -118,9 +118,7 @@ async def test_the_demo_shows_captions_of_real_speech_and_a_receipt_that_adds_up
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-async def test_a_demo_that_is_broken_off_leaves_nothing_behind_either(
-    corner: Path, number: signal.Signals, status: int
-) -> None:
+async def test_an_interrupted_demo_leaves_nothing_behind(corner: Path, number: signal.Signals, status: int) -> None:
     async with demo(corner) as process:
         out = await lines_until(process, " live:")
         process.send_signal(number)

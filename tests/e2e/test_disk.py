@@ -1,4 +1,4 @@
-"""The disk is full: PostgreSQL dies and cannot start. Live sessions go on inside their hold, and all is booked."""
+"""A full disk: PostgreSQL dies and cannot start. Live sessions continue within their hold, and everything is booked."""
 
 import asyncio
 import signal
@@ -21,7 +21,7 @@ SIZE = "100m"
 
 @pytest.fixture
 def disk(scratch: Path) -> Iterator[Path]:
-    """A small file system of its own, with a DATA_DIR on it that PostgreSQL's user can reach."""
+    """A small separate file system with a DATA_DIR that PostgreSQL's user can reach."""
     place = scratch / "disk"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=755", "tmpfs", str(place)]
@@ -45,7 +45,7 @@ def fill(file: Path) -> None:
 
 
 def write_until_it_dies(url: str) -> None:
-    """What is prepared of the write-ahead log still has room."""
+    """Write until PostgreSQL dies, because preallocated files of its write-ahead log still have room."""
     with pytest.raises(psycopg.OperationalError), psycopg.connect(url, autocommit=True) as connection:
         while True:
             connection.execute("SELECT pg_logical_emit_message(true, '', repeat('x', 4000000))")

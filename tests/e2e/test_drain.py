@@ -1,4 +1,4 @@
-"""SIGTERM: nobody new comes in, who is in may go on for DRAIN_SECONDS, and every end is a proper one."""
+"""SIGTERM: new sessions are refused, live ones continue for DRAIN_SECONDS, and every session ends in order."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ async def status(service: Service, path: str) -> httpx.Response:
 
 
 async def until_draining(service: Service, workers: int = 1) -> httpx.Response:
-    """All of them: each looks at its signals in its own time."""
+    """Wait until all workers drain. Each notices the signal at another time."""
     async with asyncio.timeout(10):
         while service.log().count("event=draining") < workers:
             await asyncio.sleep(0.05)
@@ -32,7 +32,9 @@ async def until_draining(service: Service, workers: int = 1) -> httpx.Response:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_live_sessions_go_on_while_nobody_new_comes_in(scratch: Path, upstream: Upstream, workers: str) -> None:
+async def test_during_a_drain_live_sessions_continue_and_new_ones_are_refused(
+    scratch: Path, upstream: Upstream, workers: str
+) -> None:
     env = environment(scratch / f"drain{workers}", upstream.url, DRAIN_SECONDS="60", WORKERS=workers)
     async with serving(env) as service:
         user, other = await service.user(3600), await service.user(3600)
@@ -41,7 +43,8 @@ async def test_live_sessions_go_on_while_nobody_new_comes_in(scratch: Path, upst
         answer = await until_draining(service, int(workers))
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_unavailable")
         assert int(answer.headers["Retry-After"]) > 0
-        assert (await status(service, "/health")).status_code == 200
+        assert [(await status(service, path)).status_code for path in ("/health", "/live")] == [200, 200]
+        assert (await service.run("healthcheck"))[0] == 1
         late = await service.captions(user)
         assert (await late.closed(), late.errors()) == (1013, ["service_unavailable"])
         for captions in live:
@@ -52,10 +55,10 @@ async def test_live_sessions_go_on_while_nobody_new_comes_in(scratch: Path, upst
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-async def test_who_is_still_live_at_the_end_is_finished_properly(
+async def test_sessions_still_live_after_the_drain_end_in_order(
     scratch: Path, upstream: Upstream, signals: int
 ) -> None:
-    """At once with a second SIGTERM, whatever DRAIN_SECONDS says."""
+    """A second SIGTERM ends them at once, whatever DRAIN_SECONDS is."""
     env = environment(scratch / f"end{signals}", upstream.url, DRAIN_SECONDS="2" if signals == 1 else "600")
     async with serving(env) as service:
         user = await service.user(3600)
@@ -80,7 +83,7 @@ async def test_who_is_still_live_at_the_end_is_finished_properly(
         await again.command("ledger", "audit")
 
 
-async def test_without_sessions_it_ends_at_once(scratch: Path, upstream: Upstream) -> None:
+async def test_without_sessions_the_service_ends_at_once(scratch: Path, upstream: Upstream) -> None:
     async with serving(environment(scratch / "nobody", upstream.url, DRAIN_SECONDS="600")) as service:
         service.send_signal(signal.SIGTERM)
         assert await service.stopped(within=15) == 0

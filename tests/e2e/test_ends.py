@@ -1,4 +1,4 @@
-"""How a live session ends from outside, and what its client, its neighbours and the ledger are told."""
+"""Ends of a live session that come from outside, and what its client and the ledger get."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from tests.standin.script import Script
 
 
 async def streaming(service: Service, user: User, config: Any = None, seconds: float = 3, **auth: Any) -> Captions:
-    """A session of that user that has been heard."""
+    """Open a session of a user, and wait for its first words."""
     captions = await service.captions(user, config, **auth)
     await captions.ready()
     await captions.send(sound(seconds))
@@ -22,7 +22,7 @@ async def streaming(service: Service, user: User, config: Any = None, seconds: f
     return captions
 
 
-async def test_a_dropped_clients_ghost_is_replaced(service: Service, upstream: Upstream) -> None:
+async def test_a_client_that_lost_its_connection_replaces_its_session(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     ghost = await streaming(service, user)
     other = await streaming(service, user)
@@ -35,7 +35,7 @@ async def test_a_dropped_clients_ghost_is_replaced(service: Service, upstream: U
     assert (await service.balance(user))["seconds_remaining"] == 3600 - 9
 
 
-async def test_replaces_of_what_is_not_ones_own_is_ignored(service: Service) -> None:
+async def test_replaces_is_ignored_for_another_users_session(service: Service) -> None:
     victim, user = await service.user(3600), await service.user(3600)
     foreign = await streaming(service, victim)
     ended = await streaming(service, user)
@@ -46,7 +46,7 @@ async def test_replaces_of_what_is_not_ones_own_is_ignored(service: Service) -> 
     assert (await foreign.stop())["reason"] == "client_stop"
 
 
-async def test_it_does_not_help_against_the_limit(service: Service) -> None:
+async def test_replaces_does_not_lift_the_session_limit(service: Service) -> None:
     victim, user = await service.user(3600), await service.user(3600)
     foreign = await streaming(service, victim)
     pair = [await streaming(service, user) for _ in range(2)]
@@ -56,7 +56,7 @@ async def test_it_does_not_help_against_the_limit(service: Service) -> None:
         assert (await captions.stop())["reason"] == "client_stop"
 
 
-async def test_the_user_ends_it(service: Service) -> None:
+async def test_a_user_can_end_a_session(service: Service) -> None:
     user, stranger = await service.user(3600), await service.user(3600)
     captions = await streaming(service, user)
     path = f"/account/sessions/{captions.session_id}"
@@ -73,7 +73,7 @@ async def test_the_user_ends_it(service: Service) -> None:
     assert (await service.get("/account/sessions?live=true", user))["sessions"] == []
 
 
-async def test_the_operator_ends_it(service: Service) -> None:
+async def test_the_operator_can_end_a_session(service: Service) -> None:
     user = await service.user(3600)
     captions = await streaming(service, user)
     await service.command("session", "end", captions.session_id)
@@ -82,7 +82,7 @@ async def test_the_operator_ends_it(service: Service) -> None:
     assert (captions.close_code, captions.errors()) == (1000, [])
 
 
-async def test_the_account_is_blocked_in_mid_session(service: Service) -> None:
+async def test_blocking_an_account_ends_its_session(service: Service) -> None:
     user = await service.user(3600)
     captions = await streaming(service, user)
     await service.command("user", "block", user.email)

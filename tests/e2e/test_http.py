@@ -1,4 +1,4 @@
-"""HTTP as only the running program shows it: slow and oversized requests, keep-alive, upgrades, byte by byte."""
+"""HTTP on the wire: slow and oversized requests, keep-alive and upgrades."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ HEALTHY = b'{"status":"ok","db":"connected"}'
 
 @dataclass
 class Answer:
-    """One HTTP answer, as it stood on the wire."""
+    """One HTTP answer, as it was on the wire."""
 
     status: int
     headers: dict[str, str]
@@ -52,13 +52,13 @@ class Wire:
         self._writer.write(data)
 
     async def say_slowly(self, data: bytes) -> None:
-        """The same bytes again and again, until the service has had enough."""
+        """Send the same bytes again and again until the service closes."""
         while not self._writer.is_closing():
             self._writer.write(data)
             await asyncio.sleep(0.2)
 
     async def answer(self, within: float = 20, head: bool = False) -> Answer:
-        """The next answer; of a HEAD, without looking for a body."""
+        """Read the next answer. `head`: it answers a HEAD and has no body."""
         async with asyncio.timeout(within):
             lines = (await self._reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
@@ -66,7 +66,7 @@ class Wire:
         return Answer(int(lines[0].split()[1]), headers, body)
 
     async def closed(self, within: float = 20) -> bool:
-        """Whether the service closes without another word."""
+        """Return whether the service closes without sending more."""
         async with asyncio.timeout(within):
             return await self._reader.read(1) == b""
 
@@ -115,7 +115,7 @@ async def too_slow(service: Service, name: str) -> None:
 
 
 async def rests(service: Service, then: bytes) -> None:
-    """After an answer it sends what is no request."""
+    """Send bytes that are no request, after an answer."""
     wire = await Wire.open(service)
     wire.say(GET + b"\r\n")
     assert (await wire.answer()).body == HEALTHY
@@ -137,7 +137,7 @@ async def drips_behind_its_answer(service: Service) -> None:
 
 
 async def is_kept(service: Service) -> None:
-    """Longer than the five seconds that are uvicorn's default."""
+    """Return whether a connection stays open longer than uvicorn's default of five seconds."""
     wire = await Wire.open(service)
     for pause in (6, 0):
         wire.say(GET + b"\r\n")
@@ -146,8 +146,8 @@ async def is_kept(service: Service) -> None:
     wire.leave()
 
 
-async def test_whoever_does_not_finish_a_request_in_ten_seconds_is_cut_off(service: Service) -> None:
-    """With 408, also on a connection that was answered before: else anybody could keep any number of them."""
+async def test_an_unfinished_request_is_closed_after_ten_seconds(service: Service) -> None:
+    """The answer is 408, on a connection with earlier answers too. Otherwise a client could keep any number open."""
     slow = [too_slow(service, name) for name in SLOW]
     restless = [rests(service, then) for then in (b"\r\n", b"G", GET)]
     await asyncio.gather(*slow, *restless, drips_behind_its_answer(service), is_kept(service))
@@ -163,7 +163,7 @@ async def test_a_head_of_17_kib_is_431(wire: Wire, path: bytes) -> None:
 
 
 @pytest.mark.parametrize("path", [GET, SOCKET], ids=["request", "upgrade"])
-async def test_a_head_that_goes_on_for_ever_is_431_after_16_kib(wire: Wire, path: bytes) -> None:
+async def test_an_endless_head_is_431_after_16_kib(wire: Wire, path: bytes) -> None:
     wire.say(path + b"X-More: ")
     for _ in range(16):
         await asyncio.sleep(0.01)
@@ -171,18 +171,18 @@ async def test_a_head_that_goes_on_for_ever_is_431_after_16_kib(wire: Wire, path
     assert (await wire.answer(within=5)).status == 431
 
 
-async def test_a_long_url_counts_as_well(wire: Wire) -> None:
+async def test_the_url_counts_towards_the_head(wire: Wire) -> None:
     wire.say(b"GET /health?" + b"x" * 17 * KIB + b" HTTP/1.1\r\nHost: captions\r\n\r\n")
     assert (await wire.answer()).status == 431
 
 
 async def test_a_head_of_15_kib_is_read(wire: Wire) -> None:
-    for _ in range(3):  # each is measured by itself
+    for _ in range(3):  # each head is measured separately
         wire.say(GET + b"X-More: " + b"x" * 15 * KIB + b"\r\n\r\n")
         assert (await wire.answer()).body == HEALTHY
 
 
-async def test_a_body_over_64_kib_is_413_to_whoever_sends_it_all_before_listening(service: Service) -> None:
+async def test_a_client_that_sends_64_kib_before_reading_gets_413(service: Service) -> None:
     async def chunked(size: int) -> AsyncIterator[bytes]:
         for _ in range(0, size, 13 * KIB):
             yield b" " * 13 * KIB
@@ -195,12 +195,12 @@ async def test_a_body_over_64_kib_is_413_to_whoever_sends_it_all_before_listenin
             assert answer.headers["connection"] == "close"
 
 
-async def test_one_that_is_only_announced_is_413_at_once(wire: Wire) -> None:
+async def test_an_announced_body_that_is_too_large_is_413_at_once(wire: Wire) -> None:
     wire.say(LOGIN + b"Content-Length: 99999999\r\n\r\n")
     assert (await wire.answer(within=5)).code == "too_large"
 
 
-async def test_a_client_that_asks_first_is_told_before_it_sends(wire: Wire) -> None:
+async def test_expect_100_continue_is_answered_before_the_body(wire: Wire) -> None:
     wire.say(LOGIN + b"Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n")
     assert (await wire.answer()).status == 413
 
@@ -270,7 +270,7 @@ async def test_head_has_the_length_of_get_and_no_body(wire: Wire) -> None:
         assert int(head.headers["content-length"]) == len(get.body) > 0, path
 
 
-async def test_who_wants_it_closed_gets_it_closed(service: Service) -> None:
+async def test_connection_close_closes_the_connection(service: Service) -> None:
     for request in (GET + b"Connection: close\r\n\r\n", b"GET /health HTTP/1.0\r\n\r\n"):
         wire = await Wire.open(service)
         wire.say(request)
@@ -294,7 +294,7 @@ NO_HTTP = [
 ]
 
 
-async def test_what_is_no_http_is_400(service: Service) -> None:
+async def test_bytes_that_are_not_http_get_400(service: Service) -> None:
     for nonsense in NO_HTTP:
         wire = await Wire.open(service)
         wire.say(nonsense)
@@ -303,7 +303,7 @@ async def test_what_is_no_http_is_400(service: Service) -> None:
         wire.leave()
 
 
-async def test_the_service_does_not_say_what_it_is_made_of(service: Service) -> None:
+async def test_answers_do_not_name_the_servers_software(service: Service) -> None:
     for path in ("/", "/health", "/nothing"):
         headers = (await service.http.get(path)).headers
         assert "server" not in headers

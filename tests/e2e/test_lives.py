@@ -1,4 +1,4 @@
-"""The program's own life: what it does when it is told to stop, is killed, is full, or has no database."""
+"""The running program when it is killed, is full, has no audio, no database or no upstream."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ async def audited(service: Service) -> None:
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["the program", "the program and its database"])
-async def test_kill_9_costs_at_most_ten_seconds_and_holds_nothing(
+async def test_kill_9_loses_at_most_ten_seconds_and_leaves_no_hold(
     scratch: Path, upstream: Upstream, whole: bool
 ) -> None:
     env = environment(scratch / f"kill-{whole}", upstream.url)
@@ -44,7 +44,7 @@ async def test_kill_9_costs_at_most_ten_seconds_and_holds_nothing(
 
 
 async def test_a_session_without_audio_ends_idle(scratch: Path, upstream: Upstream) -> None:
-    """`keepalive` or not; and a full upstream sends the next one away."""
+    """This holds with and without `keepalive`; meanwhile the full upstream refuses another session."""
     env = environment(scratch / "idle", upstream.url, IDLE_MINUTES="0.05", UPSTREAM_MAX_STREAMS="2")
     async with serving(env) as service:
         mute, talker, late = [await service.user(3600) for _ in range(3)]
@@ -76,10 +76,10 @@ async def _idle(service: Service, user: User, captions: Captions, seconds: int) 
     assert (captions.errors(), captions.close_code) == ([], 1000)
 
 
-async def test_without_a_database_clients_are_asked_to_come_back(
+async def test_without_a_database_sessions_get_service_unavailable(
     scratch: Path, upstream: Upstream, service: Service
 ) -> None:
-    """And without an upstream they are told so: the token is good, the rest is away."""
+    """Without an upstream as well, the token is still checked first."""
     user = await service.user(3600)
     nowhere = "127.0.0.1:9"
     more = {"DATABASE_URL": f"postgresql://nobody@{nowhere}/none", "JWT_SECRET": service.env["JWT_SECRET"]}
@@ -92,7 +92,7 @@ async def test_without_a_database_clients_are_asked_to_come_back(
         assert (await away.http.get("/ready")).status_code == 503
 
 
-async def test_an_upstream_that_is_not_there(scratch: Path) -> None:
+async def test_an_unreachable_upstream_ends_the_session(scratch: Path) -> None:
     async with serving(environment(scratch / "alone", "ws://127.0.0.1:9")) as service:
         user = await service.user(3600)
         captions = await service.captions(user)
@@ -102,9 +102,7 @@ async def test_an_upstream_that_is_not_there(scratch: Path) -> None:
         await audited(service)
 
 
-async def test_nothing_that_was_said_or_trusted_is_in_the_log_at_its_most_talkative(
-    scratch: Path, upstream: Upstream
-) -> None:
+async def test_the_debug_log_contains_no_words_and_no_secrets(scratch: Path, upstream: Upstream) -> None:
     async with serving(environment(scratch / "debug", upstream.url, LOG_LEVEL="debug")) as service:
         account = {"email": "talker@example.org", "password": "hunter2-of-the-tests"}
         registered = (await service.http.post("/auth/register", json=account)).json()

@@ -1,4 +1,4 @@
-"""Messages that are none of the protocol, misplaced ones, and those that are too big."""
+"""Invalid, misplaced and oversized messages."""
 
 import json
 
@@ -36,7 +36,7 @@ async def answered(captions: Captions, count: int) -> None:
     assert captions.errors() == ["bad_message"] * count
 
 
-async def test_each_is_answered_and_the_session_goes_on(service: Service, upstream: Upstream) -> None:
+async def test_an_invalid_message_is_answered_and_the_session_continues(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     await captions.ready()
@@ -54,7 +54,7 @@ async def test_each_is_answered_and_the_session_goes_on(service: Service, upstre
     assert not any(WORD in error["message"] for error in captions.of("error"))
 
 
-async def test_before_auth_too_and_auth_still_counts(service: Service, upstream: Upstream) -> None:
+async def test_invalid_messages_before_auth_are_answered_too(service: Service, upstream: Upstream) -> None:
     user = await service.user()
     captions = await service.dial()
     misplaced: list[str | bytes] = [
@@ -72,7 +72,7 @@ async def test_before_auth_too_and_auth_still_counts(service: Service, upstream:
     assert bytes(upstream.heard(captions).audio) == sound(1, seed=2)
 
 
-async def test_the_hundredth_in_a_session_ends_it(service: Service) -> None:
+async def test_the_hundredth_invalid_message_ends_a_session(service: Service) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     await captions.ready()
@@ -87,7 +87,7 @@ async def test_the_hundredth_in_a_session_ends_it(service: Service) -> None:
     assert (row["reason"], row["status"], row["seconds_used"]) == ("bad_messages", "terminated", 3)
 
 
-async def test_the_hundredth_before_auth_closes_too(service: Service) -> None:
+async def test_the_hundredth_invalid_message_before_auth_closes_too(service: Service) -> None:
     captions = await service.dial()
     for _ in range(100):
         await captions.socket.send("no message")
@@ -100,7 +100,7 @@ TOO_BIG = 2**20 + 2
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 1000])
-async def test_more_than_a_mebibyte_in_one_frame_or_many(service: Service, upstream: Upstream, pieces: int) -> None:
+async def test_a_message_over_a_mebibyte_closes_the_socket(service: Service, upstream: Upstream, pieces: int) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     await captions.ready()
@@ -114,7 +114,7 @@ async def test_more_than_a_mebibyte_in_one_frame_or_many(service: Service, upstr
 
 
 @pytest.mark.parametrize("pieces", [1, 3])
-async def test_too_much_text_and_too_much_before_auth(service: Service, pieces: int) -> None:
+async def test_long_text_and_early_audio_are_bounded(service: Service, pieces: int) -> None:
     step = -(-TOO_BIG // pieces)
     text = ["x" * step] * pieces
     early = await service.dial()
@@ -128,7 +128,7 @@ async def test_too_much_text_and_too_much_before_auth(service: Service, pieces: 
     assert (captions.errors(), captions.close_code) == (["message_too_big"], 1009)
 
 
-async def test_what_is_wrong_with_the_audio_is_said_and_the_session_goes_on(service: Service) -> None:
+async def test_audio_in_another_format_is_reported_and_the_session_continues(service: Service) -> None:
     captions = await service.captions(await service.user())
     await captions.ready()
     await captions.send(b"\x1aE\xdf\xa3" + sound(1))
@@ -139,7 +139,7 @@ async def test_what_is_wrong_with_the_audio_is_said_and_the_session_goes_on(serv
 
 
 def raw(first: int, data: bytes) -> bytes:
-    """A client's frame: its first byte, and data that are masked with zeros."""
+    """Return a client's frame with this first byte and data masked with zeros."""
     assert 126 <= len(data) < 1 << 16
     return bytes([first, 0x80 | 126]) + len(data).to_bytes(2) + bytes(4) + data
 
@@ -170,7 +170,7 @@ async def test_frames_that_the_protocol_forbids_end_the_session_and_are_not_bill
     assert bytes(upstream.heard(captions).audio) == sound(2)
 
 
-async def test_what_is_no_frame_ends_the_session_too(service: Service, upstream: Upstream) -> None:
+async def test_invalid_frames_end_the_session(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     captions = await service.captions(user)
     session_id = await captions.ready()

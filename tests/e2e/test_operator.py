@@ -1,4 +1,4 @@
-"""The operator's commands, each a process of its own in another folder, beside a running service and without one."""
+"""The operator's commands, as processes in another folder, beside a running service and without one."""
 
 import asyncio
 import json
@@ -29,14 +29,14 @@ PRODUCTION = {
 
 
 async def as_json(service: Service, *command: str) -> Any:
-    """What a script gets: one line of JSON and nothing else."""
+    """Run a command with --json, and return the only line as JSON."""
     out = await service.command(*command, "--json")
     assert out.count("\n") == 1
     return json.loads(out)
 
 
 async def refused(service: Service, *command: str) -> str:
-    """The one sentence on standard error of a command that did not succeed."""
+    """Run a command that must fail. Return its one sentence on standard error."""
     status, out, err = await service.run(*command)
     assert (status, out) == (1, ""), command
     assert err.count("\n") == 1, err
@@ -53,7 +53,7 @@ async def registered(service: Service) -> User:
 
 
 async def talking(service: Service, user: User) -> Captions:
-    """A live session with 3 s of audio."""
+    """Open a live session and send 3 s of audio."""
     captions = await service.captions(user)
     await captions.ready()
     await captions.send(sound(3))
@@ -108,7 +108,7 @@ async def test_a_live_session_is_listed_shown_and_ended(service: Service) -> Non
     assert "session list --live" in await refused(service, "session", "end", captions.session_id)
 
 
-async def test_a_blocked_account_is_out_at_once_until_it_is_let_in_again(service: Service) -> None:
+async def test_a_blocked_account_is_refused_until_it_is_unblocked(service: Service) -> None:
     user = await registered(service)
     captions = await talking(service, user)
     said = await service.command("user", "block", user.email)
@@ -131,7 +131,7 @@ def bearer(user: User) -> dict[str, str]:
     return {"Authorization": f"Bearer {user.token}"}
 
 
-async def test_credit_is_given_and_taken_back_but_never_more_than_there_is(service: Service) -> None:
+async def test_credit_can_be_granted_and_taken_back_up_to_the_balance(service: Service) -> None:
     user = await service.user(100)
     given = await as_json(service, "credits", "grant", user.email, "50", "--reason", "the outage of Monday")
     assert given == {"email": user.email, "seconds_remaining": 150}
@@ -144,7 +144,7 @@ async def test_credit_is_given_and_taken_back_but_never_more_than_there_is(servi
     assert today["seconds_adjusted"] == 30
 
 
-async def test_throw_away_accounts_may_stream_but_are_not_made_in_production(service: Service) -> None:
+async def test_throwaway_accounts_can_stream_and_are_refused_in_production(service: Service) -> None:
     made = await as_json(service, "user", "create-many", "3", "--seconds", "77")
     assert [set(each) for each in made] == [{"email", "token"}] * 3
     users = [User(**each) for each in made]
@@ -160,8 +160,8 @@ async def test_throw_away_accounts_may_stream_but_are_not_made_in_production(ser
     assert "in production" in await refused(production, "user", "create-many", "1", "--seconds", "60")
 
 
-async def test_what_is_not_there_is_said_in_one_sentence(service: Service) -> None:
-    """Which says where to look."""
+async def test_a_missing_object_is_one_sentence(service: Service) -> None:
+    """The sentence says where to look."""
     commands = [
         ("user", "show", NOBODY),
         ("user", "block", NOBODY),
@@ -177,7 +177,7 @@ async def test_what_is_not_there_is_said_in_one_sentence(service: Service) -> No
     assert "transcription-proxy user show --help" in err
 
 
-async def test_doctor_and_migrate_beside_a_running_service(service: Service) -> None:
+async def test_doctor_and_migrate_work_beside_a_running_service(service: Service) -> None:
     away = replace(service, env={**service.env, "DEEPGRAM_URL": "ws://127.0.0.1:1"})
     checks, text, version, (status, out, _) = await asyncio.gather(
         as_json(service, "doctor"), service.command("doctor"), service.command("migrate"), away.run("doctor")
@@ -209,15 +209,21 @@ async def test_without_a_running_service_the_database_is_started_for_the_command
     assert await alone.command("ledger", "audit") == "Checked 1 entries. The books are right.\n"
 
 
+async def test_healthcheck_fails_where_nothing_answers(service: Service) -> None:
+    nothing = replace(service, env={**service.env, "HOST": "0.0.0.0", "PORT": "1"})
+    assert await service.command("healthcheck") == "Ready.\n"
+    assert await nothing.run("healthcheck") == (1, "", "Not ready on port 1: no worker answers.\n")
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def elsewhere(database_url: str, scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
-    """A service on a database of its own, which it did not start."""
+    """A service on a separate database that it did not start."""
     env = environment(scratch / "elsewhere", upstream.url, DATABASE_URL=database_url)
     async with serving(env) as running:
         yield running
 
 
-async def test_the_audit_says_where_the_books_are_wrong_and_fails(elsewhere: Service) -> None:
+async def test_the_audit_fails_and_names_what_is_wrong(elsewhere: Service) -> None:
     user, other = await elsewhere.user(500), await elsewhere.user(500)
     captions = await talking(elsewhere, user)
     await captions.stop()

@@ -1,4 +1,4 @@
-"""The overlay's captions, over two workers of one host and another host on the same database."""
+"""Overlays on two workers of one host, and on another host with the same database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -44,7 +44,7 @@ async def there(here: Service, scratch: Path, upstream: Upstream) -> AsyncIterat
 
 
 async def speak(captions: Captions, seconds: float, first: int = 0) -> list[str]:
-    """Says so much, in as many pieces as become final by themselves; the words that the client was told."""
+    """Send audio in pieces that become final one by one. Return the words that the client got."""
     before = len([each for each in captions.of("transcript") if each["is_final"]])
     await captions.send(sound(seconds))
 
@@ -57,7 +57,7 @@ async def speak(captions: Captions, seconds: float, first: int = 0) -> list[str]
 
 
 async def attuned(captions: Captions, *pages: Page, said: int = 0) -> int:
-    """Speaks until all pages have heard of it: other hosts learn in a moment that somebody watches. The words said."""
+    """Send audio until all overlays show it, because other hosts learn of watchers with a delay. Return the words."""
     while not all(shown.words(captions.session_id) for shown in pages):
         assert said < 2000
         await speak(captions, 2, first=said)
@@ -65,9 +65,7 @@ async def attuned(captions: Captions, *pages: Page, said: int = 0) -> int:
     return said
 
 
-async def test_words_are_shown_on_all_pages_of_the_account_wherever_they_are_and_on_no_other(
-    here: Service, there: Service
-) -> None:
+async def test_captions_reach_all_overlays_of_the_account_and_no_others(here: Service, there: Service) -> None:
     user, other = await here.user(), await here.user()
     url, elsewhere = await address(here, user), await address(here, other)
     assert key(url) == key(await address(there, user)) != key(elsewhere)
@@ -89,7 +87,7 @@ async def test_words_are_shown_on_all_pages_of_the_account_wherever_they_are_and
         assert {name for stranger in strangers for name, _, _ in stranger.events} == {"heartbeat"}
 
 
-async def test_two_sessions_are_told_apart_and_each_is_cleared_at_its_own_end(here: Service, there: Service) -> None:
+async def test_each_session_is_cleared_at_its_own_end(here: Service, there: Service) -> None:
     user = await here.user()
     async with page(there, await address(here, user)) as shown:
         one, two = await here.captions(user), await there.captions(user)
@@ -102,8 +100,8 @@ async def test_two_sessions_are_told_apart_and_each_is_cleared_at_its_own_end(he
         await shown.until(lambda: len(shown.of("clear")) == 2)
 
 
-async def test_a_page_that_comes_late_sees_what_follows(here: Service, there: Service) -> None:
-    """And nothing of before: captions are not stored."""
+async def test_a_late_overlay_gets_only_later_captions(here: Service, there: Service) -> None:
+    """Earlier captions are not stored, so it gets none."""
     user = await here.user()
     captions = await here.captions(user)
     session = await captions.ready()
@@ -114,10 +112,8 @@ async def test_a_page_that_comes_late_sees_what_follows(here: Service, there: Se
     await captions.stop()
 
 
-async def test_a_test_line_reaches_the_overlays_of_all_workers_and_hosts_and_they_are_counted(
-    here: Service, there: Service
-) -> None:
-    """Whichever worker is asked, once it has heard of them all."""
+async def test_a_test_line_reaches_and_counts_overlays_on_all_hosts(here: Service, there: Service) -> None:
+    """Any worker reports the count, once it knows all overlays."""
     user = await here.user()
     url = await address(here, user)
     async with AsyncExitStack() as stack:
@@ -133,7 +129,7 @@ async def test_a_test_line_reaches_the_overlays_of_all_workers_and_hosts_and_the
             assert [line["text"] for line in shown.of("line") if not line["is_final"]][-1] == "This is a test"
 
 
-async def test_a_renewed_address_makes_the_old_one_void_at_once_everywhere(here: Service, there: Service) -> None:
+async def test_regenerating_the_url_voids_the_old_one_everywhere(here: Service, there: Service) -> None:
     user = await here.user()
     url = await address(here, user)
     assert await address(here, user) == url
@@ -151,7 +147,7 @@ async def test_a_renewed_address_makes_the_old_one_void_at_once_everywhere(here:
         assert not shown.over
 
 
-async def test_the_database_takes_nothing_but_other_workers_pages_with_it(scratch: Path, upstream: Upstream) -> None:
+async def test_without_a_database_only_other_workers_overlays_stop(scratch: Path, upstream: Upstream) -> None:
     async with serving(environment(scratch / "struck", upstream.url)) as struck:
         user = await struck.user()
         async with page(struck, await address(struck, user)) as shown:
@@ -165,9 +161,7 @@ async def test_the_database_takes_nothing_but_other_workers_pages_with_it(scratc
         assert key(await address(struck, user)) not in struck.log()
 
 
-async def test_pages_end_with_the_service_after_its_sessions_and_may_come_again_elsewhere(
-    there: Service, scratch: Path, upstream: Upstream
-) -> None:
+async def test_overlays_end_after_the_sessions_at_a_shutdown(there: Service, scratch: Path, upstream: Upstream) -> None:
     env = environment(scratch / "ending", upstream.url, DRAIN_SECONDS="0", DATABASE_URL=there.env["DATABASE_URL"])
     async with serving({**env, "JWT_SECRET": there.env["JWT_SECRET"]}) as ending:
         user = await ending.user()

@@ -1,4 +1,4 @@
-"""Too much of anything: the service stays small, and whoever behaves does not notice."""
+"""Overload: the service's memory stays bounded, and other clients do not notice."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ async def crowded(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
 
 
 def memory(service: Service) -> int:
-    """Resident bytes of the worker."""
+    """Return the resident bytes of the worker."""
     parent = service.process.pid
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     (worker,) = [child for child in children if "worker" in Path(f"/proc/{child}/cmdline").read_text()]
@@ -37,7 +37,7 @@ def memory(service: Service) -> int:
 
 
 class Watch:
-    """The most memory that was seen."""
+    """Measures the highest memory use during the block."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -57,15 +57,15 @@ class Watch:
 
 
 async def works(service: Service) -> None:
-    """A newcomer gets captions."""
+    """Assert that a new session gets captions."""
     captions = await service.captions(await service.user(60))
     await captions.ready()
     await captions.send(sound(3))
     assert (await captions.stop())["seconds_used"] == 3
 
 
-async def test_requests_that_nobody_reads_the_answers_of(crowded: Service) -> None:
-    """458,300 of them took a gigabyte once."""
+async def test_unread_answers_do_not_fill_memory(crowded: Service) -> None:
+    """458,300 of them once took a gigabyte."""
     _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(crowded.url).port)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     async with Watch(crowded) as watch:
@@ -78,7 +78,7 @@ async def test_requests_that_nobody_reads_the_answers_of(crowded: Service) -> No
     await works(crowded)
 
 
-async def test_connections_rest_as_long_as_they_may(crowded: Service) -> None:
+async def test_idle_connections_do_not_fill_memory(crowded: Service) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(crowded.url).port)
     writer.write(b"GET /health HTTP/1.1\r\nHost: captions\r\n\r\n")
     begun = time.monotonic()
@@ -87,10 +87,10 @@ async def test_connections_rest_as_long_as_they_may(crowded: Service) -> None:
     writer.close()
 
 
-async def test_sockets_that_never_authenticate(crowded: Service) -> None:
+async def test_unauthenticated_sockets_do_not_fill_memory(crowded: Service) -> None:
     async with Watch(crowded) as watch:
         strangers: list[Captions] = []
-        while len(strangers) < 1500:  # together, or else the first have been sent away before the last are there
+        while len(strangers) < 1500:  # at once, or the first would time out before the last connect
             strangers += await asyncio.gather(*(crowded.dial() for _ in range(100)))
         for stranger in strangers[:100]:
             with contextlib.suppress(Exception):
@@ -102,7 +102,7 @@ async def test_sockets_that_never_authenticate(crowded: Service) -> None:
     await works(crowded)
 
 
-async def test_a_flood_of_tiny_frames_and_nonsense(crowded: Service) -> None:
+async def test_floods_of_tiny_frames_and_invalid_messages_do_no_harm(crowded: Service) -> None:
     users = [await crowded.user(3600) for _ in range(4)]
     floods = [await crowded.captions(user) for user in users for _ in range(2)]
     for flood in floods:
@@ -125,7 +125,7 @@ async def shout(captions: Captions) -> None:
     await captions.closed()
 
 
-async def test_one_stuck_stream_among_fifty_delays_no_other(crowded: Service, upstream: Upstream) -> None:
+async def test_a_stalled_stream_does_not_delay_others(crowded: Service, upstream: Upstream) -> None:
     user = await crowded.user(3600)
     stuck = await crowded.captions(user, upstream.scripted(Script(stops_reading_after=1)))
     others = [await crowded.captions(user) for _ in range(49)]
@@ -158,7 +158,7 @@ async def test_a_slow_upstream_holds_its_client_back(crowded: Service, upstream:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_no_more_streams_than_the_upstream_allows(scratch: Path, upstream: Upstream, workers: str) -> None:
+async def test_streams_beyond_the_upstreams_limit_are_refused(scratch: Path, upstream: Upstream, workers: str) -> None:
     env = environment(scratch / f"streams{workers}", upstream.url, UPSTREAM_MAX_STREAMS="3", WORKERS=workers)
     async with serving(env) as service:
         users = [await service.user(3600) for _ in range(3)]

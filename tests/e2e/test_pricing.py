@@ -1,4 +1,4 @@
-"""What packages leave, as the operator sees it, and the program that does not start in production to sell at a loss."""
+"""`pricing`, and `serve`'s refusal to sell at a loss in production."""
 
 import json
 from dataclasses import replace
@@ -23,12 +23,12 @@ def with_settings(service: Service, **more: str) -> Service:
 
 
 def in_production(service: Service, scratch: Path, **more: str) -> Service:
-    """Another program, which is not to get as far as its data folder."""
+    """The settings of a program that must fail before it creates its data folder."""
     return with_settings(service, **{**PRODUCTION, "DATA_DIR": str(scratch / "production"), **more})
 
 
 async def refusal(service: Service) -> list[str]:
-    """The lines that `serve` says on standard error instead of starting."""
+    """Return the lines that `serve` prints on standard error instead of starting."""
     status, out, err = await service.run("serve")
     assert (status, out) == (1, "")
     assert "Traceback" not in err
@@ -48,7 +48,7 @@ async def test_pricing_needs_no_service_and_no_database(service: Service, scratc
     assert not (scratch / "production").exists()
 
 
-async def test_what_is_suggested_can_be_sold(service: Service, scratch: Path) -> None:
+async def test_suggested_prices_are_accepted(service: Service, scratch: Path) -> None:
     file = scratch / "suggested.toml"
     file.write_text(await service.command("pricing", "--suggest", "30%"))
     priced = with_settings(service, PACKAGES_FILE=str(file))
@@ -59,19 +59,19 @@ async def test_what_is_suggested_can_be_sold(service: Service, scratch: Path) ->
 
 
 @pytest.mark.parametrize(("percent", "said"), [("much", "such as 30%"), ("98%", "under 97.1%")])
-async def test_a_margin_that_cannot_be_is_refused_in_one_sentence(service: Service, percent: str, said: str) -> None:
+async def test_an_impossible_margin_is_refused_in_one_sentence(service: Service, percent: str, said: str) -> None:
     status, out, err = await service.run("pricing", "--suggest", percent)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert said in err
 
 
-async def test_production_does_not_start_to_sell_at_a_loss(service: Service, scratch: Path) -> None:
+async def test_production_refuses_to_sell_at_a_loss(service: Service, scratch: Path) -> None:
     said = await refusal(in_production(service, scratch))
     assert [line.split()[2] for line in said] == list(PACKS)
     assert all("ALLOW_LOSS_MAKING_PACKAGES=true" in line for line in said)
 
 
-async def test_production_says_every_reason_at_once(service: Service, scratch: Path) -> None:
+async def test_production_lists_all_problems_at_once(service: Service, scratch: Path) -> None:
     bare = in_production(service, scratch, JWT_SECRET="", STRIPE_SECRET_KEY="", STRIPE_WEBHOOK_SECRET="", PUBLIC_URL="")
     bare = with_settings(bare, DEEPGRAM_API_KEY="", DEEPGRAM_URL="", DATABASE_URL="", WORKERS="many")
     said = await refusal(bare)
@@ -101,8 +101,8 @@ async def test_production_says_every_reason_at_once(service: Service, scratch: P
     assert not (scratch / "production").exists()
 
 
-async def test_the_loss_keeps_only_serve_from_its_work(service: Service, scratch: Path) -> None:
-    """`doctor` names it; other commands go as far as the database, which is not there."""
+async def test_a_loss_stops_only_serve(service: Service, scratch: Path) -> None:
+    """`doctor` reports it. Other commands get as far as the database, which is unreachable."""
     production = in_production(service, scratch, STRIPE_API_BASE="http://127.0.0.1:1")
     status, out, _ = await production.run("doctor", "--json")
     assert status == 1
@@ -115,7 +115,7 @@ async def test_the_loss_keeps_only_serve_from_its_work(service: Service, scratch
     assert "Check DATABASE_URL" in err
 
 
-async def test_development_warns_once_of_each_and_starts(service: Service) -> None:
+async def test_development_warns_once_of_each_loss_and_starts(service: Service) -> None:
     log = service.log()
     starts = log.count("Speech engine: ")
     assert starts > 0

@@ -1,4 +1,4 @@
-"""A stranger buys minutes in the sandbox, and changes their mind: by way of the service, Stripe's page and webhooks."""
+"""Purchases, refunds and disputes in the sandbox, through the service, Stripe's page and webhooks."""
 
 import asyncio
 import json
@@ -60,7 +60,7 @@ async def test_a_double_click_makes_one_checkout_and_nobody_else_sees_it(service
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
-async def test_what_is_not_for_sale_is_not_sold(service: Service) -> None:
+async def test_unknown_packages_are_refused(service: Service) -> None:
     user = await service.user()
     bodies: list[dict[str, Any]] = [{}, {"package_id": "pack_1"}, {"package_id": 5}, {"package_id": None}]
     for body in bodies:
@@ -69,7 +69,7 @@ async def test_what_is_not_for_sale_is_not_sold(service: Service) -> None:
     assert (await service.http.post("/billing/checkout", json={"package_id": "pack_500"})).status_code == 401
 
 
-async def test_a_payment_that_takes_its_time_is_credited_when_it_arrives(service: Service) -> None:
+async def test_a_delayed_payment_is_credited_when_it_arrives(service: Service) -> None:
     order = await Order.begun(service, await service.user(100))
     order.pay("later")
     await order.becomes("pending")
@@ -80,7 +80,7 @@ async def test_a_payment_that_takes_its_time_is_credited_when_it_arrives(service
     assert (await order.state())["status"] == "paid"
 
 
-async def test_what_comes_to_nothing_credits_nothing(service: Service) -> None:
+async def test_failed_payments_credit_nothing(service: Service) -> None:
     user = await service.user(100)
     failed = await Order.begun(service, user)
     failed.pay("decline")
@@ -93,7 +93,7 @@ async def test_what_comes_to_nothing_credits_nothing(service: Service) -> None:
     assert (await service.http.get("/billing/cancel")).status_code == 200
 
 
-async def test_refunds_and_disputes_are_seen_on_the_account(service: Service) -> None:
+async def test_refunds_and_disputes_change_the_balance(service: Service) -> None:
     order = await Order.begun(service, await service.user(100))
     order.pay()
     await order.balance_is(30100)
@@ -112,7 +112,7 @@ async def test_refunds_and_disputes_are_seen_on_the_account(service: Service) ->
     assert [one["status"] for one in await order.purchases()] == ["partially_refunded"]
 
 
-async def test_a_purchase_carries_a_live_session_on(service: Service, upstream: Upstream) -> None:
+async def test_a_purchase_extends_a_live_session(service: Service, upstream: Upstream) -> None:
     user = await service.user(12)
     order = await Order.begun(service, user)
     captions = await service.captions(user)
@@ -128,8 +128,8 @@ async def test_a_purchase_carries_a_live_session_on(service: Service, upstream: 
     assert (await service.balance(user))["seconds_remaining"] == 12 + 30000 - 39
 
 
-async def test_a_refund_ends_a_live_session_that_lived_on_it(service: Service, upstream: Upstream) -> None:
-    """What it had used by then is owed, and the next purchase pays it off first."""
+async def test_a_refund_ends_the_live_session_that_used_it(service: Service, upstream: Upstream) -> None:
+    """The user owes what the session had used, and the next purchase pays that off first."""
     user = await service.user(1)
     order = await Order.begun(service, user)
     order.pay()
@@ -157,7 +157,7 @@ async def test_a_refund_ends_a_live_session_that_lived_on_it(service: Service, u
     await again.balance_is(72001 - end["seconds_used"])
 
 
-async def test_the_operator_sees_what_was_sold(service: Service) -> None:
+async def test_the_report_shows_what_was_sold(service: Service) -> None:
     before = json.loads(await service.command("report", "--json", "--since", "1h"))
     order = await Order.begun(service, await service.user(100))
     order.pay()

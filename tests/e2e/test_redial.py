@@ -1,4 +1,4 @@
-"""A lost upstream is taken up again: no gap, no final twice, no byte billed twice; else the client is told why."""
+"""Redials of a lost upstream: no gap, no repeated final, no audio billed twice; or a reason for the client."""
 
 import asyncio
 
@@ -21,9 +21,7 @@ IDS = ["1011", "1000", "1012", "reset"]
 
 
 @pytest.mark.parametrize("loss", LOST, ids=IDS)
-async def test_what_was_not_final_is_heard_again_and_it_goes_on(
-    service: Service, upstream: Upstream, loss: Script
-) -> None:
+async def test_audio_that_was_not_final_is_replayed(service: Service, upstream: Upstream, loss: Script) -> None:
     user, audio = await service.user(3600), sound(8)
     config = upstream.scripted(loss, GOOD)
     captions = await service.captions(user, config)
@@ -42,7 +40,7 @@ async def test_what_was_not_final_is_heard_again_and_it_goes_on(
     assert [word["start"] for message in finals for word in message["words"]] == [n / 2 for n in range(16)]
 
 
-async def test_a_client_that_stopped_still_gets_its_last_words(service: Service, upstream: Upstream) -> None:
+async def test_after_a_stop_a_redial_still_gets_the_last_words(service: Service, upstream: Upstream) -> None:
     user, audio = await service.user(3600), sound(3)
     config = upstream.scripted(Script(hangup=Hangup(3, 1011, "")), GOOD)
     captions = await service.captions(user, config)
@@ -54,7 +52,7 @@ async def test_a_client_that_stopped_still_gets_its_last_words(service: Service,
     assert [(m["start"], m["duration"]) for m in captions.of("transcript") if m["is_final"]] == [(0.0, 2.0), (2.0, 1.0)]
 
 
-async def test_a_finalize_is_said_again_to_another_upstream(service: Service, upstream: Upstream) -> None:
+async def test_a_finalize_is_repeated_to_the_next_upstream(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     config = upstream.scripted(Script(reset_after=1, delay=5), GOOD)
     captions = await service.captions(user, config)
@@ -67,7 +65,7 @@ async def test_a_finalize_is_said_again_to_another_upstream(service: Service, up
     await captions.stop()
 
 
-async def test_channels_that_are_final_to_different_times_repeat_nothing(service: Service, upstream: Upstream) -> None:
+async def test_channels_with_different_finals_repeat_no_words(service: Service, upstream: Upstream) -> None:
     user, audio = await service.user(3600), sound(10)
     config = upstream.scripted(Script(reset_after=3), GOOD, channels=2, multichannel=True)
     captions = await service.captions(user, config)
@@ -81,9 +79,7 @@ async def test_channels_that_are_final_to_different_times_repeat_nothing(service
         assert [message["start"] for message in finals] == [0.0, 2.0, 4.0]
 
 
-async def test_an_upstream_that_dies_again_and_again_but_hears_more_each_time_is_good_enough(
-    service: Service, upstream: Upstream
-) -> None:
+async def test_redials_continue_while_each_upstream_makes_progress(service: Service, upstream: Upstream) -> None:
     user, audio = await service.user(3600), sound(24)
     config = upstream.scripted(Script(hangup=Hangup(3, 1011, "")))
     captions = await service.captions(user, config)
@@ -103,7 +99,7 @@ async def test_an_upstream_that_dies_again_and_again_but_hears_more_each_time_is
     [Script(refuse=REFUSALS[429]), Script(handshake=BROKEN_HANDSHAKES["closes-after-half-a-status-line"])],
     ids=["429", "half a status line"],
 )
-async def test_an_upstream_that_is_not_there_any_more(service: Service, upstream: Upstream, answer: Script) -> None:
+async def test_a_vanished_upstream_ends_the_session(service: Service, upstream: Upstream, answer: Script) -> None:
     user = await service.user(3600)
     config = upstream.scripted(Script(reset_after=3), answer)
     captions = await service.captions(user, config)
@@ -112,13 +108,13 @@ async def test_an_upstream_that_is_not_there_any_more(service: Service, upstream
     row = await check_receipt(service, user, captions, 3600, within=40)
     await sending
     assert (row["reason"], row["status"]) == ("upstream_closed", "terminated")
-    assert row["seconds_used"] in (3, 4)  # a frame may have been on its way
+    assert row["seconds_used"] in (3, 4)  # a frame may have been in transit
     assert (captions.errors(), captions.close_code) == (["upstream_closed"], 1011)
     assert [message["upstream"] for message in captions.of("status")] == ["reconnecting"]
     assert len(upstream.met(config)) == 6
 
 
-async def test_the_client_knows_when_it_takes_longer(service: Service, upstream: Upstream) -> None:
+async def test_the_client_is_told_about_a_slow_redial(service: Service, upstream: Upstream) -> None:
     user, audio = await service.user(3600), sound(8)
     config = upstream.scripted(Script(reset_after=3), Script(handshake_delay=3))
     captions = await service.captions(user, config)
@@ -153,7 +149,7 @@ async def test_a_redial_that_is_refused_is_not_tried_again(
     assert len(upstream.met(config)) == 2
 
 
-async def test_an_upstream_that_refuses_the_audio_is_not_dialled_again(service: Service, upstream: Upstream) -> None:
+async def test_refused_audio_is_not_redialled(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     config = upstream.scripted(Script(hangup=Hangup(3, 1008, "DATA-0000")))
     captions = await service.captions(user, config)
@@ -165,9 +161,7 @@ async def test_an_upstream_that_refuses_the_audio_is_not_dialled_again(service: 
     assert len(upstream.met(config)) == 1
 
 
-async def test_an_upstream_that_dies_each_time_without_a_word_is_not_fed_for_ever(
-    service: Service, upstream: Upstream
-) -> None:
+async def test_redials_without_progress_are_bounded(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     config = upstream.scripted(Script(hangup=Hangup(1, 1011, ""), silent_after=0))
     captions = await service.captions(user, config)

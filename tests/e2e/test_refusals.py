@@ -1,4 +1,4 @@
-"""Sessions that cannot begin: the error, the close code, nothing billed, nothing held, nothing told that is ours."""
+"""Refused sessions: the error and close code, nothing billed or held, and no internal details."""
 
 import json
 import time
@@ -15,7 +15,7 @@ from tests.standin.script import REFUSALS, Hangup, Script
 
 
 async def refused(captions: Captions, code: str, close_code: int) -> str:
-    """Exactly one error, then the close; its message."""
+    """Assert exactly one error and then the close. Return the error's message."""
     assert await captions.closed() == close_code
     (error,) = captions.messages
     assert (error["type"], error["code"]) == ("error", code)
@@ -43,20 +43,20 @@ async def untouched(service: Service, user: User, seconds: int = 3600) -> None:
         (503, "upstream_unavailable", 1011),
     ],
 )
-async def test_what_the_upstream_refuses(
+async def test_a_refusal_by_the_upstream_ends_the_session(
     service: Service, upstream: Upstream, status: int, code: str, close_code: int
 ) -> None:
     user = await service.user(3600)
     config = upstream.scripted(Script(refuse=REFUSALS[status]))
     message = await refused(await service.captions(user, config), code, close_code)
-    if status in (401, 402, 403, 500, 503):  # our fault: the details are for the log
+    if status in (401, 402, 403, 500, 503):  # the service's fault: the details are in the log
         assert REFUSALS[status].message not in message
         assert REFUSALS[status].code not in message
         assert str(status) in service.log()
     await untouched(service, user)
 
 
-async def test_an_upstream_that_closes_at_once(service: Service, upstream: Upstream) -> None:
+async def test_an_upstream_that_closes_at_once_ends_the_session(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     captions = await service.captions(user, upstream.scripted(Script(hangup=Hangup(0, 1011, "NET-0000"))))
     assert await captions.closed(within=40) == 1011
@@ -70,7 +70,7 @@ async def test_an_upstream_that_closes_at_once(service: Service, upstream: Upstr
 BAD_TOKENS: list[Any] = [None, "", "x", 5, {}, [], "a.b.c", "ey" * 5000]
 
 
-async def test_a_token_that_is_none(service: Service, upstream: Upstream) -> None:
+async def test_an_invalid_token_is_refused(service: Service, upstream: Upstream) -> None:
     dialled = upstream.dialled
     for token in BAD_TOKENS:
         captions = await service.dial()
@@ -82,15 +82,16 @@ async def test_a_token_that_is_none(service: Service, upstream: Upstream) -> Non
     assert upstream.dialled == dialled
 
 
-async def test_a_token_that_was_forged_or_has_expired(service: Service) -> None:
+async def test_a_forged_or_expired_token_is_refused(service: Service) -> None:
     user = await service.user(3600)
     secret = service.env["JWT_SECRET"]
     claims: dict[str, Any] = jwt.decode(user.token, secret, algorithms=["HS256"])
+    no_key: Any = None  # PyJWT's types know no token without a key
     forgeries = [
         jwt.encode({**claims, "iat": 1, "exp": int(time.time()) - 5}, secret, "HS256"),
         jwt.encode(claims, "another-secret-of-at-least-32-bytes!", "HS256"),
         jwt.encode(claims, secret, "HS384"),
-        jwt.encode(claims, None, "none"),
+        jwt.encode(claims, no_key, "none"),
         jwt.encode({key: value for key, value in claims.items() if key != "exp"}, secret, "HS256"),
         jwt.encode({key: value for key, value in claims.items() if key != "sub"}, secret, "HS256"),
         jwt.encode({**claims, "sub": "someone"}, secret, "HS256"),
@@ -104,7 +105,7 @@ async def test_a_token_that_was_forged_or_has_expired(service: Service) -> None:
         assert captions.errors() == ["unauthorized"], number
 
 
-async def test_a_login_that_has_ended(service: Service) -> None:
+async def test_the_token_of_an_ended_login_is_refused(service: Service) -> None:
     email = f"{uuid4().hex}@example.org"
     answer = await service.http.post("/auth/register", json={"email": email, "password": "correct horse battery"})
     login = answer.json()
@@ -113,14 +114,14 @@ async def test_a_login_that_has_ended(service: Service) -> None:
     await refused(await service.captions(User(email, login["token"])), "unauthorized", 4401)
 
 
-async def test_a_blocked_account(service: Service) -> None:
+async def test_a_blocked_account_is_refused(service: Service) -> None:
     user = await service.user(3600)
     await service.command("user", "block", user.email)
     await refused(await service.captions(user), "unauthorized", 4401)
     await service.command("user", "unblock", user.email)
 
 
-async def test_an_account_with_nothing_left(service: Service, upstream: Upstream) -> None:
+async def test_an_account_without_credit_is_refused(service: Service, upstream: Upstream) -> None:
     user = await service.user(0)
     dialled = upstream.dialled
     await refused(await service.captions(user), "insufficient_credits", 4402)
@@ -128,7 +129,7 @@ async def test_an_account_with_nothing_left(service: Service, upstream: Upstream
     assert upstream.dialled == dialled
 
 
-async def test_one_session_too_many(service: Service, upstream: Upstream) -> None:
+async def test_one_session_too_many_is_refused(service: Service, upstream: Upstream) -> None:
     user = await service.user(3600)
     pair = [await service.captions(user) for _ in range(2)]
     for captions in pair:
@@ -143,8 +144,8 @@ async def test_one_session_too_many(service: Service, upstream: Upstream) -> Non
         assert (await captions.stop())["reason"] == "client_stop"
 
 
-async def test_a_newcomer_by_http_has_a_socket_too(service: Service) -> None:
-    """Register, log in, and stream with the token of either."""
+async def test_tokens_from_registering_and_logging_in_open_a_session(service: Service) -> None:
+    """Tokens from registering and from logging in both open a session."""
     account = {"email": "Newcomer@Example.org", "password": "a passphrase of the tests"}
     registered = await service.http.post("/auth/register", json=account)
     assert registered.status_code == 201

@@ -1,4 +1,4 @@
-"""`report`: what was used, by the sessions that there were, and what is left on the accounts."""
+"""`report`: usage by session, and the credit left on all accounts."""
 
 import json
 from typing import Any

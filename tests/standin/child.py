@@ -1,6 +1,7 @@
-"""A stand-in for a worker or the engine of `serve`: it writes down what happens to it, a line each.
+"""A stand-in for a worker or the engine of `serve`, which records each event on a line.
 
-Arguments: its role, and a folder. `finish` in the folder lets it go after SIGTERM; `misconfigured` ends it at once."""
+Arguments: its role, and a folder.
+A file `finish` in the folder lets it end after SIGTERM; `misconfigured` ends it at once."""
 
 import json
 import os

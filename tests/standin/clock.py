@@ -1,4 +1,4 @@
-"""A clock of PostgreSQL's that can be set: functions of ours that stand before those of its own in one database.
+"""A clock of PostgreSQL that tests can set: functions that precede the built-in ones in one database.
 
 What was created before it is installed, such as a column's default, keeps the true time."""
 
@@ -19,12 +19,12 @@ END $$;
 
 
 def install(url: str) -> None:
-    """For connections made from now on, by a superuser who names no search path of his own."""
+    """Install the clock for new connections of a superuser who sets no search path."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(SHIM)
 
 
 def set_ahead(url: str, seconds: float) -> None:
-    """The clock jumps: it shows that much more than the true time from now on."""
+    """Set the clock `seconds` ahead of the true time from now on."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("UPDATE shim.clock SET ahead = make_interval(secs => %s)", (seconds,))

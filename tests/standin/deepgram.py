@@ -1,4 +1,4 @@
-"""A stand-in Deepgram for tests: /v1/listen on a free loopback port, scripted per connection, recording all it hears.
+"""A stand-in Deepgram for tests: /v1/listen on a free loopback port, scripted per connection, with a record of each.
 
 As a process: `python -m tests.standin.deepgram --port N [--script NAME]`; a JSON line for each finished connection."""
 
@@ -24,7 +24,7 @@ from tests.standin.script import SCRIPTS, Handshake, Refusal, Script
 from tests.standin.speech import Speech
 
 RECEIVE_BUFFER = 16 * 1024
-"""Of a connection that will stop reading, so that its writer notices soon."""
+"""Bytes, for a connection that will stop reading, so that its writer notices soon."""
 
 
 Chooser = Callable[[Record], Script]
@@ -92,14 +92,14 @@ class DeepgramStandIn:
         return self.records[-1]
 
     async def until(self, condition: Callable[[], bool], within: float = 10.0) -> None:
-        """Waits for a condition on the records. Raises TimeoutError."""
+        """Wait for a condition on the records. Raise TimeoutError."""
         async with asyncio.timeout(within):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
 
     def note(self) -> None:
-        """Something changed: looks at the conditions again."""
+        """Check the awaited conditions again after a change."""
         self._changed.set()
 
     def script_for(self, record: Record) -> Script:
@@ -182,7 +182,7 @@ class _Connection(ServerConnection):
 
 
 class Stream:
-    """One accepted connection: reads, and has a task that writes what falls due."""
+    """One accepted connection. It reads, and a task writes messages when they are due."""
 
     def __init__(self, connection: _Connection, script: Script, standin: DeepgramStandIn) -> None:
         self._connection, self.script, self._standin = connection, script, standin
@@ -198,7 +198,7 @@ class Stream:
         return self._record.port
 
     async def follow(self, script: Script) -> None:
-        """Goes on by another script, at once; how it numbers and times words stays as it was."""
+        """Switch to another script at once. The numbers and times of words continue."""
         self.script = script
         await self._react()
 
@@ -225,7 +225,7 @@ class Stream:
             elif message:
                 self._hear(message)
             else:
-                await self._close_stream()  # an empty frame is the old way to say so
+                await self._close_stream()  # an empty frame is the old form of CloseStream
             self._standin.note()
             await self._react()
 
@@ -256,7 +256,7 @@ class Stream:
                 self._head = b""
 
     def _say(self, messages: Iterable[str | bytes]) -> None:
-        for message in messages:  # the generator runs in any case: the clock has to go on
+        for message in messages:  # the generator must run in any case, because it advances the clock
             if not self._past(self.script.silent_after):
                 self._outbox.put_nowait((time.monotonic() + self.script.delay, message))
 
@@ -280,7 +280,7 @@ class Stream:
         await self._connection.close()
 
     async def _react(self) -> None:
-        """Whatever the script has for this point of the audio."""
+        """Do what the script wants at this point of the audio."""
         if self._nonsense and self._past(self.script.nonsense_after):
             nonsense, self._nonsense = self._nonsense, []
             self._say(nonsense)
@@ -301,7 +301,7 @@ class Stream:
             self._outbox.task_done()
 
     async def _watch(self) -> None:
-        """NET-0001: it wants a frame every 10 s, and the first audio within 10 s."""
+        """Close with NET-0001 without a frame every 10 s, or without audio in the first 10 s."""
         patience = self.script.patience
         while patience is not None:
             since = self._heard_at if self._speech.nbytes else self._record.opened_at
@@ -324,7 +324,7 @@ def _refuse(connection: ServerConnection, refusal: Refusal, request_id: str) -> 
 
 
 def _reset(connection: ServerConnection) -> None:
-    """Ends the TCP connection with RST, not FIN."""
+    """End the TCP connection with RST instead of FIN."""
     peer: socket.socket = connection.transport.get_extra_info("socket")
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.transport.abort()

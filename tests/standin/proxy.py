@@ -1,4 +1,4 @@
-"""A stand-in HTTP proxy: it tunnels every CONNECT to one address, whatever name was asked for."""
+"""A stand-in HTTP proxy that tunnels every CONNECT to one address, whatever its target."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Proxy:
-    """`asked`: the first line of each request. `refuses`: with 407, instead of a tunnel."""
+    """A running proxy. `asked`: the first line of each request. `refuses`: answer 407 instead of a tunnel."""
 
     url: str = ""
     refuses: bool = False

@@ -1,4 +1,4 @@
-"""What the stand-in Deepgram keeps of a connection."""
+"""The stand-in Deepgram's record of a connection."""
 
 import hashlib
 import json

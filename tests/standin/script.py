@@ -28,7 +28,7 @@ REFUSALS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
-    """A close by the server, once it has heard that much audio (0: at once)."""
+    """A close by the server after this much audio (0: at once)."""
 
     after: float = 0.0
     code: int = 1011
@@ -37,7 +37,7 @@ class Hangup:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """Bytes in place of an answer to the handshake, and what becomes of the connection after them."""
+    """Bytes in place of an answer to the handshake, and what happens to the connection afterwards."""
 
     answer: bytes = b""
     end: Literal["close", "reset", "stay"] = "close"
@@ -62,7 +62,7 @@ BROKEN_HANDSHAKES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """The default is a well-behaved Deepgram that hears one word in every half second of audio."""
+    """A connection's behaviour. The default is a correct Deepgram with a word in every half second of audio."""
 
     refuse: Refusal | None = None
     answers_handshake: bool = True
@@ -75,23 +75,23 @@ class Script:
     interim_ms: int = 500
     final_ms: int = 2000
     wordless: bool = False
-    """Results come, without text."""
+    """Send Results without text."""
     silent_after: float | None = None
-    """No text at all once it has heard that much; 0: never a word."""
+    """Send no text after this much audio; 0: never."""
     delay: float = 0.0
-    """Seconds of time that every message is late."""
+    """Seconds of time by which every message is late."""
     nonsense: tuple[str | bytes, ...] = ()
     nonsense_after: float = 0.0
     metadata: bool = True
     metadata_seconds: float | None = None
-    """A fixed duration, whatever was heard."""
+    """A fixed duration in Metadata, whatever was received."""
     metadata_factor: float = 1.0
     metadata_delay: float = 0.0
     """Seconds of time."""
     heeds_close_stream: bool = True
     hangup: Hangup | None = None
     reset_after: float | None = None
-    """TCP reset once it has heard that much."""
+    """Reset TCP after this much audio."""
     stops_reading_after: float | None = None
     patience: float | None = 10.0
     """Seconds of time without a frame, or without first audio, after which it ends with NET-0001."""

@@ -1,4 +1,4 @@
-"""What the processes that tests start do with signals, however the tests themselves were started."""
+"""Gives the processes that tests start the default signal handling, however the tests were started."""
 
 import signal
 from typing import Final

@@ -1,4 +1,4 @@
-"""A mail server on a real socket, that keeps what it gets and fails as it is told."""
+"""A mail server on a real socket that records mails and fails as the test wants."""
 
 import asyncio
 import base64
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Self
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
-"""Signed by itself, and good for nothing else."""
+"""A self-signed certificate for tests only."""
 PATIENCE = 30.0
 HANGS = "hangs"
-"""Instead of a reply: silence."""
+"""A reply that never comes."""
 LEAVES = "leaves"
-"""Instead of a reply: the connection ends."""
+"""A close in place of a reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +73,23 @@ class SmtpStandIn:
         return [command.split()[0] for command in self.heard]
 
     async def mail(self) -> Mail:
-        """The next one, once it is there."""
+        """Wait for the next mail, and return it."""
         async with asyncio.timeout(PATIENCE):
             return await self._mails.get()
 
     @property
     def empty(self) -> bool:
-        """Whether no mail has come that was not asked for."""
+        """Return whether no unread mail has arrived."""
         return self._mails.empty()
 
     async def until(self, verb: str, times: int) -> None:
-        """Waits until it has heard a verb so often."""
+        """Wait until a verb was received `times` times."""
         async with asyncio.timeout(PATIENCE):
             while self.verbs.count(verb) < times:
                 await asyncio.sleep(0.01)
 
     async def until_alone(self) -> None:
-        """Waits until nobody is connected any more."""
+        """Wait until no client is connected."""
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*self._talks, return_exceptions=True)
 

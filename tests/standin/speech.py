@@ -1,4 +1,4 @@
-"""The hearing of the stand-in: bytes of audio in, Deepgram's messages out. Pure; its clock is the audio."""
+"""The recognition of the stand-in: bytes of audio in, Deepgram's messages out. Pure; its clock is the audio."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ class Speech:
 
     @property
     def clock_ms(self) -> int:
-        """Milliseconds of audio heard."""
+        """Milliseconds of audio received."""
         return self.nbytes * 1000 // self.bytes_per_second
 
     @property
@@ -53,20 +53,20 @@ class Speech:
         self._origin_ms = position * 1000 // self.bytes_per_second
 
     def hear(self, nbytes: int) -> Iterator[str]:
-        """What it has to say about so much more audio."""
+        """Return the messages about `nbytes` more audio."""
         self.nbytes += nbytes
         while self._next_ms <= self.clock_ms:
             yield from self._say(self._next_ms, is_final=self._next_ms - self._segment_ms >= self._script.final_ms)
             self._next_ms += self._script.interim_ms
 
     def flush(self, *, from_finalize: bool = False) -> Iterator[str]:
-        """All that was heard becomes final now."""
+        """Return the finals that make all audio so far final."""
         if self.clock_ms > self._segment_ms or from_finalize:
             yield from self._say(self.clock_ms, is_final=True, from_finalize=from_finalize)
             self._next_ms = self._segment_ms + self._script.interim_ms
 
     def metadata(self) -> str:
-        """The closing message; duration 0 and channels 0 when nothing was heard."""
+        """Return Metadata, with duration 0 and channels 0 if no audio was received."""
         fixed = self._script.metadata_seconds
         seconds = self.seconds * self._script.metadata_factor if fixed is None else fixed
         return json.dumps(

@@ -77,7 +77,7 @@ class AccountEmails:
         now = self._clock()
         if user.blocked_at is not None:
             return None
-        if await store.resets_mailed(connection, user.id, now - reset.LIFETIME) >= reset.MOST_MAILS:
+        if await store.resets_mailed(connection, user.id, now - reset.LIFETIME) >= reset.MAX_MAILS:
             log.info("reset_mail_limit_reached", user=str(user.id))
             return None
         return await reset.make(connection, user.id, now, mailed=True)

@@ -15,7 +15,8 @@ from transcription_proxy.accounts.fair_queue import FairQueue, Requester
 COST: Final = 12
 """bcrypt's cost factor: 0.22 s a hash."""
 THREADS: Final = 2
-MOST_WAITING: Final = 32
+"""Hashes computed at once."""
+MAX_WAITING: Final = 32
 """Requests that may wait for a thread at once."""
 WAIT_SECONDS: Final = 10.0
 """How long a request may wait for a thread."""
@@ -38,7 +39,7 @@ class Hasher:
     def __init__(self, cost: int = COST) -> None:
         self._cost = cost
         self._threads = ThreadPoolExecutor(THREADS, "bcrypt")
-        self._queue = FairQueue(THREADS, MOST_WAITING, WAIT_SECONDS)
+        self._queue = FairQueue(THREADS, MAX_WAITING, WAIT_SECONDS)
 
     async def hash(self, accepted: bytes, requester: Requester) -> str:
         """Return the hash of the bytes that `passwords.accept` returned."""

@@ -1,4 +1,4 @@
-"""Which passwords are accepted, and the bytes of a password that are hashed.
+"""Decides which passwords are accepted, and which bytes of a password are hashed.
 
 Keyboards encode the same characters differently, so a password is normalised as RFC 8265 says (OpaqueString: other
 spaces become U+0020, then NFC). Older passwords were hashed as they were typed, so a login tries both forms."""
@@ -34,7 +34,7 @@ def accept(password: str, email: str = "") -> bytes:
 
 
 def forms(password: str) -> list[bytes]:
-    """Return the bytes that an account's hash of this password may be of, the normalised form first.
+    """Return the byte forms of a password that an account's hash may be computed from, the normalised form first.
 
     The list is empty for text that cannot be a password.
     """

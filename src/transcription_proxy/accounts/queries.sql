@@ -53,7 +53,8 @@ WHERE id = %(user_id)s AND token_version = %(token_version)s
 -- so that its INSERT does not wait while the ledger's `lock_streams` is held.
 SELECT blocked_at IS NULL AND token_version = %(token_version)s
   AND (%(login)s::uuid IS NULL OR EXISTS (SELECT FROM logins WHERE logins.id = %(login)s AND ended_at IS NULL))
-FROM users WHERE id = %(user_id)s
+  AND (%(key_id)s::uuid IS NULL OR EXISTS (SELECT FROM api_keys WHERE id = %(key_id)s))
+FROM users WHERE users.id = %(user_id)s
 FOR KEY SHARE OF users
 
 -- name: change_password
@@ -179,3 +180,26 @@ FOR NO KEY UPDATE
 -- name: reset_works
 -- Whether a reset token still works. Run it once the account is locked, since another request may use the token.
 SELECT EXISTS (SELECT FROM password_resets WHERE token_hash = %(token_hash)s AND expires_at > %(now)s)
+
+-- name: add_api_key
+-- Add an API key, unless the account has the most keys already. The account is locked.
+INSERT INTO api_keys (user_id, name, prefix, key_hash, models)
+SELECT %(user_id)s, %(name)s, %(prefix)s, %(key_hash)s, %(models)s::text[]
+WHERE (SELECT count(*) FROM api_keys WHERE user_id = %(user_id)s) < %(most)s
+RETURNING id, name, prefix, models, created_at, last_used_at
+
+-- name: api_keys_of
+-- The API keys of an account, oldest first.
+SELECT id, name, prefix, models, created_at, last_used_at FROM api_keys WHERE user_id = %(user_id)s ORDER BY created_at, id
+
+-- name: delete_api_key
+-- Delete an API key.
+DELETE FROM api_keys WHERE id = %(key_id)s AND user_id = %(user_id)s
+
+-- name: api_key_holder
+-- The API key with a digest. Its last use is noted once a minute at most.
+WITH used AS (
+  UPDATE api_keys SET last_used_at = now()
+  WHERE key_hash = %(key_hash)s AND coalesce(last_used_at, '-infinity') < now() - interval '1 minute'
+)
+SELECT id, user_id, models FROM api_keys WHERE key_hash = %(key_hash)s

@@ -1,4 +1,4 @@
-"""Links to choose a new password. A link works once, for an hour, and until a newer one is made."""
+"""Password-reset links. A link works once, for an hour, and only until a newer one is created."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from transcription_proxy.accounts.store import Connection
 from transcription_proxy.errors import Refusal
 
 LIFETIME: Final = timedelta(hours=1)
-MOST_MAILS: Final = 3
+MAX_MAILS: Final = 3
 """Links that are mailed to one account within LIFETIME."""
 LINK_JOB: Final = "reset_link"
 NOTICE_JOB: Final = "password_notice"
@@ -38,7 +38,7 @@ def invalid() -> Refusal:
 
 
 async def make(connection: Connection, user_id: UUID, now: datetime, mailed: bool = False) -> str:
-    """Return a new token for a locked account, and void earlier ones. `mailed`: it counts towards MOST_MAILS."""
+    """Return a new token for a locked account, and void earlier ones. `mailed`: it counts towards MAX_MAILS."""
     token = secrets.token_urlsafe(32)
     await store.void_resets(connection, user_id, now - LIFETIME)
     await store.add_reset(connection, tokens.digest(token), user_id, now + LIFETIME, now if mailed else None)

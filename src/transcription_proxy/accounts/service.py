@@ -176,7 +176,7 @@ class Accounts:
         return owner
 
     async def _set_password(self, connection: Connection, locked: User, password_hash: str) -> User:
-        """Set a locked account's password, void its reset links, and tell the owner, who may not have done it."""
+        """Set a locked account's password, void its reset links, and email the owner, in case somebody else did it."""
         await store.void_resets(connection, locked.id, self._clock() - reset.LIFETIME)
         await jobs.enqueue(connection, reset.NOTICE_JOB, str(locked.id))
         return await store.change_password(connection, locked.id, password_hash)

@@ -40,7 +40,7 @@ class Credentials(User):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An account as an operator lists it."""
+    """An account in the operator's list."""
 
     id: UUID
     email: str
@@ -98,8 +98,8 @@ async def token_holder(connection: Connection, identity: Identity) -> User | Non
 
 async def may_open(connection: Connection, opening: Opening) -> bool:
     """Return whether the token of an opening may open a session. Run it in the opening's transaction."""
-    values = {"user_id": opening.user_id, "token_version": opening.token_version, "login": opening.login}
-    return bool(await _scalar(connection, "may_open", **values))
+    values = {"user_id": opening.user_id, "token_version": opening.token_version}
+    return bool(await _scalar(connection, "may_open", **values, login=opening.login, key_id=opening.key_id))
 
 
 async def change_password(connection: Connection, user_id: UUID, password_hash: str) -> User:
@@ -168,7 +168,7 @@ async def use_refresh(connection: Connection, token_hash: bytes, now: datetime) 
 
 
 async def prune_refresh(connection: Connection, login: UUID, now: datetime) -> None:
-    values = {"login": login, "now": now, "most": tokens.MOST_REFRESH_TOKENS}
+    values = {"login": login, "now": now, "most": tokens.MAX_REFRESH_TOKENS}
     await connection.execute(SQL["prune_refresh"], values)
 
 

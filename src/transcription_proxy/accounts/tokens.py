@@ -18,7 +18,7 @@ ALGORITHM: Final = "HS256"
 REFRESH_LIFE: Final = timedelta(days=30)
 REFRESH_GRACE: Final = timedelta(seconds=30)
 """How long after its first use a refresh token works again, while the pair that it gave has not been used."""
-MOST_REFRESH_TOKENS: Final = 1000
+MAX_REFRESH_TOKENS: Final = 1000
 """Refresh tokens that are stored for one login, used ones included. The oldest are deleted first."""
 LONGEST: Final = 4096
 """Characters of a JWT. Ours have a tenth of that; a longer one is refused unread."""

@@ -12,7 +12,7 @@ from transcription_proxy.process.address import site
 from transcription_wire.lengths import length
 
 app = typer.Typer(no_args_is_help=True, help="Manage accounts.")
-LIVE_AT_MOST = 1000
+MAX_LIVE_ROWS = 1000
 """Live sessions that `show` lists."""
 
 
@@ -108,7 +108,7 @@ def create_many(
 async def _shown(services: CommandServices, email: str) -> dict[str, Any]:
     user = await services.operator.user(email)
     balance = await services.ledger.balance(user.id)
-    live = await services.ledger.sessions(user.id, live=True, limit=LIVE_AT_MOST)
+    live = await services.ledger.sessions(user.id, live=True, limit=MAX_LIVE_ROWS)
     return {
         "id": user.id,
         "email": user.email,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # `serve` must start without psycopg
 POOL_SIZE: Final = 8
 """The most connections in a worker's pool."""
 CONNECTIONS_PER_WORKER: Final = POOL_SIZE + 2
-"""The pool's, and one each for the listener and the migration."""
+"""Connections of the pool, and one each for the listener and the migration."""
 CONNECTIONS_FOR_COMMANDS: Final = 10
 """Connections kept free for the operator's commands, which use three each."""
 SQL: Final = queries.load("transcription_proxy.db")
@@ -28,7 +28,7 @@ async def shortage(database: "Database", workers: int) -> str | None:
         row = await cursor.fetchone()
         own_pid = connection.info.backend_pid
     allowed, server_pid = row or (0, 0)
-    if server_pid != own_pid or allowed >= needed(workers):  # different process ids: a pooler is between
+    if server_pid != own_pid or allowed >= needed(workers):  # different server processes: a pooler is between
         return None
     return (
         f"PostgreSQL allows {allowed} connections, and WORKERS={workers} needs {needed(workers)}. Raise its "

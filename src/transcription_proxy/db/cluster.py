@@ -40,7 +40,7 @@ SETTINGS: Final = {
     "log_checkpoints": "off",
 }
 """A small server: 10 MB of memory (docs/decisions/0001)."""
-LEAST_CONNECTIONS: Final = 40
+MIN_CONNECTIONS: Final = 40
 """The lowest max_connections, whatever the number of workers."""
 INITDB: Final = (
     "--username=postgres",
@@ -65,7 +65,7 @@ class Cluster:
     """The PostgreSQL that belongs to one DATA_DIR. Its errors are Unavailable and say what to do."""
 
     def __init__(self, data_dir: Path, workers: int, settings: Mapping[str, str]) -> None:
-        self._settings = {"max_connections": str(max(LEAST_CONNECTIONS, needed(workers))), **settings}
+        self._settings = {"max_connections": str(max(MIN_CONNECTIONS, needed(workers))), **settings}
         self.home = places.home(data_dir)
         self.server = self.home / "server"
         """The folder of the cluster, its password and its socket. `set_aside` moves it as a whole."""
@@ -124,7 +124,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop the server with all its connections, and return when it has ended."""
-        for how in (signal.SIGINT, signal.SIGQUIT):  # what pg_ctl calls fast and immediate
+        for how in (signal.SIGINT, signal.SIGQUIT):  # pg_ctl calls these modes fast and immediate
             pid = self._running()
             if pid is None:
                 return
@@ -166,7 +166,7 @@ class Cluster:
             return None
         if self._is_server(pid):
             return pid
-        file.unlink(missing_ok=True)  # PostgreSQL would take another process with that id for a server
+        file.unlink(missing_ok=True)  # PostgreSQL would mistake another process with that id for a server
         return None
 
     def _is_server(self, pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Jobs, which outlive a process: rows of a table, each run by the process that claims it, until it succeeds.
+"""Jobs, which outlive a process: table rows, each run by the process that claims it, until it succeeds.
 
 A job whose process dies runs again, so every job must be idempotent (docs/decisions/0006)."""
 
@@ -21,7 +21,7 @@ LOST_AFTER_SECONDS: Final = 300.0
 """How long after its claim a job counts as lost, so that another process may claim it."""
 BACKOFF: Final = Backoff(first=2.0, longest=3600.0)
 """Pauses between tries of a failed job."""
-MOST_TRIES: Final = 50
+MAX_TRIES: Final = 50
 SQL: Final = queries.load("transcription_proxy.db")
 Handler = Callable[[str], Awaitable[None]]
 log = structlog.get_logger(__name__)
@@ -97,7 +97,7 @@ class Jobs:
                 await self._handlers[job.kind](job.key)
         except Exception as error:  # noqa: BLE001 - any failure is tried again
             log.warning("job_failed", job=job.kind, key=job.key, tries=job.tries, error=type(error).__name__)
-            if job.tries >= MOST_TRIES and job.kind not in self._every:
+            if job.tries >= MAX_TRIES and job.kind not in self._every:
                 log.error("job_given_up", job=job.kind, key=job.key)
                 return True, None
             return True, BACKOFF.pause(job.tries)

@@ -1,4 +1,4 @@
-"""Listens for NOTIFY on a connection of its own. Notifications may be lost, so a poll must find the same news later."""
+"""Listens for NOTIFY on a separate connection. Notifications may be lost, so callers must also poll for the news."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ PROBE_SECONDS: Final = 30.0
 BACKOFF: Final = Backoff(first=0.5, longest=10.0)
 """Pauses between tries to connect."""
 Handlers = Mapping[str, Callable[[str], None]]
-"""The function that gets the payloads of each channel."""
+"""The function for the payloads of each channel."""
 
 
 async def listen(url: str, handlers: Handlers, ready: Callable[[], None] = lambda: None) -> NoReturn:

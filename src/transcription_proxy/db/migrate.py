@@ -1,4 +1,4 @@
-"""Migrates a database to this program's version: numbered files, each applied once, in its own transaction."""
+"""Migrates a database to this program's version by numbered files, each applied once, in a separate transaction."""
 
 import asyncio
 from importlib.resources import files
@@ -35,7 +35,7 @@ async def migrate(url: str, schema: str | None = None, *, upto: int | None = Non
     except psycopg.errors.InsufficientPrivilege as error:
         raise ConfigError([f"The user in DATABASE_URL isn't allowed to change the database: {error}"]) from error
     except psycopg.ProgrammingError as error:
-        if error.sqlstate is not None:  # a statement of ours
+        if error.sqlstate is not None:  # of this connection's statements
             raise
         raise ConfigError([f"DATABASE_URL isn't valid: {error}"]) from error
     except AWAY as error:
@@ -55,9 +55,9 @@ def _check_server(connection: AsyncConnection) -> None:
 
 
 async def _step(connection: AsyncConnection, schema: str | None, steps: dict[int, bytes], goal: int) -> int | None:
-    """Apply the next migration and return None, or return the version when there is none.
+    """Apply the next migration and return None, or return the version if no migration is left.
 
-    The version is read again under the lock. That ends with the transaction, since a pooler keeps no longer lock.
+    The version is read again under the lock. The lock lasts for the transaction; a pooler supports no longer one.
     """
     async with connection.transaction():
         await connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(LONGEST_SECONDS * 1000))

@@ -19,7 +19,7 @@ async def notify(connection: AsyncConnection[Any], messages: Messages) -> None:
 
 
 class Notifier:
-    """Sends notifications in transactions of their own."""
+    """Sends notifications, each batch in a separate transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

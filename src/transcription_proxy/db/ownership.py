@@ -1,4 +1,4 @@
-"""Which DATA_DIR a cluster outside of it belongs to: both hold the same note, with a random id.
+"""Which DATA_DIR owns a cluster outside of it: both folders hold the same note, with a random id.
 
 A cluster is outside of DATA_DIR only where root runs the service and PostgreSQL's user cannot enter DATA_DIR. Its
 folder is named after DATA_DIR's path. Without the note, a DATA_DIR that was deleted and created again would get the

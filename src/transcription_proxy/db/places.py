@@ -21,7 +21,8 @@ from transcription_proxy.errors import Unavailable
 
 SHARED: Final = Path("/var/lib/transcription-proxy")
 ADVICE: Final = "Fix that, or set DATABASE_URL to your own PostgreSQL."
-EXEC_WITHIN_SECONDS: Final = 2.0
+EXEC_SECONDS: Final = 2.0
+"""How long an exec may take before its process counts as one without arguments."""
 _KERNEL_THREAD: Final = 0x00200000
 """PF_KTHREAD among the flags, the ninth field of /proc/PID/stat."""
 _NAMELESS: Final = range(59_999, 59_000, -1)
@@ -142,8 +143,8 @@ def command(pid: int) -> Sequence[bytes]:
 
 
 def _arguments(process: Path) -> Sequence[bytes]:
-    """Those of one in /proc. In the middle of an exec they are empty for a moment, which is long on a busy machine."""
-    deadline = time.monotonic() + EXEC_WITHIN_SECONDS
+    """Return the arguments of a process in /proc. They are empty for a moment during an exec, so wait for them."""
+    deadline = time.monotonic() + EXEC_SECONDS
     try:
         while not (found := (process / "cmdline").read_bytes()) and _has_program(process):
             if time.monotonic() > deadline:
@@ -155,7 +156,7 @@ def _arguments(process: Path) -> Sequence[bytes]:
 
 
 def _has_program(process: Path) -> bool:
-    """Zombies and the kernel's own threads have none, and never any arguments."""
+    """Return whether a process runs a program. Zombies and kernel threads do not, and have no arguments."""
     state, *numbers = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
     return state not in "ZX" and not int(numbers[5]) & _KERNEL_THREAD
 

@@ -1,4 +1,4 @@
-"""Access to the database: short transactions on pooled connections, and one exception when it is away: Unavailable.
+"""Access to the database: short transactions on pooled connections, and the exception Unavailable when it is away.
 
 Connections keep no session state, so a pooler in transaction mode may be between."""
 
@@ -86,7 +86,7 @@ class Database:
         cancelled = _cancellations()
         try:
             async with self._pool.connection(min(seconds, RETRY_SECONDS) if self._away else seconds) as connection:
-                if _cancellations() > cancelled:  # Python 3.11's wait_for, in the pool, may swallow a cancellation
+                if _cancellations() > cancelled:  # the pool's wait_for may swallow it in Python 3.11
                     raise asyncio.CancelledError
                 with _deadline(connection, seconds + 1):
                     async with self._replaced_if_read_only(), connection:
@@ -127,7 +127,7 @@ class Database:
         """Check a connection without a round trip: an idle one has data to read only if the server has closed it."""
         if connection.closed or _readable(connection.fileno()):
             await connection.close()
-            await self._pool.drain()  # the same server closed the others too
+            await self._pool.drain()  # the server has closed the other connections too
             raise psycopg.OperationalError("the server closed the connection")
 
     async def _reached(self, _connection: AsyncConnection) -> None:
@@ -139,11 +139,11 @@ class Database:
         if not self._away:
             log.warning("the database cannot be reached")
         self._away = True
-        await pool.check()  # makes the pool try again each RETRY_SECONDS, not with its own exponential back-off
+        await pool.check()  # makes the pool reconnect every RETRY_SECONDS, instead of with its own exponential back-off
 
 
 def _cancellations() -> int:
-    """How often the running task was asked to end."""
+    """Return how many cancellations of the running task are pending."""
     task = asyncio.current_task()
     return task.cancelling() if task else 0
 

@@ -1,4 +1,4 @@
-"""SQL lives in `queries.sql` beside the module that runs it: a name, a line of purpose, the statement."""
+"""Loads SQL from the `queries.sql` beside a module: each statement has a name and a line that gives its purpose."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def parse(text: str, *rows: type[Any]) -> Mapping[str, str]:
     """Return the statements in `text`, by name. Raise ValueError for a mistake.
 
     Each statement follows `-- name: x` and at least one comment line with its purpose. `{Row}` stands for the field
-    names of the dataclass `Row`, which is one of `rows`: so the columns of a table stand in one place.
+    names of the dataclass `Row`, one of `rows`, so that the columns of a table are written once.
     """
     columns = {row.__name__: ", ".join(field.name for field in fields(row)) for row in rows}
     statements: dict[str, str] = {}

@@ -64,3 +64,9 @@ RETURNING CASE WHEN retry_at IS NULL THEN 0 ELSE greatest(extract(epoch FROM ret
 DELETE FROM rate_limits WHERE key IN (
   SELECT key FROM rate_limits WHERE expires_at < clock_timestamp() LIMIT 10000 FOR UPDATE SKIP LOCKED
 )
+
+-- name: schema_state
+-- The schema that a backup is about, whether it exists and holds our tables, and the server process of this connection.
+SELECT name, to_regnamespace(quote_ident(name)) IS NOT NULL, to_regclass(format('%%I.schema_migrations', name)) IS NOT NULL,
+  pg_backend_pid()
+FROM coalesce(%(schema)s::text, current_schema()::text, 'public') AS name

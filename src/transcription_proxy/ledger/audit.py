@@ -18,6 +18,7 @@ CHECKS: Final = {
     "balances": Severity.ERROR,
     "chain": Severity.ERROR,
     "holds": Severity.ERROR,
+    "key_spending": Severity.ERROR,
     "ended_holds": Severity.ERROR,
     "leases": Severity.WARNING,
     "sessions": Severity.ERROR,

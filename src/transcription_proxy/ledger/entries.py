@@ -16,7 +16,9 @@ from transcription_wire.codes import Reason, Status
 MAX_CREDITS: Final = 1_000_000_000
 """The largest entry and the largest balance in credits, positive or negative (money 25)."""
 LOW_PERCENT: Final = 20
+"""A balance is low below this share of the last grant or purchase."""
 LOW_MAX_SECONDS: Final = 600
+"""A balance of more than this is never low."""
 LEASE_SECONDS: Final = 60
 """How long a session stays active without a settle (money 20)."""
 
@@ -64,7 +66,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session as it is listed. `model`: as its client asked for. `engine`: the speech engine's name for people.
+    """A session in a list. `model`: the one that its client requested. `engine`: the speech engine's display name.
 
     `reason` of a live session: the reason that it was marked to end with, if any."""
 

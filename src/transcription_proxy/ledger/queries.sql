@@ -27,11 +27,13 @@ WITH streams AS (
 ), opened AS (
   INSERT INTO transcription_sessions
     (user_id, mode, started_at, deepgram_model, engine, language, rate_micro, cost_micro, channels, hold, hold_cap, life,
-     opened_seq, lease_until)
+     opened_seq, lease_until, key_id)
   SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(engine)s, %(language)s, %(rate_micro)s, %(cost_micro)s,
-    %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s
+    %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s, %(key_id)s
   FROM streams WHERE taken < %(max_streams)s
   RETURNING id
+), reserved AS (
+  UPDATE key_spending SET seconds_held = seconds_held + %(hold)s FROM opened WHERE key_id = %(key_id)s
 )
 UPDATE credit_balance SET seconds_held = seconds_held + %(hold)s, updated_at = now()
 FROM opened WHERE user_id = %(user_id)s
@@ -39,8 +41,9 @@ RETURNING opened.id
 
 -- name: settle
 -- Settle a batch of sessions in one statement, and renew their leases. Locked rows are left out (money 15, 18).
--- `own` is what is left of a session's hold, `free` what its user has available once all sessions have given back. The
--- planner does not know a batch's size, so rows are looked up by key, and window functions take the place of joins.
+-- `own` is what is left of a session's hold, `free` what its user has available once all sessions have given back, and
+-- `key_free` what the limit of its API key leaves then, null without a limit. The planner does not know a batch's size,
+-- so rows are looked up by key, and window functions take the place of joins.
 WITH batch AS MATERIALIZED (
   SELECT DISTINCT ON (id) *, (SELECT s.user_id FROM transcription_sessions s WHERE s.id = asked.id) AS user_id
   FROM unnest(
@@ -58,10 +61,10 @@ WITH batch AS MATERIALIZED (
   SELECT *, (SELECT blocked_at IS NOT NULL FROM users WHERE users.id = user_id) AS blocked
   FROM batch JOIN balances USING (user_id)
 ), locked AS MATERIALIZED (
-  SELECT settleable.*, status, number, seconds_used, hold, hold_cap, ending, reason,
+  SELECT settleable.*, status, number, seconds_used, hold, hold_cap, ending, reason, key_id,
     status = 'active' AND asked_number > number AS due
   FROM settleable CROSS JOIN LATERAL (
-    SELECT status, number, seconds_used, hold, hold_cap, ending, reason
+    SELECT status, number, seconds_used, hold, hold_cap, ending, reason, key_id
     FROM transcription_sessions s WHERE s.id = settleable.id
     FOR NO KEY UPDATE SKIP LOCKED
   ) s
@@ -73,21 +76,32 @@ WITH batch AS MATERIALIZED (
   SELECT *, least(hold - delta, CASE WHEN due THEN greatest(keep - seconds_used - delta, 0) END)::integer AS own
   FROM booked
 ), eligible AS (
-  SELECT *, available + sum(hold - delta - own) OVER (PARTITION BY user_id) AS free FROM given_back
+  SELECT given_back.*, available + sum(hold - delta - own) OVER (PARTITION BY user_id) AS free, key_held,
+    room + sum(hold - delta - own) OVER (PARTITION BY key_id) AS key_free
+  FROM given_back LEFT JOIN LATERAL (
+    SELECT k.seconds_held AS key_held, k.limit_seconds - k.seconds_held -
+      CASE WHEN k.daily AND k.day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE k.seconds_used END AS room
+    FROM key_spending k WHERE k.key_id = given_back.key_id AND k.limit_seconds IS NOT NULL
+  ) k ON true
 ), wanted AS (
   SELECT *, CASE WHEN due AND extend AND ending IS NULL AND NOT blocked THEN
     greatest(least(hold_cap, greatest((free + own + %(shares)s - 1) / %(shares)s, 1)) - own, 0) ELSE 0 END::integer AS wish
   FROM eligible
-), granted AS (
-  SELECT *, own + least(wish, greatest(free - sum(wish) OVER (PARTITION BY user_id ORDER BY id) + wish, 0))::integer
-    AS new_hold
+), allowed AS (
+  SELECT *, greatest(least(wish, key_free - sum(wish) OVER (PARTITION BY key_id ORDER BY id) + wish), 0) AS share
   FROM wanted
+), granted AS (
+  SELECT *, own + least(share, greatest(free - sum(share) OVER (PARTITION BY user_id ORDER BY id) + share, 0))::integer
+    AS new_hold
+  FROM allowed
 ), settled AS MATERIALIZED (
   SELECT *, seconds_used + delta AS used,
     seconds_remaining - sum(delta) OVER (PARTITION BY user_id ORDER BY id) AS balance_after,
     seconds_remaining - sum(delta) OVER (PARTITION BY user_id) AS remaining,
     seconds_held + sum(new_hold - hold) OVER (PARTITION BY user_id) AS held,
-    available - sum(delta + new_hold - hold) OVER (PARTITION BY user_id) AS still_available
+    available - sum(delta + new_hold - hold) OVER (PARTITION BY user_id) AS still_available,
+    key_held + sum(new_hold - hold) OVER (PARTITION BY key_id) AS key_still_held,
+    key_free - sum(new_hold - own) OVER (PARTITION BY key_id) AS key_left
   FROM granted
 ), renewed AS (
   UPDATE transcription_sessions s
@@ -100,13 +114,24 @@ WITH batch AS MATERIALIZED (
   UPDATE credit_balance b SET seconds_remaining = remaining, seconds_held = held, updated_at = now()
   FROM (SELECT DISTINCT user_id, remaining, held FROM settled) totals
   WHERE b.user_id = totals.user_id AND (b.seconds_remaining, b.seconds_held) <> (remaining, held)
+), spent AS (
+  UPDATE key_spending k
+  SET seconds_used = CASE WHEN daily AND day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE seconds_used END + used,
+    seconds_held = seconds_held + held, day = (now() AT TIME ZONE 'UTC')::date
+  FROM (
+    SELECT key_id, sum(delta) AS used, sum(new_hold - hold) AS held FROM settled WHERE key_id IS NOT NULL
+    GROUP BY key_id
+  ) totals
+  WHERE k.key_id = totals.key_id AND (used, held) <> (0, 0)
 ), entered AS (
   INSERT INTO usage_ledger (user_id, session_id, seconds, description, balance_after)
   SELECT user_id, id, -delta, 'session_usage', balance_after FROM settled WHERE delta > 0
   ORDER BY user_id, id
 )
 SELECT id AS session_id, asked_number AS number, used + new_hold AS "grant", used AS seconds_used,
-  remaining AS seconds_remaining, held - new_hold AS elsewhere, status <> 'active' AND asked_number > number AS gone,
+  least(remaining, key_left + key_still_held)::integer AS seconds_remaining,
+  (CASE WHEN key_left <= 0 THEN key_still_held ELSE held END - new_hold)::integer AS elsewhere,
+  status <> 'active' AND asked_number > number AS gone,
   CASE
     WHEN status <> 'active' THEN coalesce(reason, 'internal')
     WHEN ending IS NOT NULL THEN ending
@@ -115,6 +140,39 @@ SELECT id AS session_id, asked_number AS number, used + new_hold AS "grant", use
   END AS ending,
   blocked
 FROM settled
+
+-- name: add_spending
+-- Begin to count what the sessions of an API key use.
+INSERT INTO key_spending (key_id, user_id, limit_seconds, daily, day)
+VALUES (%(key_id)s, %(user_id)s, %(limit_seconds)s, %(daily)s, (now() AT TIME ZONE 'UTC')::date)
+
+-- name: drop_spending
+-- Forget what an API key used. Its live sessions end.
+DELETE FROM key_spending WHERE key_id = %(key_id)s AND user_id = %(user_id)s
+
+-- name: spending
+-- What the sessions of a user's API keys used, and the limits.
+SELECT key_id, limit_seconds, daily,
+  CASE WHEN daily AND day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE seconds_used END AS seconds_used
+FROM key_spending WHERE user_id = %(user_id)s
+
+-- name: key_left
+-- What the limit of an API key leaves; no row without a limit. The user's balance is locked.
+SELECT remaining - seconds_held AS available, remaining
+FROM (
+  SELECT seconds_held,
+    limit_seconds - CASE WHEN daily AND day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE seconds_used END AS remaining
+  FROM key_spending WHERE key_id = %(key_id)s AND limit_seconds IS NOT NULL
+) limited
+
+-- name: mark_key_ending
+-- Mark all active sessions of an API key to end.
+WITH marked AS (
+  UPDATE transcription_sessions SET ending = coalesce(ending, %(reason)s)
+  WHERE user_id = %(user_id)s AND key_id = %(key_id)s AND status = 'active'
+  RETURNING id
+)
+SELECT pg_notify('session_ending', id::text) FROM marked
 
 -- name: renew_leases
 -- Renew leases and book nothing, for sessions whose settle or close fails (money 21). No other table is used.
@@ -158,6 +216,14 @@ WITH ended AS (
     upstream_request_id = %(request_id)s,
     ready_at = CASE WHEN %(ready)s THEN coalesce(ready_at, started_at) END
   WHERE id = %(session_id)s
+  RETURNING key_id
+), spent AS (
+  UPDATE key_spending k
+  SET seconds_used = greatest(
+      CASE WHEN daily AND day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE seconds_used END + %(delta)s, 0
+    ),
+    seconds_held = seconds_held - %(hold)s, day = (now() AT TIME ZONE 'UTC')::date
+  FROM ended WHERE k.key_id = ended.key_id
 ), entered AS (
   INSERT INTO usage_ledger (user_id, session_id, seconds, description, balance_after)
   SELECT %(user_id)s, %(session_id)s, -%(delta)s::integer, 'session_usage', %(balance_after)s
@@ -240,12 +306,15 @@ WITH abandoned AS (
   ORDER BY user_id
   FOR NO KEY UPDATE SKIP LOCKED
 ), locked AS MATERIALIZED (
-  SELECT s.id, user_id, s.hold FROM abandoned JOIN transcription_sessions s USING (id, user_id) JOIN balances USING (user_id)
+  SELECT s.id, user_id, s.hold, s.key_id FROM abandoned JOIN transcription_sessions s USING (id, user_id) JOIN balances USING (user_id)
   WHERE s.status = 'active' AND CASE WHEN %(life)s::uuid IS NULL THEN s.lease_until < least(clock_timestamp(), to_timestamp(%(by)s)) ELSE s.life = %(life)s END
   FOR NO KEY UPDATE OF s SKIP LOCKED
 ), released AS (
   UPDATE credit_balance b SET seconds_held = seconds_held - freed, updated_at = now()
   FROM (SELECT user_id, sum(hold) AS freed FROM locked GROUP BY user_id) holds WHERE b.user_id = holds.user_id
+), unreserved AS (
+  UPDATE key_spending k SET seconds_held = seconds_held - freed
+  FROM (SELECT key_id, sum(hold) AS freed FROM locked GROUP BY key_id) holds WHERE k.key_id = holds.key_id
 )
 UPDATE transcription_sessions s
 SET status = 'terminated', reason = %(reason)s, hold = 0, hold_released = locked.hold, ended_at = clock_timestamp(),
@@ -349,6 +418,17 @@ FROM users u LEFT JOIN credit_balance b ON b.user_id = u.id LEFT JOIN (
   SELECT user_id, sum(hold) AS holds FROM transcription_sessions WHERE status = 'active' GROUP BY user_id
 ) active ON active.user_id = u.id
 WHERE coalesce(seconds_held, 0) <> coalesce(holds, 0)
+
+-- name: audit_key_spending
+-- API keys whose counts are not those of their sessions. A day's count is only checked for what is held.
+SELECT k.user_id AS subject, format(
+    'the API key %s holds %s and used %s, its sessions hold %s and used %s', key_id, k.seconds_held, k.seconds_used, held, used
+  ) AS detail
+FROM key_spending k CROSS JOIN LATERAL (
+  SELECT coalesce(sum(hold) FILTER (WHERE status = 'active'), 0) AS held, coalesce(sum(seconds_used), 0) AS used
+  FROM transcription_sessions s WHERE s.user_id = k.user_id AND s.key_id = k.key_id
+) sessions
+WHERE k.seconds_held <> held OR (NOT daily AND k.seconds_used <> used)
 
 -- name: audit_ended_holds
 -- An ended session has no hold.

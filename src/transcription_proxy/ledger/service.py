@@ -14,7 +14,7 @@ import structlog
 from transcription_proxy import sentences
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
-from transcription_proxy.ledger import store
+from transcription_proxy.ledger import spending, store
 from transcription_proxy.ledger.audit import AUDIT_SECONDS, audit
 from transcription_proxy.ledger.entries import (
     Balance,
@@ -110,11 +110,17 @@ class Ledger:
             return Refusal(ErrorCode.TOO_MANY_CONNECTIONS, ERRORS[ErrorCode.TOO_MANY_CONNECTIONS].full)
         if balance is None or balance.available <= 0:
             return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.OUT_OF_MINUTES)
+        left = None if opening.key_id is None else await spending.left(connection, opening.key_id)
+        if left is not None and left.available <= 0:
+            return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.KEY_SPENT)
         hold = new_hold(balance.available, 0, opening.hold_cap, self._max_sessions)
+        remaining = balance.seconds_remaining
+        if left is not None:
+            hold, remaining = min(hold, left.available), min(remaining, left.remaining)
         session_id = await store.open_session(connection, opening, hold, found.last_seq, self._max_streams)
         if session_id is None:
             return Refusal(ErrorCode.BUSY, ERRORS[ErrorCode.BUSY].full)
-        return Opened(session_id, hold, balance.seconds_remaining)
+        return Opened(session_id, hold, remaining)
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         """Book a batch of settlements. Return answers for those whose rows were not locked; retry the others later."""
@@ -146,7 +152,7 @@ class Ledger:
             await store.prove_writable(connection)
 
     async def close(self, closing: Closing) -> Closed:
-        """End a session with its final total. Return what is stored for a repeat, or if its relay has closed it before.
+        """End a session with its final total. If it was closed before, return what the ledger stored.
 
         A session that the reaper ended is billed what its hold covered, as far as the user still has it (money 21).
         """
@@ -232,7 +238,7 @@ class Ledger:
             return await store.balance(connection, user_id) or Balance()
 
     async def low_mark(self, user_id: UUID) -> int:
-        """Seconds below which the user's balance is low."""
+        """Return the seconds below which the user's balance is low."""
         async with self._database.transaction() as connection:
             return low_mark(await store.last_grant(connection, user_id))
 
@@ -243,7 +249,7 @@ class Ledger:
             return await store.usage_days(connection, user_id, tz, days)
 
     async def count_sessions(self, user_id: UUID, tz: str = "UTC", days: int = 30) -> int:
-        """The number of sessions that became ready in these days. Raises Refusal invalid_timezone."""
+        """Return the number of sessions that became ready in these days. Raise Refusal invalid_timezone."""
         async with self._database.transaction() as connection:
             await self._check_timezone(connection, tz)
             return await store.count_sessions(connection, user_id, tz, days)

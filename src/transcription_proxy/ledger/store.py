@@ -108,6 +108,7 @@ async def open_session(
         "channels": opening.channels,
         "hold_cap": opening.hold_cap,
         "replaces": opening.replaces,
+        "key_id": opening.key_id,
         "hold": hold,
         "opened_seq": opened_seq,
         "max_streams": max_streams,
@@ -158,7 +159,7 @@ async def lock_for_booking(connection: Connection) -> None:
 
 
 async def prove_writable(connection: Connection) -> None:
-    """Write a row of no consequence. Raise Unavailable where that is not allowed, and the errors in AWAY."""
+    """Update the probe's row. Raise Unavailable if writing is not allowed, or an error in AWAY."""
     try:
         await lock_for_booking(connection)
         await connection.execute(SQL["probe_write"])
@@ -241,7 +242,7 @@ async def claw_back(
 
 
 async def freeze(connection: Connection, user_id: UUID, seconds: int) -> None:
-    """Set seconds of a locked balance aside for a dispute; negative ones are freed."""
+    """Freeze seconds of a locked balance for a dispute. Negative seconds are unfrozen."""
     if seconds:
         await connection.execute(SQL["freeze"], {"user_id": user_id, "seconds": seconds})
 
@@ -256,7 +257,7 @@ async def _add_entry(
     actor: str | None,
     purchase_id: UUID | None,
 ) -> None:
-    """Write a ledger entry, and the locked balance with it. 0 seconds leave no entry."""
+    """Write a ledger entry, and the locked balance with it. Write no entry for 0 seconds."""
     values = {
         "user_id": user_id,
         "seconds": seconds,

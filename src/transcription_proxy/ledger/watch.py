@@ -1,4 +1,4 @@
-"""Whether the database can be written to, for `/health`. All requests together cause at most one probe a second."""
+"""Checks for `/health` whether the database is writable, with at most one probe a second for all requests."""
 
 import asyncio
 from collections.abc import Callable

@@ -75,6 +75,10 @@ class Rates:
             total += self.addons[addon]
         return total
 
+    def is_offered(self, model: str) -> bool:
+        """Return whether the model has a rate."""
+        return self._family(model) in self.models
+
     def _family(self, model: str) -> str:
         """Return the longest name in the table that equals the model's name, or its beginning up to a hyphen."""
         name = model.lower()

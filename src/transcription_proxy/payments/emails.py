@@ -45,7 +45,7 @@ class BuyerEmails:
         await self._send(purchase, receipts.paid(self._site, *about, balance, purchase.receipt_url))
 
     async def send_failed(self, key: str) -> None:
-        """Send the news that a payment failed, unless it has succeeded since."""
+        """Send the notice that a payment failed, unless it has succeeded since."""
         async with self._database.transaction() as connection:
             purchase = await store.purchase(connection, UUID(key))
         if purchase.status == "failed":
@@ -53,7 +53,7 @@ class BuyerEmails:
             await self._send(purchase, receipts.failed(self._site, *about))
 
     async def send_taken(self, key: str) -> None:
-        """Send the news that a refund or a lost dispute took credit back."""
+        """Send the notice that a refund or a lost dispute took credit back."""
         taken = Taken.read(key)
         async with self._database.transaction() as connection:
             purchase = await store.purchase(connection, taken.purchase_id)

@@ -1,4 +1,4 @@
-"""Turns what Stripe says about a payment into money, once: a purchase's status, its credit, and what is taken back.
+"""Books facts from Stripe about a payment, each once: a purchase's status, its credit, and its claw-backs.
 
 `Fulfillment.apply` works in its caller's transaction, so an event's row and its effect are committed together. It
 locks the payment, its purchase and the user's balance, reads each once, and passes the rows along."""
@@ -36,7 +36,7 @@ class Fulfillment:
     async def apply(self, connection: Connection, fact: Checkout | Claim) -> None:
         """Book what is new in a fact. Raise UnbookableFact, having booked nothing; the claims in it are kept.
 
-        Whatever may refuse comes before the entries in the ledger, so no savepoint is needed.
+        Every check that may fail comes before the ledger entries, so no savepoint is needed.
         """
         session_id, claim = (fact.session_id, fact.charge) if isinstance(fact, Checkout) else (None, fact)
         charge_id = claim.charge if claim else None
@@ -112,7 +112,7 @@ async def _credit(connection: Connection, purchase: Purchase, balance: Balance) 
 
 
 async def _apply_claims(connection: Connection, purchase: Purchase, balance: Balance) -> None:
-    """Take back, or give back, the difference between what all claims have of a paid purchase and what is booked."""
+    """Book the difference between what all claims take of a paid purchase and what was booked before."""
     claims = await store.claims(connection, purchase)
     if not claims:
         return

@@ -18,7 +18,7 @@ from transcription_proxy.payments.sandboxed import Address
 from transcription_proxy.payments.store import Buyer, Purchase
 
 CALL_SECONDS: Final = 9.0
-"""Timeout of one call with its retries. A person waits for it: one slow answer fits in, or several quick failures."""
+"""Timeout of one call with its retries, while a person waits: enough for one slow answer or several quick failures."""
 PAGE_SECONDS: Final = 30.0
 """Timeout of one page of a list. Only jobs and commands read lists."""
 ATTEMPT_SECONDS: Final = 8.0

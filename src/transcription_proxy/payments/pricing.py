@@ -44,7 +44,7 @@ def topup(credits_per_dollar: int) -> Package:
 
 
 def dearness(credits_per_dollar: int, packages: Sequence[Package]) -> tuple[Decimal, Package]:
-    """Return the price of a second of a top-up, as a multiple of the most expensive package's, and that package."""
+    """Return the price of a top-up's second as a multiple of the most expensive package's, and that package."""
     package = max(packages, key=lambda package: Decimal(package.price_cents) / package.seconds)
     return HUNDRED * package.seconds / (credits_per_dollar * package.price_cents), package
 
@@ -83,7 +83,7 @@ def losses(packages: Sequence[Package], rates: Rates) -> list[str]:
 
 
 def as_toml(packages: Iterable[Package]) -> str:
-    """Return packages in the form of a PACKAGES_FILE."""
+    """Return packages as the text of a PACKAGES_FILE."""
     return "\n".join(
         f'[[package]]\nid = "{package.id}"\nlabel = {_quoted(package.label)}\n'
         f"seconds = {package.seconds}\nprice_cents = {package.price_cents}\n"

@@ -1,4 +1,4 @@
-"""Compares Stripe's checkout sessions, refunds and disputes with ours, to find what lost webhooks would have said."""
+"""Compares Stripe's checkout sessions, refunds and disputes with ours, to make up for lost webhooks."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Something that Stripe has and we have not. `subject`: its id at Stripe. `why_not`: why it could not be booked."""
+    """An object at Stripe that is not booked here. `subject`: its id. `why_not`: why it could not be booked."""
 
     subject: str
     detail: str
@@ -36,7 +36,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A refund or dispute that is not known here. `differs`: False where its charge already said as much."""
+    """A refund or dispute that is not known here. `differs`: False if its charge already reported the amount."""
 
     fact: Claim
     differs: bool = True
@@ -141,7 +141,7 @@ class Reconciler:
         return Unknown(replace(fact, refunds=tuple(refunds)), differs=refunded != purchase.refunded_cents)
 
     async def _resolve(self, subject: str, detail: str, fact: Claim | Checkout, fix: bool) -> Difference:
-        """Book a fact where `fix` is set, and return the difference with what became of it."""
+        """Book a fact if `fix` is set, and return the difference with the result."""
         if not fix:
             return Difference(subject, detail)
         try:

@@ -1,4 +1,4 @@
-"""Which Stripe to call: the real one or the sandbox, whose address and secrets are kept in DATA_DIR."""
+"""Chooses the real Stripe or the sandbox, whose address and secrets are stored in DATA_DIR."""
 
 import json
 import secrets
@@ -59,7 +59,7 @@ def make(data_dir: Path) -> Sandboxed:
 
 
 def keep(data_dir: Path, sandboxed: Sandboxed, host: str, port: int) -> Sandboxed:
-    """Write down where the sandbox listens now, and return it with that address."""
+    """Store where the sandbox listens now, and return it with that address."""
     here = replace(sandboxed, host=f"[{host}]" if ":" in host else host, port=port)
     folder = data_dir / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -31,11 +31,11 @@ from transcription_wire.lengths import in_minutes
 DOUBLE_CLICK: Final = timedelta(seconds=60)
 """A second request for the same package within this time returns the first one's purchase."""
 ASK_PAUSE: Final = timedelta(seconds=3)
-"""The least time between two questions to Stripe about one Checkout Session."""
-LEAST_CENTS, MOST_CENTS = 100, 50_000
+"""The shortest time between two requests to Stripe about one Checkout Session."""
+MIN_TOPUP_CENTS, MAX_TOPUP_CENTS = 100, 50_000
 """The smallest and the largest top-up, in cents (money 31)."""
-MOST_PURCHASES: Final = 100
-"""Purchases in one list, unless the caller asks for another number."""
+DEFAULT_ROWS: Final = 100
+"""Purchases in one list, unless the caller gives a limit."""
 NO_CHECKOUT: Final = "cs_status"
 """The id of a Checkout Session that does not exist."""
 CUSTOMER: Final = "customer"
@@ -86,12 +86,12 @@ class Payments:
         if self._credits_per_dollar is None:
             raise Refusal("invalid_amount", sentences.NO_TOP_UPS)
         seconds = cents * self._credits_per_dollar // 100
-        if not (LEAST_CENTS <= cents <= MOST_CENTS and 0 < seconds <= MOST_SECONDS):
-            raise Refusal("invalid_amount", sentences.wrong_amount(LEAST_CENTS, MOST_CENTS))
+        if not (MIN_TOPUP_CENTS <= cents <= MAX_TOPUP_CENTS and 0 < seconds <= MOST_SECONDS):
+            raise Refusal("invalid_amount", sentences.wrong_amount(MIN_TOPUP_CENTS, MAX_TOPUP_CENTS))
         return await self._begin(_draft(user_id, Package(TOPUP, in_minutes(seconds), seconds, cents)))
 
     async def _begin(self, draft: Draft) -> Purchase:
-        """Write the purchase, then ask Stripe for its checkout. A double click finds the first one's row."""
+        """Write the purchase, then create its checkout at Stripe. A double click gets the first click's purchase."""
         async with self._database.transaction() as connection:
             balance_after(await ledger.lock_balance(connection, draft.user_id) or Balance(), draft.seconds)
             purchase = await store.open_purchase(connection, draft, DOUBLE_CLICK)
@@ -105,12 +105,12 @@ class Payments:
                 await store.set_checkout(connection, purchase.id, session_id, url)
                 purchase = await store.purchase(connection, purchase.id)
             if purchase.checkout_session != session_id:
-                log.error("checkout_session_taken", purchase=str(purchase.id))  # it is another purchase's
+                log.error("checkout_session_taken", purchase=str(purchase.id))  # another purchase has it
                 raise _unavailable()
         return purchase
 
     async def _create_checkout(self, purchase: Purchase, buyer: Buyer) -> tuple[str, str]:
-        """Return id and URL of a purchase's Checkout Session. All calls together take no longer than one may.
+        """Return id and URL of a purchase's Checkout Session. All calls together take at most CALL_SECONDS.
 
         A customer that Stripe does not know (deleted there, or of another Stripe account) is created again.
         """
@@ -174,7 +174,7 @@ class Payments:
             await self.fulfillment.apply(connection, fact)
 
     async def purchases(
-        self, user_id: UUID, limit: int = MOST_PURCHASES, before: tuple[datetime, UUID] | None = None
+        self, user_id: UUID, limit: int = DEFAULT_ROWS, before: tuple[datetime, UUID] | None = None
     ) -> list[Purchase]:
         """Return a user's purchases, newest first, without checkouts that were abandoned.
 
@@ -184,7 +184,7 @@ class Payments:
             return await store.purchases(connection, user_id, limit, before)
 
     async def spent(self, user_id: UUID, tz: str, days: int) -> int:
-        """Cents paid in the last days of a time zone that PostgreSQL knows, less what was refunded."""
+        """Return the cents paid in the last days of a time zone that PostgreSQL knows, less refunds."""
         async with self._database.transaction() as connection:
             return await store.spent(connection, user_id, tz, days)
 

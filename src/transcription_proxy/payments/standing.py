@@ -103,5 +103,5 @@ class _Cents:
         return claim.cents * self._paid // whole if whole else self._paid
 
 
-MOST_CENTS: Final = 10**12
-"""More than any payment. An object with a larger amount is not understood."""
+MAX_CENTS: Final = 10**12
+"""Cents, more than any payment. An object with a larger amount raises NotUnderstood."""

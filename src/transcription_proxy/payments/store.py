@@ -64,7 +64,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """An account as Stripe is told about it."""
+    """The part of an account that Stripe's customer holds."""
 
     id: UUID
     email: str

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeGuard
 from uuid import UUID
 
 from transcription_proxy.payments.packages import MOST_SECONDS
-from transcription_proxy.payments.standing import MOST_CENTS, Claim, Dispute, Kind, Refund
+from transcription_proxy.payments.standing import MAX_CENTS, Claim, Dispute, Kind, Refund
 
 NEEDED: Final = (
     "checkout.session.completed",
@@ -57,7 +57,7 @@ class Checkout:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of Stripe's. `fact`: what it says about money; a NotUnderstood where that cannot be read."""
+    """An event of Stripe's. `fact`: what it says about money, or the NotUnderstood that reading it raised."""
 
     id: str
     type: str
@@ -127,7 +127,7 @@ def _understood(latest: Any) -> Claim | None:
 
 
 def charge(thing: Object) -> Claim:
-    """Read what was refunded of a charge in all, with the refunds that it lists. Raise NotUnderstood."""
+    """Read a charge's refunded amount, with the refunds that it lists. Raise NotUnderstood."""
     name = _needed(thing, "id")
     refunded, whole = _cents(thing, "amount_refunded"), _cents(thing, "amount")
     if refunded > whole:
@@ -217,13 +217,13 @@ def _claim(thing: Object, kind: Kind, standing: int, charge: str | None, cents: 
 
 def _cents(thing: Object, name: str) -> int:
     value = thing.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_CENTS:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_CENTS:
         raise NotUnderstood(f"{name} isn't an amount")
     return value
 
 
 def _seconds(value: Any) -> int | None:
-    """Read seconds from metadata, whose values are text. None where they are no valid number of seconds."""
+    """Read seconds from metadata, whose values are text. Return None for an invalid number of seconds."""
     if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 9:
         return None
     return int(value) if 0 < int(value) <= MOST_SECONDS else None

@@ -1,4 +1,4 @@
-"""A child process of the supervisor: what it inherits, how it is started, ended and started again."""
+"""A child process of the supervisor: what it inherits, and how it is started, ended and restarted."""
 
 import logging
 import os
@@ -44,7 +44,7 @@ class Child:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process was started and its exit was not seen yet."""
+        """Whether the process was started and its exit has not been seen yet."""
         return self._process is not None
 
     def start_if_due(self, now: float) -> None:

@@ -32,7 +32,7 @@ def keep_running(database: Embedded) -> Iterator[None]:
             except Unavailable as error:
                 log.error("%s Trying again", error)
             except Exception:
-                log.exception("the bundled PostgreSQL is down, trying again")  # it may pass
+                log.exception("the bundled PostgreSQL is down, trying again")  # the cause may pass
 
     thread = threading.Thread(target=watch, name="database-watch", daemon=True)
     thread.start()

@@ -19,7 +19,7 @@ class Life:
 
     @classmethod
     def begin(cls, data_dir: Path) -> Self:
-        """Begin a life of this process. Retry where another process locked the new file first, as a dead life's."""
+        """Begin a life of this process. Retry if another process took the new file for a dead life's and locked it."""
         folder = data_dir / "lives"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:

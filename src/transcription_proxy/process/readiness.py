@@ -1,4 +1,4 @@
-"""Finds out whether the service is ready, as its users see it: the supervisor requests /health and /ready."""
+"""Checks whether the service is ready as its users see it: the supervisor requests /health and /ready."""
 
 import http.client
 import threading
@@ -11,11 +11,15 @@ LATE_SECONDS: Final = 10.0
 REMIND_SECONDS: Final = 60.0
 """Seconds between explanations."""
 POLL_SECONDS: Final = 0.1
+"""Seconds between requests until LATE_SECONDS."""
 LATE_POLL_SECONDS: Final = 5.0
 """Seconds between requests after LATE_SECONDS."""
 REQUEST_SECONDS: Final = 10.0
 """Seconds that an answer may take."""
-OBSTACLES: Final = {"/health": "can't use the database", "/ready": "the database is still being prepared"}
+OBSTACLES: Final = {
+    "/health": "can't use the database",
+    "/ready": "the database is still being prepared, or the service is shutting down",
+}
 
 
 def watch(address: tuple[str, int], on_ready: Callable[[], None], on_late: Callable[[str], None]) -> None:

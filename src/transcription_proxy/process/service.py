@@ -26,10 +26,10 @@ log = structlog.get_logger()
 
 
 class Service:
-    """Everything of one worker process. Inside `async with` its background tasks run."""
+    """The service of one worker process. Its background tasks run inside `async with`."""
 
     def __init__(self, settings: Settings, life: Life) -> None:
-        """Raise ConfigError."""
+        """Build the worker's parts. Raise ConfigError."""
         self._life = life
         self._settings = settings
         self._parts = wiring.build(settings, life, self._is_ready)
@@ -77,7 +77,7 @@ class Service:
 
     @property
     def live(self) -> bool:
-        """Whether there are sessions whose end is not booked yet."""
+        """Return whether there are sessions whose end is not booked yet."""
         return bool(self._parts.switchboard.relays)
 
     def drain(self) -> None:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from transcription_proxy import offer
 from transcription_proxy.accounts import reset, trial
 from transcription_proxy.accounts import store as accounts_store
+from transcription_proxy.accounts.api_keys import ApiKeys, is_key
 from transcription_proxy.accounts.emails import AccountEmails
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.trial import DISPOSABLE_DOMAINS, Trial, read_domains
@@ -92,13 +93,14 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
     )
     limits = RateLimits(database)
     accounts = Accounts(database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial=_trial(settings))
+    api_keys = ApiKeys(database)
     overlay_keys = Keys(database, settings.public_url, SHARED_CHANNEL)
     feeds = Feeds(life.id, Notifier(database), overlay_keys)
     seats = Seats(database, life.id)
     settler = Settler(ledger)
     dialler = Dialler(settings.deepgram_api_key, ENGINE_START_SECONDS if builtin_engine else 0, settings.deepgram_proxy)
     switchboard = Switchboard(
-        verify=partial(_holder_of, accounts),
+        verify=partial(_holder_of, accounts, api_keys),
         ledger=ledger,
         rates=sold.rates,
         context=RelayContext(settler, dialler, settings.deepgram_url or ""),
@@ -123,6 +125,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
     )
     http = api.build(
         accounts,
+        api_keys,
         ledger,
         payments,
         Watch(ledger, lambda: settler.is_failing),
@@ -160,7 +163,10 @@ def _max_streams(settings: Settings, builtin_engine: bool) -> int:
     return min(most, BUILTIN_STREAMS_PER_CORE * (os.cpu_count() or 1)) if builtin_engine else most
 
 
-def _holder_of(accounts: Accounts, token: str) -> TokenHolder:
+async def _holder_of(accounts: Accounts, keys: ApiKeys, token: str) -> TokenHolder:
+    if is_key(token):
+        holder = await keys.authenticate(token)
+        return TokenHolder(holder.user.id, holder.user.token_version, key_id=holder.key_id, models=holder.models)
     identity = accounts.verify_token(token)
     return TokenHolder(identity.user_id, identity.token_version, identity.login)
 

@@ -1,12 +1,13 @@
 """Opens sessions, and keeps the relays of this process's live ones."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
+from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.relay.relay import Client, Feed, Relay, RelayContext
@@ -49,21 +50,25 @@ class Socket(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenHolder:
-    """The user and login that a token was issued to."""
+    """The user and login that a token was issued to, or the user that an API key belongs to."""
 
     user_id: UUID
     token_version: int
     login: UUID | None = None
+    key_id: UUID | None = None
+    models: Sequence[str] | None = None
+    """The models that the API key may use, None for every model."""
 
 
 @dataclass
 class Switchboard:
     """Opens sessions for sockets, and tells their relays about drains and changed rows.
 
-    `verify`: returns the holder of a token, or raises Refusal. `life`: the id of this process's life (money 21).
+    `verify`: returns the holder of a token or API key, or raises Refusal or Unavailable.
+    `life`: the id of this process's life (money 21).
     """
 
-    verify: Callable[[str], TokenHolder]
+    verify: Callable[[str], Awaitable[TokenHolder]]
     ledger: Opener
     rates: Rates
     context: RelayContext
@@ -85,8 +90,10 @@ class Switchboard:
         Raises Refusal, InvalidConfig and Unavailable. While settles fail it raises Unavailable, because the end of a
         new session could not be booked either.
         """
-        holder = self.verify(auth.token if isinstance(auth.token, str) else "")
+        holder = await self.verify(auth.token if isinstance(auth.token, str) else "")
         wanted = options.read(auth.config, self.rates)
+        if holder.models is not None and wanted.model not in holder.models:
+            raise options.InvalidConfig(sentences.model_not_allowed(wanted.model, holder.models))
         if self.context.settler.is_failing:
             raise Unavailable("settles of live sessions fail")
         await self._check_rate(holder.user_id)
@@ -94,6 +101,7 @@ class Switchboard:
             user_id=holder.user_id,
             token_version=holder.token_version,
             login=holder.login,
+            key_id=holder.key_id,
             life=self.life,
             model=wanted.model,
             engine=self.rates.engine,

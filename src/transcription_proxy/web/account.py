@@ -1,4 +1,4 @@
-"""/account/*: what a user sees of the account, and what can be changed about it."""
+"""/account/*: the routes with which users see and change their account."""
 
 from datetime import UTC, date, datetime
 from enum import IntEnum
@@ -14,16 +14,16 @@ from transcription_proxy.payments.packages import CURRENCY
 from transcription_proxy.payments.store import Purchase as PurchaseRow
 from transcription_proxy.web import cursors
 from transcription_proxy.web.auth import Answer, Tokens, new_tokens
-from transcription_proxy.web.cursors import MOST_ROWS, Before, Limit
+from transcription_proxy.web.cursors import MAX_ROWS, Before, Limit
 from transcription_proxy.web.errors import documented
-from transcription_proxy.web.services import Client, Provided, SignedIn
+from transcription_proxy.web.services import Client, LoggedIn, Provided, SignedIn
 from transcription_wire.codes import Reason, Status
 
 router = APIRouter(prefix="/account", tags=["Account"])
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
-MOST_LIVE = 1000
-LISTED = 10
-"""Sessions of a page, unless its size is asked for."""
+MAX_LIVE_ROWS = 1000
+DEFAULT_ROWS = 10
+"""Sessions in a page, unless the request gives a `limit`."""
 
 
 class DayCount(IntEnum):
@@ -147,9 +147,11 @@ def minutes(seconds: int) -> int:
 @router.post(
     "/password",
     summary="Change your password",
-    responses=documented("unauthorized", "invalid_credentials", "weak_password", "invalid_request", "rate_limited"),
+    responses=documented(
+        "unauthorized", "login_required", "invalid_credentials", "weak_password", "invalid_request", "rate_limited"
+    ),
 )
-async def change_password(body: PasswordChange, user: SignedIn, client: Client, services: Provided) -> Tokens:
+async def change_password(body: PasswordChange, user: LoggedIn, client: Client, services: Provided) -> Tokens:
     """Revokes every token of the account, ends its live sessions and returns new tokens."""
     await services.limits.check("change password", str(user.id), services.per_minute)
     return new_tokens(await services.accounts.change_password(user, body.current, body.new, client))
@@ -189,7 +191,7 @@ async def usage(
 ) -> Usage:
     """Days up to today in the time zone, oldest first, those without use included; sessions newest first."""
     found = await services.ledger.usage_days(user.id, tz, days)
-    rows = await services.ledger.sessions(user.id, limit=LISTED)
+    rows = await services.ledger.sessions(user.id, limit=DEFAULT_ROWS)
     return Usage(
         days=[Day.model_validate(day) for day in found],
         totals=Totals(
@@ -212,7 +214,7 @@ async def sessions(
     limit: Limit = None,
 ) -> SessionPage:
     """A page of 10 unless `limit` is given."""
-    most = limit or (MOST_LIVE if live else LISTED)
+    most = limit or (MAX_LIVE_ROWS if live else DEFAULT_ROWS)
     rows = await services.ledger.sessions(user.id, live, most + 1, cursors.read(before))
     page, following = cursors.cut(rows, most, lambda row: (row.started_at, row.id))
     return SessionPage(sessions=[Session.model_validate(row) for row in page], next=following)
@@ -223,7 +225,7 @@ async def sessions(
 )
 async def purchases(user: SignedIn, services: Provided, before: Before = None, limit: Limit = None) -> Purchases:
     """A page of 100 unless `limit` is given, without checkouts that were never completed."""
-    most = limit or MOST_ROWS
+    most = limit or MAX_ROWS
     rows = await services.payments.purchases(user.id, most + 1, cursors.read(before))
     page, following = cursors.cut(rows, most, lambda row: (row.created_at, row.id))
     return Purchases(purchases=[Purchase.of(row) for row in page], next=following)

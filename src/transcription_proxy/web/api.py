@@ -1,4 +1,4 @@
-"""The HTTP application: routes, error answers, and what goes around each request."""
+"""The HTTP application: routes, error answers and middleware."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from transcription_proxy import sentences
+from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.clients import Network
 from transcription_proxy.db.rate_limits import RateLimits
@@ -25,6 +26,7 @@ from transcription_proxy.web import (
     errors,
     exports,
     health,
+    keys,
     overlay,
     pages,
     places,
@@ -42,6 +44,7 @@ from transcription_proxy.web.services import Services, Site
 
 def build(
     accounts: Accounts,
+    api_keys: ApiKeys,
     ledger: Ledger,
     payments: Payments,
     watch: Watch,
@@ -60,8 +63,11 @@ def build(
     speech: Probe | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> FastAPI:
-    """`ready`: whether this process takes sessions; `https_only`: browsers are told never to come without TLS;
-    `speech`: whether the speech engine works, for the status page."""
+    """Build the application.
+
+    `ready`: whether this process takes sessions. `https_only`: tells browsers to use only TLS. `speech`: whether the
+    speech engine works, for the status page.
+    """
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
     servers = [{"url": site.public_url}] if site.public_url else None
     app = FastAPI(title=site.name, description=sentences.API, version="0.1.0", servers=servers, **options)
@@ -69,6 +75,7 @@ def build(
     board = Board({**probes, Part.DATABASE: watch.is_writable, Part.PAYMENTS: payments.stripe_answers}, clock)
     app.state.services = Services(
         accounts,
+        api_keys,
         ledger,
         payments,
         overlay_keys,
@@ -82,7 +89,7 @@ def build(
         board=board,
         site=site,
     )
-    for module in (health, auth, account, exports, billing, captions, overlay, webhooks, pages, places, status):
+    for module in (health, auth, account, keys, exports, billing, captions, overlay, webhooks, pages, places, status):
         app.include_router(module.router)
     errors.install(app)
     pages.install(app, site)

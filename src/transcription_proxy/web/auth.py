@@ -1,4 +1,4 @@
-"""/auth/*: from an address and a password, or a refresh token, to tokens."""
+"""/auth/*: exchanges an email and password, or a refresh token, for tokens."""
 
 from uuid import UUID
 
@@ -38,7 +38,7 @@ class Confirmation(BaseModel):
 
 
 class Answer(BaseModel):
-    """For people."""
+    """An answer with a sentence for people."""
 
     message: str
 

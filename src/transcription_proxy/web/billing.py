@@ -1,4 +1,4 @@
-"""/billing/*: what is for sale, the way to Stripe and back, and the balance."""
+"""/billing/*: the packages for sale, checkouts at Stripe, and the balance."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""The health of the service's parts, asked of them seldom however many visitors look at the status page."""
+"""Checks the service's parts for the status page, at a bounded rate however many visitors request it."""
 
 import asyncio
 import time
@@ -9,14 +9,14 @@ from enum import StrEnum
 from typing import Final
 
 FRESH_SECONDS: Final = 15.0
-"""How long one report is shown before the parts are asked again."""
-WITHIN_SECONDS: Final = 5.0
-"""How long each part has for an answer."""
+"""How long one report is used before the parts are checked again."""
+CHECK_SECONDS: Final = 5.0
+"""Timeout of a check of one part."""
 Probe = Callable[[], Awaitable[bool]]
 
 
 class State(StrEnum):
-    """Of the whole service; a part of it is operational or down."""
+    """State of the whole service. A single part is only operational or down."""
 
     OPERATIONAL = "operational"
     DEGRADED = "degraded"
@@ -24,7 +24,7 @@ class State(StrEnum):
 
 
 class Part(StrEnum):
-    """What the service is made of."""
+    """A part of the service that the status page lists."""
 
     DATABASE = "database"
     SPEECH_ENGINE = "speech_engine"
@@ -33,14 +33,14 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What worked at one moment."""
+    """Which parts worked at one moment."""
 
     parts: Mapping[Part, bool]
     checked_at: datetime
 
     @property
     def state(self) -> State:
-        """Without its database, or with nothing that works, the service is down."""
+        """Return the state of the service, which is down without its database or if no part works."""
         if all(self.parts.values()):
             return State.OPERATIONAL
         works = self.parts.get(Part.DATABASE, True) and any(self.parts.values())
@@ -48,7 +48,7 @@ class Report:
 
 
 class Board:
-    """Asks all parts at once, at most every FRESH_SECONDS; whoever comes meanwhile is shown the same report."""
+    """Checks all parts at once, at most every FRESH_SECONDS. Requests in between get the same report."""
 
     def __init__(self, probes: Mapping[Part, Probe], clock: Callable[[], float] = time.monotonic) -> None:
         self._probes = probes
@@ -57,7 +57,7 @@ class Board:
         self._report: Report | None = None
         self._stale_at = 0.0
 
-    async def look(self) -> Report:
+    async def report(self) -> Report:
         async with self._lock:
             if self._report is None or self._clock() >= self._stale_at:
                 works = await asyncio.gather(*map(_works, self._probes.values()))
@@ -68,7 +68,7 @@ class Board:
 
 async def _works(probe: Probe) -> bool:
     try:
-        async with asyncio.timeout(WITHIN_SECONDS):
+        async with asyncio.timeout(CHECK_SECONDS):
             return await probe()
     except TimeoutError:
         return False

@@ -1,4 +1,4 @@
-"""Bounds on request bodies: size and time, for chunked ones too, without reading more than is allowed."""
+"""Limits the size and duration of request bodies, chunked ones too, and never reads more than the limit."""
 
 import asyncio
 from contextlib import suppress
@@ -11,18 +11,19 @@ from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
 
-LARGEST: Final = 64 * 1024
-"""Bytes (protocol 1)."""
-LARGER: Final = {"/webhooks/stripe": 1024 * 1024}
-WITHIN: Final = 10.0
-"""Seconds that a body may take to arrive."""
+MAX_BODY_BYTES: Final = 64 * 1024
+"""The limit of most paths (protocol 1)."""
+MAX_BODY_BYTES_OF: Final = {"/webhooks/stripe": 1024 * 1024}
+"""The limit of paths that have their own."""
+BODY_SECONDS: Final = 10.0
+"""How long a body may take to arrive."""
 CLOSE: Final = {"Connection": "close"}
 
 
 class BodyLimit:
-    """ASGI middleware. A body that says it is too large is not waited for; the others are counted as they come."""
+    """ASGI middleware. It refuses a body that announces too many bytes at once, and counts the bytes of all others."""
 
-    def __init__(self, app: ASGIApp, largest: int = LARGEST, within: float = WITHIN) -> None:
+    def __init__(self, app: ASGIApp, largest: int = MAX_BODY_BYTES, within: float = BODY_SECONDS) -> None:
         self._app = app
         self._largest = largest
         self._within = within
@@ -31,7 +32,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        largest = LARGER.get(scope["path"], self._largest)
+        largest = MAX_BODY_BYTES_OF.get(scope["path"], self._largest)
         body = _Body(receive, send, largest, self._within)
         if _announced(scope) > largest:
             body.too_large = True
@@ -42,8 +43,7 @@ class BodyLimit:
 
 
 class _Body:
-    """`receive` and `send` of a request. Reading raises HTTPException 413, 408 or 499 (the client left in the middle),
-    which the framework passes on."""
+    """`receive` and `send` of a request, with the limits applied. `left`: bytes that may still come."""
 
     def __init__(self, receive: Receive, send: Send, left: int, within: float) -> None:
         self._receive = receive
@@ -55,23 +55,25 @@ class _Body:
         self.too_large = False
 
     async def read(self) -> Message:
+        """Receive a message. Raise HTTPException 413, 408, or 499 if the client left in the middle."""
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
             raise HTTPException(408, headers=CLOSE) from None
         if self._more and message["type"] == "http.disconnect":
-            raise HTTPException(499, "")  # it is in no list of http.HTTPStatus, which has the other details
+            raise HTTPException(499, "")  # http.HTTPStatus has no 499, so no default detail
         self._more = message.get("more_body", False)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             self.too_large = True
             raise HTTPException(413, headers=CLOSE)
         if not self._more:
-            self._deadline = None  # what follows is the wait for the client's going
+            self._deadline = None  # the next message reports a disconnect, at any time
         return message
 
     async def answer(self, message: Message) -> None:
+        """Send a message, and end the answer to a body that is too large only after that body was read."""
         last = message["type"] == "http.response.body" and not message.get("more_body")
         if last and self.too_large:
             await self._send({**message, "more_body": True})
@@ -80,7 +82,7 @@ class _Body:
         await self._send(message)
 
     async def _drain(self) -> None:
-        """Lets the client send the rest: if we closed while it writes, it would hear a reset and not the answer."""
+        """Read the rest of the body. Closing while the client writes makes the kernel send RST: our answer is lost."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._within):
                 while self._more:
@@ -88,6 +90,6 @@ class _Body:
 
 
 def _announced(scope: Scope) -> int:
-    """Content-Length; where it is malformed the server refuses the request itself."""
+    """Return Content-Length, or 0 if it is malformed, since the server itself refuses such a request."""
     value = dict(scope["headers"]).get(b"content-length", b"0")
     return int(value) if value.isdigit() else 0

@@ -1,4 +1,4 @@
-"""/captions/options: what may stand in a caption session's `config`, and what it costs."""
+"""/captions/options: the options of a caption session's `config`, and what they cost."""
 
 from typing import Final
 
@@ -89,7 +89,7 @@ def _models(rates: Rates) -> list[Model]:
 
 
 def _builtin(rates: Rates, rate: Rate) -> Model:
-    """One model, whatever name it is called by."""
+    """Return the built-in engine's only model, which it uses for any model name."""
     return Model(
         id=_default_model(rates),
         name=engines.BUILTIN_NAME,
@@ -116,7 +116,7 @@ def _addons(rates: Rates, models: list[Model]) -> list[Addon]:
 
 
 def _default_model(rates: Rates) -> str:
-    """The one that a session has when it names none, where that is on offer."""
+    """Return the model of a session that names none, or the first one if that is not on offer."""
     usual: str = DEFAULTS["model"]
     return usual if usual in rates.models else next(iter(rates.models))
 

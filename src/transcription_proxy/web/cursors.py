@@ -1,4 +1,4 @@
-"""Where a page of a list ends: the moment and id of its last row, as text that a client hands back unread."""
+"""Cursors: where a page of a list ends, as text that clients pass back unread. They hold the last row's time and id."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,10 +12,10 @@ from transcription_proxy.errors import Refusal
 
 Cursor = tuple[datetime, UUID]
 T = TypeVar("T")
-MOST_ROWS: Final = 100
-"""Rows of one page."""
+MAX_ROWS: Final = 100
+"""Rows in one page."""
 Before = Annotated[str | None, Query(description="`next` of the page before: what follows it.")]
-Limit = Annotated[int | None, Query(ge=1, le=MOST_ROWS, description="Rows of a page.")]
+Limit = Annotated[int | None, Query(ge=1, le=MAX_ROWS, description="Rows of a page.")]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -26,7 +26,7 @@ def write(cursor: Cursor) -> str:
 
 
 def read(text: str | None) -> Cursor | None:
-    """Return the cursor, None for None. Raises Refusal invalid_request."""
+    """Return the cursor, None for None. Raise Refusal invalid_request."""
     if text is None:
         return None
     microseconds, _, row_id = text.partition(".")
@@ -37,9 +37,9 @@ def read(text: str | None) -> Cursor | None:
 
 
 def cut(rows: Sequence[T], limit: int, place: Callable[[T], Cursor]) -> tuple[Sequence[T], str | None]:
-    """Return a page of at most `limit` rows, and the cursor to the next page, None at the end.
+    """Return a page of at most `limit` rows, and the cursor of the next page, None at the end.
 
-    `rows` holds one row more than the page where there is one.
+    `rows` has one row more than the page if there is a next page.
     """
     page = rows[:limit]
     return page, write(place(page[-1])) if len(rows) > limit else None

@@ -1,4 +1,4 @@
-"""What goes around every request: its id, the client's address, security headers, one log line, and the last catch."""
+"""Wraps every request: sets its id, client address and security headers, logs it, and answers for unexpected errors."""
 
 import re
 import time
@@ -29,16 +29,16 @@ SECURITY: Final = {
     "X-Content-Type-Options": "nosniff",
 }
 HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
-"""For a year, and for this host alone: others under its domain are not ours to speak for."""
+"""One year, and without subdomains, which may belong to other services."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_PROBES: Final = {"/health", "/ready"}
+_PROBES: Final = {"/health", "/live", "/ready"}
 log = structlog.get_logger(__name__)
 
 
 class Envelope:
     """ASGI middleware, the outermost. It puts the client's address into the request's state as `client`.
 
-    Of the security headers, a route's own come first."""
+    A security header that a route sets replaces the default one."""
 
     def __init__(
         self,
@@ -79,17 +79,17 @@ class Envelope:
         answer = _Answer(send, {**self._headers, "X-Request-Id": request_id})
         try:
             await self._app(scope, receive, answer)
-        except Exception:  # the last resort: whatever it was, the client gets an answer and the log the details
+        except Exception:  # the last resort: the client gets an answer, the log the details
             log.exception("request_failed", method=scope["method"], path=_path(scope))
             if answer.status:
-                raise  # too late for another answer: the server cuts the connection
+                raise  # part of an answer was sent, so the server closes the connection
             failed = errors.response(Refusal("internal", sentences.FAILED))
             await failed(scope, receive, answer)
         _log(scope, answer.status, time.perf_counter() - begun)
 
 
 class _Answer:
-    """`send` with these headers where there are none of the name; remembers the status, 0 until there is one."""
+    """`send` that adds missing headers. `status`: the answer's status, 0 before it was sent."""
 
     def __init__(self, send: Send, headers: Mapping[str, str]) -> None:
         self._send = send
@@ -106,10 +106,10 @@ class _Answer:
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    """Log a request without its query string and body, which may hold secrets. Probes are many: for debugging."""
-    say = log.debug if scope["path"] in _PROBES and status in (200, 503) else log.info
+    """Log a request without its query string and body, which may hold secrets. Log frequent probes at debug level."""
+    write = log.debug if scope["path"] in _PROBES and status in (200, 503) else log.info
     client = scope["state"].get("client", NOWHERE)
-    say(
+    write(
         "request",
         method=scope["method"],
         path=_path(scope),
@@ -120,6 +120,6 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
 
 
 def _path(scope: Scope) -> str:
-    """As it was sent, with its percent signs: so it fits on one line."""
+    """Return the path as the client sent it, percent-encoded, so that it fits on one line."""
     raw: bytes = scope.get("raw_path") or b""
     return raw[:200].decode("ascii", "replace")

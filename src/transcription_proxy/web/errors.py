@@ -1,4 +1,4 @@
-"""Errors at the HTTP edge: one table from code to status, and one JSON shape for all of them."""
+"""Errors as HTTP answers: one table from code to status, and one JSON shape for all errors."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,10 +21,12 @@ STATUS: Final = {
     "unauthorized": 401,
     "invalid_credentials": 401,
     "refresh_reused": 401,
+    "login_required": 403,
     "not_found": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
     "email_taken": 409,
+    "too_many_keys": 409,
     "overlay_gone": 410,
     "too_large": 413,
     "invalid_request": 422,
@@ -34,6 +36,7 @@ STATUS: Final = {
     "invalid_confirmation": 422,
     "invalid_timezone": 422,
     "unknown_package": 422,
+    "unknown_model": 422,
     "invalid_amount": 422,
     "amount_too_large": 422,
     "rate_limited": 429,
@@ -57,7 +60,7 @@ _FRAMEWORK: Final = {
     413: Refusal("too_large", sentences.BODY_TOO_LARGE),
     499: Refusal("client_left", sentences.CLIENT_LEFT),
 }
-"""What the framework, and bodies.py with its exception, say by status alone."""
+"""Refusals for errors that have only a status: those of the framework, and those that bodies.py raises."""
 log = structlog.get_logger(__name__)
 
 
@@ -75,7 +78,7 @@ class ErrorBody(BaseModel):
 
 
 def response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The answer to a request that cannot be granted."""
+    """Return the answer for a refusal."""
     status = STATUS[refusal.code]
     content = {"error": {"code": refusal.code, "message": refusal.message}}
     wait = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
@@ -83,7 +86,7 @@ def response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> JSON
 
 
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these codes, for the OpenAPI document."""
+    """Return the `responses` of a route that may answer with these codes, for the OpenAPI document."""
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(STATUS[code], []).append(f"`{code}`")
@@ -93,7 +96,7 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Answers for all that routes and the framework raise; envelope.py answers for what nobody expected."""
+    """Handle the errors that routes and the framework raise; envelope.py handles unexpected exceptions."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -121,6 +124,7 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 
 
 async def by_status(request: Request, error: Exception) -> Response:
+    """Answer an HTTPException by its status. OPTIONS on a path that exists succeeds."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405 and request.method == "OPTIONS":
         return Response(status_code=204, headers=error.headers)
@@ -128,7 +132,7 @@ async def by_status(request: Request, error: Exception) -> Response:
 
 
 def explain(problems: Any) -> Refusal:
-    """A refusal that names the first field at fault. `problems` are pydantic's; what was sent is not repeated."""
+    """Return a refusal that names the first invalid field. `problems`: pydantic's. The value sent is not repeated."""
     first = problems[0]
     if first["type"] == "json_invalid":
         return _FRAMEWORK[400]

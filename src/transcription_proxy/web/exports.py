@@ -14,7 +14,7 @@ from transcription_proxy.web.services import Provided, SignedIn
 from transcription_proxy.web.spreadsheets import Cell, line
 
 router = APIRouter(prefix="/account", tags=["Account"])
-PAGE: Final = 500
+ROWS_PER_READ: Final = 500
 """Rows read in one transaction."""
 SESSIONS: Final = (
     "id",
@@ -45,7 +45,7 @@ async def sessions(user: SignedIn, services: Provided) -> Csv:
     return await _download(
         "sessions",
         SESSIONS,
-        lambda before: services.ledger.sessions(user.id, limit=PAGE, before=before),
+        lambda before: services.ledger.sessions(user.id, limit=ROWS_PER_READ, before=before),
         lambda row: (row.started_at, row.id),
         lambda row: _session(Session.model_validate(row)),
     )
@@ -57,7 +57,7 @@ async def purchases(user: SignedIn, services: Provided) -> Csv:
     return await _download(
         "purchases",
         PURCHASES,
-        lambda before: services.payments.purchases(user.id, PAGE, before),
+        lambda before: services.payments.purchases(user.id, ROWS_PER_READ, before),
         lambda row: (row.created_at, row.id),
         lambda row: _purchase(Purchase.of(row)),
     )
@@ -80,7 +80,7 @@ async def _download(
     place: Callable[[T], Cursor],
     cells: Callable[[T], Sequence[Cell]],
 ) -> Csv:
-    """The first page is read before the answer begins, so that a database that is away is still an error."""
+    """Return a CSV of all rows. The first rows are read before the answer begins, so Unavailable becomes an error."""
     first = await fetch(None)
 
     async def lines() -> AsyncIterator[str]:
@@ -88,7 +88,7 @@ async def _download(
         rows = first
         while rows:
             yield "".join(line(cells(row)) for row in rows)
-            rows = await fetch(place(rows[-1])) if len(rows) == PAGE else ()
+            rows = await fetch(place(rows[-1])) if len(rows) == ROWS_PER_READ else ()
 
     filename = f"{name}-{datetime.now(UTC):%Y-%m-%d}.csv"
     return Csv(lines(), headers={"Content-Disposition": f'attachment; filename="{filename}"'})

@@ -1,4 +1,4 @@
-"""Pages of this installation, from the Jinja templates in html/. All of them extend frame.html."""
+"""Renders this installation's pages from the Jinja templates in html/. All of them extend frame.html."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ _environment.globals |= {
 
 
 def render(template: str, site: Site, path: str = "", **values: Any) -> str:
-    """Return a page. `path`: where the page is, empty for a page that has no place of its own.
+    """Return a page as HTML. `path`: the page's path, empty for a page without one, such as an error page.
 
     The link to `path` is marked as the current one. Without a path there is no preview for apps that share the page.
     """
@@ -34,12 +34,12 @@ def render(template: str, site: Site, path: str = "", **values: Any) -> str:
 
 
 def code(text: str) -> Markup:
-    """Return text as HTML, in which what stands between backticks is code."""
+    """Return text as HTML, with the parts between backticks as code."""
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _links(site: Site) -> list[tuple[str, str | None]]:
-    """Return text and URL of the footer's links; None for what this installation has not configured."""
+    """Return text and URL of the footer's links. The URL is None where this installation has none configured."""
     return [
         ("API", "/docs"),
         ("Source", site.source_url),

@@ -1,10 +1,10 @@
-"""HEAD is GET without the body, on every path that has a GET."""
+"""Answers HEAD on every path that has a GET, with the same headers and no body."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Heads:
-    """ASGI middleware. The answer is complete with its head: a body may have no end."""
+    """ASGI middleware. It ends the answer after the headers, because a body may never end."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Pages for people: static files that are asked for again only when they changed, and what they need to know of us."""
+"""The pages and their static files. Browsers cache both, and download them again only after a change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,18 +37,18 @@ OVERLAY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors *"
 )
-"""It may stand in anybody's page, as programs that stream put it there; it shows words and takes no clicks."""
+"""The overlay may be framed anywhere, because streaming programs frame it. It shows text and takes no clicks."""
 router = APIRouter(include_in_schema=False)
 
 
 class Files(StaticFiles):
-    """Kept by caches, and asked about before each use: a deployment is never seen in halves."""
+    """Static files that caches must revalidate before each use, so that no page mixes two deployments."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         response.headers["Cache-Control"] = "no-cache"
         if path == Path(PICTURE).name:
-            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # other sites show it beside our link
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"  # other sites show it in link previews
         return response
 
 
@@ -57,7 +57,7 @@ files: Final = Files(directory=STATIC)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A text of this installation, such as a page, sent again only when it has changed."""
+    """A text made at start, such as a page, with an ETag of its content."""
 
     body: str
     media_type: str
@@ -69,6 +69,7 @@ class Page:
         return cls(body, media_type, {"Cache-Control": "no-cache", "ETag": tag, **(policy or {})})
 
     def answer(self, request: Request) -> Response:
+        """Return the text, or 304 if the request names its ETag."""
         known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
         if self.headers["ETag"] in known:
             return Response(None, 304, self.headers)
@@ -76,7 +77,7 @@ class Page:
 
 
 def install(app: FastAPI, site: Site) -> None:
-    """The pages and the files at /static, and a page instead of JSON for people who are lost."""
+    """Add the pages and /static to an application, and answer unknown paths with a page if the client accepts HTML."""
     app.state.pages = {path: _page(path, name, site) for path, name in PAGES.items()}
     app.state.missing = render("missing.html", site)
     app.mount("/static", files, name="static")
@@ -111,7 +112,7 @@ async def _paged(request: Request) -> Response:
 
 
 def _page(path: str, name: str, site: Site) -> Page:
-    if path == "/overlay":  # it has no frame: it stands in OBS
+    if path == "/overlay":  # OBS shows it without our header and footer
         return Page.of((HTML / name).read_text(), policy={"Content-Security-Policy": OVERLAY_POLICY})
     return Page.of(render(name, site, path))
 

@@ -1,4 +1,4 @@
-"""Small answers for browsers and machines: addresses that people guess, robots.txt, the manifest."""
+"""robots.txt, the web app manifest, and redirects from paths that people guess."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from transcription_proxy.web.services import Provided
 
 GUESSED: Final = {"/login": "/#log-in", "/signup": "/register", "/pricing": "/#prices", "/try": "/captions"}
-"""Addresses that people type or still have from earlier, and where each of them leads."""
+"""Paths that people guess or have bookmarked, and the path that each redirects to."""
 PRIVATE: Final = (
     "/account",
     "/auth/",
@@ -23,7 +23,7 @@ PRIVATE: Final = (
     "/try",
     "/ws/",
 )
-"""Paths that search engines have nothing to look for in."""
+"""Paths that search engines should not crawl."""
 ROBOTS: Final = "User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in PRIVATE)
 router = APIRouter(include_in_schema=False)
 
@@ -35,7 +35,7 @@ async def robots() -> PlainTextResponse:
 
 @router.get("/site.webmanifest")
 async def manifest(services: Provided) -> JSONResponse:
-    """What a phone or desktop shows of the site when somebody installs it."""
+    """Return the web app manifest: name and icons of the installed site."""
     content = {
         "name": services.site.name,
         "start_url": "/captions",
@@ -51,7 +51,7 @@ async def manifest(services: Provided) -> JSONResponse:
 
 
 async def guessed(request: Request) -> RedirectResponse:
-    """The query is kept: it may say where somebody came from."""
+    """Redirect a guessed path and keep its query, which may hold a campaign's parameters."""
     path, _, fragment = GUESSED[request.url.path].partition("#")
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(path + query + (f"#{fragment}" if fragment else ""), 308)

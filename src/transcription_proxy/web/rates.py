@@ -14,7 +14,7 @@ PATHS: Final = ("/auth/", "/account/password")
 
 
 class AuthRate:
-    """ASGI middleware: answer 429 to an address that calls one of PATHS too often, whatever it sends there."""
+    """ASGI middleware that answers 429 to an address that calls one of PATHS too often, whatever it sends."""
 
     def __init__(self, app: ASGIApp, limits: RateLimits, per_minute: int) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the page at /docs says, from the OpenAPI document. The template is html/reference.html."""
+"""The API reference at /docs, made from the OpenAPI document with the template html/reference.html."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ Row = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path. `id`: its anchor. `responses`: status, fields, and what is said where it has none."""
+    """One method of one path. `id`: its anchor. `responses`: status, fields, and a description if it has none."""
 
     id: str
     request: str
@@ -80,7 +80,7 @@ def _parameter(parameter: dict[str, Any]) -> Row:
 
 
 def _fields(schema: dict[str, Any], document: dict[str, Any], prefix: str = "") -> Iterable[Row]:
-    """Name, type and remark of each field, those of objects inside it as well."""
+    """Yield name, type and remark of each field, those of nested objects included."""
     for name, field in schema.get("properties", {}).items():
         optional = "" if name in schema.get("required", []) else "optional"
         yield prefix + name, _type(field), field.get("description", optional)

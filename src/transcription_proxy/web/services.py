@@ -1,4 +1,4 @@
-"""What routes are given: the services, and the account that a request's token belongs to."""
+"""The arguments of routes: the services, the client's address, and the account of a request's token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,11 +7,14 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from transcription_proxy import sentences
+from transcription_proxy.accounts.api_keys import ApiKeys, is_key
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import unauthorized
 from transcription_proxy.clients import bucket
 from transcription_proxy.db.rate_limits import RateLimits
+from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
@@ -24,7 +27,7 @@ from transcription_proxy.web.board import Board
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the pages say of this installation. `sandbox`: it sells nothing real. `status_url` None: our own page."""
+    """This installation, as its pages describe it. `sandbox`: payments are fake. `status_url` None: our own page."""
 
     name: str = "Live Captions"
     public_url: str = ""
@@ -42,9 +45,12 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`ready`: whether this process takes sessions now; `per_minute`: how often an account may do what is limited."""
+    """The services that routes use. `ready`: whether this process takes sessions now.
+
+    `per_minute`: how often an account may do what is limited."""
 
     accounts: Accounts
+    api_keys: ApiKeys
     ledger: Ledger
     payments: Payments
     overlay_keys: Keys
@@ -70,9 +76,9 @@ def _client(request: Request) -> str:
 
 
 Client = Annotated[str, Depends(_client)]
-"""The address that a request comes from, as it counts against limits."""
+"""The address that a request comes from, as `clients.bucket` names it for rate limits."""
 Provided = Annotated[Services, Depends(_services)]
-_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The `token` from logging in.")
+_BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The `token` from logging in, or an API key.")
 
 
 async def _user(
@@ -80,7 +86,22 @@ async def _user(
 ) -> User:
     if credentials is None:
         raise unauthorized()
-    return await services.accounts.authenticate(credentials.credentials)
+    token = credentials.credentials
+    if is_key(token):
+        return (await services.api_keys.authenticate(token)).user
+    return await services.accounts.authenticate(token)
+
+
+async def _logged_in(
+    user: Annotated[User, Depends(_user)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+) -> User:
+    if credentials is not None and is_key(credentials.credentials):
+        raise Refusal("login_required", sentences.KEYS_NEED_LOGIN)
+    return user
 
 
 SignedIn = Annotated[User, Depends(_user)]
+"""The account of a token or API key."""
+LoggedIn = Annotated[User, Depends(_logged_in)]
+"""The account of a token. An API key is not enough: it could lift its own limits."""

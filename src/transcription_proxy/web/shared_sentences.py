@@ -1,4 +1,4 @@
-"""The sentences that the pages share with server and client, as an ES module made from the one table."""
+"""The sentences that the pages share with server and client, as an ES module made from transcription_wire's tables."""
 
 import json
 from typing import Final

@@ -1,4 +1,4 @@
-"""Lines of CSV (RFC 4180) that a spreadsheet shows and never runs."""
+"""CSV lines (RFC 4180) that a spreadsheet never runs as formulas."""
 
 import csv
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from typing import Final
 
 Cell = str | int | float | datetime | None
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""Text that begins with one of these is a formula to some spreadsheets."""
+"""Some spreadsheets read text as a formula if it begins with one of these."""
 
 
 def line(cells: Sequence[Cell]) -> str:
-    """Return one record with its line break. Moments are UTC, in seconds; text that looks like a formula is quoted."""
+    """Return one record with its line break. Times are UTC, to the second. Text that looks like a formula is quoted."""
     buffer = StringIO()
     csv.writer(buffer, lineterminator="\r\n").writerow([_text(cell) for cell in cells])
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""/status: what works and what does not, for people and as JSON."""
+"""/status: which parts of the service work, as a page and as JSON."""
 
 from typing import Final
 
@@ -26,8 +26,8 @@ SUMMARIES: Final = {
 
 @router.get("/status")
 async def status(request: Request, services: Provided) -> Response:
-    """HTML, unless only JSON is asked for."""
-    report = await services.board.look()
+    """Return the status page, or JSON if the request accepts JSON and not HTML."""
+    report = await services.board.report()
     accepted = request.headers.get("accept", "")
     if "application/json" in accepted and "text/html" not in accepted:
         return JSONResponse(as_json(report))

@@ -1,4 +1,4 @@
-"""/webhooks/stripe: what Stripe tells us."""
+"""/webhooks/stripe: receives Stripe's events."""
 
 from typing import Annotated
 
@@ -18,6 +18,7 @@ router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
 async def stripe(
     request: Request, services: Provided, stripe_signature: Annotated[str, Header()] = ""
 ) -> dict[str, bool]:
-    """200 once what it says is booked, or was before, or is not needed. Stripe sends it again for anything else."""
+    """Returns 200 once the event is booked, was booked before, or needs no booking. Stripe retries after any other
+    status."""
     await services.payments.receive(await request.body(), stripe_signature)
     return {"received": True}

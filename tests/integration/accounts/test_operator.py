@@ -1,4 +1,4 @@
-"""What an operator does with accounts, on a real PostgreSQL."""
+"""The operator's commands on accounts, on a real PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ async def email_of(harness: LedgerHarness, user: UUID) -> str:
     return str(email)
 
 
-async def test_users_newest_first_and_at_most_so_many(harness: LedgerHarness, operator: Operator) -> None:
+async def test_users_are_listed_newest_first_up_to_the_limit(harness: LedgerHarness, operator: Operator) -> None:
     assert await operator.users(10) == []
     made = [await harness.user() for _ in range(4)]
     await harness.sql("UPDATE users SET created_at = now() + interval '1 hour' WHERE id = %s", made[0])
@@ -51,7 +51,7 @@ async def test_users_newest_first_and_at_most_so_many(harness: LedgerHarness, op
     assert [user.id for user in await operator.users(1)] == [made[0]]
 
 
-async def test_a_user_is_found_by_the_address_however_it_is_written(harness: LedgerHarness, operator: Operator) -> None:
+async def test_a_user_is_found_by_the_email_in_any_case(harness: LedgerHarness, operator: Operator) -> None:
     user = await harness.user()
     email = await email_of(harness, user)
     assert (await operator.user(f" {email.upper()} ")).id == user
@@ -72,7 +72,7 @@ async def test_users_are_listed_with_balance_live_sessions_and_state(
 
 
 @pytest.mark.parametrize(("email", "code"), [("nobody@example.org", "unknown_user"), ("nobody", "invalid_email")])
-async def test_one_who_is_not_there(operator: Operator, email: str, code: str) -> None:
+async def test_an_unknown_email_is_refused(operator: Operator, email: str, code: str) -> None:
     for call in (operator.user, operator.block, operator.unblock):
         with pytest.raises(Refusal) as refusal:
             await call(email)
@@ -96,7 +96,7 @@ async def test_block_refuses_tokens_at_once_and_ends_live_sessions(harness: Ledg
     assert await harness.sql("SELECT blocked_at FROM users WHERE id = %s", user) == [(first,)]
 
 
-async def test_unblock_lets_in_again_with_the_same_token(
+async def test_after_an_unblock_the_same_token_works_again(
     harness: LedgerHarness, operator: Operator, accounts: Accounts
 ) -> None:
     [(email, token)] = await operator.create_many(1, 60, secret=SECRET, expiry=DAY, actor="ann")
@@ -109,8 +109,8 @@ async def test_unblock_lets_in_again_with_the_same_token(
     await operator.unblock(email)
 
 
-async def test_no_session_slips_in_while_its_user_is_blocked(harness: LedgerHarness, operator: Operator) -> None:
-    """Opened before the block it is told to end; after it, refused."""
+async def test_a_session_opened_during_a_block_is_refused_or_ended(harness: LedgerHarness, operator: Operator) -> None:
+    """A session opened before the block is marked to end; one opened after it is refused."""
     user = await harness.user(1000)
     email = await email_of(harness, user)
     opened, told = await asyncio.gather(
@@ -124,7 +124,7 @@ async def test_no_session_slips_in_while_its_user_is_blocked(harness: LedgerHarn
         assert await harness.row(opened.session_id, "ending") == ("ended_by_operator",)
 
 
-async def test_throw_away_accounts_have_credit_and_a_token_that_works(
+async def test_throwaway_accounts_have_credit_and_a_working_token(
     harness: LedgerHarness, operator: Operator, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH", 3)
@@ -139,20 +139,20 @@ async def test_throw_away_accounts_have_credit_and_a_token_that_works(
     assert len(await harness.sql("SELECT DISTINCT password_hash FROM users")) == 1
 
 
-async def test_without_credit_they_are_made_too(harness: LedgerHarness, operator: Operator) -> None:
+async def test_throwaway_accounts_can_have_no_credit(harness: LedgerHarness, operator: Operator) -> None:
     [(email, _)] = await operator.create_many(1, 0, secret=SECRET, expiry=DAY, actor="ann")
     assert await harness.ledger.balance((await operator.user(email)).id) == Balance()
     assert await harness.sql("SELECT 1 FROM usage_ledger") == []
 
 
-async def test_too_much_credit_makes_none_of_them(harness: LedgerHarness, operator: Operator) -> None:
+async def test_too_much_credit_creates_no_throwaway_account(harness: LedgerHarness, operator: Operator) -> None:
     with pytest.raises(Refusal) as refusal:
         await operator.create_many(2, 1_000_000_001, secret=SECRET, expiry=DAY, actor="ann")
     assert refusal.value.code == "amount_too_large"
     assert await operator.users(10) == []
 
 
-async def test_an_address_is_stored_in_lower_case_only(harness: LedgerHarness) -> None:
-    """Whoever writes to the table: two spellings of one address would be two accounts."""
+async def test_the_table_accepts_only_lower_case_emails(harness: LedgerHarness) -> None:
+    """The table enforces this, because two spellings of one email would be two accounts."""
     with pytest.raises(psycopg.errors.CheckViolation):
         await harness.sql("INSERT INTO users (email, password_hash) VALUES (%s, '')", f"Ann-{uuid4()}@example.org")

@@ -1,4 +1,4 @@
-"""How often a login asks the database."""
+"""The number of database queries of a login."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What ends with a login, and with all logins of an account: sessions, and the right to open new ones."""
+"""What ends with one login or with all logins of an account: live sessions, and the right to open new ones."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -45,7 +45,7 @@ async def link(harness: LedgerHarness, issued: IssuedTokens) -> str:
 
 
 async def open_with(harness: LedgerHarness, accounts: Accounts, token: str) -> Opened:
-    """A session of whoever holds that access token."""
+    """Open a session with an access token."""
     who = accounts.verify_token(token)
     return await harness.ledger.open_session(opening(who.user_id, token_version=who.token_version, login=who.login))
 
@@ -79,11 +79,11 @@ async def test_a_new_password_ends_live_sessions_and_their_tokens(
     await open_with(harness, accounts, fresh.token)
 
 
-async def test_an_attempt_that_fails_ends_nothing(harness: LedgerHarness, accounts: Accounts) -> None:
+async def test_a_failed_password_change_ends_nothing(harness: LedgerHarness, accounts: Accounts) -> None:
     login = await register(accounts)
     await open_with(harness, accounts, login.token)
     token = await link(harness, login)
-    await link(harness, login)  # voids the one before
+    await link(harness, login)  # voids the earlier link
     for attempt in (
         accounts.reset(token, NEW),
         accounts.change_password(login.user, "wrong password", NEW),
@@ -95,7 +95,7 @@ async def test_an_attempt_that_fails_ends_nothing(harness: LedgerHarness, accoun
     assert (await accounts.authenticate(login.token)).id == login.user.id
 
 
-async def test_a_login_that_has_ended_opens_no_session_but_its_live_ones_go_on(
+async def test_an_ended_login_opens_no_session_but_its_live_ones_continue(
     harness: LedgerHarness, accounts: Accounts
 ) -> None:
     login = await register(accounts)
@@ -107,8 +107,10 @@ async def test_a_login_that_has_ended_opens_no_session_but_its_live_ones_go_on(
     await open_with(harness, accounts, other.token)
 
 
-async def test_no_session_slips_in_while_a_password_is_changed(harness: LedgerHarness, accounts: Accounts) -> None:
-    """Opened before, it is told to end; after it, refused."""
+async def test_a_session_opened_during_a_password_change_is_refused_or_ended(
+    harness: LedgerHarness, accounts: Accounts
+) -> None:
+    """A session opened before the change is marked to end; one opened after it is refused."""
     for _ in range(5):
         login = await register(accounts)
         opened, changed = await asyncio.gather(
@@ -124,9 +126,7 @@ async def test_no_session_slips_in_while_a_password_is_changed(harness: LedgerHa
             assert await endings(harness, login.user.id) == {"signed_out"}
 
 
-async def test_whatever_happens_to_one_account_at_once_there_is_no_deadlock(
-    harness: LedgerHarness, accounts: Accounts
-) -> None:
+async def test_concurrent_changes_of_one_account_do_not_deadlock(harness: LedgerHarness, accounts: Accounts) -> None:
     login = await register(accounts)
     session = (await open_with(harness, accounts, login.token)).session_id
     operator = Operator(harness.database)

@@ -1,10 +1,10 @@
-"""How the demo buys: by the API, and by the button on the page; and how it says that it could not."""
+"""The demo's purchase: through the API and the button on the page, and its error messages."""
 
 import asyncio
 
 import pytest
 
-from tests.integration.payments.fake_stripe import HANG_UP, Answer, FakeStripe, answer, fake_stripe
+from tests.integration.payments.fake_stripe import CLOSE, Answer, FakeStripe, answer, fake_stripe
 from transcription_proxy.cli.purchase import buy
 from transcription_proxy.errors import Unavailable
 
@@ -13,7 +13,7 @@ PAGE = """<!doctype html><form action="/other"><button name="x" value="1">Declin
 <button name="action" value="later">Pay later</button><button name="action" value="pay"> Pay </button></form>"""
 LOGIN = answer({"token": "t"})
 CHECKOUT = Answer()
-"""In its place stands a checkout at the same server."""
+"""Stands for a checkout at the same server, whose URL is not known yet."""
 
 
 async def bought(*answers: Answer) -> tuple[int, FakeStripe]:
@@ -23,11 +23,11 @@ async def bought(*answers: Answer) -> tuple[int, FakeStripe]:
         return await asyncio.to_thread(buy, there.url, "a@example.org", "secret", "pack_500"), there
 
 
-async def test_it_presses_the_button_and_waits_for_the_credit() -> None:
+async def test_buying_presses_the_button_and_waits_for_the_credit() -> None:
     states = [answer({"status": status, "seconds": 30000}) for status in ("open", "paid")]
     seconds, there = await bought(LOGIN, CHECKOUT, Answer(PAGE.encode()), Answer(b"done"), *states)
     assert seconds == 30000
-    assert [(one.method, one.path) for one in there.asked] == [
+    assert [(one.method, one.path) for one in there.requests] == [
         ("POST", "/auth/login"),
         ("POST", "/billing/checkout"),
         ("GET", "/c/1"),
@@ -35,7 +35,7 @@ async def test_it_presses_the_button_and_waits_for_the_credit() -> None:
         ("GET", "/billing/checkout/cs_1"),
         ("GET", "/billing/checkout/cs_1"),
     ]
-    pressed = there.asked[3]
+    pressed = there.requests[3]
     assert pressed.sent == [("token", "t&1"), ("action", "pay")]
     assert pressed.headers["origin"] == there.url
 
@@ -44,10 +44,10 @@ async def test_it_presses_the_button_and_waits_for_the_credit() -> None:
     ("answers", "said"),
     [
         ([answer({}, 503)], "HTTP Error 503"),
-        ([HANG_UP], "The purchase failed"),
+        ([CLOSE], "The purchase failed"),
         ([LOGIN, CHECKOUT, Answer(b"<form><button>Buy</button></form>")], "no button Pay"),
     ],
 )
-async def test_what_goes_wrong_is_one_sentence(answers: list[Answer], said: str) -> None:
+async def test_each_failure_is_one_sentence(answers: list[Answer], said: str) -> None:
     with pytest.raises(Unavailable, match=said):
         await bought(*answers)

@@ -1,4 +1,4 @@
-"""What tests do to a bundled PostgreSQL from outside."""
+"""Kills and probes a bundled PostgreSQL from outside."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def kill_postgres(server: Embedded) -> None:
 
 
 async def answers(database: Database) -> bool:
-    """Whether it answers within half a second."""
+    """Return whether the server answers within half a second."""
     try:
         async with database.transaction(0.5) as connection:
             await connection.execute("SELECT 1")

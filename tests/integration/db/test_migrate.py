@@ -1,4 +1,4 @@
-"""Numbered files, each applied once, whoever comes first and whatever is there already."""
+"""Migrations: each file is applied once, by concurrent processes too, and to databases of any version."""
 
 import asyncio
 from uuid import uuid4
@@ -22,11 +22,11 @@ def tables(url: str, schema: str) -> set[object]:
     return {name for (name,) in found}
 
 
-def test_the_files_are_numbered_without_a_gap() -> None:
+def test_migrations_are_numbered_without_gaps() -> None:
     assert sorted(migrations()) == list(range(1, NEWEST + 1))
 
 
-async def test_an_empty_database_gets_them_all_once(empty_database_url: str) -> None:
+async def test_an_empty_database_gets_every_migration_once(empty_database_url: str) -> None:
     assert await migrate(empty_database_url) == NEWEST
     assert await migrate(empty_database_url) == NEWEST
     assert rows(empty_database_url, "SELECT version FROM schema_migrations ORDER BY 1") == [
@@ -34,12 +34,12 @@ async def test_an_empty_database_gets_them_all_once(empty_database_url: str) -> 
     ]
 
 
-async def test_several_at_once_apply_each_file_once(empty_database_url: str) -> None:
+async def test_concurrent_processes_apply_each_migration_once(empty_database_url: str) -> None:
     assert set(await asyncio.gather(*(migrate(empty_database_url) for _ in range(5)))) == {NEWEST}
     assert rows(empty_database_url, "SELECT count(*) FROM schema_migrations") == [(NEWEST,)]
 
 
-async def test_a_database_of_the_first_four_keeps_its_rows(empty_database_url: str) -> None:
+async def test_a_database_of_version_4_keeps_its_rows(empty_database_url: str) -> None:
     assert await migrate(empty_database_url, upto=4) == 4
     user, session = uuid4(), uuid4()
     with psycopg.connect(empty_database_url) as old:
@@ -61,8 +61,8 @@ async def test_a_database_of_the_first_four_keeps_its_rows(empty_database_url: s
     ]
 
 
-async def test_logins_of_before_there_were_rows_for_them_go_on(empty_database_url: str) -> None:
-    """A login whose tokens are all used had been revoked: a live one has an unused token."""
+async def test_logins_from_before_the_logins_table_stay_valid(empty_database_url: str) -> None:
+    """A login whose tokens are all used had been revoked. A live login has an unused token."""
     await migrate(empty_database_url, upto=10)
     user, alive, revoked = uuid4(), uuid4(), uuid4()
     with psycopg.connect(empty_database_url) as old:
@@ -78,7 +78,7 @@ async def test_logins_of_before_there_were_rows_for_them_go_on(empty_database_ur
     assert logins == [(alive, user, False), (revoked, user, True)]
 
 
-async def test_old_sessions_are_given_the_engine_that_their_cost_shows(empty_database_url: str) -> None:
+async def test_old_sessions_get_the_engine_that_their_cost_implies(empty_database_url: str) -> None:
     await migrate(empty_database_url, upto=11)
     with psycopg.connect(empty_database_url) as old:
         [user] = old.execute("INSERT INTO users (email, password_hash) VALUES ('a', '') RETURNING id").fetchone() or ()
@@ -95,7 +95,7 @@ async def test_old_sessions_are_given_the_engine_that_their_cost_shows(empty_dat
     ]
 
 
-async def test_a_schema_of_its_own(empty_database_url: str) -> None:
+async def test_a_separate_schema(empty_database_url: str) -> None:
     assert await migrate(empty_database_url, "captions") == NEWEST
     assert await migrate(empty_database_url, "captions") == NEWEST
     assert "users" in tables(empty_database_url, "captions")
@@ -109,7 +109,7 @@ async def test_a_newer_database_is_refused(database_url: str) -> None:
         await migrate(database_url)
 
 
-async def test_a_failing_file_leaves_nothing_of_itself(empty_database_url: str) -> None:
+async def test_a_failing_migration_is_rolled_back(empty_database_url: str) -> None:
     await migrate(empty_database_url, upto=3)
     with psycopg.connect(empty_database_url) as connection:
         connection.execute("CREATE INDEX idx_ledger_user_id ON users (id)")  # a name that 004 uses at its end
@@ -119,11 +119,11 @@ async def test_a_failing_file_leaves_nothing_of_itself(empty_database_url: str) 
     assert "usage_ledger" not in tables(empty_database_url, "public")
 
 
-async def test_a_database_that_is_away() -> None:
+async def test_a_database_that_is_away_raises_unavailable() -> None:
     with pytest.raises(Unavailable):
         await migrate("postgresql://nobody@127.0.0.1:1/none")
 
 
-async def test_a_url_that_is_none_is_a_mistake_in_the_configuration() -> None:
+async def test_an_invalid_url_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match="DATABASE_URL"):
         await migrate("postgresql:///db?bogus=1")

@@ -1,4 +1,4 @@
-"""A cluster outside of DATA_DIR, which only root has, and DATA_DIRs that are removed, moved and copied."""
+"""Clusters outside of DATA_DIR, which only root has, with DATA_DIRs that are removed, moved and copied."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ def written(data_dir: Path, word: str) -> None:
 
 
 def words(data_dir: Path) -> list[str] | None:
-    """None: there is no table."""
+    """Return the words in the table, or None if there is no table."""
     with Embedded.acquire(data_dir) as server, psycopg.connect(server.url) as connection:
         try:
             return [word for (word,) in connection.execute("SELECT word FROM words ORDER BY word")]
@@ -38,7 +38,7 @@ def words(data_dir: Path) -> list[str] | None:
 
 @pytest.fixture
 def home(data_dir: Path) -> Path:
-    """Of the cluster of a DATA_DIR into which only root can look."""
+    """Return the home of the cluster of a DATA_DIR that only root can enter."""
     data_dir.parent.mkdir(mode=0o700)
     written(data_dir, "first")
     home = places.home(data_dir)
@@ -50,12 +50,12 @@ def set_aside(home: Path) -> list[Path]:
     return sorted(home.glob("set-aside-*"))
 
 
-def test_it_is_there_the_next_time(data_dir: Path, home: Path) -> None:
+def test_a_cluster_outside_of_data_dir_is_found_again(data_dir: Path, home: Path) -> None:
     assert words(data_dir) == ["first"]
     assert set_aside(home) == []
 
 
-def test_a_data_dir_that_was_removed_does_not_come_back(
+def test_a_new_data_dir_does_not_get_the_cluster_of_a_deleted_one(
     data_dir: Path, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.rmtree(data_dir)
@@ -64,13 +64,13 @@ def test_a_data_dir_that_was_removed_does_not_come_back(
     assert str(aside) in caplog.text
     written(data_dir, "second")
     assert words(data_dir) == ["second"]
-    shutil.move(home / "server", home / "second")  # as the message says
+    shutil.move(home / "server", home / "second")  # as the log message advises
     shutil.move(aside, home / "server")
     shutil.copy(home / "server" / ownership.NAME, data_dir)
     assert words(data_dir) == ["first"]
 
 
-def test_one_that_is_still_in_use_is_not_set_aside(data_dir: Path, home: Path) -> None:
+def test_a_cluster_in_use_is_not_set_aside(data_dir: Path, home: Path) -> None:
     with Embedded.acquire(data_dir) as server:
         shutil.rmtree(data_dir)
         with pytest.raises(Unavailable, match="Stop the service that was started there"):
@@ -82,15 +82,13 @@ def test_one_that_is_still_in_use_is_not_set_aside(data_dir: Path, home: Path) -
 
 def test_an_unused_server_is_stopped_before_it_is_set_aside(data_dir: Path, home: Path) -> None:
     server = Embedded.acquire(data_dir)
-    os.close(server.lock_fd)  # as if we were killed
+    os.close(server.lock_fd)  # as a kill of this process would
     shutil.rmtree(data_dir)
     assert words(data_dir) is None
     assert len(set_aside(home)) == 1
 
 
-def test_a_start_that_was_cut_off_goes_on_where_it_was(
-    data_dir: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_start_is_resumed(data_dir: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(data_dir)
 
     def make(*_: object) -> None:
@@ -98,13 +96,13 @@ def test_a_start_that_was_cut_off_goes_on_where_it_was(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("transcription_proxy.db.cluster.Cluster.make", make)
-        Embedded.acquire(data_dir)  # the old one is set aside, DATA_DIR has its note, and there is no cluster
+        Embedded.acquire(data_dir)  # the old cluster is set aside, and there is no new one
     written(data_dir, "second")
     assert words(data_dir) == ["second"]
     assert len(set_aside(home)) == 1
 
 
-def test_one_from_before_there_were_notes_is_adopted(data_dir: Path, home: Path) -> None:
+def test_a_cluster_without_a_note_is_adopted(data_dir: Path, home: Path) -> None:
     (home / "server" / ownership.NAME).unlink()
     (data_dir / ownership.NAME).unlink()
     (data_dir / "lives").mkdir()

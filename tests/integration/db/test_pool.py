@@ -1,4 +1,4 @@
-"""Transactions: committed or rolled back whole, and Unavailable whenever the database is away or too slow."""
+"""Transactions: they commit or roll back completely, and raise Unavailable while the database is away or too slow."""
 
 import asyncio
 import os
@@ -46,12 +46,12 @@ async def test_commit_and_rollback(database: Database) -> None:
     assert await one(database, "SELECT count(*) FROM t") == 0
 
 
-async def test_read_committed_and_limits_are_of_the_transaction(database: Database) -> None:
+async def test_isolation_and_timeouts_belong_to_the_transaction(database: Database) -> None:
     assert await one(database, "SHOW transaction_isolation", 3) == "read committed"
     assert await one(database, "SHOW statement_timeout", 3) == "3s"
 
 
-async def test_a_schema_of_its_own(empty_database_url: str) -> None:
+async def test_a_separate_schema(empty_database_url: str) -> None:
     await migrate(empty_database_url, "captions")
     database = Database(empty_database_url, schema="captions")
     await database.open()
@@ -65,7 +65,7 @@ async def test_other_errors_pass_through(database: Database) -> None:
     assert await one(database, "SELECT 1") == 1
 
 
-async def test_a_swallowed_error_is_not_committed_in_silence(database: Database) -> None:
+async def test_a_transaction_with_a_swallowed_error_does_not_commit_silently(database: Database) -> None:
     with pytest.raises(psycopg.errors.InFailedSqlTransaction):
         async with database.transaction() as connection:
             with pytest.raises(psycopg.errors.DivisionByZero):
@@ -73,7 +73,7 @@ async def test_a_swallowed_error_is_not_committed_in_silence(database: Database)
     assert await one(database, "SELECT 1") == 1
 
 
-async def test_a_slow_statement(database: Database) -> None:
+async def test_a_slow_statement_raises_unavailable(database: Database) -> None:
     with pytest.raises(Unavailable):
         await one(database, "SELECT pg_sleep(30)", 0.2)
     assert await one(database, "SELECT 1") == 1
@@ -90,8 +90,8 @@ async def test_a_cancelled_transaction_leaves_a_working_pool(database_url: str) 
 
 
 @pytest.mark.parametrize("turns", range(12))
-async def test_a_cancellation_is_heard_whenever_it_comes(database_url: str, turns: int) -> None:
-    """So many turns of the loop after the pool hands over the connection that the cancelled task waits for."""
+async def test_a_cancellation_at_any_moment_is_not_swallowed(database_url: str, turns: int) -> None:
+    """`turns` of the loop pass between the pool's handing over a connection and the cancellation."""
     database = Database(database_url, max_size=1)
     await database.open()
     taken = await database._pool.getconn()
@@ -109,7 +109,7 @@ async def test_a_cancellation_is_heard_whenever_it_comes(database_url: str, turn
     await database.close()
 
 
-async def test_all_connections_taken(database_url: str) -> None:
+async def test_a_caller_without_a_free_connection_gets_unavailable(database_url: str) -> None:
     database = Database(database_url, max_size=1)
     await database.open()
     async with database.transaction():
@@ -118,7 +118,7 @@ async def test_all_connections_taken(database_url: str) -> None:
     await database.close()
 
 
-async def test_a_terminated_connection_is_replaced_unseen(database: Database, database_url: str) -> None:
+async def test_a_terminated_connection_is_replaced_silently(database: Database, database_url: str) -> None:
     assert await one(database, "SELECT 1") == 1
     with psycopg.connect(database_url, autocommit=True) as admin:
         admin.execute(
@@ -128,7 +128,7 @@ async def test_a_terminated_connection_is_replaced_unseen(database: Database, da
     assert await one(database, "SELECT 1") == 1
 
 
-async def test_a_database_that_was_never_there() -> None:
+async def test_a_pool_opens_without_a_database() -> None:
     database = Database("postgresql://nobody@127.0.0.1:1/none")
     await database.open()
     assert not await answers(database)
@@ -146,12 +146,12 @@ def server(reachable_dir: Path) -> Iterator[Embedded]:
         yield server
 
 
-async def test_a_killed_server_and_its_return(server: Embedded) -> None:
+async def test_a_pool_recovers_from_a_killed_server(server: Embedded) -> None:
     database = Database(server.url)
     await database.open()
     await asyncio.gather(*(one(database, "SELECT pg_sleep(0.2)") for _ in range(8)))
     kill_postgres(server)
-    await until(lambda: away(database))  # its backends live on for a moment
+    await until(lambda: away(database))  # its backends run on for a moment
     with pytest.raises(Unavailable):
         await one(database, "SELECT 1", 0.5)
     server.ensure()
@@ -160,7 +160,7 @@ async def test_a_killed_server_and_its_return(server: Embedded) -> None:
     await database.close()
 
 
-async def test_a_restart_goes_unseen_by_the_next_calls(server: Embedded) -> None:
+async def test_calls_after_a_restart_succeed(server: Embedded) -> None:
     database = Database(server.url)
     await database.open()
     await asyncio.gather(*(one(database, "SELECT pg_sleep(0.2)") for _ in range(8)))
@@ -170,7 +170,7 @@ async def test_a_restart_goes_unseen_by_the_next_calls(server: Embedded) -> None
     await database.close()
 
 
-async def test_a_frozen_server_delays_a_caller_by_its_timeout_only(server: Embedded) -> None:
+async def test_a_frozen_server_delays_a_caller_only_by_its_timeout(server: Embedded) -> None:
     database = Database(server.url, max_size=1)
     await database.open()
     async with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""Recordings of real speech, with the texts that were read."""
+"""Recordings of real speech, with their texts."""
 
 import re
 import wave
@@ -21,7 +21,7 @@ Pcm = NDArray[np.int16]
 
 
 def recording(name: str, seconds: float | None = None) -> tuple[Pcm, int]:
-    """Its samples and their rate; its beginning only, if so many seconds are wanted."""
+    """Return a recording's samples and rate. `seconds`: return only its beginning."""
     with wave.open(str(files("moonshine_voice").joinpath("assets", name))) as file:
         rate = file.getframerate()
         count = file.getnframes() if seconds is None else round(seconds * rate)
@@ -29,7 +29,7 @@ def recording(name: str, seconds: float | None = None) -> tuple[Pcm, int]:
 
 
 def at_rate(samples: Pcm, rate: int, wanted: int) -> Pcm:
-    """The same sound at another rate: what both can hold of its spectrum."""
+    """Resample audio through its spectrum, as far as both rates can represent it."""
     count = len(samples) * wanted // rate
     spectrum = np.fft.rfft(samples)
     kept = np.zeros(count // 2 + 1, complex)
@@ -39,16 +39,16 @@ def at_rate(samples: Pcm, rate: int, wanted: int) -> Pcm:
 
 
 def without_pauses(samples: Pcm) -> Pcm:
-    """Only the fiftieths of a second that are loud, 16 kHz."""
+    """Return only the loud pieces of 20 ms, at 16 kHz."""
     pieces = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     loud = np.sqrt((pieces.astype(float) ** 2).mean(axis=1)) > 250
     dense: Pcm = pieces[loud].ravel()
     return dense
 
 
-def word_errors(heard: list[str], read: list[str]) -> float:
-    """The share of the words read that were heard wrong, left out, or added; case and punctuation do not count."""
-    return float(jiwer.wer([_plain(text) for text in read], [_plain(text) for text in heard]))
+def word_errors(result: list[str], read: list[str]) -> float:
+    """Return the word error rate: wrong, missing and added words per word read, without case and punctuation."""
+    return float(jiwer.wer([_plain(text) for text in read], [_plain(text) for text in result]))
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The engine as a process of its own, and a client that says what it likes and keeps what it hears."""
+"""The engine as a separate process, and a client that records its messages."""
 
 import asyncio
 import contextlib
@@ -20,13 +20,13 @@ RAW = "encoding=linear16&sample_rate=16000"
 SECOND = 32_000
 """Bytes of linear16 at 16 kHz."""
 CLOSE = '{"type":"CloseStream"}'
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 Message = dict[str, Any]
 
 
 @contextmanager
 def running(*arguments: str, **env: str) -> Iterator[subprocess.Popen[str]]:
-    """The engine's command, which inherits what its environment names; ended by SIGTERM unless it ended before."""
+    """Run the engine's command with inherited descriptors, and end it by SIGTERM unless it has ended."""
     command = [sys.executable, "-m", "transcription_engine", *arguments]
     inherited = [int(number) for name, number in env.items() if name.endswith("_FD")]
     process = subprocess.Popen(
@@ -35,7 +35,7 @@ def running(*arguments: str, **env: str) -> Iterator[subprocess.Popen[str]]:
     try:
         yield process
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT_SECONDS)
     finally:
         process.kill()
         process.communicate()
@@ -43,7 +43,7 @@ def running(*arguments: str, **env: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def inheriting(**env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The engine on a socket of ours, as `serve` starts it, and its URL: who comes before it is ready waits."""
+    """Run the engine on an inherited socket, as `serve` does. Yield it and its URL. Early connections wait."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with running(ENGINE_FD=str(listener.fileno()), ENGINE_KEY=KEY, **env) as process:
@@ -51,8 +51,8 @@ def inheriting(**env: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @dataclass(slots=True)
-class Talk:
-    """One connection. `messages` grows by itself; `code` and `reason` are those of the close."""
+class Client:
+    """One connection. A task appends to `messages`. `code` and `reason`: those of the close."""
 
     socket: ClientConnection
     messages: list[Message] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Talk:
 
     @property
     def metadata(self) -> Message:
-        """The last message of all."""
+        """The last message, which must be Metadata."""
         assert [each["type"] for each in self.messages].index("Metadata") == len(self.messages) - 1
         return self.messages[-1]
 
@@ -82,8 +82,8 @@ class Talk:
             await self.socket.send(frame)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Waits for something about the messages. Raises TimeoutError."""
-        async with asyncio.timeout(PATIENCE):
+        """Wait for a condition on the messages. Raise TimeoutError."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -95,7 +95,7 @@ class Talk:
         return [results for results in self.results(channel) if results["is_final"]]
 
     def text(self, channel: int = 0) -> str:
-        """All finals as one."""
+        """Return the text of all finals."""
         return " ".join(filter(None, map(transcript, self.finals(channel))))
 
     async def read(self) -> None:
@@ -110,7 +110,7 @@ def transcript(results: Message) -> str:
 
 
 def end(results: Message) -> float:
-    """In seconds of audio; times are told in milliseconds."""
+    """Return the end of Results in seconds of audio, rounded to milliseconds."""
     return round(float(results["start"] + results["duration"]), 3)
 
 
@@ -119,27 +119,27 @@ def frames(audio: bytes, size: int = SECOND // 10) -> Sequence[bytes]:
 
 
 @asynccontextmanager
-async def talking(url: str, query: str = RAW, path: str = "/v1/listen", key: str = KEY) -> AsyncIterator[Talk]:
-    """A connection; on leaving it is read to its end, which is the server's to make."""
+async def connected(url: str, query: str = RAW, path: str = "/v1/listen", key: str = KEY) -> AsyncIterator[Client]:
+    """Connect, and after the block read until the server closes."""
     async with connect(
         f"{url}{path}?{query}",
         additional_headers={"Authorization": f"Token {key}"},
         proxy=None,
         ping_interval=None,
-        open_timeout=PATIENCE,
+        open_timeout=TIMEOUT_SECONDS,
         max_size=None,
     ) as socket:
-        talk = Talk(socket)
-        reading = asyncio.create_task(talk.read())
+        client = Client(socket)
+        reading = asyncio.create_task(client.read())
         try:
-            yield talk
-            await asyncio.wait_for(reading, PATIENCE)
+            yield client
+            await asyncio.wait_for(reading, TIMEOUT_SECONDS)
         finally:
             reading.cancel()
 
 
-async def told(url: str, query: str, *said: bytes | str) -> Talk:
-    """A whole stream: says all of it, then CloseStream."""
-    async with talking(url, query) as talk:
-        await talk.send(*said, CLOSE)
-    return talk
+async def transcribe(url: str, query: str, *said: bytes | str) -> Client:
+    """Send a whole stream and CloseStream, and return the client after the close."""
+    async with connected(url, query) as client:
+        await client.send(*said, CLOSE)
+    return client

@@ -1,4 +1,4 @@
-"""The engine's server in this process, with scripted voices in place of the model."""
+"""The engine's server in this process, with scripted streams in place of the model."""
 
 import asyncio
 import socket
@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from tests.integration.engine.running import PATIENCE, Talk
+from tests.integration.engine.running import TIMEOUT_SECONDS, Client
 from tests.unit.engine.voices import Spoken, Voice
 from transcription_engine.recognizer import OpenStream
 from transcription_engine.resample import Samples
@@ -17,7 +17,7 @@ from transcription_engine.server import Engine
 async def serving(
     open_stream: OpenStream, stop: asyncio.Event | None = None, key: str | None = None, cores: int = 1
 ) -> AsyncIterator[str]:
-    """An engine; its URL. With more than one of its cores, one voice that hears slowly holds up no other."""
+    """Serve an engine and yield its URL. With more than one core, a slow stream does not block others."""
     stop = stop or asyncio.Event()
     listener = socket.create_server(("127.0.0.1", 0))
     task = asyncio.create_task(Engine(open_stream, key, cores).serve(listener, stop))
@@ -29,44 +29,44 @@ async def serving(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
 
 
-class Slow(Voice):
-    """Hears only when it is let."""
+class BlockedStream(Voice):
+    """A stream whose first feed waits until `let` is set."""
 
     def __init__(self, *answers: Sequence[Spoken]) -> None:
         super().__init__(*answers)
         self.let = threading.Event()
 
     def feed(self, samples: Samples) -> Sequence[Spoken]:
-        assert self.let.wait(PATIENCE)
+        assert self.let.wait(TIMEOUT_SECONDS)
         return super().feed(samples)
 
 
-class Turns(Voice):
-    """Hears a turn each time it is let, and notes whose turn it was."""
+class TurnStream(Voice):
+    """A stream that processes one turn for each release of `let`, and notes its name."""
 
     def __init__(self, name: str, let: threading.Semaphore, notes: list[str]) -> None:
         super().__init__()
         self._name, self._let, self._notes = name, let, notes
 
     def feed(self, samples: Samples) -> Sequence[Spoken]:
-        assert self._let.acquire(timeout=PATIENCE)
+        assert self._let.acquire(timeout=TIMEOUT_SECONDS)
         self._notes.append(self._name)
         return super().feed(samples)
 
 
 async def turn(let: threading.Semaphore, notes: list[str]) -> None:
-    """One is heard by somebody."""
+    """Let one stream process one turn."""
     count = len(notes)
     let.release()
     await until(lambda: len(notes) > count)
 
 
-async def pong(talk: Talk) -> None:
-    """All that was sent before has arrived. Raises TimeoutError."""
-    async with asyncio.timeout(PATIENCE):
-        await (await talk.socket.ping())
+async def ping(client: Client) -> None:
+    """Wait until everything sent before has arrived. Raise TimeoutError."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        await (await client.socket.ping())

@@ -25,18 +25,18 @@ from tests.integration.engine.running import (
     CLOSE,
     RAW,
     SECOND,
-    Talk,
+    Client,
+    connected,
     end,
     frames,
     inheriting,
-    talking,
-    told,
+    transcribe,
     transcript,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-TOLERATED = 0.15
-"""Of the words."""
+MAX_WORD_ERRORS = 0.15
+"""The highest accepted word error rate."""
 AGE_OF_FOOLISHNESS = 8.6
 """Seconds of two_cities.wav: its first 24 words, and a pause."""
 
@@ -48,17 +48,17 @@ def url() -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
-async def pausing(url: str) -> AsyncIterator[dict[str, asyncio.Task[tuple[Talk, float]]]]:
-    """Two streams that say nothing for longer than 10 s, while other tests run: one in silence, one with KeepAlive."""
+async def pausing(url: str) -> AsyncIterator[dict[str, asyncio.Task[tuple[Client, float]]]]:
+    """Two streams without audio for longer than 10 s, while other tests run: one silent, one with KeepAlive."""
 
-    async def pause(*keepalives: str) -> tuple[Talk, float]:
-        async with talking(url) as talk:
-            await talk.send(bytes(SECOND))
+    async def pause(*keepalives: str) -> tuple[Client, float]:
+        async with connected(url) as client:
+            await client.send(bytes(SECOND))
             began = time.monotonic()
             for keepalive in keepalives:
                 await asyncio.sleep(4)
-                await talk.send(keepalive)
-        return talk, time.monotonic() - began
+                await client.send(keepalive)
+        return client, time.monotonic() - began
 
     tasks = {
         "silent": asyncio.create_task(pause()),
@@ -70,23 +70,23 @@ async def pausing(url: str) -> AsyncIterator[dict[str, asyncio.Task[tuple[Talk, 
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def readings(url: str) -> tuple[Talk, Talk]:
-    """Both recordings, heard at the same time: two_cities.wav with interims, beckett.wav without."""
+async def readings(url: str) -> tuple[Client, Client]:
+    """Both recordings, recognized at the same time: two_cities.wav with interims, beckett.wav without."""
     dickens, rate = recording("two_cities.wav")
     beckett, slower = recording("beckett.wav")
     assert (rate, slower) == (48_000, 16_000)
     return await asyncio.gather(
-        told(url, "encoding=linear16&sample_rate=48000&interim_results=true", *frames(dickens.tobytes(), 9600)),
-        told(url, RAW, *frames(beckett.tobytes())),
+        transcribe(url, "encoding=linear16&sample_rate=48000&interim_results=true", *frames(dickens.tobytes(), 9600)),
+        transcribe(url, RAW, *frames(beckett.tobytes())),
     )
 
 
-async def test_real_speech_is_understood(readings: tuple[Talk, Talk]) -> None:
-    assert word_errors([talk.text() for talk in readings], [TWO_CITIES, BECKETT]) <= TOLERATED
+async def test_real_speech_is_understood(readings: tuple[Client, Client]) -> None:
+    assert word_errors([client.text() for client in readings], [TWO_CITIES, BECKETT]) <= MAX_WORD_ERRORS
 
 
-async def test_finals_with_words_grew_before_the_eyes(readings: tuple[Talk, Talk]) -> None:
-    """Not all of them: a machine that is late hears whole lines in one go."""
+async def test_interims_with_words_precede_finals(readings: tuple[Client, Client]) -> None:
+    """Not every final has interims, because a late machine recognizes whole lines in one turn."""
     growing: list[float] = []
     grown = 0
     for results in readings[0].results():
@@ -101,65 +101,67 @@ async def test_finals_with_words_grew_before_the_eyes(readings: tuple[Talk, Talk
     assert growing == []
 
 
-async def test_interims_come_only_when_asked_for(readings: tuple[Talk, Talk]) -> None:
-    """On a slow machine there are others without words, that only tell how far it is."""
+async def test_interims_are_sent_only_on_request(readings: tuple[Client, Client]) -> None:
+    """A slow machine sends others without words, as progress reports."""
     assert all(results["is_final"] for results in readings[1].results() if transcript(results))
 
 
-async def test_results_begin_where_the_last_final_ended_and_finals_cover_all_audio(readings: tuple[Talk, Talk]) -> None:
-    for talk in readings:
+async def test_results_begin_where_the_last_final_ended_and_finals_cover_all_audio(
+    readings: tuple[Client, Client],
+) -> None:
+    for client in readings:
         until = 0.0
-        for results in talk.results():
+        for results in client.results():
             assert results["start"] == until
             until = end(results) if results["is_final"] else until
-        assert until == pytest.approx(talk.metadata["duration"], abs=0.001)
+        assert until == pytest.approx(client.metadata["duration"], abs=0.001)
 
 
-async def test_word_times_and_confidence_are_not_invented(readings: tuple[Talk, Talk]) -> None:
+async def test_word_times_and_confidence_are_not_invented(readings: tuple[Client, Client]) -> None:
     for results in readings[0].results():
         [alternative] = results["channel"]["alternatives"]
         assert (alternative["confidence"], alternative["words"]) == (0, [])
 
 
-async def test_metadata_is_about_the_audio_sent(readings: tuple[Talk, Talk]) -> None:
-    for talk, (samples, rate) in zip(readings, map(recording, ("two_cities.wav", "beckett.wav")), strict=True):
-        assert talk.metadata["duration"] == pytest.approx(len(samples) / rate, abs=1e-6)
-        assert talk.metadata["channels"] == 1
-        assert talk.metadata["sha256"] == hashlib.sha256(samples.tobytes()).hexdigest()
-        assert datetime.fromisoformat(talk.metadata["created"]).tzinfo is not None
-        assert talk.code == 1000
+async def test_metadata_is_about_the_audio_sent(readings: tuple[Client, Client]) -> None:
+    for client, (samples, rate) in zip(readings, map(recording, ("two_cities.wav", "beckett.wav")), strict=True):
+        assert client.metadata["duration"] == pytest.approx(len(samples) / rate, abs=1e-6)
+        assert client.metadata["channels"] == 1
+        assert client.metadata["sha256"] == hashlib.sha256(samples.tobytes()).hexdigest()
+        assert datetime.fromisoformat(client.metadata["created"]).tzinfo is not None
+        assert client.code == 1000
 
 
-async def test_one_request_id_names_the_stream_everywhere(readings: tuple[Talk, Talk]) -> None:
-    for talk in readings:
-        named = {results["metadata"]["request_id"] for results in talk.results()}
-        assert named == {talk.metadata["request_id"]} == {talk.request_id}
+async def test_one_request_id_names_the_stream_everywhere(readings: tuple[Client, Client]) -> None:
+    for client in readings:
+        named = {results["metadata"]["request_id"] for results in client.results()}
+        assert named == {client.metadata["request_id"]} == {client.request_id}
     assert readings[0].request_id != readings[1].request_id
 
 
 @pytest.mark.parametrize("rate", [8000, 22_050, 44_100])
 async def test_speech_is_understood_at_any_rate(url: str, rate: int) -> None:
     audio = at_rate(*recording("two_cities.wav", AGE_OF_FOOLISHNESS), rate).tobytes()
-    talk = await told(url, f"encoding=linear16&sample_rate={rate}", *frames(audio))
-    assert word_errors([talk.text()], [_first_words(24)]) <= TOLERATED
-    assert talk.metadata["duration"] == pytest.approx(AGE_OF_FOOLISHNESS, abs=0.001)
+    client = await transcribe(url, f"encoding=linear16&sample_rate={rate}", *frames(audio))
+    assert word_errors([client.text()], [_first_words(24)]) <= MAX_WORD_ERRORS
+    assert client.metadata["duration"] == pytest.approx(AGE_OF_FOOLISHNESS, abs=0.001)
 
 
-async def test_channels_are_recognized_separately_when_asked(url: str) -> None:
+async def test_channels_are_recognized_separately_on_request(url: str) -> None:
     right, _ = recording("beckett.wav")
     left = np.zeros_like(right)
     dickens = at_rate(*recording("two_cities.wav", AGE_OF_FOOLISHNESS), 16_000)
     left[: len(dickens)] = dickens
-    talk = await told(url, f"{RAW}&channels=2&multichannel=true", *frames(np.stack([left, right], 1).tobytes()))
-    errors = word_errors([talk.text(0), talk.text(1)], [_first_words(24), BECKETT])
-    assert errors <= 2 * TOLERATED  # it mishears up to a fifth of so few words; of mixed channels it would mishear all
+    client = await transcribe(url, f"{RAW}&channels=2&multichannel=true", *frames(np.stack([left, right], 1).tobytes()))
+    errors = word_errors([client.text(0), client.text(1)], [_first_words(24), BECKETT])
+    assert errors <= 2 * MAX_WORD_ERRORS  # mixed channels would have nearly all words wrong
     for channel in (0, 1):
-        assert {tuple(results["channel_index"]) for results in talk.results(channel)} == {(channel, 2)}
-        assert sum(results["duration"] for results in talk.finals(channel)) == pytest.approx(
+        assert {tuple(results["channel_index"]) for results in client.results(channel)} == {(channel, 2)}
+        assert sum(results["duration"] for results in client.finals(channel)) == pytest.approx(
             len(right) / 16_000, abs=0.001
         )
-    assert talk.metadata["duration"] == pytest.approx(len(right) / 16_000)
-    assert talk.metadata["channels"] == 2
+    assert client.metadata["duration"] == pytest.approx(len(right) / 16_000)
+    assert client.metadata["channels"] == 2
 
 
 async def test_channels_are_mixed_otherwise(url: str) -> None:
@@ -167,43 +169,43 @@ async def test_channels_are_mixed_otherwise(url: str) -> None:
     middle = int(4.9 * 16_000)
     left, right = whole.copy(), whole.copy()
     left[middle:], right[:middle] = 0, 0
-    talk = await told(url, f"{RAW}&channels=2", *frames(np.stack([left, right], 1).tobytes()))
-    assert word_errors([talk.text()], [_first_words(24)]) <= TOLERATED
-    assert {tuple(results["channel_index"]) for results in talk.results()} == {(0, 1)}
-    assert (talk.metadata["duration"], talk.metadata["channels"]) == (pytest.approx(len(whole) / 16_000), 2)
+    client = await transcribe(url, f"{RAW}&channels=2", *frames(np.stack([left, right], 1).tobytes()))
+    assert word_errors([client.text()], [_first_words(24)]) <= MAX_WORD_ERRORS
+    assert {tuple(results["channel_index"]) for results in client.results()} == {(0, 1)}
+    assert (client.metadata["duration"], client.metadata["channels"]) == (pytest.approx(len(whole) / 16_000), 2)
 
 
 @pytest.mark.parametrize("loudness", [0, 200])
 async def test_silence_and_noise_are_an_empty_final_for_about_each_second(url: str, loudness: int) -> None:
     noise = np.random.default_rng(0).normal(0, loudness, 16_000 * 5).astype("<i2").tobytes()
-    talk = await told(url, f"{RAW}&interim_results=true", *frames(noise))
-    assert {transcript(results) for results in talk.results()} == {""}
-    assert all(results["is_final"] and not results["speech_final"] for results in talk.results())
-    assert [end(results) for results in talk.results()][:5] == [1, 2, 3, 4, 5]
+    client = await transcribe(url, f"{RAW}&interim_results=true", *frames(noise))
+    assert {transcript(results) for results in client.results()} == {""}
+    assert all(results["is_final"] and not results["speech_final"] for results in client.results())
+    assert [end(results) for results in client.results()][:5] == [1, 2, 3, 4, 5]
 
 
-async def test_finalize_makes_what_was_heard_final_and_the_stream_goes_on(url: str) -> None:
+async def test_finalize_makes_words_final_and_the_stream_continues(url: str) -> None:
     samples = at_rate(*recording("two_cities.wav", AGE_OF_FOOLISHNESS), 16_000)
     begun, rest = samples[: 16_000 * 3].tobytes(), samples[16_000 * 3 :].tobytes()
-    async with talking(url) as talk:
-        await talk.send(*frames(begun), '{"type":"Finalize"}')
-        await talk.until(lambda: talk.finals() and talk.finals()[-1]["from_finalize"])
-        finalized = talk.finals()[-1]
-        assert word_errors([talk.text()], [_first_words(6)]) <= 0.5, "the last word may be cut in two"
-        await talk.send(*frames(rest), CLOSE)
+    async with connected(url) as client:
+        await client.send(*frames(begun), '{"type":"Finalize"}')
+        await client.until(lambda: client.finals() and client.finals()[-1]["from_finalize"])
+        finalized = client.finals()[-1]
+        assert word_errors([client.text()], [_first_words(6)]) <= 0.5, "the last word may be cut in two"
+        await client.send(*frames(rest), CLOSE)
     assert end(finalized) == 3
-    assert [results["from_finalize"] for results in talk.finals()].count(True) == 1
-    assert all(end(one) == other["start"] for one, other in pairwise(talk.finals()))
-    assert end(talk.finals()[-1]) == pytest.approx(talk.metadata["duration"], abs=0.001)
-    assert "wisdom" in talk.text()
+    assert [results["from_finalize"] for results in client.finals()].count(True) == 1
+    assert all(end(one) == other["start"] for one, other in pairwise(client.finals()))
+    assert end(client.finals()[-1]) == pytest.approx(client.metadata["duration"], abs=0.001)
+    assert "wisdom" in client.text()
 
 
 async def test_a_finalize_in_silence_is_confirmed(url: str) -> None:
-    async with talking(url) as talk:
-        await talk.send(bytes(SECOND * 3 // 2), '{"type":"Finalize"}')
-        await talk.until(lambda: talk.finals() and talk.finals()[-1]["from_finalize"])
-        assert [(results["start"], end(results)) for results in talk.finals()] == [(0, 1), (1, 1.5)]
-        await talk.send(CLOSE)
+    async with connected(url) as client:
+        await client.send(bytes(SECOND * 3 // 2), '{"type":"Finalize"}')
+        await client.until(lambda: client.finals() and client.finals()[-1]["from_finalize"])
+        assert [(results["start"], end(results)) for results in client.finals()] == [(0, 1), (1, 1.5)]
+        await client.send(CLOSE)
 
 
 @pytest.mark.parametrize(
@@ -215,77 +217,77 @@ async def test_a_finalize_soon_after_speech_began_loses_no_word(
 ) -> None:
     samples = at_rate(*recording(name, begin + seconds), 16_000)[int(begin * 16_000) :]
     audio = bytes(SECOND) + samples.tobytes()
-    async with talking(url) as talk:
-        await talk.send(*frames(audio), '{"type":"Finalize"}')
-        await talk.until(lambda: talk.finals() and talk.finals()[-1]["from_finalize"])
-        assert word in talk.text()
-        assert end(talk.finals()[-1]) == pytest.approx(1 + seconds)
-        await talk.send(CLOSE)
-    assert talk.metadata["duration"] == pytest.approx(1 + seconds)
+    async with connected(url) as client:
+        await client.send(*frames(audio), '{"type":"Finalize"}')
+        await client.until(lambda: client.finals() and client.finals()[-1]["from_finalize"])
+        assert word in client.text()
+        assert end(client.finals()[-1]) == pytest.approx(1 + seconds)
+        await client.send(CLOSE)
+    assert client.metadata["duration"] == pytest.approx(1 + seconds)
 
 
 @pytest.mark.parametrize(("endpointing", "ends"), [("10", 6), ("1500", 1), ("false", 0)])
-async def test_a_speech_ends_with_the_silence_that_was_asked_for(url: str, endpointing: str, ends: int) -> None:
+async def test_speech_ends_after_the_requested_silence(url: str, endpointing: str, ends: int) -> None:
     """Six sentences with short pauses between them, then a long one."""
     audio = recording("beckett.wav")[0].tobytes() + bytes(3 * SECOND)
-    talk = await told(url, f"{RAW}&endpointing={endpointing}", *frames(audio))
-    spoken = [results for results in talk.finals() if transcript(results)]
+    client = await transcribe(url, f"{RAW}&endpointing={endpointing}", *frames(audio))
+    spoken = [results for results in client.finals() if transcript(results)]
     assert [results["speech_final"] for results in spoken] == [False] * (6 - ends) + [True] * ends
-    assert not any(results["speech_final"] for results in talk.finals() if not transcript(results))
+    assert not any(results["speech_final"] for results in client.finals() if not transcript(results))
 
 
 async def test_speech_that_never_pauses_is_cut_into_finals_but_does_not_end(url: str) -> None:
     dense = without_pauses(at_rate(*recording("two_cities.wav"), 16_000))[: 12 * 16_000]
     assert len(dense) == 12 * 16_000
-    talk = await told(url, f"{RAW}&vad_events=true", *frames(dense.tobytes() + bytes(2 * SECOND)))
-    spoken = [results for results in talk.finals() if transcript(results)]
+    client = await transcribe(url, f"{RAW}&vad_events=true", *frames(dense.tobytes() + bytes(2 * SECOND)))
+    spoken = [results for results in client.finals() if transcript(results)]
     assert len(spoken) >= 2
     assert [results["speech_final"] for results in spoken] == [False] * (len(spoken) - 1) + [True]
-    assert [message["type"] for message in talk.messages].count("SpeechStarted") == 1
+    assert [message["type"] for message in client.messages].count("SpeechStarted") == 1
 
 
 async def test_the_start_of_speech_and_the_end_of_an_utterance_are_sent(url: str) -> None:
     audio = bytes(SECOND) + recording("beckett.wav")[0].tobytes() + bytes(2 * SECOND)
     wanted = "interim_results=true&vad_events=true&utterance_end_ms=1000"
-    talk = await told(url, f"{RAW}&{wanted}", *frames(audio))
-    starts = [message["timestamp"] for message in talk.messages if message["type"] == "SpeechStarted"]
-    [utterance_end] = [message for message in talk.messages if message["type"] == "UtteranceEnd"]
+    client = await transcribe(url, f"{RAW}&{wanted}", *frames(audio))
+    starts = [message["timestamp"] for message in client.messages if message["type"] == "SpeechStarted"]
+    [utterance_end] = [message for message in client.messages if message["type"] == "UtteranceEnd"]
     assert len(starts) == 6
     assert starts[0] == pytest.approx(1.3, abs=0.4)
     assert starts == sorted(starts)
-    last = [results for results in talk.finals() if transcript(results)][-1]
+    last = [results for results in client.finals() if transcript(results)][-1]
     assert utterance_end == {"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": end(last)}
     assert end(last) == pytest.approx(9.9, abs=0.5)
-    assert talk.messages.index(last) < talk.messages.index(utterance_end)
+    assert client.messages.index(last) < client.messages.index(utterance_end)
 
 
 @pytest.mark.parametrize("nonsense", ["", "{", "[]", "null", '"CloseStream"', '{"type":"Konfigure"}', "[" * 100_000])
-async def test_an_unknown_message_is_answered_and_the_stream_goes_on(url: str, nonsense: str) -> None:
-    talk = await told(url, RAW, bytes(SECOND), nonsense, bytes(SECOND))
-    [error] = [message for message in talk.messages if message["type"] == "Error"]
+async def test_an_unknown_message_is_answered_and_the_stream_continues(url: str, nonsense: str) -> None:
+    client = await transcribe(url, RAW, bytes(SECOND), nonsense, bytes(SECOND))
+    [error] = [message for message in client.messages if message["type"] == "Error"]
     assert error["variant"] == "SchemaError"
     assert nonsense.startswith(error["message"])
-    assert (talk.metadata["duration"], talk.code) == (2, 1000)
+    assert (client.metadata["duration"], client.code) == (2, 1000)
 
 
 @pytest.mark.parametrize("goodbye", [CLOSE, b""])
-async def test_the_end_is_metadata_and_a_normal_close(url: str, goodbye: str | bytes) -> None:
-    async with talking(url) as talk:
-        await talk.send(bytes(SECOND // 4), goodbye, bytes(SECOND))
-    assert [end(results) for results in talk.finals()] == [0.25]
-    assert (talk.metadata["duration"], talk.code, talk.reason) == (0.25, 1000, "")
+async def test_a_stream_ends_with_metadata_and_a_normal_close(url: str, goodbye: str | bytes) -> None:
+    async with connected(url) as client:
+        await client.send(bytes(SECOND // 4), goodbye, bytes(SECOND))
+    assert [end(results) for results in client.finals()] == [0.25]
+    assert (client.metadata["duration"], client.code, client.reason) == (0.25, 1000, "")
 
 
-async def test_without_audio_there_was_no_channel(url: str) -> None:
-    talk = await told(url, RAW)
-    assert (talk.metadata["duration"], talk.metadata["channels"], talk.code) == (0, 0, 1000)
+async def test_metadata_without_audio_has_no_channel(url: str) -> None:
+    client = await transcribe(url, RAW)
+    assert (client.metadata["duration"], client.metadata["channels"], client.code) == (0, 0, 1000)
 
 
 async def test_frames_may_be_cut_anywhere(url: str) -> None:
     audio = recording("beckett.wav", 3)[0].tobytes()
-    talk = await told(url, RAW, *frames(audio, 777))
-    assert talk.metadata["duration"] == 3
-    assert word_errors([talk.text()], ["Ever tried. Ever failed."]) <= 0.5
+    client = await transcribe(url, RAW, *frames(audio, 777))
+    assert client.metadata["duration"] == 3
+    assert word_errors([client.text()], ["Ever tried. Ever failed."]) <= 0.5
 
 
 @pytest.mark.parametrize(
@@ -306,7 +308,7 @@ async def test_a_refusal_says_why_in_header_and_body(
     url: str, query: str, key: str, path: str, status: int, code: str
 ) -> None:
     with pytest.raises(InvalidStatus) as raised:
-        async with talking(url, query, path, key):
+        async with connected(url, query, path, key):
             pass
     response = raised.value.response
     body = json.loads(response.body)
@@ -319,30 +321,30 @@ async def test_a_refusal_says_why_in_header_and_body(
     assert body["err_msg"]
 
 
-async def test_any_model_is_answered(url: str) -> None:
-    talk = await told(url, f"model=nova-3-medical&language=en-GB&tag=x&keyterm=a+b&no_delay=true&{RAW}")
-    assert talk.code == 1000
+async def test_any_model_name_is_accepted(url: str) -> None:
+    client = await transcribe(url, f"model=nova-3-medical&language=en-GB&tag=x&keyterm=a+b&no_delay=true&{RAW}")
+    assert client.code == 1000
 
 
 async def test_ten_seconds_without_a_frame_end_the_stream(
-    pausing: dict[str, asyncio.Task[tuple[Talk, float]]],
+    pausing: dict[str, asyncio.Task[tuple[Client, float]]],
 ) -> None:
-    talk, seconds = await pausing["silent"]
+    client, seconds = await pausing["silent"]
     assert seconds > 9.9
-    assert talk.metadata["duration"] == 1
-    assert talk.code == 1011
-    assert talk.reason is not None
-    assert "did not receive audio data or a text message" in talk.reason
-    assert "net0001" in talk.reason
+    assert client.metadata["duration"] == 1
+    assert client.code == 1011
+    assert client.reason is not None
+    assert "did not receive audio data or a text message" in client.reason
+    assert "net0001" in client.reason
 
 
 async def test_keepalive_keeps_a_pause_open_and_adds_no_time(
-    pausing: dict[str, asyncio.Task[tuple[Talk, float]]],
+    pausing: dict[str, asyncio.Task[tuple[Client, float]]],
 ) -> None:
-    talk, seconds = await pausing["alive"]
+    client, seconds = await pausing["alive"]
     assert seconds > 12
-    assert {message["type"] for message in talk.messages} == {"Results", "Metadata"}
-    assert (talk.metadata["duration"], talk.code) == (1, 1000)
+    assert {message["type"] for message in client.messages} == {"Results", "Metadata"}
+    assert (client.metadata["duration"], client.code) == (1, 1000)
 
 
 def _first_words(count: int) -> str:

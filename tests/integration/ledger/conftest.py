@@ -8,7 +8,7 @@ from transcription_proxy.db.pool import Database
 
 @pytest.fixture
 async def harness(database: Database) -> AsyncIterator[LedgerHarness]:
-    """A ledger that must balance at the end of the test."""
+    """LedgerHarness that must balance at the end of the test."""
     harness = LedgerHarness(database)
     yield harness
     assert await harness.findings() == []

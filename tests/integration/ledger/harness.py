@@ -1,9 +1,10 @@
-"""A ledger on a real database for tests, with users, sessions and settles."""
+"""The setup of the ledger's tests: users, openings, settlements, and the stored rows."""
 
 import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
+from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Description, Finding
@@ -19,6 +20,7 @@ class LedgerHarness:
 
     def __init__(self, database: Database, max_streams: int = 100) -> None:
         self.database = database
+        self.keys = ApiKeys(database)
         self.ledger = Ledger(database, may_open, max_sessions=2, max_streams=max_streams)
 
     async def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -36,13 +38,13 @@ class LedgerHarness:
         return UUID(str(user))
 
     async def open(self, user: UUID, **changes: Any) -> UUID:
-        """Open a session that is ready, and return its id."""
+        """Open a session and settle it as ready."""
         opened = await self.ledger.open_session(opening(user, **changes))
         await self.settle(opened.session_id, 1, 0, extend=False, ready=True)
         return opened.session_id
 
     async def settle(self, session: UUID, number: int, total: int, **changes: Any) -> Settled:
-        """Settle as the relay does, again while the row is locked."""
+        """Settle as the relay does: a session that was locked is settled at the next tick."""
         while True:
             answers = await self.ledger.settle([Settlement(session, number, total, **changes)])
             if answers:
@@ -50,7 +52,7 @@ class LedgerHarness:
             await asyncio.sleep(0.001)
 
     async def claw_back(self, user: UUID, seconds: int, description: str = "refund") -> None:
-        """Take seconds back as a refund does, which may leave the balance below 0."""
+        """Take credit back as a refund does. The balance may become negative."""
         await self.sql(
             "WITH b AS (UPDATE credit_balance SET seconds_remaining = seconds_remaining - %s WHERE user_id = %s"
             " RETURNING user_id, seconds_remaining) INSERT INTO usage_ledger (user_id, seconds, description,"

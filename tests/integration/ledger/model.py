@@ -1,4 +1,4 @@
-"""The ledger in plain Python: what a user has and holds after each step, as money.md says it."""
+"""The ledger in plain Python: what a user has and holds after each step, by the rules of money.md."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +9,26 @@ from transcription_proxy.values import Closing, Opening, Settled, Settlement
 from transcription_wire.codes import Reason
 
 MAX_SESSIONS = 2
+BOUNDLESS = 1 << 40
+
+
+@dataclass(eq=False)
+class Key:
+    """An API key of an account. `limit` None: without one."""
+
+    id: UUID
+    limit: int | None
+    used: int = 0
+    sessions: list["Session"] = field(default_factory=list)
+
+    @property
+    def held(self) -> int:
+        return sum(session.hold for session in self.sessions)
+
+    @property
+    def left(self) -> int:
+        """Credits that its sessions may hold beyond their holds."""
+        return BOUNDLESS if self.limit is None else self.limit - self.used - self.held
 
 
 @dataclass
@@ -23,7 +43,8 @@ class Session:
     ending: Reason | None = None
     reason: Reason | None = None
     released: int | None = None
-    """What the reaper released, until its relay closes it."""
+    """Credits that the reaper released, until the session's relay closes it."""
+    key: Key | None = None
 
     @property
     def active(self) -> bool:
@@ -38,7 +59,15 @@ class Session:
 
     def book(self, used: int) -> None:
         self.account.remaining -= used - self.used
+        if self.key is not None:
+            self.key.used += used - self.used
         self.used = used
+
+    @property
+    def seconds_remaining(self) -> int:
+        """What the service says of the balance to the session's client."""
+        limit = BOUNDLESS if self.key is None else self.key.left + self.key.held
+        return min(self.account.remaining, limit)
 
 
 @dataclass
@@ -56,19 +85,21 @@ class Account:
     def available(self) -> int:
         return self.remaining - self.held - self.frozen
 
-    def refusal(self, opening: Opening) -> str | None:
-        """Why a session would be refused. What it replaces ends either way."""
+    def refusal(self, opening: Opening, key: Key | None) -> str | None:
+        """Return why an opening is refused, or None. The session that it replaces ends in both cases."""
         for session in self.sessions:
             if session.id == opening.replaces and session.active:
                 session.ending = session.ending or Reason.REPLACED
         live = [one for one in self.sessions if one.active and not one.ending and not one.expired]
         if len(live) >= MAX_SESSIONS:
             return "too_many_connections"
-        return "insufficient_credits" if self.available <= 0 else None
+        left = BOUNDLESS if key is None else key.left
+        return "insufficient_credits" if self.available <= 0 or left <= 0 else None
 
-    def open(self, opening: Opening) -> int:
-        """The hold of a new session."""
-        return new_hold(self.available, 0, opening.hold_cap, MAX_SESSIONS)
+    def open(self, opening: Opening, key: Key | None) -> int:
+        """Return the hold of a new session."""
+        hold = new_hold(self.available, 0, opening.hold_cap, MAX_SESSIONS)
+        return hold if key is None else min(hold, key.left)
 
 
 def settle(sessions: dict[UUID, Session], batch: Sequence[Settlement]) -> dict[UUID, Settled]:
@@ -113,10 +144,15 @@ def _accounts(sessions: Iterator[Session]) -> list[Account]:
 
 def _extend(account: Account, due: list[tuple[Session, Settlement]]) -> None:
     free, taken = account.available, 0
+    keys = {session.key: session.key.left for session, _ in due if session.key is not None}
     for session, one in due:
         if one.extend and one.keep is None and session.ending is None:
             before = session.hold
-            session.hold = new_hold(free, before, session.cap, MAX_SESSIONS, taken)
+            wish = new_hold(free, before, session.cap, MAX_SESSIONS) - before
+            if session.key is not None:
+                wish = min(wish, max(keys[session.key], 0))
+                keys[session.key] -= wish
+            session.hold = before + min(wish, max(free - taken, 0))
             taken += session.hold - before
 
 
@@ -125,5 +161,7 @@ def _answer(session: Session, one: Settlement, gone: bool) -> Settled:
     ending = session.reason or session.ending
     if session.active and ending is None and account.available < 0:
         ending = Reason.INSUFFICIENT_CREDITS
-    elsewhere = account.held - session.hold
-    return Settled(session.id, one.number, session.grant, session.used, account.remaining, elsewhere, gone, ending)
+    is_key_spent = session.key is not None and session.key.left <= 0
+    held = session.key.held if session.key is not None and is_key_spent else account.held
+    remaining, elsewhere = session.seconds_remaining, held - session.hold
+    return Settled(session.id, one.number, session.grant, session.used, remaining, elsewhere, gone, ending)

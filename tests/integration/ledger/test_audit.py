@@ -1,4 +1,4 @@
-"""Each check finds the harm that it is there for, and nothing else."""
+"""Each check of the audit finds its kind of error, and nothing else."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from transcription_proxy.ledger.entries import Severity
 
 
 async def lived_in(database: Database) -> tuple[LedgerHarness, UUID, UUID]:
-    """Sound harness with every kind of row, a user of them and his live session."""
+    """Create sound books with every kind of row. Return one of the users and that user's live session."""
     harness = LedgerHarness(database)
     user = await harness.user(1000)
     ended, live = await harness.open(user), await harness.open(user)
@@ -35,7 +35,7 @@ async def lived_in(database: Database) -> tuple[LedgerHarness, UUID, UUID]:
         ("UPDATE usage_ledger SET session_id = NULL WHERE seconds = -5", {"sessions"}),
     ],
 )
-async def test_errors(database: Database, harm: str, checks: set[str]) -> None:
+async def test_each_check_finds_its_error(database: Database, harm: str, checks: set[str]) -> None:
     harness, user, live = await lived_in(database)
     await harness.sql(harm)
     findings = await harness.ledger.audit()
@@ -44,14 +44,14 @@ async def test_errors(database: Database, harm: str, checks: set[str]) -> None:
     assert {finding.subject for finding in findings} <= {user, live}
 
 
-async def test_a_hold_on_an_ended_session(database: Database) -> None:
+async def test_a_hold_on_an_ended_session_is_found(database: Database) -> None:
     harness, _, live = await lived_in(database)
     await harness.sql("ALTER TABLE transcription_sessions DROP CONSTRAINT sessions_no_hold_after_end")
     await harness.sql("UPDATE transcription_sessions SET status = 'completed' WHERE id = %s", live)
     assert {finding.check for finding in await harness.ledger.audit()} == {"holds", "ended_holds"}
 
 
-async def test_rows_of_another_user(database: Database) -> None:
+async def test_rows_of_another_user_are_found(database: Database) -> None:
     harness, _, live = await lived_in(database)
     other = await harness.user()
     await harness.sql("UPDATE usage_ledger SET user_id = %s WHERE session_id = %s", other, live)

@@ -1,4 +1,4 @@
-"""The database's clock jumps an hour forward and back: no live session dies, and no dead one keeps its hold."""
+"""The database's clock jumps an hour forward and back: no live session ends, and no dead one keeps its hold."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -15,10 +15,10 @@ HOUR = 3600.0
 
 
 class Host:
-    """A service, and a database on another machine, whose clock is the one that jumps."""
+    """A service whose database is on another machine. The database's clock jumps."""
 
     def __init__(self, harness: LedgerHarness, url: str) -> None:
-        self._books, self._url = harness, url
+        self._harness, self._url = harness, url
         self._seconds = self._ahead = 0.0
         self._number = 1
         self._reaper = Reaper(harness.ledger, lambda: self._seconds, lambda: self._seconds)
@@ -28,12 +28,12 @@ class Host:
         clock.set_ahead(self._url, self._ahead)
 
     async def reaps(self, *alive: UUID) -> set[UUID]:
-        """REAP_EVERY_SECONDS seconds pass; those that are alive settle meanwhile. Whom the reaper ends then."""
+        """Let REAP_EVERY_SECONDS pass while live sessions settle. Return the sessions that the reaper ends then."""
         self._seconds += REAP_EVERY_SECONDS
         self.jump(REAP_EVERY_SECONDS)
         self._number += 1
         for session in alive:
-            assert not (await self._books.settle(session, self._number, self._number)).gone
+            assert not (await self._harness.settle(session, self._number, self._number)).gone
         return {ended.session_id for ended in await self._reaper.tick()}
 
     async def reaps_in(self, seconds: float, *alive: UUID) -> set[UUID]:
@@ -60,7 +60,7 @@ def host(harness: LedgerHarness, database_url: str) -> Host:
 
 
 async def test_a_clock_that_jumps_forward_ends_no_live_session(harness: LedgerHarness, host: Host) -> None:
-    """Not even one that had no time yet to settle by the new clock."""
+    """This includes a session that has not settled by the new clock yet."""
     user = await harness.user(1000)
     alive, dead = await harness.open(user), await harness.open(user)
     assert await host.reaps_in(LEASE_SECONDS + REAP_EVERY_SECONDS, alive, dead) == set()

@@ -12,7 +12,7 @@ from transcription_proxy.values import Closed
 from transcription_wire.codes import Reason
 
 
-async def test_it_books_the_rest_and_releases_the_hold(harness: LedgerHarness) -> None:
+async def test_a_close_books_the_rest_and_releases_the_hold(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.settle(session, 2, 8)
@@ -43,14 +43,14 @@ async def test_a_lower_total_gives_the_difference_back_in_one_row(harness: Ledge
     assert await harness.rows(user) == [(-30, 970), (9, 979)]
 
 
-async def test_never_beyond_the_grant_nor_below_nothing(harness: LedgerHarness) -> None:
+async def test_a_close_books_at_least_zero_and_at_most_the_grant(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     one, two = await harness.open(user), await harness.open(user)
     assert (await harness.ledger.close(closing(one, 2, 10**6))).seconds_used == 25
     assert (await harness.ledger.close(closing(two, 2, -5))).seconds_used == 0
 
 
-async def test_an_end_without_news_writes_no_row(harness: LedgerHarness) -> None:
+async def test_a_close_without_new_usage_writes_no_row(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await harness.open(user)
     await harness.settle(session, 2, 5)
@@ -58,7 +58,7 @@ async def test_an_end_without_news_writes_no_row(harness: LedgerHarness) -> None
     assert await harness.rows(user) == [(-5, 95)]
 
 
-async def test_repeats_answer_what_is_stored(harness: LedgerHarness) -> None:
+async def test_a_repeated_close_returns_what_is_stored(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     first = await harness.ledger.close(closing(session, 3, 21))
@@ -68,7 +68,7 @@ async def test_repeats_answer_what_is_stored(harness: LedgerHarness) -> None:
     assert await harness.rows(user) == [(-21, 979)]
 
 
-async def test_many_at_once_close_it_once(harness: LedgerHarness) -> None:
+async def test_concurrent_closes_close_once(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     answers = await asyncio.gather(*(harness.ledger.close(closing(session, 3, 21)) for _ in range(10)))
@@ -76,7 +76,7 @@ async def test_many_at_once_close_it_once(harness: LedgerHarness) -> None:
     assert await harness.rows(user) == [(-21, 979)]
 
 
-async def test_an_overtaken_number_does_not_end_it(harness: LedgerHarness) -> None:
+async def test_an_outdated_number_does_not_close_a_session(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.settle(session, 5, 10)
@@ -85,7 +85,7 @@ async def test_an_overtaken_number_does_not_end_it(harness: LedgerHarness) -> No
 
 
 async def reaped(harness: LedgerHarness, user: UUID, settled: int) -> UUID:
-    """A session that settled so much, and that the reaper ended."""
+    """Return a session that settled this total and was ended by the reaper."""
     session = await harness.open(user)
     await harness.settle(session, 2, settled)
     await harness.expire(session)
@@ -116,7 +116,7 @@ async def test_a_close_after_the_reaper_books_no_more_than_the_hold(harness: Led
     assert [(entry["billed"], entry["unbilled"]) for entry in logs] == [(45, 45)]
 
 
-async def test_a_close_after_the_reaper_takes_nothing_that_others_hold_or_that_is_gone(harness: LedgerHarness) -> None:
+async def test_a_close_after_the_reaper_takes_no_credit_that_is_held_or_spent(harness: LedgerHarness) -> None:
     user = await harness.user(40)
     session = await reaped(harness, user, 0)
     other = await harness.open(user, hold_cap=60)  # holds 10 of the 40
@@ -135,13 +135,13 @@ async def test_a_close_after_the_reaper_and_a_claw_back_bills_what_was_settled(h
     assert await harness.ledger.close(closing(session, 3, 20)) == Closed(session, 10, Reason.CLIENT_STOP, -10)
 
 
-async def test_a_close_after_the_reaper_may_give_back_too(harness: LedgerHarness) -> None:
+async def test_a_close_after_the_reaper_may_refund(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await reaped(harness, user, 10)
     assert await harness.ledger.close(closing(session, 3, 8)) == Closed(session, 8, Reason.CLIENT_STOP, 92)
 
 
-async def test_closes_and_reapers_at_once(harness: LedgerHarness) -> None:
+async def test_concurrent_closes_and_reapers_keep_the_books_balanced(harness: LedgerHarness) -> None:
     users = [await harness.user(100) for _ in range(10)]
     sessions = [await harness.open(user) for user in users]
     for session in sessions:
@@ -152,7 +152,7 @@ async def test_closes_and_reapers_at_once(harness: LedgerHarness) -> None:
     assert [await harness.ledger.balance(user) for user in users] == [Balance(93, 0, 0)] * 10
 
 
-async def test_one_that_never_became_ready_is_free_and_not_listed(harness: LedgerHarness) -> None:
+async def test_a_session_that_never_became_ready_is_free_and_not_listed(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = (await harness.ledger.open_session(opening(user))).session_id
     ended = closing(session, 1, 7, ready=False, reason=Reason.UPSTREAM_CLOSED)
@@ -161,7 +161,7 @@ async def test_one_that_never_became_ready_is_free_and_not_listed(harness: Ledge
     assert await harness.ledger.sessions(user) == []
 
 
-async def test_one_that_ended_before_its_first_settle_is_listed(harness: LedgerHarness) -> None:
+async def test_a_session_that_ended_before_its_first_settle_is_listed(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = (await harness.ledger.open_session(opening(user))).session_id
     await harness.ledger.close(closing(session, 1, 2))
@@ -176,7 +176,7 @@ async def test_an_unknown_session_used_nothing(harness: LedgerHarness) -> None:
     assert logs[0]["unbilled"] == 9
 
 
-async def test_it_waits_for_a_locked_balance_and_reads_it_then(harness: LedgerHarness) -> None:
+async def test_a_close_waits_for_a_locked_balance_and_then_reads_it(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     async with harness.database.transaction() as connection:
@@ -193,7 +193,7 @@ async def test_it_waits_for_a_locked_balance_and_reads_it_then(harness: LedgerHa
     assert (await close).seconds_remaining == 1490
 
 
-async def test_a_database_that_is_away(harness: LedgerHarness, database_url: str) -> None:
+async def test_a_close_without_a_database_raises_unavailable(harness: LedgerHarness, database_url: str) -> None:
     from transcription_proxy.db.pool import Database
 
     away = Database("postgresql://127.0.0.1:9/none", timeout=0.3)

@@ -1,4 +1,4 @@
-"""Ends from outside: marks, the reaper, dead processes."""
+"""Ends that come from outside a session: marks, the reaper, dead processes."""
 
 import asyncio
 from decimal import Decimal
@@ -26,7 +26,7 @@ async def test_a_mark_notifies_and_keeps_hold_and_first_reason(harness: LedgerHa
     assert await harness.row(session, "ending, hold, status") == ("ended_by_user", 25, "active")
 
 
-async def test_a_mark_of_a_foreign_an_ended_or_no_session(harness: LedgerHarness) -> None:
+async def test_only_the_owners_active_session_can_be_marked(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await harness.open(user)
     assert not await harness.ledger.mark_ending(session, Reason.ENDED_BY_USER, uuid4())
@@ -36,7 +36,7 @@ async def test_a_mark_of_a_foreign_an_ended_or_no_session(harness: LedgerHarness
     assert await harness.row(session, "ending") == (None,)
 
 
-async def test_all_of_a_user(harness: LedgerHarness) -> None:
+async def test_all_sessions_of_a_user_can_be_marked(harness: LedgerHarness) -> None:
     user, other = await harness.user(100), await harness.user(100)
     mine = [await harness.open(user), await harness.open(user)]
     others = await harness.open(other)
@@ -45,7 +45,7 @@ async def test_all_of_a_user(harness: LedgerHarness) -> None:
     assert await harness.row(others, "ending") == (None,)
 
 
-async def test_the_reaper_ends_what_ran_out_and_bills_what_was_settled(harness: LedgerHarness) -> None:
+async def test_the_reaper_ends_expired_sessions_and_bills_what_was_settled(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     gone, alive = await harness.open(user, rate_micro=1_200_000, channels=2), await harness.open(user)
     await harness.settle(gone, 2, 12)
@@ -82,7 +82,7 @@ async def test_a_locked_user_does_not_stop_the_reaper(harness: LedgerHarness) ->
     assert [ended.session_id for ended in await harness.ledger.reap()] == [sessions[0]]
 
 
-async def test_many_reapers_and_settles_at_once(harness: LedgerHarness) -> None:
+async def test_concurrent_reapers_and_settles_keep_the_books_balanced(harness: LedgerHarness) -> None:
     users = [await harness.user(100) for _ in range(10)]
     sessions = [await harness.open(user) for user in users * 2]
     for session in sessions:
@@ -95,7 +95,7 @@ async def test_many_reapers_and_settles_at_once(harness: LedgerHarness) -> None:
     assert gone <= set(reaped)
 
 
-async def test_leases_of_another_clock_are_cut(harness: LedgerHarness) -> None:
+async def test_leases_that_end_too_late_are_cut(harness: LedgerHarness) -> None:
     session = await harness.open(await harness.user(100))
     assert await harness.ledger.cut_leases() == 0
     await harness.sql("UPDATE transcription_sessions SET lease_until = lease_until + interval '1 hour'")
@@ -103,7 +103,7 @@ async def test_leases_of_another_clock_are_cut(harness: LedgerHarness) -> None:
     assert await harness.row(session, "lease_until <= clock_timestamp() + interval '60 s'") == (True,)
 
 
-async def test_a_dead_process_loses_its_sessions_at_once_and_no_other(harness: LedgerHarness) -> None:
+async def test_only_the_sessions_of_a_dead_process_end_at_once(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     dead, alive = await harness.open(user, life=UUID(int=1)), await harness.open(user)
     await harness.settle(dead, 2, 4)
@@ -115,7 +115,9 @@ async def test_a_dead_process_loses_its_sessions_at_once_and_no_other(harness: L
     assert await harness.ledger.end_life(UUID(int=1)) == []
 
 
-async def test_a_dead_process_with_a_locked_session(harness: LedgerHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_locked_session_of_a_dead_process_ends_once_it_is_unlocked(
+    harness: LedgerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "END_LIFE_TRIES", 2)
     user = await harness.user(100)
     session = await harness.open(user)

@@ -1,4 +1,4 @@
-"""Random histories, held against the model after every step, with the audit as judge."""
+"""Random histories, compared with the model and audited after every step."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.integration.ledger import model
 from tests.integration.ledger.harness import LedgerHarness, closing, opening
-from tests.integration.ledger.model import Account, Session
+from tests.integration.ledger.model import Account, Key, Session
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import Balance, Description
@@ -34,6 +34,8 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.accounts: list[Account] = []
         self.sessions: dict[UUID, Session] = {}
+        self.keys: dict[UUID, list[Key]] = {}
+        """The API keys of each account, by its id."""
         self.run(self.harness.sql("TRUNCATE users CASCADE"))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -51,21 +53,32 @@ class Histories(RuleBasedStateMachine):
         self.accounts.append(Account(self.run(self.harness.user(seconds)), seconds))
 
     @precondition(lambda self: self.accounts)
+    @rule(data=st.data(), limit=st.none() | st.integers(1, 90))
+    def create_key(self, data: st.DataObject, limit: int | None) -> None:
+        account = self.account(data)
+        key, _ = self.run(self.harness.keys.create(account.id, "", limit, daily=False, models=None))
+        self.keys.setdefault(account.id, []).append(Key(key.id, limit))
+
+    @precondition(lambda self: self.accounts)
     @rule(data=st.data(), cap=st.integers(1, 60), replaces=st.booleans())
     def open(self, data: st.DataObject, cap: int, replaces: bool) -> None:
         account = self.account(data)
         ghost = self.session(data).id if replaces and self.sessions else None
-        wish = opening(account.id, hold_cap=cap, replaces=ghost)
-        refusal = account.refusal(wish)
+        key = data.draw(st.sampled_from([None, *self.keys.get(account.id, [])]), label="key")
+        wish = opening(account.id, hold_cap=cap, replaces=ghost, key_id=key and key.id)
+        refusal = account.refusal(wish, key)
         try:
             opened = self.run(self.harness.ledger.open_session(wish))
         except Refusal as error:
             assert error.code == refusal
             return
         assert refusal is None
-        assert (opened.grant, opened.seconds_remaining) == (account.open(wish), account.remaining)
-        session = Session(opened.session_id, account, cap, opened.grant)
+        session = Session(opened.session_id, account, cap, 0, key=key)
+        assert (opened.grant, opened.seconds_remaining) == (account.open(wish, key), session.seconds_remaining)
+        session.hold = opened.grant
         account.sessions.append(session)
+        if key is not None:
+            key.sessions.append(session)
         self.sessions[session.id] = session
 
     @precondition(lambda self: self.sessions)
@@ -77,7 +90,7 @@ class Histories(RuleBasedStateMachine):
         assert {answer.session_id: answer for answer in answers} == model.settle(self.sessions, batch)
 
     def settlement(self, data: st.DataObject, session: Session) -> Settlement:
-        """Mostly news within the grant; also repeats, overtaken numbers and totals that cannot be."""
+        """Return mostly new totals within the grant; also repeats, outdated numbers and impossible totals."""
         number = session.number + data.draw(st.sampled_from([1, 1, 1, 2, 0, -1]))
         total = session.used + data.draw(st.integers(-2, session.hold + 2))
         keep = data.draw(st.none() | st.integers(max(total, 0), session.grant + 2))
@@ -151,6 +164,10 @@ class Histories(RuleBasedStateMachine):
         for account in self.accounts:
             balance = self.run(self.harness.ledger.balance(account.id))
             assert balance == Balance(account.remaining, account.held, account.frozen)
+            spent = {
+                spending.key_id: spending.seconds_used for _, spending in self.run(self.harness.keys.all_of(account.id))
+            }
+            assert spent == {key.id: key.used for key in self.keys.get(account.id, [])}
         stored = self.run(self.harness.sql("SELECT id, seconds_used, hold, reason FROM transcription_sessions"))
         assert set(stored) == {(one.id, one.used, one.hold, one.reason) for one in self.sessions.values()}
 
@@ -170,8 +187,8 @@ def test_random_histories(database_url: str) -> None:
         loop.run(database.close())
 
 
-async def test_everything_at_once(harness: LedgerHarness) -> None:
-    """Twenty tasks do anything to five users; the harness balance at the end, and no user was overdrawn."""
+async def test_concurrent_random_calls_keep_the_books_balanced(harness: LedgerHarness) -> None:
+    """Twenty tasks make random calls for five users. The books balance at the end, and no user was overdrawn."""
     users = [await harness.user(150) for _ in range(5)]
     await asyncio.gather(*(_anything(harness, users, random.Random(seed)) for seed in range(20)))
     await harness.sql("UPDATE transcription_sessions SET lease_until = clock_timestamp() - interval '1 s'")
@@ -200,7 +217,7 @@ async def _anything(harness: LedgerHarness, users: list[UUID], chance: random.Ra
 
 
 async def _stream(harness: LedgerHarness, user: UUID, chance: random.Random) -> None:
-    """A session from opening to end, whose relay sometimes dies, and sometimes says a thing twice."""
+    """Run a session from opening to end. Its relay sometimes dies, and sometimes repeats a statement."""
     opened = await harness.ledger.open_session(opening(user, replaces=uuid4() if chance.random() < 0.5 else None))
     session, total, grant = opened.session_id, 0, opened.grant
     for number in range(1, chance.randint(2, 8)):

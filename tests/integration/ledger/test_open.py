@@ -18,7 +18,7 @@ async def refused(harness: LedgerHarness, user: UUID, **changes: object) -> str:
     return refusal.value.code
 
 
-async def test_a_session_takes_a_hold(harness: LedgerHarness) -> None:
+async def test_opening_a_session_takes_a_hold(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     opened = await harness.ledger.open_session(opening(user))
     assert (opened.grant, opened.seconds_remaining) == (45, 1000)
@@ -33,7 +33,7 @@ async def test_a_session_takes_a_hold(harness: LedgerHarness) -> None:
     assert 58 < lease <= 60
 
 
-async def test_who_may_not(harness: LedgerHarness) -> None:
+async def test_an_unknown_or_blocked_user_or_void_token_is_refused(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     assert await refused(harness, uuid4()) == "unauthorized"
     assert await refused(harness, user, token_version=1) == "unauthorized"
@@ -41,7 +41,7 @@ async def test_who_may_not(harness: LedgerHarness) -> None:
     assert await refused(harness, user) == "unauthorized"
 
 
-async def test_no_credit(harness: LedgerHarness) -> None:
+async def test_without_credit_no_session_opens(harness: LedgerHarness) -> None:
     assert await refused(harness, await harness.user(0)) == "insufficient_credits"
 
 
@@ -51,7 +51,7 @@ async def test_a_user_without_a_balance_row_has_no_credit(harness: LedgerHarness
     assert await refused(harness, user) == "insufficient_credits"
 
 
-async def test_all_credit_in_the_other_session(harness: LedgerHarness) -> None:
+async def test_credit_held_by_another_session_is_not_available(harness: LedgerHarness) -> None:
     user = await harness.user(1)
     await harness.open(user)
     assert await refused(harness, user) == "insufficient_credits"
@@ -63,7 +63,7 @@ async def test_frozen_credit_is_not_available(harness: LedgerHarness) -> None:
     assert await refused(harness, user) == "insufficient_credits"
 
 
-async def test_a_third_session_is_refused_before_its_credit_is_looked_at(harness: LedgerHarness) -> None:
+async def test_the_session_limit_is_checked_before_the_credit(harness: LedgerHarness) -> None:
     user = await harness.user(2)
     first, _ = await harness.open(user), await harness.open(user)
     assert await refused(harness, user) == "too_many_connections"
@@ -71,7 +71,7 @@ async def test_a_third_session_is_refused_before_its_credit_is_looked_at(harness
     await harness.open(user)
 
 
-async def test_sessions_that_end_or_whose_lease_ran_out_do_not_count(harness: LedgerHarness) -> None:
+async def test_ending_sessions_and_expired_leases_do_not_count(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     first, second = await harness.open(user), await harness.open(user)
     await harness.ledger.mark_ending(first, Reason.ENDED_BY_USER)
@@ -80,7 +80,7 @@ async def test_sessions_that_end_or_whose_lease_ran_out_do_not_count(harness: Le
     await harness.open(user)
 
 
-async def test_replaces_makes_room_for_a_client_that_was_dropped(harness: LedgerHarness) -> None:
+async def test_replaces_makes_room_for_a_client_that_lost_its_connection(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     first, _ = await harness.open(user), await harness.open(user)
     await harness.open(user, replaces=first)
@@ -100,7 +100,7 @@ async def test_replaces_of_others_unknown_or_ended_sessions_is_ignored(harness: 
     assert await harness.row(ended, "ending, reason") == (None, "client_stop")
 
 
-async def test_a_ghost_is_marked_even_when_there_is_no_credit_for_its_successor(harness: LedgerHarness) -> None:
+async def test_a_replaced_session_is_marked_even_if_its_successor_is_refused(harness: LedgerHarness) -> None:
     user = await harness.user(1)
     ghost = await harness.open(user)
     assert await refused(harness, user, replaces=ghost) == "insufficient_credits"
@@ -122,11 +122,11 @@ async def test_streams_are_limited_over_all_users(harness: LedgerHarness) -> Non
     assert await refused(few, users[2]) == "busy"
     assert await few.ledger.balance(users[2]) == Balance(100, 0, 0)
     await few.ledger.mark_ending(first, Reason.ENDED_BY_USER)
-    assert await refused(few, users[2]) == "busy"  # it holds its stream until it has ended
-    await few.open(users[0], replaces=first)  # but its successor takes its place
+    assert await refused(few, users[2]) == "busy"  # it counts until it has ended
+    await few.open(users[0], replaces=first)  # but its successor may open
 
 
-async def test_streams_are_exact_when_all_come_at_once(harness: LedgerHarness) -> None:
+async def test_concurrent_openings_never_exceed_max_streams(harness: LedgerHarness) -> None:
     few = LedgerHarness(harness.database, max_streams=5)
     users = [await few.user(100) for _ in range(30)]
     answers = await asyncio.gather(*(few.ledger.open_session(opening(user)) for user in users), return_exceptions=True)
@@ -174,7 +174,7 @@ async def test_a_session_that_speaks_again_or_was_muted_just_now_keeps_its_strea
     assert [await few.row(session, "ending") for session in (again, pausing)] == [(None,)] * 2
 
 
-async def test_one_user_at_once_gets_his_sessions_and_no_more(harness: LedgerHarness) -> None:
+async def test_concurrent_openings_never_exceed_max_sessions(harness: LedgerHarness) -> None:
     user = await harness.user(20)
     answers = await asyncio.gather(
         *(harness.ledger.open_session(opening(user)) for _ in range(20)), return_exceptions=True
@@ -184,8 +184,8 @@ async def test_one_user_at_once_gets_his_sessions_and_no_more(harness: LedgerHar
     assert await harness.ledger.balance(user) == Balance(20, 5 + 4, 0)
 
 
-async def test_openings_at_once_never_hold_more_than_there_is(harness: LedgerHarness) -> None:
-    """The trap of money 9: a sum over the sessions' holds grants 30 of 20."""
+async def test_concurrent_openings_never_hold_more_than_the_balance(harness: LedgerHarness) -> None:
+    """Money 9: a sum over the sessions' holds instead of the locked balance would grant 30 of 20."""
     user = await harness.user(20)
 
     async def run() -> None:
@@ -201,7 +201,7 @@ async def test_openings_at_once_never_hold_more_than_there_is(harness: LedgerHar
 
 
 @pytest.mark.parametrize("table", ["usage_ledger", "credit_balance", "transcription_sessions"])
-async def test_no_session_opens_whose_end_could_not_be_booked(
+async def test_no_session_opens_while_its_end_could_not_be_booked(
     harness: LedgerHarness, database_url: str, table: str
 ) -> None:
     user = await harness.user(100)

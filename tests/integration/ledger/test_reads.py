@@ -12,7 +12,7 @@ from transcription_wire.codes import Reason, Status
 
 
 async def entry(harness: LedgerHarness, user: UUID, seconds: int, description: str, at: datetime) -> None:
-    """A row of the past, and the balance that goes with it."""
+    """Add a ledger entry of the past, and update the balance."""
     await harness.ledger.credit(user, seconds, Description.TRIAL)
     await harness.sql(
         "UPDATE usage_ledger SET recorded_at = %s, description = %s WHERE seq = (SELECT max(seq) FROM usage_ledger)",
@@ -38,7 +38,7 @@ async def test_days_begin_at_midnight_of_the_time_zone(harness: LedgerHarness, t
     assert days[2:] == [Day(first + timedelta(days=ago), 0, 0, 0) for ago in range(2, 30)]
 
 
-async def test_every_kind_has_its_column(harness: LedgerHarness) -> None:
+async def test_each_kind_of_entry_has_its_column(harness: LedgerHarness) -> None:
     user = await harness.user()
     now = datetime.now(UTC)
     for seconds, description in [
@@ -55,13 +55,13 @@ async def test_every_kind_has_its_column(harness: LedgerHarness) -> None:
 
 
 @pytest.mark.parametrize("tz", ["", "Mars/Base", "Mars/Base1", "EST5XYZ6", "a\0b", "'; --", "+02", "x" * 500])
-async def test_an_unknown_time_zone(harness: LedgerHarness, tz: str) -> None:
+async def test_an_unknown_time_zone_is_refused(harness: LedgerHarness, tz: str) -> None:
     with pytest.raises(Refusal) as refusal:
         await harness.ledger.usage_days(await harness.user(), tz)
     assert refusal.value.code == "invalid_timezone"
 
 
-async def test_a_live_session_is_found_by_the_beginning_of_its_id(harness: LedgerHarness) -> None:
+async def test_a_live_session_is_found_by_a_prefix_of_its_id(harness: LedgerHarness) -> None:
     user, other = await harness.user(1000), await harness.user(1000)
     ids = [UUID(f"abcd{n}000-0000-4000-8000-000000000000") for n in range(2)]
     for session, name in zip([await harness.open(user), await harness.open(other)], ids, strict=True):
@@ -75,14 +75,14 @@ async def test_a_live_session_is_found_by_the_beginning_of_its_id(harness: Ledge
     assert await harness.ledger.live_session("abcd") == ids[0]
 
 
-async def test_the_audit_says_how_many_entries_it_checked(harness: LedgerHarness) -> None:
+async def test_the_audit_reports_how_many_entries_it_checked(harness: LedgerHarness) -> None:
     await harness.user(100)
     await harness.user(200)
     async with harness.database.snapshot(AUDIT_SECONDS) as connection:
         assert await audit(connection) == Audit(entries=2, findings=[])
 
 
-async def test_sessions_newest_first(harness: LedgerHarness) -> None:
+async def test_sessions_are_listed_newest_first(harness: LedgerHarness) -> None:
     user, other = await harness.user(1000), await harness.user(1000)
     first = await harness.open(user, model="nova-3")
     await harness.ledger.close(closing(first, 2, 10, audio_ms=9960))
@@ -105,7 +105,7 @@ async def test_sessions_newest_first(harness: LedgerHarness) -> None:
     assert ended.email.endswith("@example.org")
 
 
-async def test_live_sessions(harness: LedgerHarness) -> None:
+async def test_live_sessions_are_listed(harness: LedgerHarness) -> None:
     user, other = await harness.user(1000), await harness.user(1000)
     lost, live, foreign = await harness.open(user), await harness.open(user), await harness.open(other)
     await harness.expire(lost)

@@ -12,7 +12,7 @@ from transcription_proxy.values import Settled, Settlement
 from transcription_wire.codes import Reason
 
 
-async def test_it_books_renews_and_extends(harness: LedgerHarness) -> None:
+async def test_a_settle_books_renews_and_extends(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.sql("UPDATE transcription_sessions SET lease_until = clock_timestamp()")
@@ -25,21 +25,21 @@ async def test_it_books_renews_and_extends(harness: LedgerHarness) -> None:
     assert row == (2, 8, 45, True)
 
 
-async def test_without_extend_only_the_hold_shrinks(harness: LedgerHarness) -> None:
+async def test_without_extend_the_hold_only_shrinks(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     assert await harness.settle(session, 2, 8, extend=False) == Settled(session, 2, 45, 8, 992, 0)
     assert await harness.ledger.balance(user) == Balance(992, 37, 0)
 
 
-async def test_nothing_used_writes_no_row(harness: LedgerHarness) -> None:
+async def test_a_settle_without_usage_writes_no_row(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.settle(session, 2, 0)
     assert await harness.rows(user) == []
 
 
-async def test_ready_is_set_once(harness: LedgerHarness) -> None:
+async def test_the_time_of_ready_is_set_once(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = (await harness.ledger.open_session(opening(user))).session_id
     assert await harness.ledger.sessions(user) == []
@@ -50,7 +50,7 @@ async def test_ready_is_set_once(harness: LedgerHarness) -> None:
     assert await harness.row(session, "ready_at, started_at") == began
 
 
-async def test_never_beyond_the_grant(harness: LedgerHarness) -> None:
+async def test_a_settle_books_at_most_the_grant(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     assert await harness.settle(session, 2, 500) == Settled(session, 2, 90, 45, 955, 0)
@@ -63,7 +63,7 @@ async def test_a_lower_live_total_books_nothing(harness: LedgerHarness) -> None:
     assert (await harness.settle(session, 3, 5)).seconds_used == 20
 
 
-async def test_repeated_and_overtaken_numbers_change_nothing(harness: LedgerHarness) -> None:
+async def test_repeated_and_outdated_numbers_change_nothing(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.settle(session, 3, 10)
@@ -72,7 +72,7 @@ async def test_repeated_and_overtaken_numbers_change_nothing(harness: LedgerHarn
     assert await harness.rows(user) == [(-10, 990)]
 
 
-async def test_after_the_end_repeats_are_answered_and_news_are_gone(harness: LedgerHarness) -> None:
+async def test_after_the_close_repeats_are_answered_and_new_settles_are_gone(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.ledger.close(closing(session, 5, 12))
@@ -82,7 +82,7 @@ async def test_after_the_end_repeats_are_answered_and_news_are_gone(harness: Led
     assert await harness.ledger.balance(user) == Balance(988, 0, 0)
 
 
-async def test_after_the_reaper_it_is_gone(harness: LedgerHarness) -> None:
+async def test_a_settle_after_the_reaper_is_gone(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.settle(session, 2, 9)
@@ -91,7 +91,7 @@ async def test_after_the_reaper_it_is_gone(harness: LedgerHarness) -> None:
     assert await harness.settle(session, 3, 30) == Settled(session, 3, 9, 9, 991, 0, True, Reason.LEASE_EXPIRED)
 
 
-async def test_a_lease_that_ran_out_but_was_not_reaped_is_renewed(harness: LedgerHarness) -> None:
+async def test_an_expired_lease_that_was_not_reaped_is_renewed(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.expire(session)
@@ -99,7 +99,7 @@ async def test_a_lease_that_ran_out_but_was_not_reaped_is_renewed(harness: Ledge
     assert await harness.ledger.reap() == []
 
 
-async def test_keep_gives_back_and_the_next_settle_asks_again(harness: LedgerHarness) -> None:
+async def test_keep_releases_credit_and_the_next_settle_extends_again(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     assert await harness.settle(session, 2, 10, keep=12) == Settled(session, 2, 12, 10, 990, 0)
@@ -110,7 +110,7 @@ async def test_keep_gives_back_and_the_next_settle_asks_again(harness: LedgerHar
     assert (await harness.settle(session, 6, 10)).grant == 55
 
 
-async def test_a_session_that_is_ending_is_paid_but_not_extended(harness: LedgerHarness) -> None:
+async def test_an_ending_session_is_booked_but_not_extended(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.ledger.mark_ending(session, Reason.ENDED_BY_OPERATOR)
@@ -118,7 +118,7 @@ async def test_a_session_that_is_ending_is_paid_but_not_extended(harness: Ledger
     assert answer == Settled(session, 2, 45, 10, 990, 0, ending=Reason.ENDED_BY_OPERATOR)
 
 
-async def test_a_settle_of_a_blocked_account_says_so(harness: LedgerHarness) -> None:
+async def test_a_settle_of_a_blocked_account_reports_the_block(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
     await harness.sql("UPDATE users SET blocked_at = now() WHERE id = %s", user)
@@ -126,7 +126,7 @@ async def test_a_settle_of_a_blocked_account_says_so(harness: LedgerHarness) -> 
     assert answer == Settled(session, 2, 45, 10, 990, 0, ending=Reason.ENDED_BY_OPERATOR, blocked=True)
 
 
-async def test_two_sessions_of_one_user_in_one_batch(harness: LedgerHarness) -> None:
+async def test_one_batch_may_settle_two_sessions_of_a_user(harness: LedgerHarness) -> None:
     user, other = await harness.user(100), await harness.user(50)
     one, two = sorted([await harness.open(user), await harness.open(user)])
     alone = await harness.open(other)
@@ -152,7 +152,7 @@ async def test_one_batch_never_grants_more_than_is_available(harness: LedgerHarn
     assert await harness.ledger.balance(user) == Balance(1, 1, 0)
 
 
-async def test_what_one_gives_back_its_neighbour_may_take_in_the_same_batch(harness: LedgerHarness) -> None:
+async def test_credit_released_in_a_batch_can_be_granted_in_the_same_batch(harness: LedgerHarness) -> None:
     user = await harness.user(2)
     one, two = await harness.open(user), await harness.open(user)
     answers = await harness.ledger.settle([Settlement(one, 2, 0, keep=0), Settlement(two, 2, 1)])
@@ -160,7 +160,7 @@ async def test_what_one_gives_back_its_neighbour_may_take_in_the_same_batch(harn
     assert grants == {one: (0, 1), two: (2, 0)}
 
 
-async def test_one_user_on_many_connections_at_once(harness: LedgerHarness) -> None:
+async def test_concurrent_settles_of_one_user_all_count(harness: LedgerHarness) -> None:
     user = await harness.user(200)
     sessions = [await harness.open(user), await harness.open(user)]
 
@@ -174,7 +174,7 @@ async def test_one_user_on_many_connections_at_once(harness: LedgerHarness) -> N
 
 
 async def test_two_sessions_drain_the_last_credits_to_exactly_zero(harness: LedgerHarness) -> None:
-    """Rule 13: each uses what it is granted and asks again; one whose credit is in its neighbour's hold waits."""
+    """Money 13: each session uses its grant and asks for more, and waits while the other one holds the rest."""
     user = await harness.user(20)
     live = {await harness.open(user): 0, await harness.open(user): 0}
     numbers = dict.fromkeys(live, 1)
@@ -190,7 +190,7 @@ async def test_two_sessions_drain_the_last_credits_to_exactly_zero(harness: Ledg
     assert await harness.ledger.balance(user) == Balance(0, 0, 0)
 
 
-async def test_a_purchase_carries_a_session_on(harness: LedgerHarness) -> None:
+async def test_a_purchase_extends_a_live_session(harness: LedgerHarness) -> None:
     user = await harness.user(1)
     session = await harness.open(user)
     assert await harness.settle(session, 2, 1) == Settled(session, 2, 1, 1, 0, 0)
@@ -208,7 +208,7 @@ async def test_a_claw_back_ends_the_session_and_its_held_audio_is_billed(harness
     assert await harness.ledger.balance(user) == Balance(-25, 0, 0)
 
 
-async def test_frozen_credit_ends_it_too(harness: LedgerHarness) -> None:
+async def test_frozen_credit_ends_a_session_too(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await harness.open(user)
     await harness.sql("UPDATE credit_balance SET seconds_frozen = 90 WHERE user_id = %s", user)
@@ -229,7 +229,7 @@ async def test_locked_rows_are_left_for_the_next_tick(harness: LedgerHarness) ->
     assert len(answers) == 4
 
 
-async def test_a_row_that_fails_is_settled_alone_and_left_out(harness: LedgerHarness) -> None:
+async def test_a_failing_row_does_not_fail_the_rest_of_its_batch(harness: LedgerHarness) -> None:
     sessions = [await harness.open(await harness.user(100)) for _ in range(9)]
     await harness.sql(f"ALTER TABLE transcription_sessions ADD CHECK (id <> '{sessions[4]}' OR seconds_used = 0)")
     answers = await harness.ledger.settle([Settlement(session, 2, 3) for session in sessions])
@@ -237,7 +237,7 @@ async def test_a_row_that_fails_is_settled_alone_and_left_out(harness: LedgerHar
     assert await harness.row(sessions[4], "number, seconds_used, hold") == (1, 0, 25)
 
 
-async def test_a_session_that_is_twice_in_a_batch_is_settled_once(harness: LedgerHarness) -> None:
+async def test_a_session_listed_twice_in_a_batch_is_settled_once(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await harness.open(user)
     batch = [Settlement(session, 3, 6), Settlement(session, 2, 5), Settlement(session, 3, 6)]
@@ -246,12 +246,12 @@ async def test_a_session_that_is_twice_in_a_batch_is_settled_once(harness: Ledge
     assert await harness.rows(user) == [(-6, 94)]
 
 
-async def test_unknown_sessions_and_an_empty_batch(harness: LedgerHarness) -> None:
+async def test_unknown_sessions_and_empty_batches_are_answered(harness: LedgerHarness) -> None:
     assert await harness.ledger.settle([]) == []
     assert await harness.ledger.settle([Settlement(uuid4(), 1, 1)]) == []
 
 
-async def test_more_than_a_batch(harness: LedgerHarness) -> None:
+async def test_more_settlements_than_a_batch_are_all_booked(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await harness.open(user)
     batch = [Settlement(uuid4(), 1, 1) for _ in range(1200)] + [Settlement(session, 2, 1)]
@@ -266,10 +266,10 @@ rows_of_two = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(available=st.integers(-50, 300), rows=rows_of_two)
-async def test_the_statement_does_the_arithmetic_of_new_hold(
+async def test_the_settle_statement_computes_holds_as_new_hold_does(
     database: Database, available: int, rows: list[tuple[int, int, int, bool]]
 ) -> None:
-    """Two sessions with any holds, caps and totals in one batch."""
+    """The batch has two sessions with random holds, caps and totals."""
     harness = LedgerHarness(database, max_streams=10_000)
     user = await harness.user(1000)
     sessions = sorted([await harness.open(user), await harness.open(user)])

@@ -1,4 +1,4 @@
-"""Mail is tested on the loop of production, whose TLS is its own."""
+"""Mail tests run on uvloop, as production does, because it has a different TLS implementation."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The mailer before a mail server that takes, refuses, hangs and hangs up; and without one."""
+"""The mailer, with a mail server that accepts, refuses, hangs or disconnects, and without a mail server."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -37,7 +37,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def logs() -> Iterator[Callable[[], str]]:
-    """What has been logged in the course of the test."""
+    """Return a function that returns everything logged during the test."""
     with capture_logs() as entries:
         yield lambda: repr(entries)
 
@@ -46,7 +46,7 @@ def mailer(server: SmtpStandIn, host: str = "127.0.0.1", login: str = "", sender
     return Mailer(server.url(host, login), sender, SITE, NOWHERE)
 
 
-async def test_a_letter_arrives_as_it_was_written(server: SmtpStandIn) -> None:
+async def test_a_mail_arrives_as_it_was_written(server: SmtpStandIn) -> None:
     await mailer(server, sender="Jürgen, live <captions@b.example>").deliver(TO, EMAIL)
     mail = await server.mail()
     assert (mail.sender, mail.recipient, mail.user, mail.tls) == ("captions@b.example", TO, None, False)
@@ -70,14 +70,12 @@ async def test_a_letter_arrives_as_it_was_written(server: SmtpStandIn) -> None:
         ("https://bücher.example", "captions@localhost"),
     ],
 )
-async def test_a_sender_that_is_not_configured_is_at_the_sites_host(
-    server: SmtpStandIn, site: str, sender: str
-) -> None:
+async def test_the_default_sender_is_at_the_sites_host(server: SmtpStandIn, site: str, sender: str) -> None:
     await Mailer(server.url(), None, site, NOWHERE).deliver(TO, EMAIL)
     assert (await server.mail()).sender == sender
 
 
-async def test_the_service_has_its_name_in_the_sender_and_below_the_text(server: SmtpStandIn) -> None:
+async def test_the_sender_and_the_signature_name_the_service(server: SmtpStandIn) -> None:
     named = {"name": 'Café "Live"', "support": "help@b.example"}
     for sender, shown in [
         (None, "captions@captions.example"),
@@ -93,7 +91,7 @@ async def test_the_service_has_its_name_in_the_sender_and_below_the_text(server:
 
 
 @pytest.mark.parametrize("address", ["a" * 64 + "@" + ".".join(["b" * 60] * 3) + ".io", "{a=?q?x?=}'/|@b.example"])
-async def test_an_address_is_passed_on_whole_however_odd(server: SmtpStandIn, address: str) -> None:
+async def test_an_unusual_address_is_passed_on_unchanged(server: SmtpStandIn, address: str) -> None:
     await mailer(server).deliver(address, EMAIL)
     mail = await server.mail()
     assert mail.recipient == address
@@ -101,28 +99,28 @@ async def test_an_address_is_passed_on_whole_however_odd(server: SmtpStandIn, ad
 
 
 @pytest.mark.parametrize("address", ["a@b.example\r\nBcc: x@y.example", "a@b.example, x@y.example", "a@b.example>"])
-async def test_an_address_that_is_several_is_refused(server: SmtpStandIn, address: str) -> None:
-    """Accounts have no such address; were there one, it would not become a header."""
+async def test_an_address_that_parses_as_several_is_refused(server: SmtpStandIn, address: str) -> None:
+    """No account has such an address. If one had, it would not become a header."""
     with pytest.raises((ValueError, MessageError)):
         await mailer(server).deliver(address, EMAIL)
     assert server.heard == []
 
 
-async def test_letters_of_all_alphabets_are_sent_in_ascii(server: SmtpStandIn) -> None:
+async def test_text_in_any_alphabet_is_sent_as_ascii(server: SmtpStandIn) -> None:
     await mailer(server).deliver(TO, Email("Bücher", "https://bücher.example\n"))
     mail = await server.mail()
     assert mail.raw.isascii()
     assert (mail.message["Subject"], mail.text.splitlines()[0]) == ("Bücher", "https://bücher.example")
 
 
-async def test_it_logs_in_with_name_and_password_from_the_url() -> None:
+async def test_the_mailer_logs_in_with_the_urls_user_and_password() -> None:
     async with SmtpStandIn(users={"me@x": "p/w#%"}) as server:
         await mailer(server, login="me%40x:p%2Fw%23%25@").deliver(TO, EMAIL)
         assert (await server.mail()).user == "me@x"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_tls_is_begun_where_it_is_offered_before_the_password_is_said(host: str) -> None:
+async def test_offered_starttls_comes_before_the_password(host: str) -> None:
     async with SmtpStandIn(users={"me": "pw"}, starttls=True) as server:
         await mailer(server, host, "me:pw@").deliver(TO, EMAIL)
         mail = await server.mail()
@@ -139,23 +137,23 @@ async def test_smtps_is_tls_from_the_first_byte() -> None:
 
 
 ELSEWHERE = "127.1"
-"""This machine by a name that does not show it."""
+"""A name of this machine that does not look like one."""
 
 
 @pytest.mark.parametrize("starttls", [False, True])
-async def test_a_password_crosses_no_network_without_tls_that_can_be_trusted(starttls: bool) -> None:
+async def test_a_password_is_not_sent_without_verified_tls(starttls: bool) -> None:
     async with SmtpStandIn(users={"me": "pw"}, starttls=starttls) as server:
         with pytest.raises(NotSent):
             await mailer(server, ELSEWHERE, "me:pw@").deliver(TO, EMAIL)
         assert "AUTH" not in server.verbs
 
 
-async def test_without_a_password_a_mail_may_go_as_it_is(server: SmtpStandIn) -> None:
+async def test_a_mail_without_a_login_may_go_without_tls(server: SmtpStandIn) -> None:
     await mailer(server, ELSEWHERE).deliver(TO, EMAIL)
     assert not (await server.mail()).tls
 
 
-async def test_a_wrong_password_is_not_sent(logs: Callable[[], str]) -> None:
+async def test_a_wrong_password_is_refused_and_not_logged(logs: Callable[[], str]) -> None:
     async with SmtpStandIn(users={"me": "right"}) as server:
         with pytest.raises(NotSent):
             await mailer(server, login="me:hunter2@").deliver(TO, EMAIL)
@@ -167,7 +165,7 @@ async def test_a_wrong_password_is_not_sent(logs: Callable[[], str]) -> None:
 @pytest.mark.parametrize("reply", ["451 later, {to}", "550 never, {to}", HANGS, LEAVES])
 @pytest.mark.parametrize("verb", ["", "MAIL", "DATA"])
 @pytest.mark.usefixtures("impatient")
-async def test_what_is_not_taken_may_be_tried_again_and_its_reason_is_logged_without_the_address(
+async def test_a_refused_mail_may_be_retried_and_the_log_omits_the_address(
     server: SmtpStandIn, logs: Callable[[], str], verb: str, reply: str
 ) -> None:
     server.replies[verb] = reply.format(to=TO)
@@ -180,13 +178,13 @@ async def test_what_is_not_taken_may_be_tried_again_and_its_reason_is_logged_wit
     assert "mail_" in logs()
 
 
-async def test_a_mailbox_that_is_full_may_be_tried_again(server: SmtpStandIn) -> None:
+async def test_a_full_mailbox_may_be_retried(server: SmtpStandIn) -> None:
     server.replies["RCPT"] = "452 full"
     with pytest.raises(NotSent, match="452"):
         await mailer(server).deliver(TO, EMAIL)
 
 
-async def test_an_address_that_is_refused_for_good_is_given_up(server: SmtpStandIn, logs: Callable[[], str]) -> None:
+async def test_a_permanently_refused_address_is_given_up(server: SmtpStandIn, logs: Callable[[], str]) -> None:
     server.replies["RCPT"] = f"550 no {TO} here"
     await mailer(server).deliver(TO, EMAIL)
     assert server.empty
@@ -196,7 +194,7 @@ async def test_an_address_that_is_refused_for_good_is_given_up(server: SmtpStand
 
 
 @pytest.mark.parametrize("reply", ["451 later", "554 spam"])
-async def test_a_text_that_is_refused_was_not_sent(server: SmtpStandIn, reply: str) -> None:
+async def test_a_refused_text_counts_as_not_sent(server: SmtpStandIn, reply: str) -> None:
     server.replies["."] = reply
     with pytest.raises(NotSent):
         await mailer(server).deliver(TO, EMAIL)
@@ -204,7 +202,7 @@ async def test_a_text_that_is_refused_was_not_sent(server: SmtpStandIn, reply: s
 
 @pytest.mark.parametrize("reply", [HANGS, LEAVES])
 @pytest.mark.usefixtures("impatient")
-async def test_a_server_that_has_it_all_and_says_nothing_leaves_a_doubt(server: SmtpStandIn, reply: str) -> None:
+async def test_a_server_that_does_not_confirm_a_mail_leaves_it_in_doubt(server: SmtpStandIn, reply: str) -> None:
     server.replies["."] = reply
     with pytest.raises(InDoubt):
         await mailer(server).deliver(TO, EMAIL)
@@ -213,20 +211,20 @@ async def test_a_server_that_has_it_all_and_says_nothing_leaves_a_doubt(server: 
 
 @pytest.mark.parametrize("reply", [HANGS, LEAVES, "421 bye"])
 @pytest.mark.usefixtures("impatient")
-async def test_how_it_takes_its_leave_does_not_matter(server: SmtpStandIn, reply: str) -> None:
+async def test_an_error_after_delivery_does_not_matter(server: SmtpStandIn, reply: str) -> None:
     server.replies["QUIT"] = reply
     await mailer(server).deliver(TO, EMAIL)
     assert (await server.mail()).recipient == TO
 
 
-async def test_a_server_that_is_away_may_be_tried_again(server: SmtpStandIn) -> None:
+async def test_an_unreachable_server_may_be_retried(server: SmtpStandIn) -> None:
     url = server.url()
     await server.__aexit__()
     with pytest.raises(NotSent):
         await Mailer(url, None, SITE, NOWHERE).deliver(TO, EMAIL)
 
 
-async def test_a_look_logs_in_and_sends_nothing() -> None:
+async def test_a_check_logs_in_and_sends_nothing() -> None:
     async with SmtpStandIn(users={"me": "pw"}, starttls=True) as server:
         assert await mailer(server, login="me:pw@").check() == f"127.0.0.1:{server.port}"
         assert server.verbs == ["EHLO", "STARTTLS", "EHLO", "AUTH", "QUIT"]
@@ -235,7 +233,7 @@ async def test_a_look_logs_in_and_sends_nothing() -> None:
     assert await Mailer(None, None, SITE, NOWHERE).check() == "files in /nowhere"
 
 
-async def test_no_connection_is_left_behind(server: SmtpStandIn) -> None:
+async def test_no_connection_is_left_open(server: SmtpStandIn) -> None:
     server.replies["MAIL"] = "451 later"
     for _ in range(3):
         with pytest.raises(NotSent):
@@ -243,7 +241,7 @@ async def test_no_connection_is_left_behind(server: SmtpStandIn) -> None:
     await server.until_alone()
 
 
-async def test_without_a_server_it_is_a_file_for_its_owner_that_the_log_names(
+async def test_without_a_server_a_mail_becomes_a_private_file_that_the_log_names(
     tmp_path: Path, logs: Callable[[], str]
 ) -> None:
     outbox = tmp_path / "data" / "outbox"
@@ -260,7 +258,7 @@ async def test_without_a_server_it_is_a_file_for_its_owner_that_the_log_names(
     assert not re.search("ann|token", logs())
 
 
-async def test_an_outbox_that_cannot_be_written_may_be_tried_again(tmp_path: Path, logs: Callable[[], str]) -> None:
+async def test_an_unwritable_outbox_may_be_retried(tmp_path: Path, logs: Callable[[], str]) -> None:
     (tmp_path / "outbox").write_text("in the way")
     with pytest.raises(NotSent):
         await Mailer(None, None, SITE, tmp_path / "outbox").deliver(TO, EMAIL)

@@ -1,4 +1,4 @@
-"""A Stripe that answers questions about Checkout Sessions only."""
+"""A stand-in for Stripe that only returns Checkout Sessions."""
 
 import asyncio
 import json
@@ -11,11 +11,11 @@ NOTHING = {"error": {"type": "invalid_request_error", "code": "resource_missing"
 
 
 class CheckoutServer:
-    """`sessions`: the answers by id. `asked`: the number of requests."""
+    """An HTTP server. `sessions`: its answers by id. `requests`: how many it got."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, Body] = {}
-        self.asked = 0
+        self.requests = 0
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -30,7 +30,7 @@ class CheckoutServer:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        self.asked += 1
+        self.requests += 1
         path = urlsplit(head.split(" ", 2)[1]).path
         session = self.sessions.get(path.removeprefix("/v1/checkout/sessions/"))
         body = json.dumps(session or NOTHING).encode()

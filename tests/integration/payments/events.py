@@ -1,4 +1,4 @@
-"""Events of Stripe's, in the shape it publishes, as far as it matters here; and their signatures."""
+"""Stripe's events in their published shape, with the fields that matter here, and their signatures."""
 
 import hashlib
 import hmac
@@ -55,7 +55,7 @@ def session(
 
 
 def names(purchase: UUID | str, user: UUID | str, package: str = "pack_500", seconds: int | None = 30000) -> Body:
-    """The metadata that we give to a session and its payment."""
+    """Return the metadata that the service sets on a session and its payment."""
     found = {"purchase_id": str(purchase), "user_id": str(user), "package_id": package, "seconds": str(seconds)}
     return {name: value for name, value in found.items() if value != "None"}
 
@@ -63,7 +63,7 @@ def names(purchase: UUID | str, user: UUID | str, package: str = "pack_500", sec
 def charge(
     payment: str | None, refunded: int, total: int = 300, currency: str = "usd", name: str = "", refunds: Any = None
 ) -> Body:
-    """`refunds`: those that it lists, as older versions of the API do."""
+    """Return a charge. `refunds`: those that it lists, as in older versions of the API."""
     listed = {} if refunds is None else {"refunds": {"object": "list", "data": refunds, "has_more": False}}
     return {
         **listed,
@@ -109,7 +109,7 @@ def dispute(name: str, payment: str | None, amount: int, status: str, currency: 
 
 
 def signed(body: Body | bytes, secret: str = SECRET, at: float | None = None) -> tuple[bytes, str]:
-    """Payload and `Stripe-Signature`, by Stripe's scheme."""
+    """Return payload and `Stripe-Signature` of an event."""
     payload = body if isinstance(body, bytes) else json.dumps(body).encode()
     moment = int(time.time() if at is None else at)
     digest = hmac.new(secret.encode(), f"{moment}.".encode() + payload, hashlib.sha256).hexdigest()

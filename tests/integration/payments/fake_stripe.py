@@ -1,4 +1,4 @@
-"""An HTTP server in the place of Stripe. It keeps what it is asked, and gives the answers that a test names."""
+"""A small HTTP server in place of Stripe: it records requests and returns given answers."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`cut`: bytes of the body that are sent before the connection ends, None for all of them."""
+    """An answer. `cut`: how many bytes of the body are sent before the connection ends, None for all."""
 
     body: bytes = b"{}"
     status: int = 200
@@ -21,8 +21,8 @@ class Answer:
 
 
 SILENCE: Final = Answer(status=0)
-"""The request is read and gets no answer."""
-HANG_UP: Final = Answer(status=-1)
+"""Read the request and do not answer."""
+CLOSE: Final = Answer(status=-1)
 
 
 def answer(body: Any, status: int = 200, **headers: str) -> Answer:
@@ -30,8 +30,8 @@ def answer(body: Any, status: int = 200, **headers: str) -> Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """`sent`: the parameters of the query or form, in order. Names of `headers` are in lower case."""
+class StubRequest:
+    """A recorded request. `sent`: the parameters of its query or form, in order. Header names are in lower case."""
 
     method: str
     path: str
@@ -41,11 +41,11 @@ class Asked:
 
 @dataclass(slots=True)
 class FakeStripe:
-    """The last of `answers` is repeated."""
+    """A running server. It repeats the last of `answers`."""
 
     url: str
     answers: Sequence[Answer]
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[StubRequest] = field(default_factory=list)
     _open: dict[asyncio.StreamWriter, asyncio.Event] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,29 +57,29 @@ class FakeStripe:
         ended.set()
 
     async def hang_up(self) -> None:
-        """Close all connections."""
+        """Close all open connections."""
         for writer, ended in self._open.items():
             writer.close()
             await ended.wait()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request, and return whether the connection stays open."""
+        """Answer one request. Return whether the connection stays open."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         method, target, _ = head[0].split(" ")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         parts = urlsplit(target)
         sent = parse_qsl(parts.query if method == "GET" else body.decode(), keep_blank_values=True)
-        said = self.answers[min(len(self.asked), len(self.answers) - 1)]
-        self.asked.append(Asked(method, parts.path, sent, headers))
-        if said is HANG_UP:
+        reply = self.answers[min(len(self.requests), len(self.answers) - 1)]
+        self.requests.append(StubRequest(method, parts.path, sent, headers))
+        if reply is CLOSE:
             return False
-        if said is not SILENCE:
-            shown = {**said.headers, "Content-Length": str(len(said.body))}
-            lines = [f"HTTP/1.1 {said.status} X", *(f"{name}: {value}" for name, value in shown.items())]
-            writer.write("\r\n".join([*lines, "", ""]).encode() + said.body[: said.cut])
+        if reply is not SILENCE:
+            shown = {**reply.headers, "Content-Length": str(len(reply.body))}
+            lines = [f"HTTP/1.1 {reply.status} X", *(f"{name}: {value}" for name, value in shown.items())]
+            writer.write("\r\n".join([*lines, "", ""]).encode() + reply.body[: reply.cut])
             await writer.drain()
-        return said.cut is None
+        return reply.cut is None
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Payments on a real database for tests, with buyers, purchases and events."""
+"""The harness of the payment tests: payments on a real database, buyers, purchases and events."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ from transcription_proxy.payments.service import Payments
 
 
 class PaymentsHarness(LedgerHarness):
-    """A ledger and payments. `stripe`: the URL of a Stripe, unreachable by default. Tests pass on events."""
+    """The ledger's harness with payments. `stripe`: Stripe's address, by default unreachable."""
 
     def __init__(self, database: Database, stripe: str = "http://127.0.0.1:9", **options: Any) -> None:
         super().__init__(database)
@@ -30,7 +30,7 @@ class PaymentsHarness(LedgerHarness):
         return UUID(str(user))
 
     async def purchase(self, user: UUID, session: str | None = None, seconds: int = 30000, cents: int = 300) -> UUID:
-        """Insert a purchase as a checkout leaves it, without a session as before Stripe's answer."""
+        """Add a purchase with a checkout. `session` None: Stripe has not answered yet."""
         rows = await self.sql(
             "INSERT INTO purchases (user_id, package_id, label, seconds, amount_cents, currency, checkout_session)"
             " VALUES (%s, 'pack_500', '500 minutes', %s, %s, 'usd', %s) RETURNING id",
@@ -45,12 +45,12 @@ class PaymentsHarness(LedgerHarness):
         await self.payments.receive(*signed(body))
 
     async def apply(self, session: Body) -> None:
-        """Apply a session as if Stripe had been asked about it."""
+        """Apply a Checkout Session, as after a request to Stripe."""
         async with self.database.transaction() as connection:
             await self.payments.fulfillment.apply(connection, translate.checkout(session))
 
     async def findings(self) -> list[Finding]:
-        """Return what an audit of the ledger and the payments finds."""
+        """Return the findings of the ledger's and the payments' audits."""
         async with self.database.snapshot(AUDIT_SECONDS) as connection:
             return [*(await ledger_audit.audit(connection)).findings, *await audit.audit(connection)]
 

@@ -1,4 +1,4 @@
-"""Payments in plain Python: what Stripe does and tells of each, and what the buyer then has, as money.md says it."""
+"""Payments in plain Python: what happens at Stripe, its events, and the buyer's balance by the rules of money.md."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -38,23 +38,23 @@ class Dispute:
 
 @dataclass
 class Payment:
-    """One checkout of `cents` for `seconds`, at Stripe. `told` are the events that it has sent, in Stripe's order.
+    """One checkout of `cents` for `seconds`, at Stripe. `sent_events`: its events, in Stripe's order.
 
-    `shy`: its disputes name nothing but their charge. `lists`: its charges list their refunds.
+    `names_only_charge`: its disputes name only their charge. `lists`: its charges list their refunds.
     """
 
     user: UUID
     purchase: UUID
     seconds: int
     cents: int
-    shy: bool = False
+    names_only_charge: bool = False
     lists: bool = False
     number: int = field(default_factory=lambda: next(_NUMBERS))
     stage: str = "open"
     paid: str = "unpaid"
     refunds: dict[str, Refund] = field(default_factory=dict)
     disputes: dict[str, Dispute] = field(default_factory=dict)
-    told: list[Body] = field(default_factory=list)
+    sent_events: list[Body] = field(default_factory=list)
 
     @property
     def session_id(self) -> str:
@@ -66,7 +66,7 @@ class Payment:
 
     @property
     def amount_refunded(self) -> int:
-        """What the charge says now: refunds that are under way count."""
+        """The charge's amount_refunded, which includes pending refunds."""
         return sum(refund.amount for refund in self.refunds.values() if refund.stands)
 
     @property
@@ -74,50 +74,50 @@ class Payment:
         return sum(refund.amount for refund in self.refunds.values() if refund.status == "succeeded")
 
     def complete(self, *, at_once: bool) -> None:
-        """The customer is done; the money is here, or takes its time, or none was due."""
+        """Complete the checkout. It is paid at once, or later, or is free."""
         self.stage = "complete"
         self.paid = "no_payment_required" if not self.cents else "paid" if at_once else "unpaid"
-        self._tell("checkout.session.completed", self.session())
+        self._send("checkout.session.completed", self.session())
 
     def arrive(self) -> None:
         self.paid = "paid"
-        self._tell("checkout.session.async_payment_succeeded", self.session())
+        self._send("checkout.session.async_payment_succeeded", self.session())
 
     def fail(self) -> None:
         self.stage = "failed"
-        self._tell("checkout.session.async_payment_failed", self.session())
+        self._send("checkout.session.async_payment_failed", self.session())
 
     def expire(self) -> None:
         self.stage = "expired"
-        self._tell("checkout.session.expired", self.session())
+        self._send("checkout.session.expired", self.session())
 
     def refund(self, amount: int, status: str) -> None:
         name = f"re_{self.number}_{len(self.refunds)}"
         self.refunds[name] = Refund(amount, status)
-        self._tell("refund.created", events.refund(name, self.intent, amount, status))
-        self._tell("charge.refunded", self._charge())
+        self._send("refund.created", events.refund(name, self.intent, amount, status))
+        self._send("charge.refunded", self._charge())
 
     def settle_refund(self, name: str, status: str) -> None:
         refund = self.refunds[name]
         refund.status = status
         kind = "refund.failed" if status == "failed" else "refund.updated"
-        self._tell(kind, events.refund(name, self.intent, refund.amount, status))
+        self._send(kind, events.refund(name, self.intent, refund.amount, status))
 
     def dispute(self, amount: int, status: str) -> None:
         name = f"dp_{self.number}_{len(self.disputes)}"
         self.disputes[name] = Dispute(amount, status)
-        self._tell_dispute("created", name)
+        self._send_dispute("created", name)
 
     def move_dispute(self, name: str, status: str) -> None:
         self.disputes[name].status = status
-        self._tell_dispute("updated" if status in OPEN else "closed", name)
+        self._send_dispute("updated" if status in OPEN else "closed", name)
 
     def reinstate(self, name: str) -> None:
         self.disputes[name].reinstated = True
-        self._tell_dispute("funds_reinstated", name)
+        self._send_dispute("funds_reinstated", name)
 
     def session(self) -> Body:
-        """As Stripe would show it now."""
+        """Return the Checkout Session as Stripe would return it now."""
         return events.session(
             self.session_id,
             payment=self.intent,
@@ -128,7 +128,7 @@ class Payment:
         )
 
     def expanded_session(self) -> Body:
-        """The same with its payment and charge, which is what we ask for."""
+        """Return the Checkout Session with its payment and charge, which the service requests."""
         if self.intent is None or self.stage in ("open", "expired"):
             return self.session() | {"payment_intent": None}
         status = {"paid": "succeeded"}.get(
@@ -144,7 +144,7 @@ class Payment:
 
     @property
     def owned(self) -> int:
-        """Seconds that it has given its user and not taken back: those that are frozen are still the user's."""
+        """Seconds that the payment gave its user and that were not taken back. Frozen ones are included."""
         return self.seconds - self._part(self.refunded + self._disputed("lost")) if self.is_paid else 0
 
     @property
@@ -166,20 +166,20 @@ class Payment:
     def _metadata(self) -> Body:
         return events.names(self.purchase, self.user, seconds=self.seconds)
 
-    def _tell_dispute(self, kind: str, name: str) -> None:
+    def _send_dispute(self, kind: str, name: str) -> None:
         one = self.disputes[name]
-        intent = {"payment_intent": None if self.shy else self.intent}
-        self._tell(f"charge.dispute.{kind}", events.dispute(name, self.intent, one.amount, one.status) | intent)
+        intent = {"payment_intent": None if self.names_only_charge else self.intent}
+        self._send(f"charge.dispute.{kind}", events.dispute(name, self.intent, one.amount, one.status) | intent)
 
-    def _tell(self, kind: str, thing: Body) -> None:
-        self.told.append(events.event(kind, thing))
+    def _send(self, kind: str, thing: Body) -> None:
+        self.sent_events.append(events.event(kind, thing))
 
 
-def refunded_by_rule(heard: Iterable[Body]) -> int:
-    """Cents, from charges and refunds in any order: by money 28, with no knowledge of the code."""
+def refunded_by_rule(objects: Iterable[Body]) -> int:
+    """Return the refunded cents by money 28, from charges and refunds in any order, independently of the code."""
     states: dict[str, tuple[int, int]] = {}
     highest = 0
-    for thing in heard:
+    for thing in objects:
         refunds = [thing] if thing["object"] == "refund" else thing.get("refunds", {}).get("data", [])
         for one in refunds:
             state = {"pending": 0, "succeeded": 1, "failed": 2, "canceled": 2}[one["status"]]
@@ -190,12 +190,12 @@ def refunded_by_rule(heard: Iterable[Body]) -> int:
 
 
 def another_id(event: Body) -> Body:
-    """The same news in another event."""
+    """Return an event with the same object and another id."""
     return events.event(event["type"], event["data"]["object"])
 
 
 def moves(payment: Payment, cents: int) -> list[Callable[[], None]]:
-    """What may happen to a payment next; refunds and disputes are of so many cents of it."""
+    """Return what may happen to a payment next. `cents`: the amount of refunds and disputes."""
     if payment.stage == "open":
         return [partial(payment.complete, at_once=True), partial(payment.complete, at_once=False), payment.expire]
     if payment.stage == "complete" and payment.paid == "unpaid":

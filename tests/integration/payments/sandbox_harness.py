@@ -1,4 +1,4 @@
-"""Payments with the sandbox Stripe. Its webhooks are lost unless a test passes them on."""
+"""Payments through the sandbox Stripe, whose webhooks are lost unless a test delivers them."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from transcription_proxy.payments.service import Payments
 
 @dataclass(frozen=True, slots=True)
 class Sale:
-    """A purchase, at the service and at the sandbox."""
+    """A purchase, here and at Stripe."""
 
     user: UUID
     session: str
@@ -33,7 +33,7 @@ class Sale:
         return intent
 
     def refund(self, action: str = "", index: int = 0) -> str:
-        """Return the id of one of its refunds, newest first, after the button `action` if one is given."""
+        """Return the id of a refund, newest first. `action`: a button to press on it."""
         name = self.harness.sandbox.client.v1.refunds.list({"payment_intent": self.payment}).data[index].id
         if action:
             assert self.harness.sandbox.buttons.refund(name, action).status_code == 303
@@ -46,7 +46,7 @@ class Sale:
         return name
 
     def press(self, action: str, amount: str = "") -> None:
-        """Press a button of the payment on the dashboard."""
+        """Press one of the payment's buttons on the sandbox's dashboard."""
         assert self.harness.sandbox.buttons.payment(self.session, action, amount).status_code == 303
 
     def pay(self, action: str = "pay") -> None:
@@ -54,7 +54,7 @@ class Sale:
 
 
 class SandboxHarness(PaymentsHarness):
-    """`since`: a moment before everything that happens here."""
+    """The harness with the sandbox. `since`: a time before all of its sales."""
 
     def __init__(self, database: Database, sandbox: Sandbox) -> None:
         super().__init__(database)
@@ -66,7 +66,7 @@ class SandboxHarness(PaymentsHarness):
         self._sold: list[Sale] = []
 
     async def sale(self, package: str = "pack_500") -> Sale:
-        """Begin the checkout of a new user."""
+        """Open a checkout for a new customer."""
         user = await self.buyer()
         purchase = await self.payments.buy(user, package)
         assert purchase.checkout_session is not None
@@ -74,13 +74,13 @@ class SandboxHarness(PaymentsHarness):
         return self._sold[-1]
 
     async def differences(self, *, fix: bool = False, since: datetime | None = None) -> dict[str, Difference]:
-        """Return the differences by object, without those that other tests left in the sandbox."""
+        """Return differences by their subject, without objects that other tests left in the sandbox."""
         ours = {thing["id"] for thing in self.objects()}
         found = await self.reconciler.run(since or self.since, fix=fix)
         return {one.subject: one for one in found if one.subject in ours or one.subject.startswith("evt_")}
 
     def events(self, wanted: Callable[[Body], bool] = lambda _: True) -> list[Body]:
-        """Return the sandbox's events about our sales, oldest first."""
+        """Return Stripe's events about our sales, oldest first."""
         sessions = {sale.session for sale in self._sold}
         listed = self.sandbox.client.v1.events.list({"created": {"gte": int(self.since.timestamp())}, "limit": 100})
         events = [json.loads(str(event)) for event in listed.auto_paging_iter()][::-1]
@@ -99,8 +99,8 @@ class SandboxHarness(PaymentsHarness):
         for event in self.events(wanted):
             await self.receive(event)
 
-    async def accounts(self) -> dict[UUID, tuple[Any, ...]]:
-        """Return the ledger rows, purchase status and frozen seconds of each buyer."""
+    async def balances(self) -> dict[UUID, tuple[Any, ...]]:
+        """Return each buyer's ledger rows, purchase status and frozen seconds."""
         found = {}
         for sale in self._sold:
             [purchase] = await self.sql("SELECT status, seconds_frozen FROM purchases WHERE user_id = %s", sale.user)

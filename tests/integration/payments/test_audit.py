@@ -1,4 +1,4 @@
-"""Each of the payments' checks finds the harm that it is there for, and nothing else."""
+"""Each check of the payments' audit finds its kind of error, and nothing else."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from transcription_proxy.db.pool import Database
         ("UPDATE usage_ledger SET purchase_id = NULL WHERE description = 'refund'", {("error", "purchases")}),
     ],
 )
-async def test_harm_to_purchases_is_found(database: Database, harm: str, checks: set[tuple[str, str]]) -> None:
+async def test_each_check_finds_its_error(database: Database, harm: str, checks: set[tuple[str, str]]) -> None:
     harness = PaymentsHarness(database)
     await harness.purchase(await harness.buyer(), "cs_1")
     await harness.receive(event("checkout.session.completed", session("cs_1", payment="pi_1")))

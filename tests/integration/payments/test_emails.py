@@ -1,4 +1,4 @@
-"""Mails about purchases: one for each thing that happened, however often Stripe says so."""
+"""Mails about purchases: one for each occurrence, however often Stripe reports it."""
 
 from collections.abc import AsyncIterator
 from email import message_from_bytes
@@ -21,8 +21,8 @@ from transcription_proxy.payments.emails import BuyerEmails
 SITE = "https://captions.example.org"
 
 
-class Post(PaymentsHarness):
-    """A harness whose mails lie in a folder."""
+class MailedPayments(PaymentsHarness):
+    """The payment harness with mails, which are written to a folder."""
 
     def __init__(self, database: Database, outbox: Path, stripe: str) -> None:
         super().__init__(database, stripe)
@@ -35,7 +35,7 @@ class Post(PaymentsHarness):
         )
 
     async def mails(self) -> list[tuple[str, str]]:
-        """Subject and text of each mail that is sent now, all of which go to one buyer."""
+        """Run all jobs, and return subject and text of each mail. All go to one buyer."""
         while await self._jobs.run_one():
             pass
         found: list[tuple[str, str]] = []
@@ -45,13 +45,13 @@ class Post(PaymentsHarness):
         return found
 
     async def sold(self, payment: str | None = "pi_1", paid: str = "paid") -> tuple[UUID, Body]:
-        """The purchase of a new buyer, and its completed session."""
+        """Complete the purchase of a new buyer. Return the purchase and its session."""
         user = await self.buyer()
         purchase = await self.purchase(user, "cs_1")
         return user, session("cs_1", payment=payment, paid=paid, metadata=names(purchase, user))
 
     async def completed(self, thing: Body, kind: str = "completed") -> None:
-        """Said twice in one event, and again in another."""
+        """Deliver an event twice, and the same news in another event."""
         one = event(f"checkout.session.{kind}", thing)
         for each in (one, one, event(f"checkout.session.{kind}", thing)):
             await self.receive(each)
@@ -63,24 +63,24 @@ def _read(path: Path) -> tuple[str, str]:
 
 
 @pytest.fixture
-async def stripe() -> AsyncIterator[CheckoutServer]:
-    async with CheckoutServer() as stripe:
-        yield stripe
+async def checkout_server() -> AsyncIterator[CheckoutServer]:
+    async with CheckoutServer() as checkout_server:
+        yield checkout_server
 
 
 @pytest.fixture
-async def post(database: Database, tmp_path: Path, stripe: CheckoutServer) -> AsyncIterator[Post]:
-    post = Post(database, tmp_path, stripe.url)
+async def post(database: Database, tmp_path: Path, checkout_server: CheckoutServer) -> AsyncIterator[MailedPayments]:
+    post = MailedPayments(database, tmp_path, checkout_server.url)
     yield post
     assert await post.findings() == []
 
 
-async def test_a_paid_purchase_is_mailed_once_with_the_receipt_that_stripe_gives(
-    post: Post, stripe: CheckoutServer
+async def test_a_paid_purchase_is_mailed_once_with_stripes_receipt(
+    post: MailedPayments, checkout_server: CheckoutServer
 ) -> None:
     _, thing = await post.sold()
     paid = {**charge("pi_1", 0), "receipt_url": "https://pay.example/receipts/1"}
-    stripe.sessions["cs_1"] = {
+    checkout_server.sessions["cs_1"] = {
         **thing,
         "payment_intent": {"id": "pi_1", "object": "payment_intent", "latest_charge": paid},
     }
@@ -93,14 +93,14 @@ async def test_a_paid_purchase_is_mailed_once_with_the_receipt_that_stripe_gives
     assert await post.mails() == []
 
 
-async def test_a_stripe_that_knows_no_receipt_keeps_no_mail_waiting(post: Post) -> None:
+async def test_a_missing_receipt_does_not_delay_the_mail(post: MailedPayments) -> None:
     _, thing = await post.sold()
     await post.completed(thing)
     [(_, text)] = await post.mails()
     assert "Receipt" not in text
 
 
-async def test_a_delayed_payment_that_fails_is_mailed_once(post: Post) -> None:
+async def test_a_failed_delayed_payment_is_mailed_once(post: MailedPayments) -> None:
     _, thing = await post.sold(paid="unpaid")
     await post.completed(thing)
     assert await post.mails() == []
@@ -111,14 +111,14 @@ async def test_a_delayed_payment_that_fails_is_mailed_once(post: Post) -> None:
     assert await post.mails() == []
 
 
-async def test_a_payment_that_failed_and_was_paid_before_the_mail_went_out_is_a_paid_one(post: Post) -> None:
+async def test_a_payment_that_succeeds_before_the_mail_is_sent_is_mailed_as_paid(post: MailedPayments) -> None:
     _, thing = await post.sold(paid="unpaid")
     await post.completed(thing, "async_payment_failed")
     await post.completed({**thing, "payment_status": "paid"}, "async_payment_succeeded")
     assert [subject for subject, _ in await post.mails()] == ["Payment received: 500 minutes"]
 
 
-async def test_each_refund_is_mailed_once_with_what_it_took(post: Post) -> None:
+async def test_each_refund_is_mailed_once_with_its_amount(post: MailedPayments) -> None:
     _, thing = await post.sold()
     await post.completed(thing)
     await post.mails()
@@ -134,7 +134,7 @@ async def test_each_refund_is_mailed_once_with_what_it_took(post: Post) -> None:
         assert f"We took {taken} back from your balance, which is now {left}." in text
 
 
-async def test_two_equal_refunds_before_any_mail_are_two_mails(post: Post) -> None:
+async def test_two_equal_refunds_send_two_mails(post: MailedPayments) -> None:
     _, thing = await post.sold()
     await post.completed(thing)
     for number in range(2):
@@ -146,7 +146,7 @@ async def test_two_equal_refunds_before_any_mail_are_two_mails(post: Post) -> No
     ]
 
 
-async def test_a_dispute_is_mailed_when_it_is_lost_and_not_before(post: Post) -> None:
+async def test_a_dispute_is_mailed_only_when_it_is_lost(post: MailedPayments) -> None:
     user, thing = await post.sold()
     await post.completed(thing)
     await post.mails()
@@ -160,7 +160,7 @@ async def test_a_dispute_is_mailed_when_it_is_lost_and_not_before(post: Post) ->
     assert "We took 8 h 20 min back from your balance, which is now -1 h." in text
 
 
-async def test_a_dispute_that_is_won_is_no_mail(post: Post) -> None:
+async def test_a_won_dispute_sends_no_mail(post: MailedPayments) -> None:
     _, thing = await post.sold()
     await post.completed(thing)
     await post.mails()
@@ -169,7 +169,7 @@ async def test_a_dispute_that_is_won_is_no_mail(post: Post) -> None:
     assert await post.mails() == []
 
 
-async def test_a_blocked_account_gets_no_mail(post: Post) -> None:
+async def test_a_blocked_account_gets_no_mail(post: MailedPayments) -> None:
     user, thing = await post.sold()
     await post.sql("UPDATE users SET blocked_at = now() WHERE id = %s", user)
     await post.completed(thing)
@@ -178,8 +178,8 @@ async def test_a_blocked_account_gets_no_mail(post: Post) -> None:
     assert await post.sql("SELECT kind FROM jobs WHERE kind LIKE 'mail_%%'") == []
 
 
-async def test_a_booking_that_is_undone_owes_no_mail(post: Post) -> None:
-    """The mail is a job of the booking's own transaction."""
+async def test_a_rolled_back_booking_sends_no_mail(post: MailedPayments) -> None:
+    """The booking's transaction enqueues the mail."""
     _, thing = await post.sold()
     await post.receive(event("checkout.session.completed", {**thing, "currency": "eur"}))
     assert await post.mails() == []

@@ -1,4 +1,4 @@
-"""The way to Stripe: what is asked, held against what Stripe publishes, and one word for all that can go wrong."""
+"""The Stripe gateway: its requests, compared with the API that Stripe publishes, and its errors."""
 
 import re
 import time
@@ -13,7 +13,7 @@ import stripe
 from structlog.testing import capture_logs
 
 from tests.integration.payments.events import SECRET, signed
-from tests.integration.payments.fake_stripe import HANG_UP, SILENCE, Answer, FakeStripe, answer, fake_stripe
+from tests.integration.payments.fake_stripe import CLOSE, SILENCE, Answer, FakeStripe, answer, fake_stripe
 from tests.integration.sandbox.running import KEY, Sandbox
 from transcription_proxy.payments.gateway import (
     ATTEMPT_SECONDS,
@@ -57,24 +57,24 @@ CALLS: Final[dict[str, Call]] = {
 }
 
 
-# What is asked
+# Requests
 
 
-async def test_a_checkout_is_asked_for_in_stripes_own_terms() -> None:
-    """All of it: nothing more is sent, and no `payment_method_types`."""
+async def test_a_checkout_request_sends_exactly_the_documented_parameters() -> None:
+    """In particular, the request has no `payment_method_types`."""
     async with fake_stripe(
         answer({"id": "cs_1", "object": "checkout.session", "url": "https://pay.example/1"})
     ) as there:
         assert await to(there).create_checkout(PURCHASE, "cus_1") == ("cs_1", "https://pay.example/1")
-    [asked] = there.asked
-    assert (asked.method, asked.path) == ("POST", "/v1/checkout/sessions")
+    [request] = there.requests
+    assert (request.method, request.path) == ("POST", "/v1/checkout/sessions")
     names = {
         "purchase_id": "00000000-0000-0000-0000-000000000001",
         "user_id": "00000000-0000-0000-0000-000000000007",
         "package_id": "pack_500",
         "seconds": "30000",
     }
-    assert dict(asked.sent) == {
+    assert dict(request.sent) == {
         "mode": "payment",
         "customer": "cus_1",
         "client_reference_id": names["user_id"],
@@ -88,23 +88,23 @@ async def test_a_checkout_is_asked_for_in_stripes_own_terms() -> None:
         "success_url": f"{SITE}/billing/success?session_id={{CHECKOUT_SESSION_ID}}",
         "cancel_url": f"{SITE}/billing/cancel",
     }
-    assert asked.headers["authorization"] == f"Bearer {SECRET_KEY}"
-    assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
-    assert asked.headers["stripe-version"] == stripe.api_version
-    assert asked.headers["idempotency-key"] == f"checkout-{PURCHASE.id}-cus_1"
+    assert request.headers["authorization"] == f"Bearer {SECRET_KEY}"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert request.headers["stripe-version"] == stripe.api_version
+    assert request.headers["idempotency-key"] == f"checkout-{PURCHASE.id}-cus_1"
 
 
-async def test_a_customer_is_asked_for_once_on_each_occasion_and_anew_where_stripe_has_lost_it() -> None:
+async def test_a_customer_is_created_once_per_occasion_and_again_if_stripe_lost_it() -> None:
     async with fake_stripe(answer({"id": "cus_1", "object": "customer"})) as there:
         gateway = to(there)
         assert await gateway.create_customer(BUYER) == "cus_1"
         await gateway.create_customer(BUYER)
         await gateway.create_customer(replace(BUYER, stripe_customer_id="cus_1"))
         await gateway.create_customer(BUYER, "an order")
-    assert [dict(asked.sent) for asked in there.asked] == [
+    assert [dict(request.sent) for request in there.requests] == [
         {"email": "buyer@example.org", "metadata[user_id]": "00000000-0000-0000-0000-000000000007"}
     ] * 4
-    first, again, anew, ordered = (asked.headers["idempotency-key"] for asked in there.asked)
+    first, again, anew, ordered = (request.headers["idempotency-key"] for request in there.requests)
     assert first == again
     assert len({first, anew, ordered}) == 3
 
@@ -134,8 +134,8 @@ PUBLISHED: Final[dict[str, tuple[str, str, frozenset[str]]]] = {
     "disputes": ("GET", "/v1/disputes", frozenset({*LISTED, *PAGED, "charge", "payment_intent"})),
     "webhook_endpoints": ("GET", "/v1/webhook_endpoints", frozenset(PAGED)),
 }
-"""Method, path, and parameters that Stripe publishes for it: https://docs.stripe.com/api, 2026-10-28.endive.
-In brackets, numbers and names of one's own are left out."""
+"""Method, path and parameters of each call as Stripe publishes them: https://docs.stripe.com/api, 2026-10-28.endive.
+Numbers and custom names in brackets are left out."""
 
 
 def form_name(name: str) -> str:
@@ -143,20 +143,20 @@ def form_name(name: str) -> str:
 
 
 @pytest.mark.parametrize("call", CALLS)
-async def test_no_request_goes_beyond_what_stripe_publishes(call: str) -> None:
+async def test_requests_use_only_parameters_that_stripe_publishes(call: str) -> None:
     async with fake_stripe(answer({"id": "x_1", "url": "", "object": "list", "data": [], "has_more": False})) as there:
         await CALLS[call](to(there))
-    [asked] = there.asked
+    [request] = there.requests
     method, path, parameters = PUBLISHED[call]
-    assert (asked.method, asked.path) == (method, path)
-    names = [form_name(name) for name, _ in asked.sent]
+    assert (request.method, request.path) == (method, path)
+    names = [form_name(name) for name, _ in request.sent]
     assert set(names) <= parameters
-    assert "payment_method_types" not in str(asked.sent)
-    assert asked.headers["stripe-version"] == stripe.api_version
-    assert (method == "GET") or asked.headers["idempotency-key"]
+    assert "payment_method_types" not in str(request.sent)
+    assert request.headers["stripe-version"] == stripe.api_version
+    assert (method == "GET") or request.headers["idempotency-key"]
 
 
-async def test_what_was_made_since_is_asked_for_with_its_payment_page_by_page() -> None:
+async def test_lists_are_requested_page_by_page_with_their_payments() -> None:
     pages = [
         {"object": "list", "data": [{"id": "cs_3"}, {"id": "cs_2"}], "has_more": True},
         {"object": "list", "data": [{"id": "cs_1"}], "has_more": False},
@@ -165,13 +165,13 @@ async def test_what_was_made_since_is_asked_for_with_its_payment_page_by_page() 
         found = await listed(to(there).checkouts(NOW))
     assert [one["id"] for one in found] == ["cs_3", "cs_2", "cs_1"]
     first = {"created[gte]": str(int(NOW.timestamp())), "expand[0]": "data.payment_intent", "limit": "100"}
-    assert [dict(asked.sent) for asked in there.asked] == [first, {**first, "starting_after": "cs_2"}]
+    assert [dict(request.sent) for request in there.requests] == [first, {**first, "starting_after": "cs_2"}]
 
 
-# What comes back
+# Answers
 
 
-async def test_every_call_is_understood_by_the_sandbox_and_its_pages_come_to_an_end(sandbox: Sandbox) -> None:
+async def test_the_sandbox_answers_every_call_and_its_lists_end(sandbox: Sandbox) -> None:
     gateway = to(sandbox)
     since = datetime.now(UTC) - timedelta(seconds=2)
     customer = await gateway.create_customer(BUYER)
@@ -208,7 +208,7 @@ AWAY: Final = {
     "an error": answer(ERROR, 500),
     "a bad gateway": Answer(b"<html>Bad gateway</html>", 502, {"Content-Type": "text/html"}),
     "a page": Answer(b"<html>Sign in to this network</html>"),
-    "a page that leads elsewhere": Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}),
+    "a page that leads fake_stripe": Answer(b"", 302, {"Location": "http://127.0.0.1:1/"}),
     "a wrong key": answer(ERROR, 401),
     "a key without the right": answer(ERROR, 403),
     "a mistake of ours": answer(ERROR, 400),
@@ -217,15 +217,15 @@ AWAY: Final = {
     "null": answer(None),
     "an object without what is needed": answer({}),
     "half an answer": Answer(b'{"id": "x_1", "url": "x"}', cut=9),
-    "no answer": HANG_UP,
+    "no answer": CLOSE,
     "silence": SILENCE,
 }
 
 
 @pytest.mark.parametrize("said", AWAY)
 @pytest.mark.parametrize("call", ["create_customer", "create_checkout", "checkouts"])
-async def test_whatever_goes_wrong_is_stripe_being_away(call: str, said: str) -> None:
-    """In time, and with nothing in the log that is secret."""
+async def test_every_failure_is_reported_as_stripe_away(call: str, said: str) -> None:
+    """The call fails within its timeout, and the log contains no secret."""
     async with fake_stripe(AWAY[said]) as there:
         with capture_logs() as logs, pytest.raises(StripeAway):
             await CALLS[call](to(there, within=0.3, page_within=0.3, retries=0))
@@ -235,22 +235,22 @@ async def test_whatever_goes_wrong_is_stripe_being_away(call: str, said: str) ->
 
 
 @pytest.mark.parametrize(("call", "waits"), [("create_checkout", "within"), ("refunds", "page_within")])
-async def test_silence_is_not_waited_for_longer_than_was_said(call: str, waits: str) -> None:
-    """Not until the connection gives up."""
+async def test_a_silent_stripe_times_out(call: str, waits: str) -> None:
+    """The gateway's timeout ends the call, not the connection's."""
     async with fake_stripe(SILENCE) as there:
         with capture_logs() as logs, pytest.raises(StripeAway, match="timeout"):
             await CALLS[call](to(there, **{waits: 0.1}))
     assert [line["kind"] for line in logs] == ["timeout"]
 
 
-async def test_a_server_that_is_not_there_is_stripe_being_away() -> None:
+async def test_an_unreachable_server_is_reported_as_stripe_away() -> None:
     async with fake_stripe() as there:
         pass
     with capture_logs(), pytest.raises(StripeAway):
         await to(there, retries=0).checkout("cs_1")
 
 
-async def test_no_proxy_stands_between_it_and_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_proxy_is_used_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     for name in ("NO_PROXY", "no_proxy"):
@@ -260,24 +260,24 @@ async def test_no_proxy_stands_between_it_and_this_machine(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("call", ["checkout", "refund", "create_checkout"])
-async def test_what_stripe_does_not_know_is_no_failure(call: str) -> None:
+async def test_an_unknown_object_is_not_a_failure_of_stripe(call: str) -> None:
     error = {"type": "invalid_request_error", "code": "resource_missing", "message": "No such thing", "param": "id"}
     async with fake_stripe(answer({"error": error}, 404)) as there:
         with pytest.raises(NoSuchObject):
             await CALLS[call](to(there))
-    assert len(there.asked) == 1
+    assert len(there.requests) == 1
 
 
 @pytest.mark.parametrize("said", ["an error", "a bad gateway", "no answer", "half an answer"])
-async def test_what_failed_is_asked_again_under_the_same_key(said: str) -> None:
+async def test_a_retry_uses_the_same_idempotency_key(said: str) -> None:
     async with fake_stripe(AWAY[said], answer({"id": "cus_1"})) as there:
         assert await to(there).create_customer(BUYER) == "cus_1"
-    assert len(there.asked) == 2
-    assert there.asked[0].sent == there.asked[1].sent
-    assert there.asked[0].headers["idempotency-key"] == there.asked[1].headers["idempotency-key"]
+    assert len(there.requests) == 2
+    assert there.requests[0].sent == there.requests[1].sent
+    assert there.requests[0].headers["idempotency-key"] == there.requests[1].headers["idempotency-key"]
 
 
-async def test_an_answer_that_does_not_come_is_asked_for_again_as_long_as_there_is_time() -> None:
+async def test_a_request_without_an_answer_is_retried_within_the_timeout() -> None:
     async with fake_stripe(SILENCE, answer({"id": "cus_1"})) as there:
         assert await to(there, timeout=0.5).create_customer(BUYER) == "cus_1"
         there.answers = [SILENCE]
@@ -285,8 +285,8 @@ async def test_an_answer_that_does_not_come_is_asked_for_again_as_long_as_there_
             await to(there, timeout=0.1, within=0.3).create_customer(BUYER)
 
 
-async def test_a_page_that_is_lost_ends_the_list_with_an_error() -> None:
-    """Never as if that had been all."""
+async def test_a_lost_page_of_a_list_is_an_error() -> None:
+    """The list does not look complete."""
     async with fake_stripe(answer(LIST), answer(ERROR, 500)) as there:
         found = []
         with capture_logs(), pytest.raises(StripeAway):
@@ -295,16 +295,16 @@ async def test_a_page_that_is_lost_ends_the_list_with_an_error() -> None:
     assert found == ["x"]
 
 
-def test_a_buyer_waits_ten_seconds_at_most_and_one_slow_answer_fits_in() -> None:
+def test_a_buyer_waits_ten_seconds_at_most_which_one_slow_answer_fits() -> None:
     assert ATTEMPT_SECONDS < CALL_SECONDS < 10
 
 
-# What Stripe sends of itself
+# Webhooks
 
 PAYLOAD: Final = '{"id": "evt_1", "data": "ü"}'.encode()
 
 
-def test_a_webhook_is_signed_with_one_of_the_secrets() -> None:
+def test_a_webhook_signed_with_any_secret_is_accepted() -> None:
     payload, signature = signed(PAYLOAD, "whsec_old")
     assert verified(payload, signature, ["whsec_new", "whsec_old"]) == PAYLOAD.decode()
     both = f"{signed(PAYLOAD, 'whsec_of_another')[1]},v1={signature.partition('v1=')[2]}"
@@ -312,15 +312,15 @@ def test_a_webhook_is_signed_with_one_of_the_secrets() -> None:
 
 
 @pytest.mark.parametrize("secrets", [[], ["whsec_other"], ["whsec_other", "whsec_another"]])
-def test_a_webhook_that_is_not_signed_with_ours_is_not_stripes(secrets: list[str]) -> None:
+def test_a_webhook_signed_with_another_secret_is_refused(secrets: list[str]) -> None:
     with pytest.raises(BadSignature):
         verified(*signed(PAYLOAD), secrets)
 
 
 @pytest.mark.parametrize("age", [-3600, 301, 10**9])
-def test_an_old_webhook_may_be_a_replay(age: int) -> None:
+def test_an_old_webhook_is_refused(age: int) -> None:
     payload, signature = signed(PAYLOAD, at=time.time() - age)
-    if age < 0:  # a clock that is ahead
+    if age < 0:  # Stripe's clock is ahead
         assert verified(payload, signature, [SECRET])
     else:
         with pytest.raises(BadSignature):
@@ -342,14 +342,14 @@ SPOILT: Final[list[Callable[[str], str]]] = [
 
 
 @pytest.mark.parametrize("spoil", SPOILT)
-def test_a_signature_that_is_none_is_refused(spoil: Callable[[str], str]) -> None:
+def test_a_malformed_signature_is_refused(spoil: Callable[[str], str]) -> None:
     payload, good = signed(PAYLOAD)
     assert verified(payload, good, [SECRET])
     with pytest.raises(BadSignature):
         verified(payload, spoil(good), [SECRET])
 
 
-def test_what_was_changed_on_the_way_or_is_no_text_is_refused() -> None:
+def test_a_changed_or_undecodable_payload_is_refused() -> None:
     good = signed(PAYLOAD)[1]
     for payload, signature in ((PAYLOAD + b" ", good), (PAYLOAD[:-1], good), (b"", good), signed(b"\xff\xfe")):
         with pytest.raises(BadSignature):

@@ -1,4 +1,4 @@
-"""Random histories of payments: whatever Stripe tells in whatever order, the buyer ends with what the model says."""
+"""Random histories of payments: in any order of Stripe's events, the buyer ends with the model's balance."""
 
 import asyncio
 import itertools
@@ -41,15 +41,15 @@ ORDER = st.tuples(
     st.booleans(),
     st.booleans(),
 )
-"""By which of two users, seconds, cents, what we have of it when Stripe begins to talk, whether it is shy, and whether
-its charges list their refunds."""
+"""An order: which of two users, seconds, cents, the stored purchase at Stripe's first event, whether disputes name only
+their charge, and whether charges list their refunds."""
 STORY = st.lists(st.tuples(st.sampled_from([0.5, 1.0]), st.integers(0, 11)), min_size=1, max_size=8)
-"""Each time a part of the payment, and which of the things that may happen to it."""
+"""What happens to a payment: each time a share of its amount, and the number of one of the possible moves."""
 
 
 @dataclass
 class Live:
-    """A session that uses what was bought."""
+    """A live session that uses what was bought."""
 
     id: UUID
     user: UUID
@@ -59,20 +59,20 @@ class Live:
 
 
 class Histories(RuleBasedStateMachine):
-    """Two workers on one database, with users and payments of its own each time, and a Stripe that they can ask."""
+    """Two workers on one database and a stand-in for Stripe. Each history has new users and payments."""
 
     loop: asyncio.Runner
-    harnesses: tuple[PaymentsHarness, PaymentsHarness]
-    stripe: CheckoutServer
+    workers: tuple[PaymentsHarness, PaymentsHarness]
+    checkout_server: CheckoutServer
 
     def __init__(self) -> None:
         super().__init__()
         self.used: dict[UUID, int] = {}
         self.payments: list[Payment] = []
         self.live: list[Live] = []
-        self.heard: list[Body] = []
-        """Charges and refunds that we were told of."""
-        self.harness = self.harnesses[0]
+        self.received: list[Body] = []
+        """Charges and refunds that the service received."""
+        self.harness = self.workers[0]
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run(work)
@@ -81,8 +81,8 @@ class Histories(RuleBasedStateMachine):
         return data.draw(st.sampled_from(self.payments), label="payment")
 
     @property
-    def told(self) -> list[Body]:
-        return [event for payment in self.payments for event in payment.told]
+    def sent_events(self) -> list[Body]:
+        return [event for payment in self.payments for event in payment.sent_events]
 
     @initialize(orders=st.lists(st.tuples(ORDER, STORY), min_size=1, max_size=4))
     def buy(self, orders: list[tuple[tuple[int, int, int, str, bool, bool], list[tuple[float, int]]]]) -> None:
@@ -97,32 +97,32 @@ class Histories(RuleBasedStateMachine):
             go_on(payment, story)
 
     @rule(data=st.data(), story=STORY)
-    def goes_on(self, data: st.DataObject, story: list[tuple[float, int]]) -> None:
+    def continues(self, data: st.DataObject, story: list[tuple[float, int]]) -> None:
         go_on(self.payment(data), story)
 
-    @precondition(lambda self: self.told)
+    @precondition(lambda self: self.sent_events)
     @rule(data=st.data(), worker=st.integers(0, 1), again=st.booleans())
     def deliver(self, data: st.DataObject, worker: int, again: bool) -> None:
-        event = data.draw(st.sampled_from(self.told))
+        event = data.draw(st.sampled_from(self.sent_events))
         self.note(event)
-        self.run(self.harnesses[worker].receive(another_id(event) if again else event))
+        self.run(self.workers[worker].receive(another_id(event) if again else event))
 
-    @precondition(lambda self: self.told)
+    @precondition(lambda self: self.sent_events)
     @rule(data=st.data())
     def deliver_at_once(self, data: st.DataObject) -> None:
-        some = data.draw(st.lists(st.sampled_from(self.told), min_size=2, max_size=10))
+        some = data.draw(st.lists(st.sampled_from(self.sent_events), min_size=2, max_size=10))
         self.note(*some)
-        self.run(deliver(self.harnesses, some))
+        self.run(deliver(self.workers, some))
 
     @rule(data=st.data())
-    def the_success_page_asks(self, data: st.DataObject) -> None:
+    def load_success_page(self, data: st.DataObject) -> None:
         payment = self.payment(data)
-        self.stripe.sessions = {payment.session_id: payment.expanded_session()}
-        asked = self.stripe.asked
-        self.run(poll(self.harnesses, payment))
-        told = payment.expanded_session()["payment_intent"]
-        if told and self.stripe.asked > asked:
-            self.heard.append(told["latest_charge"])
+        self.checkout_server.sessions = {payment.session_id: payment.expanded_session()}
+        asked = self.checkout_server.requests
+        self.run(poll(self.workers, payment))
+        intent = payment.expanded_session()["payment_intent"]
+        if intent and self.checkout_server.requests > asked:
+            self.received.append(intent["latest_charge"])
 
     @rule(data=st.data(), cap=st.integers(1, 600))
     def open(self, data: st.DataObject, cap: int) -> None:
@@ -136,8 +136,8 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.live)
     @rule(data=st.data(), seconds=st.integers(1, 600), end=st.booleans())
-    def speak(self, data: st.DataObject, seconds: int, end: bool) -> None:
-        """What was held is billed, whatever was clawed back meanwhile."""
+    def use(self, data: st.DataObject, seconds: int, end: bool) -> None:
+        """Use held credit, which is billed whatever was clawed back meanwhile."""
         live = data.draw(st.sampled_from(self.live))
         spoken = min(seconds, live.grant - live.total)
         live.number, live.total = live.number + 1, live.total + spoken
@@ -152,26 +152,26 @@ class Histories(RuleBasedStateMachine):
             [answer] = self.run(self.harness.ledger.settle([Settlement(live.id, live.number, live.total, ready=True)]))
             live.grant = answer.grant
 
-    @precondition(lambda self: self.told)
+    @precondition(lambda self: self.sent_events)
     @rule(seed=st.integers(0, 1000))
-    def hear_everything(self, seed: int) -> None:
-        """Every refund is through, and every event has come, some twice: the one right balance."""
+    def receive_everything(self, seed: int) -> None:
+        """Complete all refunds and deliver all events, some twice. All balances are then correct."""
         for payment in self.payments:
             for name, refund in payment.refunds.items():
                 if refund.status == "pending":
                     payment.settle_refund(name, "succeeded")
-        self.note(*self.told)
+        self.note(*self.sent_events)
         if seed % 2:
-            for event in reversed(self.told):
+            for event in reversed(self.sent_events):
                 self.run(self.harness.receive(event))
         else:
             chance = random.Random(seed)
-            told = self.told + [another_id(event) for event in self.told if chance.random() < 0.3]
-            chance.shuffle(told)
-            self.run(deliver(self.harnesses, told))
+            events = self.sent_events + [another_id(event) for event in self.sent_events if chance.random() < 0.3]
+            chance.shuffle(events)
+            self.run(deliver(self.workers, events))
         for payment in self.payments:
-            if payment.shy and payment.is_paid:
-                self.stripe.sessions = {payment.session_id: payment.expanded_session()}
+            if payment.names_only_charge and payment.is_paid:
+                self.checkout_server.sessions = {payment.session_id: payment.expanded_session()}
                 self.run(self.harness.payments.look_up(payment.session_id))
         for user, used in self.used.items():
             balance = self.run(self.harness.ledger.balance(user))
@@ -183,17 +183,17 @@ class Histories(RuleBasedStateMachine):
 
     def note(self, *events: Body) -> None:
         things = [event["data"]["object"] for event in events]
-        self.heard += [thing for thing in things if thing["object"] in ("charge", "refund")]
+        self.received += [thing for thing in things if thing["object"] in ("charge", "refund")]
 
     @invariant()
-    def what_is_refunded_follows_from_what_was_heard_in_any_order(self) -> None:
+    def refunds_follow_from_received_objects_in_any_order(self) -> None:
         purchases = (
             "SELECT payment_intent, refunded_cents FROM purchases"
             " WHERE payment_intent = ANY (%s) AND status = 'paid' AND paid_cents > 0"
         )
         ours = [payment.intent for payment in self.payments]
         for intent, refunded in self.run(self.harness.sql(purchases, ours)):
-            assert refunded == refunded_by_rule(one for one in self.heard if one["payment_intent"] == intent)
+            assert refunded == refunded_by_rule(one for one in self.received if one["payment_intent"] == intent)
 
     @invariant()
     def nothing_is_credited_before_it_is_paid(self) -> None:
@@ -204,8 +204,8 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         for live in self.live:
             self.run(self.harness.ledger.close(closing(live.id, live.number + 1, live.total)))
-        if self.told:
-            self.hear_everything(len(self.told))
+        if self.sent_events:
+            self.receive_everything(len(self.sent_events))
 
 
 def go_on(payment: Payment, story: list[tuple[float, int]]) -> None:
@@ -215,17 +215,17 @@ def go_on(payment: Payment, story: list[tuple[float, int]]) -> None:
             possible[which % len(possible)]()
 
 
-async def deliver(harnesses: tuple[PaymentsHarness, PaymentsHarness], told: list[Body]) -> None:
-    """All of them at once, to both workers in turn."""
+async def deliver(workers: tuple[PaymentsHarness, PaymentsHarness], events: list[Body]) -> None:
+    """Deliver all events at once, to both workers in turn."""
     async with asyncio.TaskGroup() as group:
-        for number, event in enumerate(told):
-            group.create_task(harnesses[number % 2].receive(event))
+        for number, event in enumerate(events):
+            group.create_task(workers[number % 2].receive(event))
 
 
-async def poll(harnesses: tuple[PaymentsHarness, PaymentsHarness], payment: Payment) -> None:
-    """On both workers at once; a session that has no purchase yet is nobody's."""
-    await harnesses[0].sql("UPDATE purchases SET asked_at = NULL")
-    wanted = (harness.payments.purchase(payment.user, payment.session_id) for harness in harnesses)
+async def poll(workers: tuple[PaymentsHarness, PaymentsHarness], payment: Payment) -> None:
+    """Load the success page from both workers at once. A session without a purchase is not found."""
+    await workers[0].sql("UPDATE purchases SET asked_at = NULL")
+    wanted = (harness.payments.purchase(payment.user, payment.session_id) for harness in workers)
     for found in await asyncio.gather(*wanted, return_exceptions=True):
         if isinstance(found, Refusal):
             assert found.code == "not_found"
@@ -236,12 +236,14 @@ async def poll(harnesses: tuple[PaymentsHarness, PaymentsHarness], payment: Paym
 def test_random_histories(database_url: str) -> None:
     with asyncio.Runner() as loop:
         stack = AsyncExitStack()
-        stripe = loop.run(stack.enter_async_context(CheckoutServer()))
+        checkout_server = loop.run(stack.enter_async_context(CheckoutServer()))
         databases = [Database(database_url), Database(database_url)]
         for database in databases:
             loop.run(database.open())
-        harnesses = tuple(PaymentsHarness(database, stripe.url) for database in databases)
-        machine = type("Histories", (Histories,), {"loop": loop, "harnesses": harnesses, "stripe": stripe})
+        workers = tuple(PaymentsHarness(database, checkout_server.url) for database in databases)
+        machine = type(
+            "Histories", (Histories,), {"loop": loop, "workers": workers, "checkout_server": checkout_server}
+        )
         run_state_machine_as_test(
             machine,
             settings=settings(
@@ -254,16 +256,16 @@ def test_random_histories(database_url: str) -> None:
 
 
 async def test_forty_deliveries_at_once_to_two_workers(database_url: str) -> None:
-    """A payment that is refunded in two parts, whose dispute is lost and given back: every event, four times."""
+    """The payment is refunded in two parts, and its dispute is lost and reinstated. Each event arrives four times."""
     async with AsyncExitStack() as stack:
-        harnesses = []
+        workers = []
         for _ in range(2):
             database = Database(database_url)
             await database.open()
             stack.push_async_callback(database.close)
-            harnesses.append(PaymentsHarness(database))
-        user = await harnesses[0].buyer()
-        payment = Payment(user, await harnesses[0].purchase(user), 30_000, 300)
+            workers.append(PaymentsHarness(database))
+        user = await workers[0].buyer()
+        payment = Payment(user, await workers[0].purchase(user), 30_000, 300)
         payment.complete(at_once=False)
         payment.arrive()
         payment.refund(50, "succeeded")
@@ -272,14 +274,14 @@ async def test_forty_deliveries_at_once_to_two_workers(database_url: str) -> Non
         [dispute] = payment.disputes
         payment.move_dispute(dispute, "lost")
         payment.reinstate(dispute)
-        told = [event for one in payment.told for event in (one, one, another_id(one), another_id(one))]
-        random.Random(40).shuffle(told)
-        await deliver((harnesses[0], harnesses[1]), (told + told)[:40])
-        rows = await harnesses[0].ledger_rows(user)
+        events = [event for one in payment.sent_events for event in (one, one, another_id(one), another_id(one))]
+        random.Random(40).shuffle(events)
+        await deliver((workers[0], workers[1]), (events + events)[:40])
+        rows = await workers[0].ledger_rows(user)
         assert [row for row in rows if row[0] == "credit_purchase"] == [("credit_purchase", 30_000)]
-        assert await harnesses[0].ledger.balance(user) == Balance(20_000, 0, 0)
-        assert await harnesses[0].findings() == []
-        assert await harnesses[0].unmatched() == []
+        assert await workers[0].ledger.balance(user) == Balance(20_000, 0, 0)
+        assert await workers[0].findings() == []
+        assert await workers[0].unmatched() == []
 
 
 VARIANTS = [
@@ -288,20 +290,20 @@ VARIANTS = [
         Refund, (None, "pi_1"), (None, "ch_1"), (0, 100, 300), (0, 300), ("usd",), (None, UUID(int=1))
     )
 ]
-"""Of one claim: as much of it as one event may tell."""
+"""Variants of one claim, with each part of it that an event may contain."""
 
 
 async def test_the_state_of_a_claim_does_not_depend_on_the_order_of_events(database: Database) -> None:
-    async def known(told: list[Claim]) -> list[tuple[Any, ...]]:
+    async def known(events: list[Claim]) -> list[tuple[Any, ...]]:
         async with database.transaction() as connection:
             await connection.execute("DELETE FROM payment_claims")
-            for claim in told:
+            for claim in events:
                 await store.merge_claim(connection, claim)
             return await (await connection.execute("SELECT * FROM payment_claims")).fetchall()
 
     chance = random.Random(1)
     for _ in range(40):
-        told = [chance.choice(VARIANTS) for _ in range(4)]
-        once = await known(told)
+        events = [chance.choice(VARIANTS) for _ in range(4)]
+        once = await known(events)
         for _ in range(3):
-            assert await known(chance.choices(told, k=3) + chance.sample(told, 4)) == once
+            assert await known(chance.choices(events, k=3) + chance.sample(events, 4)) == once

@@ -1,4 +1,4 @@
-"""Webhooks on a real database: what each event does to the balance, once, whatever the order."""
+"""Webhooks on a real database: each event changes the balance once, in any order."""
 
 from functools import partial
 from uuid import uuid4
@@ -23,9 +23,7 @@ async def test_a_paid_session_is_credited_once_however_often_its_event_arrives(h
     assert await harness.ledger_rows(user) == [("credit_purchase", 30000)]
 
 
-async def test_a_session_that_is_complete_and_not_paid_is_credited_when_the_money_arrives(
-    harness: PaymentsHarness,
-) -> None:
+async def test_a_completed_unpaid_session_is_credited_when_the_money_arrives(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1", paid="unpaid")))
@@ -41,7 +39,7 @@ async def test_a_free_order_is_credited_without_a_payment(harness: PaymentsHarne
     assert (await harness.ledger.balance(user)).seconds_remaining == 30000
 
 
-async def test_a_purchase_that_has_no_session_yet_is_found_by_the_metadata(harness: PaymentsHarness) -> None:
+async def test_a_purchase_without_a_session_is_found_by_the_metadata(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     purchase = await harness.purchase(user)
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1", metadata=names(purchase, user, seconds=1))))
@@ -49,7 +47,7 @@ async def test_a_purchase_that_has_no_session_yet_is_found_by_the_metadata(harne
 
 
 @pytest.mark.parametrize(("seconds", "credited"), [(7, 7), (None, 30000)])
-async def test_without_a_purchase_the_metadata_or_todays_package_say_what_is_credited(
+async def test_a_lost_purchase_is_credited_by_its_metadata_or_todays_package(
     harness: PaymentsHarness, seconds: int | None, credited: int
 ) -> None:
     user = await harness.buyer()
@@ -68,7 +66,7 @@ async def test_refunds_take_back_in_proportion_and_the_rest_at_the_end(harness: 
         assert (await harness.ledger.balance(user)).seconds_remaining == left
 
 
-async def test_a_refund_that_comes_before_the_purchase_waits_for_it(harness: PaymentsHarness) -> None:
+async def test_a_refund_that_arrives_before_its_purchase_waits(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.receive(event("charge.refunded", charge("pi_1", 300)))
@@ -78,7 +76,7 @@ async def test_a_refund_that_comes_before_the_purchase_waits_for_it(harness: Pay
     assert await harness.unmatched() == []
 
 
-async def test_a_refund_that_failed_gives_back(harness: PaymentsHarness) -> None:
+async def test_a_failed_refund_gives_the_credit_back(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1")))
@@ -88,12 +86,12 @@ async def test_a_refund_that_failed_gives_back(harness: PaymentsHarness) -> None
     assert await harness.ledger_rows(user) == [("credit_purchase", 30000), ("refund", -10000), ("refund", 10000)]
 
 
-async def test_a_refund_that_fails_and_a_new_one_of_the_same_amount(harness: PaymentsHarness) -> None:
-    """The charge says 100 each time: only the ids tell that they are two."""
+async def test_a_failed_refund_and_an_equal_new_one_are_told_apart(harness: PaymentsHarness) -> None:
+    """The charge reports 100 each time. Only the ids show that there are two refunds."""
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1")))
-    told = [
+    events = [
         event("refund.created", refund("re_1", "pi_1", 100, "succeeded")),
         event("charge.refunded", charge("pi_1", 100)),
         event("refund.failed", refund("re_1", "pi_1", 100, "failed")),
@@ -101,16 +99,16 @@ async def test_a_refund_that_fails_and_a_new_one_of_the_same_amount(harness: Pay
         event("refund.created", refund("re_2", "pi_1", 100, "succeeded")),
     ]
     left = []
-    for body in told:
+    for body in events:
         await harness.receive(body)
         left.append((await harness.ledger.balance(user)).seconds_remaining)
     assert left == [20000, 20000, 30000, 30000, 20000]
-    for body in told[::-1] + told:
+    for body in events[::-1] + events:
         await harness.receive(another_id(body))
     assert (await harness.ledger.balance(user)).seconds_remaining == 20000
 
 
-async def test_refunds_that_a_charge_lists_count_by_their_ids_too(harness: PaymentsHarness) -> None:
+async def test_refunds_listed_in_a_charge_count_by_their_ids(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1")))
@@ -121,7 +119,7 @@ async def test_refunds_that_a_charge_lists_count_by_their_ids_too(harness: Payme
 
 
 @pytest.mark.parametrize(("known", "asks"), [(None, True), (100, True), (150, False)])
-async def test_refunds_that_a_charge_counts_and_no_event_named_are_fetched(
+async def test_refunds_known_only_by_a_charges_amount_are_fetched(
     harness: PaymentsHarness, known: int | None, asks: bool
 ) -> None:
     user = await harness.buyer()
@@ -134,7 +132,7 @@ async def test_refunds_that_a_charge_counts_and_no_event_named_are_fetched(
     assert jobs == [("ch_of_pi_1",)] * asks
 
 
-async def test_a_dispute_freezes_and_what_is_lost_is_taken_in_one_row(harness: PaymentsHarness) -> None:
+async def test_a_dispute_freezes_credit_and_a_lost_one_takes_it_in_one_row(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1")))
@@ -149,9 +147,9 @@ async def test_a_dispute_freezes_and_what_is_lost_is_taken_in_one_row(harness: P
     assert (balance.seconds_remaining, balance.seconds_frozen) == (30000, 0)
 
 
-@pytest.mark.parametrize("told_first", [True, False])
-async def test_a_claim_that_names_only_its_charge_is_found_once_the_payment_was_asked_about(
-    harness: PaymentsHarness, told_first: bool
+@pytest.mark.parametrize("claim_first", [True, False])
+async def test_a_claim_that_names_only_its_charge_is_matched_once_the_charge_is_known(
+    harness: PaymentsHarness, claim_first: bool
 ) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
@@ -162,13 +160,13 @@ async def test_a_claim_that_names_only_its_charge_is_found_once_the_payment_was_
         partial(harness.receive, event("charge.dispute.closed", only_charge)),
         partial(harness.apply, session("cs_1") | {"payment_intent": intent}),
     ]
-    for step in steps if told_first else reversed(steps):
+    for step in steps if claim_first else reversed(steps):
         await step()
     assert await harness.ledger_rows(user) == [("credit_purchase", 30000), ("dispute", -30000)]
     assert await harness.unmatched() == []
 
 
-async def test_looking_a_session_up_books_its_refund(harness: PaymentsHarness) -> None:
+async def test_looking_up_a_session_books_its_refund(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1")))
@@ -179,13 +177,13 @@ async def test_looking_a_session_up_books_its_refund(harness: PaymentsHarness) -
     assert await harness.ledger_rows(user) == [("credit_purchase", 30000), ("refund", -10000)]
 
 
-async def test_each_row_says_whether_a_refund_or_a_dispute_had_it(harness: PaymentsHarness) -> None:
+async def test_each_ledger_row_names_a_refund_or_a_dispute(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1")))
     await harness.receive(event("charge.refunded", charge("pi_1", 100)))
     await harness.receive(event("charge.dispute.closed", dispute("dp_1", "pi_1", 300, "lost")))
-    await harness.receive(event("charge.refunded", charge("pi_1", 200)))  # the dispute has that already
+    await harness.receive(event("charge.refunded", charge("pi_1", 200)))  # the dispute has taken that already
     await harness.receive(event("charge.dispute.funds_reinstated", dispute("dp_1", "pi_1", 300, "lost")))
     await harness.receive(event("charge.refunded", charge("pi_1", 300)))
     assert await harness.ledger_rows(user) == [
@@ -197,8 +195,8 @@ async def test_each_row_says_whether_a_refund_or_a_dispute_had_it(harness: Payme
     ]
 
 
-async def test_two_sessions_of_one_purchase_that_are_both_paid_are_two_credits(harness: PaymentsHarness) -> None:
-    """Stripe forgets an idempotency key after a day; each has its own payment, and its own refund."""
+async def test_two_paid_sessions_of_one_purchase_are_credited_twice(harness: PaymentsHarness) -> None:
+    """Stripe forgets an idempotency key after a day. Each session has its own payment and refund."""
     user = await harness.buyer()
     metadata = names(await harness.purchase(user), user)
     for number in (1, 2, 1):
@@ -209,7 +207,7 @@ async def test_two_sessions_of_one_purchase_that_are_both_paid_are_two_credits(h
     assert rows == [("cs_1", 0), ("cs_2", 30000)]
 
 
-async def test_a_purchase_is_its_buyers_whomever_the_metadata_name(harness: PaymentsHarness) -> None:
+async def test_a_purchase_belongs_to_its_buyer_whatever_the_metadata_say(harness: PaymentsHarness) -> None:
     ann, eve = await harness.buyer(), await harness.buyer()
     metadata = names(await harness.purchase(ann, "cs_1"), eve, seconds=10**8)
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1", metadata=metadata)))
@@ -217,9 +215,7 @@ async def test_a_purchase_is_its_buyers_whomever_the_metadata_name(harness: Paym
     assert await harness.ledger_rows(eve) == []
 
 
-async def test_a_claim_is_not_that_of_a_purchase_with_another_payment_whatever_its_metadata_name(
-    harness: PaymentsHarness,
-) -> None:
+async def test_a_claim_never_matches_a_purchase_with_another_payment(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     metadata = names(await harness.purchase(user, "cs_1"), user)
     await harness.receive(event(COMPLETED, session("cs_1", payment="pi_1", metadata=metadata)))
@@ -231,7 +227,7 @@ async def test_a_claim_is_not_that_of_a_purchase_with_another_payment_whatever_i
 @pytest.mark.parametrize(
     "before", [("expired", "unpaid"), ("async_payment_failed", "unpaid"), ("completed", "unpaid"), ("expired", "paid")]
 )
-async def test_what_is_paid_in_the_end_is_credited_whatever_was_said_before_and_after(
+async def test_a_paid_session_is_credited_whatever_other_events_say(
     harness: PaymentsHarness, before: tuple[str, str]
 ) -> None:
     user = await harness.buyer()
@@ -253,7 +249,7 @@ async def test_a_blocked_user_keeps_what_was_paid(harness: PaymentsHarness) -> N
     assert await harness.ledger_rows(user) == [("credit_purchase", 30000)]
 
 
-async def test_a_payment_that_no_balance_holds_waits_until_there_is_room(harness: PaymentsHarness) -> None:
+async def test_a_payment_that_exceeds_the_largest_balance_waits(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user, "cs_1")
     await harness.ledger.credit(user, MAX_CREDITS - 29_999, Description.MANUAL_ADJUSTMENT)
@@ -284,8 +280,8 @@ async def test_an_inquiry_freezes_nothing_until_it_becomes_a_dispute(harness: Pa
     assert await harness.ledger_rows(user) == [("credit_purchase", 30000)]
 
 
-async def test_of_many_unmatched_events_the_newest_are_listed_oldest_first(harness: PaymentsHarness) -> None:
-    """Another product of the same account may leave more than anybody looks at."""
+async def test_the_newest_unmatched_events_are_listed_oldest_first(harness: PaymentsHarness) -> None:
+    """Another product of the same Stripe account may cause very many unmatched events."""
     for number in range(4):
         await harness.receive(event(COMPLETED, session(f"cs_{number}", payment="pi_1")))
     assert [one.object_id for one in await harness.payments.unmatched(limit=3)] == ["cs_1", "cs_2", "cs_3"]

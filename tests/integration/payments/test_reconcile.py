@@ -1,4 +1,4 @@
-"""Webhooks that got lost: what Stripe has and we have not is found and booked once; what comes late changes nothing."""
+"""Lost webhooks: reconciling finds and books the differences once, and late events change nothing."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ def expired(sale: Sale) -> None:
     sale.harness.sandbox.client.v1.checkout.sessions.expire(sale.session)
 
 
-# What was heard, what was lost after it; how many differences that makes; the ledger, the frozen seconds, the status.
+# Received steps, lost steps, number of differences, and the result: ledger rows, status and frozen seconds.
 LOST: Final[dict[str, tuple[list[Step], list[Step], int, tuple[Any, ...]]]] = {
     "paid": ([], [paid], 1, ([CREDIT], "paid", 0)),
     "paid later": ([], [settled], 1, ([CREDIT], "paid", 0)),
@@ -123,7 +123,7 @@ LOST: Final[dict[str, tuple[list[Step], list[Step], int, tuple[Any, ...]]]] = {
 
 
 async def sold(harness: SandboxHarness) -> dict[str, Sale]:
-    """All of LOST, with what was heard and what was not."""
+    """Run all cases of LOST, and lose the events of their lost steps."""
     sales = {name: await harness.sale() for name in LOST}
     for name, (heard, _, _, _) in LOST.items():
         for step in heard:
@@ -137,14 +137,14 @@ async def sold(harness: SandboxHarness) -> dict[str, Sale]:
 
 async def test_every_kind_of_lost_webhook_is_found_and_booked_once(harness: SandboxHarness) -> None:
     sales = await sold(harness)
-    before = await harness.accounts()
+    before = await harness.balances()
     found = await harness.differences()
     assert {one.fixed for one in found.values()} == {False}
-    assert await harness.accounts() == before
+    assert await harness.balances() == before
     fixed = await harness.differences(fix=True)
     assert {(one.fixed, one.why_not) for one in fixed.values()} == {(True, None)}
-    assert set(found) <= set(fixed)  # a refund of a payment that is not known yet is found after it
-    after = await harness.accounts()
+    assert set(found) <= set(fixed)  # a refund is found after its payment
+    after = await harness.balances()
     of = {thing["id"]: thing.get("payment_intent") for thing in harness.objects()}
     for name, (_, _, count, end) in LOST.items():
         ours = {sales[name].session, of.get(sales[name].session)} - {None}
@@ -153,15 +153,15 @@ async def test_every_kind_of_lost_webhook_is_found_and_booked_once(harness: Sand
     assert await harness.differences(fix=True) == {}
     await harness.receive_all()
     await harness.receive_all(lambda event: event["type"] != "checkout.session.completed")
-    assert await harness.accounts() == after
+    assert await harness.balances() == after
     assert await harness.differences() == {}
 
 
 NEEDED_OF_A_REFUND: Final = ("checkout.session.completed", "charge.refunded")
 
 
-async def test_a_refund_that_its_charge_has_counted_is_no_difference(harness: SandboxHarness) -> None:
-    """Stripe sends no other event of it to an endpoint that takes what is needed."""
+async def test_a_refund_already_counted_by_its_charge_is_no_difference(harness: SandboxHarness) -> None:
+    """Stripe sends no other event about it to an endpoint that receives the needed events."""
     sale = await harness.sale()
     sale.pay()
     sale.press("refund", "1.00")
@@ -175,7 +175,7 @@ async def test_a_refund_that_its_charge_has_counted_is_no_difference(harness: Sa
     assert await harness.differences() == {}
 
 
-async def test_a_refund_that_is_under_way_counts_once_it_has_succeeded(harness: SandboxHarness) -> None:
+async def test_a_pending_refund_counts_once_it_succeeds(harness: SandboxHarness) -> None:
     sale = await harness.sale()
     settled(sale)
     sale.press("refund", "1.00")
@@ -197,7 +197,7 @@ async def test_a_refund_that_is_under_way_counts_once_it_has_succeeded(harness: 
         ([settled, refunded()], lambda sale: sale.refund("succeed"), [CREDIT, ("refund", -30000)]),
     ],
 )
-async def test_what_takes_its_time_is_asked_about_however_old_it_is(
+async def test_open_payments_are_checked_at_any_age(
     harness: SandboxHarness, begun: list[Step], end: Step, rows: list[Any]
 ) -> None:
     sale = await harness.sale()
@@ -212,15 +212,15 @@ async def test_what_takes_its_time_is_asked_about_however_old_it_is(
     assert await harness.differences(fix=True, since=tomorrow) == {}
 
 
-async def test_what_is_older_than_one_looks_back_is_left_alone(harness: SandboxHarness) -> None:
+async def test_objects_older_than_the_look_back_are_ignored(harness: SandboxHarness) -> None:
     sale = await harness.sale()
     sale.pay()
     assert await harness.differences(fix=True, since=datetime.now(UTC) + timedelta(days=1)) == {}
     assert await harness.ledger_rows(sale.user) == []
 
 
-async def test_events_that_were_kept_unmatched_find_their_purchase(harness: SandboxHarness) -> None:
-    """A refund, by its payment alone, is heard before the payment."""
+async def test_unmatched_events_find_their_purchase_later(harness: SandboxHarness) -> None:
+    """A refund that names only its payment arrives before the payment."""
     sale = await harness.sale()
     sale.pay()
     sale.press("refund")
@@ -246,7 +246,7 @@ async def test_a_payment_of_an_unknown_user_is_listed_and_not_booked(harness: Sa
     assert difference.why_not == "it names no known user"
 
 
-async def test_payments_of_another_product_are_none_of_our_business(harness: SandboxHarness) -> None:
+async def test_payments_of_another_product_are_ignored(harness: SandboxHarness) -> None:
     theirs = harness.sandbox.paid()
     harness.sandbox.buttons.payment(theirs.id, "refund", "1.00")
     harness.sandbox.buttons.payment(theirs.id, "dispute")
@@ -255,7 +255,7 @@ async def test_payments_of_another_product_are_none_of_our_business(harness: San
     assert await harness.sql("SELECT 1 FROM payment_claims") == []
 
 
-async def test_it_mends_by_itself_and_says_so_in_the_log(harness: SandboxHarness) -> None:
+async def test_the_job_books_differences_and_logs_them(harness: SandboxHarness) -> None:
     sale = await harness.sale()
     sale.pay()
     with structlog.testing.capture_logs() as logs:
@@ -264,8 +264,8 @@ async def test_it_mends_by_itself_and_says_so_in_the_log(harness: SandboxHarness
     assert await harness.ledger_rows(sale.user) == [CREDIT]
 
 
-async def test_refunds_whose_events_are_lost_are_fetched_when_the_charge_counts_them(harness: SandboxHarness) -> None:
-    """As of an endpoint that was made before `refund.created` was asked for: a maximum cannot see a second rise."""
+async def test_refunds_with_lost_events_are_fetched_when_the_charge_counts_them(harness: SandboxHarness) -> None:
+    """The endpoint does not receive `refund.created`, as older ones do not, and a maximum hides a second refund."""
     background = Jobs(harness.database, {REFUNDS: harness.payments.fetch_refunds}, {})
     sale = await harness.sale()
     sale.pay()
@@ -281,6 +281,6 @@ async def test_refunds_whose_events_are_lost_are_fetched_when_the_charge_counts_
     assert await harness.differences() == {}
 
 
-async def test_refunds_of_a_charge_that_stripe_does_not_know_are_none(harness: SandboxHarness) -> None:
+async def test_a_charge_unknown_to_stripe_has_no_refunds(harness: SandboxHarness) -> None:
     await harness.payments.fetch_refunds("ch_none")
     assert await harness.sql("SELECT 1 FROM payment_claims") == []

@@ -1,4 +1,4 @@
-"""How often a webhook asks the database: its purchase and its balance are locked and read once."""
+"""The round trips of a webhook: it locks and reads its purchase and its balance once."""
 
 from collections.abc import Awaitable, Callable
 from uuid import UUID
@@ -66,7 +66,7 @@ async def dispute_lost(harness: PaymentsHarness, user: UUID) -> Body:
     ],
 )
 async def test_a_webhook_makes_few_round_trips(harness: PaymentsHarness, prepare: Prepare, most: int) -> None:
-    """A payment made 17 and a refund 18 when each step read the purchase and locked the balance for itself."""
+    """A payment made 17 and a refund 18 when each step read the purchase and locked the balance again."""
     body = await prepare(harness, await harness.buyer())
     with round_trips() as made:
         await harness.receive(body)

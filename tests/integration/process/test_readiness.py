@@ -1,4 +1,4 @@
-"""The supervisor's look at its own service: ready when /health and /ready say so, and why not until then."""
+"""The supervisor's readiness check: /health and /ready decide, and it explains what is missing."""
 
 import queue
 import threading
@@ -33,25 +33,27 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize(
     ("path", "obstacle"),
-    [("", None), ("/health", "can't use the database"), ("/ready", "the database is still being prepared")],
+    [
+        ("", None),
+        ("/health", "can't use the database"),
+        ("/ready", "the database is still being prepared, or the service is shutting down"),
+    ],
 )
-def test_a_503_of_either_is_an_obstacle(address: tuple[str, int], path: str, obstacle: str | None) -> None:
+def test_a_503_of_either_path_is_an_obstacle(address: tuple[str, int], path: str, obstacle: str | None) -> None:
     Answers.statuses[path] = 503
     assert readiness.find_obstacle(address) == obstacle
 
 
-def test_so_is_no_answer() -> None:
+def test_no_answer_is_an_obstacle() -> None:
     assert readiness.find_obstacle(("127.0.0.1", 1)) == "no worker answers"
 
 
-def test_a_start_that_takes_long_is_explained_and_waited_for(
-    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_start_is_explained_and_awaited(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "LATE_SECONDS", 0.0)
     monkeypatch.setattr(readiness, "LATE_POLL_SECONDS", 0.01)
-    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+    output: queue.SimpleQueue[str] = queue.SimpleQueue()
     Answers.statuses["/health"] = 503
-    readiness.watch(address, lambda: said.put("ready"), said.put)
-    assert said.get(timeout=10) == "not ready after 0 s: can't use the database. See the log"
+    readiness.watch(address, lambda: output.put("ready"), output.put)
+    assert output.get(timeout=10) == "not ready after 0 s: can't use the database. See the log"
     Answers.statuses["/health"] = 200
-    assert said.get(timeout=10) == "ready"  # and no second reminder within a minute
+    assert output.get(timeout=10) == "ready"  # and no second reminder within a minute

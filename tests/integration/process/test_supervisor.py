@@ -1,4 +1,4 @@
-"""The parent of `serve`, with stand-ins for its children: deaths, signals, and what it leaves behind."""
+"""The supervisor of `serve`, with stand-ins for its children: deaths, signals and cleanup."""
 
 import json
 import os
@@ -36,7 +36,7 @@ NO_ENGINE = {"DEEPGRAM_URL": "ws://127.0.0.1:1"}
 
 
 class Service:
-    """A running `serve`, and what its children wrote down."""
+    """A running `serve`, and the events that its children recorded."""
 
     def __init__(self, folder: Path, port: int, env: dict[str, str]) -> None:
         self.folder = folder
@@ -62,7 +62,7 @@ class Service:
         until(lambda: len(self.events(role, event)) >= count)
         return self.events(role, event)
 
-    def said(self) -> str:
+    def output(self) -> str:
         return "".join(stream.read() for stream in (self.process.stdout, self.process.stderr) if stream)
 
     def finish(self) -> int:
@@ -104,11 +104,11 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def gone(pid: int) -> bool:
+def is_gone(pid: int) -> bool:
     return not b"".join(places.command(pid))
 
 
-def test_children_get_what_they_need(start: Start) -> None:
+def test_children_inherit_sockets_and_settings(start: Start) -> None:
     service = start(**NO_DATABASE, WORKERS="2")
     [engine] = service.wait_for("engine", "start")
     workers = service.wait_for("worker", "start", 2)
@@ -122,17 +122,17 @@ def test_children_get_what_they_need(start: Start) -> None:
     assert service.finish() == 0
 
 
-def test_it_says_where_it_is_and_no_password(start: Start) -> None:
+def test_the_addresses_are_printed_without_passwords(start: Start) -> None:
     service = start(**NO_DATABASE, **NO_ENGINE)
     assert service.process.stdout is not None
     lines = [service.process.stdout.readline().strip() for _ in range(4)]
     assert lines[-1] == f"Ready: http://127.0.0.1:{service.port}"
     assert "127.0.0.1:1/none" in lines[0]
     assert service.finish() == 0
-    assert "secret" not in "".join(lines) + service.said()
+    assert "secret" not in "".join(lines) + service.output()
 
 
-def test_without_the_builtin_engine_there_is_none(start: Start) -> None:
+def test_with_a_deepgram_url_no_engine_is_started(start: Start) -> None:
     service = start(**NO_DATABASE, **NO_ENGINE)
     [worker] = service.wait_for("worker", "start")
     assert worker["env"]["DEEPGRAM_URL"] == NO_ENGINE["DEEPGRAM_URL"]
@@ -141,7 +141,7 @@ def test_without_the_builtin_engine_there_is_none(start: Start) -> None:
     assert service.events("engine") == []
 
 
-def test_a_killed_child_is_started_again_at_the_same_address(start: Start) -> None:
+def test_a_killed_child_is_restarted_at_the_same_address(start: Start) -> None:
     service = start(**NO_DATABASE)
     for role in ("engine", "worker"):
         for deaths in (1, 2):
@@ -161,7 +161,7 @@ def test_a_wrong_configuration_ends_the_service(start: Start) -> None:
     assert len(service.events("worker", "start")) == 1
 
 
-def test_workers_finish_first_and_the_engine_goes_last(start: Start) -> None:
+def test_the_engine_ends_after_the_workers(start: Start) -> None:
     service = start(**NO_DATABASE, WORKERS="2")
     service.wait_for("worker", "start", 2)
     service.wait_for("engine", "start")
@@ -176,7 +176,7 @@ def test_workers_finish_first_and_the_engine_goes_last(start: Start) -> None:
     assert [each["role"] for each in service.events(event="end")] == ["worker", "worker", "engine"]
 
 
-def test_the_engine_is_started_again_while_workers_finish(start: Start) -> None:
+def test_the_engine_is_restarted_while_workers_finish(start: Start) -> None:
     service = start(**NO_DATABASE)
     [engine] = service.wait_for("engine", "start")
     service.wait_for("worker", "start")
@@ -193,10 +193,10 @@ def test_a_worker_that_does_not_end_is_killed(start: Start) -> None:
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait(20) == 0
     assert service.events("worker", "term")
-    assert gone(worker["pid"])
+    assert is_gone(worker["pid"])
 
 
-def test_children_see_it_when_the_parent_is_killed(start: Start) -> None:
+def test_children_notice_that_the_parent_was_killed(start: Start) -> None:
     service = start(**NO_DATABASE)
     service.wait_for("worker", "start")
     service.wait_for("engine", "start")
@@ -205,16 +205,16 @@ def test_children_see_it_when_the_parent_is_killed(start: Start) -> None:
     service.wait_for("engine", "orphaned")
 
 
-def test_a_taken_port_is_named(start: Start) -> None:
+def test_the_error_names_a_taken_port(start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         service = start(**NO_DATABASE, **NO_ENGINE, port=port)
         assert service.process.wait(20) == 1
-        assert f"Port {port} is in use" in service.said()
-        assert "Traceback" not in service.said()
+        assert f"Port {port} is in use" in service.output()
+        assert "Traceback" not in service.output()
 
 
-def test_the_bundled_postgresql_comes_back_and_is_stopped_last(start: Start) -> None:
+def test_the_bundled_postgresql_is_restarted_and_stopped_last(start: Start) -> None:
     service = start(**NO_ENGINE, DATABASE_URL="")
     [worker] = service.wait_for("worker", "start")
     url = worker["env"]["DATABASE_URL"]
@@ -226,7 +226,7 @@ def test_the_bundled_postgresql_comes_back_and_is_stopped_last(start: Start) -> 
     service.wait_for("worker", "term")
     assert _answers(url)
     assert service.finish() == 0
-    assert gone(pid)
+    assert is_gone(pid)
 
 
 def _postmaster(url: str) -> int:

@@ -92,7 +92,7 @@ class Seats:
         yield
 
 
-def stranger(token: str) -> TokenHolder:
+async def stranger(token: str) -> TokenHolder:
     """The fate of every token."""
     raise Refusal("unauthorized", f"I do not know {token}.")
 

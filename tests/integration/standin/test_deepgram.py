@@ -1,4 +1,4 @@
-"""The stand-in Deepgram itself, with a plain client."""
+"""The stand-in Deepgram, with a plain client."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ async def rest(socket: ClientConnection) -> list[dict[str, Any]]:
 
 
 async def whole(standin: DeepgramStandIn, nbytes: int, query: str = QUERY) -> list[dict[str, Any]]:
-    """A stream of so many bytes, and all that was said about it."""
+    """Send a stream of `nbytes`, and return all messages about it."""
     async with dial(standin, query) as socket:
         for begin in range(0, nbytes, 3200):
             await socket.send(bytes(min(3200, nbytes - begin)))
@@ -64,7 +64,7 @@ async def test_interims_grow_finals_are_contiguous_and_metadata_ends_it(standin:
     assert standin.last.close_code == 1000
 
 
-async def test_it_records_the_request_the_audio_and_the_texts_in_order(standin: DeepgramStandIn) -> None:
+async def test_the_standin_records_request_audio_and_texts_in_order(standin: DeepgramStandIn) -> None:
     async with dial(standin, "keyterm=a+b&keyterm=c&model=nova-2") as socket:
         assert socket.response is not None
         request_id = socket.response.headers["dg-request-id"]
@@ -82,7 +82,7 @@ async def test_it_records_the_request_the_audio_and_the_texts_in_order(standin: 
     assert (record.pings, record.request_id, record.closed_first) == (1, request_id, True)
 
 
-async def test_finalize_makes_all_heard_final_and_no_word_is_lost_or_said_twice(standin: DeepgramStandIn) -> None:
+async def test_finalize_makes_all_words_final_without_loss_or_repeats(standin: DeepgramStandIn) -> None:
     async with dial(standin) as socket:
         await socket.send(bytes(SECOND // 5 * 6))
         await socket.send('{"type":"Finalize"}')
@@ -93,7 +93,7 @@ async def test_finalize_makes_all_heard_final_and_no_word_is_lost_or_said_twice(
     assert words(messages) == "w0 w1 w2 w3 w4"
 
 
-async def test_each_channel_has_results_of_its_own(standin: DeepgramStandIn) -> None:
+async def test_each_channel_has_its_own_results(standin: DeepgramStandIn) -> None:
     query = "encoding=mulaw&sample_rate=8000&channels=2&multichannel=true&vad_events=true&utterance_end_ms=1000"
     messages = await whole(standin, 2 * 16_000, query)
     assert [m["type"] for m in messages] == ["SpeechStarted", "Results", "Results", "UtteranceEnd", "Metadata"]
@@ -111,9 +111,7 @@ async def test_each_channel_has_results_of_its_own(standin: DeepgramStandIn) -> 
         (Script(metadata=False), None),
     ],
 )
-async def test_metadata_says_what_the_script_wants(
-    standin: DeepgramStandIn, script: Script, duration: float | None
-) -> None:
+async def test_the_script_sets_the_metadata(standin: DeepgramStandIn, script: Script, duration: float | None) -> None:
     standin.script = script
     messages = await whole(standin, 2 * SECOND)
     assert [m["duration"] for m in messages if m["type"] == "Metadata"] == ([] if duration is None else [duration])
@@ -145,7 +143,7 @@ async def test_another_path_is_not_found(standin: DeepgramStandIn) -> None:
 
 
 @pytest.mark.parametrize("after", [0.0, 1.0])
-async def test_it_hangs_up_when_told_with_code_and_reason(standin: DeepgramStandIn, after: float) -> None:
+async def test_a_script_can_close_with_code_and_reason(standin: DeepgramStandIn, after: float) -> None:
     standin.script = Script(hangup=Hangup(after, 1008, "DATA-0000"))
     async with dial(standin) as socket:
         with pytest.raises(ConnectionClosedError) as closed:
@@ -157,7 +155,7 @@ async def test_it_hangs_up_when_told_with_code_and_reason(standin: DeepgramStand
     assert not standin.last.closed_first
 
 
-async def test_it_resets_the_connection(standin: DeepgramStandIn) -> None:
+async def test_a_script_can_reset_the_connection(standin: DeepgramStandIn) -> None:
     standin.script = Script(reset_after=1)
     async with dial(standin) as socket:
         await socket.send(bytes(SECOND))
@@ -166,7 +164,7 @@ async def test_it_resets_the_connection(standin: DeepgramStandIn) -> None:
     assert closed.value.rcvd is None
 
 
-async def test_it_falls_silent_but_hears_on(standin: DeepgramStandIn) -> None:
+async def test_a_script_can_take_audio_and_send_nothing(standin: DeepgramStandIn) -> None:
     standin.script = Script(silent_after=2.0)
     messages = await whole(standin, 4 * SECOND)
     assert words(messages) == ""
@@ -174,7 +172,7 @@ async def test_it_falls_silent_but_hears_on(standin: DeepgramStandIn) -> None:
     assert standin.last.audio_bytes == 4 * SECOND
 
 
-async def test_it_stops_reading(standin: DeepgramStandIn) -> None:
+async def test_a_script_can_stop_reading(standin: DeepgramStandIn) -> None:
     standin.script = Script(stops_reading_after=1)
     async with dial(standin) as socket:
 
@@ -188,13 +186,13 @@ async def test_it_stops_reading(standin: DeepgramStandIn) -> None:
         socket.transport.abort()
 
 
-async def test_nonsense_comes_as_written(standin: DeepgramStandIn) -> None:
+async def test_a_script_can_send_invalid_messages(standin: DeepgramStandIn) -> None:
     standin.script = Script(nonsense=NONSENSE)
     async with dial(standin) as socket:
         assert [await socket.recv() for _ in NONSENSE] == list(NONSENSE)
 
 
-async def test_it_may_ignore_close_stream(standin: DeepgramStandIn) -> None:
+async def test_a_script_can_ignore_close_stream(standin: DeepgramStandIn) -> None:
     standin.script = Script(heeds_close_stream=False)
     async with dial(standin) as socket:
         await socket.send('{"type":"CloseStream"}')
@@ -203,7 +201,7 @@ async def test_it_may_ignore_close_stream(standin: DeepgramStandIn) -> None:
             await asyncio.wait_for(socket.recv(), 0.1)
 
 
-async def test_it_loses_patience_with_a_silent_client(standin: DeepgramStandIn) -> None:
+async def test_a_silent_client_is_closed_with_net_0001(standin: DeepgramStandIn) -> None:
     standin.script = Script(patience=0.1)
     async with dial(standin) as socket:
         assert json.loads(await socket.recv())["channels"] == 0
@@ -222,7 +220,7 @@ async def test_the_script_may_depend_on_the_connection(standin: DeepgramStandIn)
     assert words(await whole(standin, SECOND, QUERY + "&tag=b")) == "b0 b1"
 
 
-async def test_late_results_come_late_and_whole(standin: DeepgramStandIn) -> None:
+async def test_a_script_can_delay_results(standin: DeepgramStandIn) -> None:
     standin.script = Script(delay=0.2, wordless=True)
     began = asyncio.get_running_loop().time()
     messages = await whole(standin, SECOND)
@@ -231,7 +229,7 @@ async def test_late_results_come_late_and_whole(standin: DeepgramStandIn) -> Non
     assert words(messages) == ""
 
 
-async def test_an_open_connection_goes_on_by_another_script(standin: DeepgramStandIn) -> None:
+async def test_an_open_connection_can_switch_scripts(standin: DeepgramStandIn) -> None:
     async with dial(standin) as socket:
         await socket.send(bytes(SECOND))
         assert [json.loads(await socket.recv())["type"] for _ in range(2)] == ["Results", "Results"]
@@ -249,8 +247,8 @@ async def test_an_open_connection_goes_on_by_another_script(standin: DeepgramSta
     await standin.until(lambda: not standin.streams)
 
 
-async def test_words_may_be_numbered_from_the_beginning_of_the_speaker_s_own_audio(standin: DeepgramStandIn) -> None:
-    """Here its first byte that is not zero tells how many half seconds of it went to another connection."""
+async def test_words_can_be_numbered_by_their_place_in_the_speakers_audio(standin: DeepgramStandIn) -> None:
+    """In this test, the first non-zero byte is the number of half seconds that went to another connection."""
     heard: list[tuple[int, int]] = []
     standin.heard = lambda record, audio: heard.append((record.number, len(audio)))
 
@@ -271,7 +269,7 @@ async def test_words_may_be_numbered_from_the_beginning_of_the_speaker_s_own_aud
     assert heard == [(0, SECOND // 10), (0, SECOND)]
 
 
-async def test_as_a_process_it_prints_each_finished_connection() -> None:
+async def test_the_process_prints_each_finished_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "tests.standin.deepgram", "--port", str(port), "--script", "short-metadata"]

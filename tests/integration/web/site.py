@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 from fastapi import FastAPI
 
+from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
@@ -54,6 +55,7 @@ class Site:
         """The application that clients made from now on use."""
         self.app = api.build(
             self.accounts,
+            ApiKeys(self.database),
             self.ledger,
             self.payments,
             Watch(self.ledger, lambda: self.settles_fail),

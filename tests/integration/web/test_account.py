@@ -14,7 +14,7 @@ from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Description
 from transcription_wire.codes import Reason
 
-NOBODYS = "207f2304-c101-4f1e-be5d-df2dd6f8a87f"
+UNKNOWN_SESSION = "207f2304-c101-4f1e-be5d-df2dd6f8a87f"
 """A session that there is not."""
 
 
@@ -54,7 +54,7 @@ async def entry(site: Site, user: UUID, seconds: int, description: Description, 
     await site.sql(statement, at, description)
 
 
-async def test_me(ann: Account) -> None:
+async def test_me_returns_email_and_credits(ann: Account) -> None:
     me = await ann.get("/account/me")
     assert set(me) == {"email", "credits", "created_at"}
     assert (me["email"], me["credits"]) == ("ann@example.org", {"seconds_remaining": 600, "minutes_remaining": 10})
@@ -64,7 +64,7 @@ async def test_me(ann: Account) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(59, 0), (60, 1), (119, 1), (3600, 60), (0, 0)])
-async def test_minutes_are_whole_ones_rounded_down(site: Site, ann: Account, seconds: int, minutes: int) -> None:
+async def test_minutes_are_rounded_down(site: Site, ann: Account, seconds: int, minutes: int) -> None:
     await site.ledger.credit(ann.id, seconds - 600, Description.MANUAL_ADJUSTMENT)
     balance = await ann.get("/billing/balance")
     assert (balance["seconds_remaining"], balance["minutes_remaining"]) == (seconds, minutes)
@@ -82,7 +82,7 @@ async def test_minutes_are_never_below_zero_but_seconds_may_be(harness: LedgerHa
     }
 
 
-async def test_the_balance_says_what_is_held_and_frozen(site: Site, harness: LedgerHarness, ann: Account) -> None:
+async def test_the_balance_shows_held_and_frozen_seconds(site: Site, harness: LedgerHarness, ann: Account) -> None:
     await harness.open(ann.id)
     await site.sql("UPDATE credit_balance SET seconds_frozen = 7 WHERE user_id = %s", ann.id)
     assert await ann.get("/billing/balance") == {
@@ -104,14 +104,14 @@ async def test_the_balance_says_what_is_held_and_frozen(site: Site, harness: Led
         (5000, Description.REFUND, 120),
     ],
 )
-async def test_a_balance_is_low_by_the_last_seconds_that_were_bought_or_given(
+async def test_the_low_mark_depends_on_the_last_purchase_or_grant(
     site: Site, ann: Account, seconds: int, description: Description, mark: int
 ) -> None:
     await entry(site, ann.id, seconds, description, datetime.now(UTC))
     assert (await ann.get("/billing/balance"))["low_at_seconds"] == mark
 
 
-async def test_usage_is_thirty_days_up_to_today_oldest_first_with_those_of_nothing(site: Site, ann: Account) -> None:
+async def test_usage_has_thirty_days_up_to_today_with_empty_ones(site: Site, ann: Account) -> None:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     await entry(site, ann.id, -9, Description.SESSION_USAGE, today - timedelta(days=29))
     await entry(site, ann.id, 30_000, Description.CREDIT_PURCHASE, today - timedelta(days=1))
@@ -135,7 +135,7 @@ def nothing(day: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("tz", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin", "Asia/Kathmandu"])
-async def test_days_are_those_of_the_time_zone(site: Site, ann: Account, tz: str) -> None:
+async def test_days_follow_the_time_zone(site: Site, ann: Account, tz: str) -> None:
     before = datetime.now(ZoneInfo(tz)).date()
     days = (await ann.get(f"/account/usage?tz={tz}"))["days"]
     after = datetime.now(ZoneInfo(tz)).date()
@@ -148,11 +148,11 @@ async def test_days_are_those_of_the_time_zone(site: Site, ann: Account, tz: str
 
 
 @pytest.mark.parametrize("tz", ["", "Mars/Base", "+02", "%00", "%ff", "UTC%27--", "a" * 5000])
-async def test_an_invalid_time_zone(ann: Account, tz: str) -> None:
+async def test_an_invalid_time_zone_is_refused(ann: Account, tz: str) -> None:
     assert await ann.code(f"/account/usage?tz={tz}") == (422, "invalid_timezone")
 
 
-async def test_a_session_is_listed_with_what_it_cost_and_why_it_ended(harness: LedgerHarness, ann: Account) -> None:
+async def test_a_session_is_listed_with_its_cost_and_reason(harness: LedgerHarness, ann: Account) -> None:
     session = await harness.open(ann.id, model="nova-3")
     await harness.ledger.close(closing(session, 2, 12, audio_ms=11_300))
     [row] = (await ann.get("/account/usage"))["sessions"]
@@ -170,7 +170,7 @@ async def test_a_session_is_listed_with_what_it_cost_and_why_it_ended(harness: L
     assert times[0] < times[1]
 
 
-async def test_the_last_ten_sessions_newest_first(harness: LedgerHarness, ann: Account) -> None:
+async def test_usage_lists_the_last_ten_sessions_newest_first(harness: LedgerHarness, ann: Account) -> None:
     made = []
     for _ in range(12):
         made.append(str(await harness.open(ann.id)))
@@ -179,7 +179,7 @@ async def test_the_last_ten_sessions_newest_first(harness: LedgerHarness, ann: A
         assert [row["id"] for row in (await ann.get(path))["sessions"]] == made[:1:-1], path
 
 
-async def test_live_sessions_are_those_that_run(harness: LedgerHarness, ann: Account) -> None:
+async def test_the_live_list_has_only_active_sessions(harness: LedgerHarness, ann: Account) -> None:
     ended, live = await harness.open(ann.id), await harness.open(ann.id)
     await harness.ledger.close(closing(ended, 2, 1))
     [row] = (await ann.get("/account/sessions?live=true"))["sessions"]
@@ -188,14 +188,14 @@ async def test_live_sessions_are_those_that_run(harness: LedgerHarness, ann: Acc
     assert len((await ann.get("/account/sessions"))["sessions"]) == 2
 
 
-async def test_one_that_never_became_ready_is_not_listed(harness: LedgerHarness, ann: Account) -> None:
+async def test_a_session_that_never_became_ready_is_not_listed(harness: LedgerHarness, ann: Account) -> None:
     unready = await harness.open(ann.id)
     await harness.sql("UPDATE transcription_sessions SET ready_at = NULL WHERE id = %s", unready)
     for path in ("/account/usage", "/account/sessions", "/account/sessions?live=true"):
         assert (await ann.get(path))["sessions"] == []
 
 
-async def test_nobody_sees_or_ends_another_users_session(
+async def test_users_cannot_see_or_end_another_users_session(
     site: Site, http: httpx.AsyncClient, harness: LedgerHarness, ann: Account
 ) -> None:
     session = await harness.open(ann.id)
@@ -206,7 +206,7 @@ async def test_nobody_sees_or_ends_another_users_session(
     assert await harness.row(session, "status, ending") == ("active", None)
 
 
-async def test_a_live_session_is_told_to_end_and_may_be_told_twice(
+async def test_a_live_session_can_be_marked_to_end_twice(
     http: httpx.AsyncClient, harness: LedgerHarness, ann: Account
 ) -> None:
     """It keeps its hold until its own relay closes it with the true total."""
@@ -222,13 +222,13 @@ async def test_a_live_session_is_told_to_end_and_may_be_told_twice(
     assert (await ann.get("/billing/balance"))["seconds_held"] == 0
 
 
-@pytest.mark.parametrize("session", [NOBODYS, "nonsense", "%00", "%ff", "9" * 5000, "null"])
-async def test_ending_what_is_no_session(ann: Account, session: str) -> None:
+@pytest.mark.parametrize("session", [UNKNOWN_SESSION, "nonsense", "%00", "%ff", "9" * 5000, "null"])
+async def test_ending_an_unknown_session_is_not_found(ann: Account, session: str) -> None:
     assert await ann.code(f"/account/sessions/{session}", "DELETE") == (404, "not_found")
 
 
 @pytest.mark.parametrize("live", ["", "maybe", "2", "%00"])
-async def test_live_is_yes_or_no(ann: Account, live: str) -> None:
+async def test_live_must_be_a_boolean(ann: Account, live: str) -> None:
     assert await ann.code(f"/account/sessions?live={live}") == (422, "invalid_request")
 
 
@@ -239,13 +239,13 @@ async def test_live_is_yes_or_no(ann: Account, live: str) -> None:
         ("GET", "/account/usage"),
         ("GET", "/account/usage?tz=Mars/Base"),
         ("GET", "/account/sessions"),
-        ("DELETE", f"/account/sessions/{NOBODYS}"),
+        ("DELETE", f"/account/sessions/{UNKNOWN_SESSION}"),
         ("GET", "/billing/balance"),
         ("POST", "/account/password"),
     ],
 )
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Bearer x", "Basic eDp5", "x.y.z"])
-async def test_without_a_token_nothing_is_told(
+async def test_without_a_token_every_route_is_unauthorized(
     http: httpx.AsyncClient, method: str, path: str, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
@@ -255,14 +255,14 @@ async def test_without_a_token_nothing_is_told(
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_token_works_whatever_the_case_of_bearer(site: Site, http: httpx.AsyncClient) -> None:
+async def test_bearer_may_be_in_any_case(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     for scheme in ("Bearer", "bearer", "BEARER"):
         answer = await http.get("/account/me", headers={"Authorization": f"{scheme} {login['token']}"})
         assert answer.status_code == 200
 
 
-async def test_a_token_of_an_account_that_is_gone_is_nobodys(site: Site, ann: Account) -> None:
+async def test_a_token_of_a_deleted_account_is_unauthorized(site: Site, ann: Account) -> None:
     for table, column in [("refresh_tokens", "user_id"), ("usage_ledger", "user_id"), ("users", "id")]:
         await site.sql(f"DELETE FROM {table} WHERE {column} = %s", ann.id)
     assert await ann.code("/account/me") == (401, "unauthorized")

@@ -19,7 +19,7 @@ def harness(database: Database) -> LedgerHarness:
     return LedgerHarness(database)
 
 
-async def test_register_gives_tokens_a_balance_row_and_the_trial(site: Site, http: httpx.AsyncClient) -> None:
+async def test_registering_returns_tokens_and_adds_the_trial(site: Site, http: httpx.AsyncClient) -> None:
     answer = await http.post("/auth/register", json={"email": " Ann@Example.ORG ", "password": PASSWORD, "extra": 1})
     assert answer.status_code == 201
     body = answer.json()
@@ -34,7 +34,7 @@ async def test_register_gives_tokens_a_balance_row_and_the_trial(site: Site, htt
     assert set(claims) == {"sub", "email", "ver", "iat", "exp", "jti", "sid"}
 
 
-async def test_nothing_secret_is_stored(site: Site) -> None:
+async def test_no_secret_is_stored_in_plain_text(site: Site) -> None:
     login = await site.register()
     [(hashed,)] = await site.sql("SELECT password_hash FROM users")
     [(token_hash,)] = await site.sql("SELECT token_hash FROM refresh_tokens")
@@ -56,25 +56,27 @@ async def test_nothing_secret_is_stored(site: Site) -> None:
         ("a@example.org", "12345678\0", "weak_password"),
     ],
 )
-async def test_register_refuses(http: httpx.AsyncClient, email: str, password: str, refusal: str) -> None:
+async def test_register_refuses_invalid_fields(
+    http: httpx.AsyncClient, email: str, password: str, refusal: str
+) -> None:
     answer = await http.post("/auth/register", json={"email": email, "password": password})
     assert code(answer) == (422, refusal)
 
 
-async def test_an_address_is_taken_whatever_its_case(site: Site, http: httpx.AsyncClient) -> None:
+async def test_an_email_is_taken_in_any_case(site: Site, http: httpx.AsyncClient) -> None:
     await site.register("bob@example.org")
     answer = await http.post("/auth/register", json={"email": "BOB@example.org", "password": PASSWORD})
     assert code(answer) == (409, "email_taken")
 
 
-async def test_of_concurrent_registers_of_one_address_one_wins(site: Site, http: httpx.AsyncClient) -> None:
+async def test_one_of_concurrent_registrations_of_an_email_succeeds(site: Site, http: httpx.AsyncClient) -> None:
     body = {"email": "race@example.org", "password": PASSWORD}
     answers = await asyncio.gather(*(http.post("/auth/register", json=body) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
     assert await site.sql("SELECT count(*), sum(seconds) FROM usage_ledger") == [(1, 600)]
 
 
-async def test_login(site: Site, http: httpx.AsyncClient) -> None:
+async def test_logging_in_returns_tokens(site: Site, http: httpx.AsyncClient) -> None:
     registered = await site.register("carol@example.org")
     answer = await http.post("/auth/login", json={"email": "Carol@example.org", "password": PASSWORD})
     assert answer.status_code == 200
@@ -82,16 +84,14 @@ async def test_login(site: Site, http: httpx.AsyncClient) -> None:
     assert answer.json()["user"] == registered["user"]
 
 
-async def test_a_password_is_the_same_from_every_keyboard(site: Site, http: httpx.AsyncClient) -> None:
+async def test_a_password_matches_in_every_unicode_form(site: Site, http: httpx.AsyncClient) -> None:
     composed, decomposed = [unicodedata.normalize(form, "Käse è Señor") for form in ("NFC", "NFD")]
     for email, first, then in [("a@example.org", composed, decomposed), ("b@example.org", decomposed, composed)]:
         assert (await http.post("/auth/register", json={"email": email, "password": first})).status_code == 201
         assert (await http.post("/auth/login", json={"email": email, "password": then})).status_code == 200
 
 
-async def test_a_password_of_before_normalisation_works_as_typed_and_after_it_from_every_keyboard(
-    site: Site, http: httpx.AsyncClient
-) -> None:
+async def test_a_password_hash_without_normalisation_is_renewed_at_login(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register("old@example.org")
     composed, typed = [unicodedata.normalize(form, "Käse è Señor") for form in ("NFC", "NFD")]
     await site.sql("UPDATE users SET password_hash = %s", bcrypt.hashpw(typed.encode(), bcrypt.gensalt(4)).decode())
@@ -105,7 +105,7 @@ async def test_a_password_of_before_normalisation_works_as_typed_and_after_it_fr
 
 @pytest.mark.parametrize("email", ["dave@example.org", "nobody@example.org", "no address", "\0"])
 @pytest.mark.parametrize("password", ["wrong password", "x" * 1000, "\0"])
-async def test_a_wrong_login_costs_one_hash_whoever_it_is(
+async def test_a_wrong_login_costs_one_hash_for_any_email(
     site: Site, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, email: str, password: str
 ) -> None:
     await site.register("dave@example.org")
@@ -139,7 +139,7 @@ async def test_a_blocked_account_cannot_log_in_or_refresh(site: Site, http: http
     assert code(await http.get("/account/me", headers=bearer(login))) == (401, "unauthorized")
 
 
-async def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(site: Site, http: httpx.AsyncClient) -> None:
+async def test_reusing_a_refresh_token_ends_its_login(site: Site, http: httpx.AsyncClient) -> None:
     first = await site.register("fay@example.org")
     other = (await http.post("/auth/login", json={"email": "fay@example.org", "password": PASSWORD})).json()
     answer = await http.post("/auth/refresh", json=_refresh(first))
@@ -156,9 +156,7 @@ async def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(site: Si
     assert (await http.post("/auth/refresh", json=_refresh(other))).status_code == 200
 
 
-async def test_a_refresh_whose_answer_was_lost_is_repeated_and_both_pairs_work(
-    site: Site, http: httpx.AsyncClient
-) -> None:
+async def test_a_repeated_refresh_returns_a_second_working_pair(site: Site, http: httpx.AsyncClient) -> None:
     """As it is with two tabs at once."""
     login = await site.register()
     pairs = []
@@ -172,7 +170,7 @@ async def test_a_refresh_whose_answer_was_lost_is_repeated_and_both_pairs_work(
         assert (await http.get("/account/me", headers=bearer(heir.json()))).status_code == 200
 
 
-async def test_once_the_pair_it_gave_has_been_used_a_repeated_refresh_is_a_theft(
+async def test_a_refresh_repeated_after_its_successor_was_used_ends_the_login(
     site: Site, http: httpx.AsyncClient
 ) -> None:
     login = await site.register()
@@ -184,7 +182,7 @@ async def test_once_the_pair_it_gave_has_been_used_a_repeated_refresh_is_a_theft
         assert code(await http.post("/auth/refresh", json=_refresh(token))) == (401, "refresh_reused")
 
 
-async def test_the_grace_is_counted_from_the_first_use(site: Site, http: httpx.AsyncClient) -> None:
+async def test_the_grace_period_begins_with_the_first_use(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     for seconds, status in [(0, 200), (20, 200), (11, 401)]:
         site.now += timedelta(seconds=seconds)
@@ -204,10 +202,10 @@ async def test_concurrent_refreshes_of_one_token_all_get_a_pair_of_one_login(
     assert {code(answer) for answer in again} == {(401, "refresh_reused")}
 
 
-async def test_a_client_that_refreshes_all_the_time_leaves_few_rows(
+async def test_refreshing_often_leaves_few_rows(
     site: Site, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "MOST_REFRESH_TOKENS", 3)
+    monkeypatch.setattr(tokens, "MAX_REFRESH_TOKENS", 3)
     login = first = await site.register()
     for _ in range(6):
         site.now += timedelta(seconds=40)
@@ -218,7 +216,7 @@ async def test_a_client_that_refreshes_all_the_time_leaves_few_rows(
 
 
 @pytest.mark.parametrize("token", ["", "unknown", "\0", "x" * 60_000])
-async def test_an_unknown_refresh_token(http: httpx.AsyncClient, token: str) -> None:
+async def test_an_unknown_refresh_token_is_refused(http: httpx.AsyncClient, token: str) -> None:
     assert code(await http.post("/auth/refresh", json={"refresh_token": token})) == (401, "unauthorized")
     assert (await http.post("/auth/logout", json={"refresh_token": token})).status_code == 204
 
@@ -241,7 +239,7 @@ async def test_a_token_expires(site: Site, http: httpx.AsyncClient) -> None:
     assert code(await http.get("/account/me", headers=bearer(login))) == (401, "unauthorized")
 
 
-async def test_logout_ends_that_login_only_and_may_be_repeated(site: Site, http: httpx.AsyncClient) -> None:
+async def test_logout_ends_only_its_login_and_can_be_repeated(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register("hal@example.org")
     other = (await http.post("/auth/login", json={"email": "hal@example.org", "password": PASSWORD})).json()
     for _ in range(2):
@@ -262,9 +260,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("how", ["logout", "reuse"])
-async def test_a_login_that_has_ended_takes_its_access_tokens_along(
-    site: Site, http: httpx.AsyncClient, how: str
-) -> None:
+async def test_the_access_tokens_of_an_ended_login_are_refused(site: Site, http: httpx.AsyncClient, how: str) -> None:
     login = await site.register()
     pair = (await http.post("/auth/refresh", json=_refresh(login))).json()
     if how == "logout":
@@ -295,7 +291,7 @@ async def test_changing_the_password_ends_all_tokens(site: Site, http: httpx.Asy
     assert (await http.post("/auth/login", json=new)).status_code == 200
 
 
-async def test_changing_or_resetting_a_password_ends_live_sessions_and_no_others(
+async def test_a_new_password_ends_only_that_accounts_live_sessions(
     site: Site, http: httpx.AsyncClient, harness: LedgerHarness
 ) -> None:
     """Within the same second as the login, too: tokens go by a number, not by the time they were made."""
@@ -310,7 +306,7 @@ async def test_changing_or_resetting_a_password_ends_live_sessions_and_no_others
     assert await harness.row(sessions["other"], "ending") == (None,)
 
 
-async def test_changing_the_password_refuses(site: Site, http: httpx.AsyncClient) -> None:
+async def test_a_password_change_refuses_wrong_and_weak_passwords(site: Site, http: httpx.AsyncClient) -> None:
     headers = bearer(await site.register())
     wrong = {"current": "wrong password", "new": "another password"}
     weak = {"current": PASSWORD, "new": "short"}
@@ -319,9 +315,7 @@ async def test_changing_the_password_refuses(site: Site, http: httpx.AsyncClient
     assert code(await http.post("/account/password", json=wrong)) == (401, "unauthorized")
 
 
-async def test_an_account_may_try_so_many_passwords_a_minute_wherever_it_comes_from(
-    site: Site, http: httpx.AsyncClient
-) -> None:
+async def test_password_attempts_are_limited_by_account(site: Site, http: httpx.AsyncClient) -> None:
     login, other = await site.register(), await site.register()
     site.build(auth_rate=2)
     wrong = {"current": "wrong password", "new": "another password"}
@@ -336,7 +330,7 @@ async def test_an_account_may_try_so_many_passwords_a_minute_wherever_it_comes_f
         assert (await client.post("/account/password", json=wrong, headers=bearer(other))).status_code == 401
 
 
-async def test_changes_and_refreshes_at_one_moment_leave_one_epoch(site: Site, http: httpx.AsyncClient) -> None:
+async def test_concurrent_changes_and_refreshes_leave_one_epoch(site: Site, http: httpx.AsyncClient) -> None:
     """Whoever loses is refused; nobody waits in a circle, and no refresh token of the old epoch survives."""
     login = await site.register("jan@example.org")
     change = {"current": PASSWORD, "new": "another password"}

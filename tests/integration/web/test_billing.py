@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.integration.payments.events import charge, dispute, event, session
-from tests.integration.payments.fake_stripe import HANG_UP, SILENCE, Answer, answer, fake_stripe
+from tests.integration.payments.fake_stripe import CLOSE, SILENCE, Answer, answer, fake_stripe
 from tests.integration.payments.harness import PaymentsHarness
 from tests.integration.sandbox.running import KEY, Sandbox
 from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
@@ -114,7 +114,7 @@ async def stripe(site: Site, sandbox: Sandbox) -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-async def test_packages_are_told_to_everybody(http: httpx.AsyncClient) -> None:
+async def test_packages_are_public(http: httpx.AsyncClient) -> None:
     answer = await http.get("/billing/packages")
     assert answer.json() == {
         "packages": [
@@ -132,7 +132,7 @@ async def test_packages_are_told_to_everybody(http: httpx.AsyncClient) -> None:
     }
 
 
-async def test_nobody_buys_without_a_token(http: httpx.AsyncClient) -> None:
+async def test_buying_needs_a_token(http: httpx.AsyncClient) -> None:
     for method, path in [
         ("POST", "/billing/checkout"),
         ("GET", "/billing/checkout/cs_1"),
@@ -141,7 +141,7 @@ async def test_nobody_buys_without_a_token(http: httpx.AsyncClient) -> None:
         assert code(await http.request(method, path, json=PACK)) == (401, "unauthorized")
 
 
-async def test_what_is_no_package_is_not_sold(ann: Buyer) -> None:
+async def test_an_unknown_package_is_refused(ann: Buyer) -> None:
     for package in WRONG:
         assert code(await ann.order({"package_id": package})) == (422, "unknown_package"), package
     assert code(await ann.order({})) == (422, "unknown_package")
@@ -149,20 +149,20 @@ async def test_what_is_no_package_is_not_sold(ann: Buyer) -> None:
     assert await ann.rows() == []
 
 
-async def test_what_is_no_json_is_no_order(ann: Buyer) -> None:
+async def test_an_order_must_be_json(ann: Buyer) -> None:
     for content in (b"{", b"\xff", b'{"package_id": ' + b"9" * 5000 + b"}", b"[" * 60_000):
         answer = await ann.order(content)
         assert code(answer) in [(400, "invalid_json"), (422, "invalid_request")], content[:20]
 
 
-async def test_free_amounts_are_not_sold_unless_they_are_turned_on(ann: Buyer) -> None:
+async def test_top_ups_are_refused_unless_enabled(ann: Buyer) -> None:
     some: list[Any] = [100, 500, 0, "500", None, []]
     for cents in some:
         expected = "unknown_package" if cents is None else "invalid_amount"
         assert code(await ann.order({"amount_cents": cents})) == (422, expected), cents
 
 
-async def test_a_free_amount_is_sold_by_the_second(site: Site, ann: Buyer, sandbox: Sandbox) -> None:
+async def test_a_top_up_is_sold_by_the_second(site: Site, ann: Buyer, sandbox: Sandbox) -> None:
     async with selling(site, Address(KEY, sandbox.url), credits_per_dollar=1000):
         wrong: list[Any] = [99, 50_001, 0, -500, 2**63, 10**30, "500", 500.0, True, [500], {}, float("nan")]
         for cents in wrong:
@@ -176,7 +176,7 @@ async def test_a_free_amount_is_sold_by_the_second(site: Site, ann: Buyer, sandb
 
 
 STRIPES_FAULTS: dict[str, Answer] = {
-    "hangs up": HANG_UP,
+    "hangs up": CLOSE,
     "silent": SILENCE,
     "429": answer({"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "sk_test_4"}}, 429),
     "500": answer({"error": {"type": "api_error", "message": "sk_test_5"}}, 500),
@@ -186,16 +186,14 @@ STRIPES_FAULTS: dict[str, Answer] = {
 }
 
 
-async def test_while_stripe_is_away_nothing_is_sold_and_nothing_is_lost(
-    site: Site, ann: Buyer, sandbox: Sandbox
-) -> None:
+async def test_an_order_without_stripe_fails_and_can_be_repeated(site: Site, ann: Buyer, sandbox: Sandbox) -> None:
     """The order is written down, and goes on where Stripe answers again."""
     async with selling(site, asked_once("http://127.0.0.1:9")):
         await refused(ann)
     for name, fault in STRIPES_FAULTS.items():
         async with fake_stripe(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
             await refused(ann)
-            assert stripe.asked or fault is SILENCE, name
+            assert stripe.requests or fault is SILENCE, name
     assert await ann.rows() == [("open", None, 30_000, 300)]
     assert await ann.balance() == TRIAL
     assert (await ann.get("/account/purchases"))["purchases"] == []
@@ -212,7 +210,7 @@ async def refused(buyer: Buyer) -> None:
     assert message == "The payment service isn't responding. You weren't charged. Try again in a moment."
 
 
-async def test_a_double_click_is_one_checkout_however_fast(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+async def test_a_double_click_creates_one_checkout(site: Site, ann: Buyer, stripe: Sandbox) -> None:
     made = await asyncio.gather(*(ann.ordered() for _ in range(4)))
     assert set(made) == {await ann.ordered()}
     assert await ann.rows() == [("open", made[0], 30_000, 300)]
@@ -226,14 +224,14 @@ async def test_a_double_click_is_one_checkout_however_fast(site: Site, ann: Buye
     assert await ann.ordered() != made[0]
 
 
-async def test_a_customer_that_stripe_does_not_know_is_made_anew(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+async def test_a_customer_unknown_to_stripe_is_created_again(site: Site, ann: Buyer, stripe: Sandbox) -> None:
     await site.sql("UPDATE users SET stripe_customer_id = 'cus_of_another_account' WHERE id = %s", ann.id)
     made = await ann.ordered()
     customer = await customer_of(ann)
     assert stripe.client.v1.checkout.sessions.retrieve(made).customer == customer != "cus_of_another_account"
 
 
-async def test_stripe_is_told_of_an_account_in_the_background_and_once(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+async def test_the_stripe_customer_is_created_once_in_the_background(site: Site, ann: Buyer, stripe: Sandbox) -> None:
     background = Jobs(site.database, {CUSTOMER: site.payments.create_customer}, {})
     assert await background.run_one()
     customer = await customer_of(ann)
@@ -263,7 +261,7 @@ async def test_the_receipt_of_a_purchase_is_fetched_in_the_background(site: Site
     assert await ann.balance() == TRIAL + 30_000
 
 
-async def test_an_error_that_stripe_remembers_is_forgotten_with_the_next_order(site: Site, ann: Buyer) -> None:
+async def test_the_next_order_does_not_repeat_an_error_that_stripe_cached(site: Site, ann: Buyer) -> None:
     """The answer to an idempotency key is the same for a day, an error's too."""
     broken = answer({"error": {"type": "api_error", "message": "Try again"}}, 500)
     async with fake_stripe(broken) as stripe, selling(site, asked_once(stripe.url)):
@@ -271,11 +269,11 @@ async def test_an_error_that_stripe_remembers_is_forgotten_with_the_next_order(s
         await refused(ann)
         await site.sql("UPDATE purchases SET created_at = now() - interval '61 s'")
         await refused(ann)
-        first, again, next_order = [asked.headers["idempotency-key"] for asked in stripe.asked]
+        first, again, next_order = [request.headers["idempotency-key"] for request in stripe.requests]
     assert first == again != next_order
 
 
-async def test_one_session_is_never_two_purchases_whatever_stripe_answers(site: Site, ann: Buyer) -> None:
+async def test_one_checkout_session_belongs_to_one_purchase(site: Site, ann: Buyer) -> None:
     bob = Buyer(site, await site.register())
     one = answer({"id": "cs_test_one", "object": "checkout.session", "url": "https://stripe.example/c/pay/one"})
     async with fake_stripe(one) as stripe, selling(site, asked_once(stripe.url)):
@@ -284,7 +282,7 @@ async def test_one_session_is_never_two_purchases_whatever_stripe_answers(site: 
     assert await bob.rows() == [("open", None, 30_000, 300)]
 
 
-async def test_a_lost_webhook_is_made_up_for_by_asking_once(site: Site, ann: Buyer, stripe: Sandbox) -> None:
+async def test_one_request_to_stripe_makes_up_for_a_lost_webhook(site: Site, ann: Buyer, stripe: Sandbox) -> None:
     made = await ann.ordered()
     assert await ann.state(made) == {"status": "open", "seconds": 30_000}
     stripe.buttons.checkout(made, "pay")
@@ -306,7 +304,7 @@ async def test_a_lost_webhook_is_made_up_for_by_asking_once(site: Site, ann: Buy
     }
 
 
-async def test_a_payment_that_takes_its_time_is_pending_until_it_is_there(ann: Buyer, stripe: Sandbox) -> None:
+async def test_a_delayed_payment_is_pending_until_it_arrives(ann: Buyer, stripe: Sandbox) -> None:
     good, bad = await ann.ordered(), (await ann.order({"package_id": "pack_1200"})).json()["session_id"]
     for made in (good, bad):
         stripe.buttons.checkout(made, "later")
@@ -318,23 +316,23 @@ async def test_a_payment_that_takes_its_time_is_pending_until_it_is_there(ann: B
     assert [one["status"] for one in (await ann.get("/account/purchases"))["purchases"]] == ["failed", "paid"]
 
 
-async def test_stripe_is_asked_every_few_seconds_at_most(site: Site, ann: Buyer) -> None:
+async def test_requests_to_stripe_are_seconds_apart(site: Site, ann: Buyer) -> None:
     await PaymentsHarness(site.database).purchase(ann.id, "cs_1")
     missing = answer({"error": {"type": "invalid_request_error", "code": "resource_missing"}}, 404)
     async with fake_stripe(missing) as stripe, selling(site, asked_once(stripe.url)):
         for _ in range(5):
             assert (await ann.get("/billing/checkout/cs_1"))["status"] == "open"
-        assert len(stripe.asked) == 1
+        assert len(stripe.requests) == 1
 
 
-async def test_a_stripe_that_is_away_does_not_keep_a_state_from_being_told(site: Site, ann: Buyer) -> None:
+async def test_the_state_is_returned_while_stripe_is_away(site: Site, ann: Buyer) -> None:
     await PaymentsHarness(site.database).purchase(ann.id, "cs_1")
     for fault in STRIPES_FAULTS.values():
         async with fake_stripe(fault) as stripe, selling(site, asked_once(stripe.url, fault)):
             assert await ann.state("cs_1") == {"status": "open", "seconds": 30_000}
 
 
-async def test_nobody_sees_anothers_checkout(site: Site, ann: Buyer) -> None:
+async def test_users_cannot_see_another_users_checkout(site: Site, ann: Buyer) -> None:
     await PaymentsHarness(site.database).purchase(ann.id, "cs_1")
     eve = Buyer(site, await site.register())
     for path in ("cs_1", "cs_2", "%00", "%ff", "x" * 256, "x" * 9000, "%2e%2e", "null"):
@@ -343,7 +341,7 @@ async def test_nobody_sees_anothers_checkout(site: Site, ann: Buyer) -> None:
     assert (await eve.get("/account/purchases"))["purchases"] == []
 
 
-async def test_purchases_say_what_became_of_them(site: Site, ann: Buyer) -> None:
+async def test_purchases_are_listed_with_their_status(site: Site, ann: Buyer) -> None:
     """Newest first; those that were never paid are nobody's business."""
     harness = PaymentsHarness(site.database)
     for number in range(6):
@@ -375,7 +373,7 @@ async def test_purchases_say_what_became_of_them(site: Site, ann: Buyer) -> None
     assert await harness.findings() == []
 
 
-async def test_nobody_is_sold_more_than_a_balance_holds(site: Site, ann: Buyer) -> None:
+async def test_a_purchase_beyond_the_largest_balance_is_refused(site: Site, ann: Buyer) -> None:
     await site.ledger.credit(ann.id, MAX_CREDITS - TRIAL - 29_999, Description.MANUAL_ADJUSTMENT)
     assert code(await ann.order(PACK)) == (422, "amount_too_large")
     assert await ann.rows() == []

@@ -111,7 +111,7 @@ async def headers(site: Site) -> dict[bytes, bytes]:
     return {name.encode(): value.encode() for name, value in bearer(login).items()}
 
 
-async def test_bodies_of_every_kind_to_every_route(site: Site, headers: dict[bytes, bytes]) -> None:
+async def test_unusual_bodies_are_answered_on_every_route(site: Site, headers: dict[bytes, bytes]) -> None:
     async with site.client() as client:
         for path, methods in site.app.openapi()["paths"].items():
             for method, operation in methods.items():
@@ -122,7 +122,7 @@ async def test_bodies_of_every_kind_to_every_route(site: Site, headers: dict[byt
                     expected(answer, (method, path, body[:60], kind))
 
 
-async def test_paths_with_odd_bytes_by_every_method(site: Site, headers: dict[bytes, bytes]) -> None:
+async def test_unusual_paths_are_answered_for_every_method(site: Site, headers: dict[bytes, bytes]) -> None:
     async with site.client() as client:
         for path, method in itertools.product(PATHS, ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "TRACE", "BREW"]):
             url = httpx.URL("http://captions").copy_with(raw_path=path)
@@ -133,7 +133,7 @@ async def test_paths_with_odd_bytes_by_every_method(site: Site, headers: dict[by
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.7", "10.0.0.1", ""])
-async def test_headers_with_odd_bytes(site: Site, peer: str) -> None:
+async def test_unusual_headers_are_answered(site: Site, peer: str) -> None:
     odd = [*itertools.product(HEADERS, VALUES)]
     odd += [(b"Authorization", value) for value in AUTHORIZATIONS]
     odd += [(b"X-Forwarded-For", value) for value in ADDRESSES]
@@ -153,7 +153,7 @@ routes = st.sampled_from(["/auth/register", "/auth/login", "/auth/refresh", "/au
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(path=routes, body=st.dictionaries(fields, json_values, max_size=5) | json_values)
-async def test_any_json_at_all(site: Site, headers: dict[bytes, bytes], path: str, body: Any) -> None:
+async def test_any_json_is_answered(site: Site, headers: dict[bytes, bytes], path: str, body: Any) -> None:
     async with site.client() as client:
         sent = {**headers, b"Content-Type": b"application/json"}
         answer = await client.post(path, content=json.dumps(body).encode(), headers=sent)

@@ -48,7 +48,7 @@ async def pages(http: httpx.AsyncClient, login: dict[str, Any], name: str, limit
         cursor = f"&before={page['next']}"
 
 
-async def test_every_session_is_on_one_page_also_where_two_began_at_once(site: Site, ann: dict[str, Any]) -> None:
+async def test_every_session_is_on_exactly_one_page(site: Site, ann: dict[str, Any]) -> None:
     await site.sql(SESSIONS, ann["user"]["id"], THEN, 25)
     found = await pages(site.http, ann, "sessions", 7)
     assert [len(page) for page in found] == [7, 7, 7, 4]
@@ -60,7 +60,7 @@ async def test_every_session_is_on_one_page_also_where_two_began_at_once(site: S
     assert (await get(site.http, ann, "/account/sessions?live=true")) == {"sessions": [], "next": None}
 
 
-async def test_a_session_that_begins_meanwhile_moves_no_page(site: Site, ann: dict[str, Any]) -> None:
+async def test_a_new_session_does_not_shift_pages(site: Site, ann: dict[str, Any]) -> None:
     await site.sql(SESSIONS, ann["user"]["id"], THEN, 4)
     first = await get(site.http, ann, "/account/sessions?limit=2")
     await site.sql(SESSIONS, ann["user"]["id"], THEN + timedelta(hours=1), 3)
@@ -69,9 +69,7 @@ async def test_a_session_that_begins_meanwhile_moves_no_page(site: Site, ann: di
     assert second["next"] is None
 
 
-async def test_purchases_that_are_pending_or_failed_are_listed_and_those_never_finished_are_not(
-    site: Site, ann: dict[str, Any]
-) -> None:
+async def test_abandoned_checkouts_are_not_listed(site: Site, ann: dict[str, Any]) -> None:
     await site.sql(PURCHASES, ann["user"]["id"], "500 minutes", THEN, 12)
     found = await pages(site.http, ann, "purchases", 4)
     assert [len(page) for page in found] == [4, 2]
@@ -80,7 +78,7 @@ async def test_purchases_that_are_pending_or_failed_are_listed_and_those_never_f
     assert await get(site.http, ann, "/account/purchases") == {"purchases": rows, "next": None}
 
 
-async def test_nobody_pages_through_what_is_another_users(site: Site, ann: dict[str, Any]) -> None:
+async def test_users_cannot_page_through_another_users_rows(site: Site, ann: dict[str, Any]) -> None:
     await site.sql(SESSIONS, ann["user"]["id"], THEN, 3)
     theirs = (await get(site.http, ann, "/account/sessions?limit=1"))["next"]
     eve = await site.register()
@@ -90,7 +88,7 @@ async def test_nobody_pages_through_what_is_another_users(site: Site, ann: dict[
 
 @pytest.mark.parametrize("path", ["sessions", "purchases"])
 @pytest.mark.parametrize("query", ["before=x", "before=", "before=%00", "limit=0", "limit=101", "limit=x"])
-async def test_a_page_that_there_is_not(site: Site, ann: dict[str, Any], path: str, query: str) -> None:
+async def test_an_invalid_cursor_is_refused(site: Site, ann: dict[str, Any], path: str, query: str) -> None:
     answer = await site.http.get(f"/account/{path}?{query}", headers=bearer(ann))
     assert code(answer) == (422, "invalid_request")
 
@@ -106,9 +104,7 @@ async def rows_of(site: Site, login: dict[str, Any], name: str) -> list[dict[str
     return list(csv.DictReader(StringIO(answer.text, newline="")))
 
 
-async def test_all_sessions_as_csv_however_many_pages_they_are(
-    site: Site, ann: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_csv_has_all_sessions(site: Site, ann: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "PAGE", 4)
     for count in (8, 2):
         await site.sql(SESSIONS, ann["user"]["id"], THEN, count)
@@ -127,7 +123,7 @@ async def test_all_sessions_as_csv_however_many_pages_they_are(
     }
 
 
-async def test_all_purchases_as_csv_and_no_formula_among_them(site: Site, ann: dict[str, Any]) -> None:
+async def test_the_csv_has_all_purchases_and_no_formulas(site: Site, ann: dict[str, Any]) -> None:
     await site.sql(PURCHASES, ann["user"]["id"], '=HYPERLINK("x", 1)', THEN, 1)
     assert await rows_of(site, ann, "purchases") == [
         {
@@ -143,12 +139,12 @@ async def test_all_purchases_as_csv_and_no_formula_among_them(site: Site, ann: d
 
 
 @pytest.mark.parametrize("path", ["/account/sessions.csv", "/account/purchases.csv", "/account/purchases"])
-async def test_without_a_token_nothing_is_told(site: Site, path: str) -> None:
+async def test_without_a_token_every_route_is_unauthorized(site: Site, path: str) -> None:
     assert code(await site.http.get(path)) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize(("query", "count"), [("", 30), ("?days=7", 7), ("?days=30", 30), ("?days=90", 90)])
-async def test_days_of_the_chart_and_their_totals(site: Site, ann: dict[str, Any], query: str, count: int) -> None:
+async def test_usage_returns_days_and_totals(site: Site, ann: dict[str, Any], query: str, count: int) -> None:
     await site.sql("UPDATE usage_ledger SET recorded_at = now() - interval '60 days'")
     usage = await get(site.http, ann, f"/account/usage{query}")
     assert len(usage["days"]) == count
@@ -167,7 +163,7 @@ PAID = """INSERT INTO purchases
 SELECT %s, 'pack_500', 'x', 30000, 305, 300, %s, 'usd', 'paid', now(), now() - %s * interval '1 day'"""
 
 
-async def test_totals_count_sessions_and_what_was_paid_less_refunds(site: Site, ann: dict[str, Any]) -> None:
+async def test_totals_count_sessions_and_payments_less_refunds(site: Site, ann: dict[str, Any]) -> None:
     user = ann["user"]["id"]
     await site.sql(PURCHASES, user, "never paid", datetime.now(UTC), 8)
     for refunded, ago in [(0, 1), (100, 3), (0, 20), (0, 60)]:
@@ -182,12 +178,12 @@ async def test_totals_count_sessions_and_what_was_paid_less_refunds(site: Site, 
 
 
 @pytest.mark.parametrize("days", ["", "0", "8", "365", "x", "30.5", "-7"])
-async def test_days_that_are_not_offered(site: Site, ann: dict[str, Any], days: str) -> None:
+async def test_other_numbers_of_days_are_refused(site: Site, ann: dict[str, Any], days: str) -> None:
     answer = await site.http.get(f"/account/usage?days={days}", headers=bearer(ann))
     assert code(answer) == (422, "invalid_request")
 
 
-async def test_a_page_deep_in_many_rows_is_found_by_an_index(site: Site, ann: dict[str, Any]) -> None:
+async def test_a_deep_page_is_found_by_an_index(site: Site, ann: dict[str, Any]) -> None:
     """A page in the middle of 2,000 rows of one account, among 40,000 of others, reads a handful of rows."""
     user = UUID(ann["user"]["id"])
     for owner in (user, *[UUID((await site.register())["user"]["id"]) for _ in range(5)]):

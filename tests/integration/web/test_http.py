@@ -12,6 +12,7 @@ from starlette.types import Message
 from tests.integration.web.site import PASSWORD, SECRET, Site, bearer, code, payments
 from tests.unit.web.exchange import exchange, pieces
 from tests.unit.web.exchange import http as asked
+from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.notify import Notifier
@@ -30,7 +31,7 @@ PROXY = "10.0.0.1"  # the one that the tests' service trusts
 EVERYWHERE = ["/", "/docs", "/openapi.json", "/static/page.css", "/health", "/account/me", "/nothing", "/auth/login"]
 
 
-async def test_health_and_ready(site: Site, http: httpx.AsyncClient) -> None:
+async def test_health_and_ready_succeed(site: Site, http: httpx.AsyncClient) -> None:
     assert (await http.get("/health")).json() == {"status": "ok", "db": "connected"}
     assert (await http.get("/ready")).status_code == 200
     site.ready = False
@@ -38,6 +39,7 @@ async def test_health_and_ready(site: Site, http: httpx.AsyncClient) -> None:
     assert code(answer) == (503, "service_unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert (await http.get("/health")).status_code == 200
+    assert (await http.get("/live")).status_code == 200
 
 
 @pytest.fixture
@@ -50,6 +52,7 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     overlay_keys = Keys(database, "https://captions.example.org", SHARED_CHANNEL)
     app = api.build(
         accounts,
+        ApiKeys(database),
         ledger,
         payments(database),
         Watch(ledger, lambda: False),
@@ -67,7 +70,8 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
     await database.close()
 
 
-async def test_while_the_database_is_away_health_says_so_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
+async def test_without_a_database_health_is_degraded_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
+    assert (await away.get("/live")).json() == {"status": "live"}
     health = await away.get("/health")
     assert (health.status_code, health.json()) == (503, {"status": "degraded", "db": "disconnected"})
     login = {"email": "ann@example.org", "password": PASSWORD}
@@ -123,7 +127,7 @@ async def test_each_error_has_its_status_code_and_shape(
 
 
 @pytest.mark.parametrize("path", ["/auth/login", "/account/password", "/nothing", "/health"])
-async def test_a_body_over_64_kib_is_too_large_however_it_is_sent(http: httpx.AsyncClient, path: str) -> None:
+async def test_a_body_over_64_kib_is_too_large(http: httpx.AsyncClient, path: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(65):
             yield b"x" * 1024
@@ -140,7 +144,7 @@ async def test_a_body_of_64_kib_is_read(http: httpx.AsyncClient) -> None:
     assert code(await http.post("/auth/login", content=body, headers=JSON)) == (401, "invalid_credentials")
 
 
-async def test_what_fails_unexpectedly_is_500_and_the_details_stay_ours(site: Site, http: httpx.AsyncClient) -> None:
+async def test_an_unexpected_error_is_500_without_details(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     await site.sql("DROP TABLE credit_balance CASCADE")
     answer = await http.get("/account/me", headers=bearer(login))
@@ -150,7 +154,7 @@ async def test_what_fails_unexpectedly_is_500_and_the_details_stay_ours(site: Si
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)
-async def test_every_answer_has_an_id_of_its_own_and_the_security_headers(http: httpx.AsyncClient, path: str) -> None:
+async def test_every_answer_has_a_new_id_and_the_security_headers(http: httpx.AsyncClient, path: str) -> None:
     one, other = await http.get(path), await http.get(path)
     assert re.fullmatch("[0-9a-f]{32}", one.headers["x-request-id"])
     assert one.headers["x-request-id"] != other.headers["x-request-id"]
@@ -169,7 +173,7 @@ async def test_every_answer_has_an_id_of_its_own_and_the_security_headers(http: 
 
 
 @pytest.mark.parametrize(("path", "kept"), [("/account/me", "no-store"), ("/", "no-cache"), ("/nothing", "no-store")])
-async def test_nothing_that_belongs_to_a_user_is_kept_by_a_cache(http: httpx.AsyncClient, path: str, kept: str) -> None:
+async def test_answers_about_users_are_not_cached(http: httpx.AsyncClient, path: str, kept: str) -> None:
     assert (await http.get(path)).headers["cache-control"] == kept
 
 
@@ -187,15 +191,13 @@ GIVEN = "trace-0123.456_789"
         (PROXY, 'quote"and=equals', False),
     ],
 )
-async def test_a_request_id_is_taken_from_a_trusted_proxy_if_it_is_one(
-    site: Site, peer: str, given: str, believed: bool
-) -> None:
+async def test_a_valid_request_id_of_a_trusted_proxy_is_used(site: Site, peer: str, given: str, believed: bool) -> None:
     async with site.client(peer) as client:
         answer = await client.get("/health", headers={"X-Request-Id": given})
     assert (answer.headers["x-request-id"] == given) is believed
 
 
-async def test_over_the_rate_auth_is_429_and_nothing_else_is(site: Site) -> None:
+async def test_only_auth_is_rate_limited(site: Site) -> None:
     site.build(auth_rate=3)
     async with site.client() as client:
         for status in (422, 422, 422, 429):
@@ -218,7 +220,9 @@ async def test_over_the_rate_auth_is_429_and_nothing_else_is(site: Site) -> None
         ("192.0.2.7", ["1.2.3.4", "1.2.3.5"], False),  # no proxy of ours
     ],
 )
-async def test_whose_address_counts(site: Site, peer: str, said: list[str], counted_apart: bool) -> None:
+async def test_the_rate_limit_uses_the_clients_address(
+    site: Site, peer: str, said: list[str], counted_apart: bool
+) -> None:
     site.build(auth_rate=1)
     async with site.client(peer) as client:
         first, second = [
@@ -237,14 +241,14 @@ async def test_addresses_in_several_headers_count_as_one_list(site: Site) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/health", "/ready", "/static/page.css"])
-async def test_head_is_get_without_the_body(http: httpx.AsyncClient, path: str) -> None:
+async def test_head_returns_the_headers_of_get(http: httpx.AsyncClient, path: str) -> None:
     get, head = await http.get(path), await http.head(path)
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.content))
     assert head.headers["content-type"] == get.headers["content-type"]
 
 
-async def test_options_says_what_a_path_takes(http: httpx.AsyncClient) -> None:
+async def test_options_lists_the_methods_of_a_path(http: httpx.AsyncClient) -> None:
     for path, method in [("/auth/login", "POST"), ("/account/me", "GET"), ("/account/sessions/x", "DELETE")]:
         answer = await http.options(path)
         assert (answer.status_code, answer.headers["allow"]) == (204, method)
@@ -272,7 +276,7 @@ READ = [
 
 
 @pytest.mark.parametrize("path", [*READ, "/account/overlay", "/health", "/nothing"])
-async def test_a_client_that_leaves_in_the_middle_of_a_body_is_one_line_of_the_log(
+async def test_a_client_that_leaves_during_a_body_logs_one_line(
     site: Site, capsys: pytest.CaptureFixture[str], path: str
 ) -> None:
     login = await site.register()

@@ -105,14 +105,12 @@ def user_of(login: dict[str, Any]) -> UUID:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_the_url_needs_a_login(http: httpx.AsyncClient, method: str) -> None:
+async def test_only_the_owner_gets_the_overlay_url(http: httpx.AsyncClient, method: str) -> None:
     answer = await http.request(method, "/account/overlay")
     assert code(answer) == (401, "unauthorized")
 
 
-async def test_the_owners_token_opens_no_overlay_and_the_overlays_key_no_account(
-    site: Site, http: httpx.AsyncClient
-) -> None:
+async def test_tokens_and_overlay_keys_are_not_interchangeable(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     key = await key_of(site, login)
     assert code(await http.get("/overlay/events", headers=bearer(login))) == (410, "overlay_gone")
@@ -120,12 +118,12 @@ async def test_the_owners_token_opens_no_overlay_and_the_overlays_key_no_account
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}])
-async def test_a_request_without_a_valid_key_is_refused(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
+async def test_an_invalid_key_is_refused(http: httpx.AsyncClient, headers: dict[str, str]) -> None:
     assert code(await http.get("/overlay/events", headers=headers)) == (410, "overlay_gone")
     assert code(await http.get("/overlay/events?key=x", headers=headers)) == (410, "overlay_gone")
 
 
-async def test_lines_are_streamed_at_once(site: Site) -> None:
+async def test_captions_are_streamed_as_they_arrive(site: Site) -> None:
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
         assert (shown.status, shown.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
@@ -152,7 +150,7 @@ async def test_heartbeats_are_sent_during_silence(site: Site, monkeypatch: pytes
         assert {name for name, _ in shown.events} == {"heartbeat"}
 
 
-async def test_a_renewed_key_ends_the_stream_with_gone(site: Site, http: httpx.AsyncClient) -> None:
+async def test_regenerating_the_url_ends_the_stream_with_gone(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     old = await key_of(site, login)
     async with page(site, old) as shown:
@@ -174,7 +172,7 @@ async def test_a_blocked_account_has_no_overlay(site: Site, http: httpx.AsyncCli
     assert code(await http.get("/overlay/events", headers={"Authorization": f"Bearer {key}"})) == (410, "overlay_gone")
 
 
-async def test_a_shutdown_ends_the_stream_properly(site: Site) -> None:
+async def test_a_shutdown_ends_the_stream_cleanly(site: Site) -> None:
     key = await key_of(site, await site.register())
     async with page(site, key) as shown:
         site.feeds.end()
@@ -187,7 +185,7 @@ async def test_a_shutdown_ends_the_stream_properly(site: Site) -> None:
         assert json.loads(shown.text)["error"]["code"] == "service_unavailable"
 
 
-async def test_one_page_too_many_is_refused_and_not_counted(site: Site) -> None:
+async def test_one_watcher_too_many_is_refused(site: Site) -> None:
     login = await site.register()
     key = await key_of(site, login)
     elsewhere = Seats(site.database, uuid4())  # another worker
@@ -202,7 +200,7 @@ async def test_one_page_too_many_is_refused_and_not_counted(site: Site) -> None:
         assert shown.status == 200
 
 
-async def test_a_page_that_does_not_read_is_abandoned(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watcher_that_does_not_read_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_STALL_SECONDS", 0.05)
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
@@ -215,7 +213,7 @@ async def test_a_page_that_does_not_read_is_abandoned(site: Site, monkeypatch: p
         assert not feed.is_watched
 
 
-async def test_a_page_that_leaves_while_it_does_not_read_is_unsubscribed(site: Site) -> None:
+async def test_a_stalled_watcher_can_disconnect(site: Site) -> None:
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
         shown.stuck.set()
@@ -225,7 +223,7 @@ async def test_a_page_that_leaves_while_it_does_not_read_is_unsubscribed(site: S
         assert not site.feeds.feed(user_of(login)).is_watched
 
 
-async def test_head_is_answered_at_once_and_subscribes_to_nothing(site: Site) -> None:
+async def test_head_is_answered_at_once_without_a_watcher(site: Site) -> None:
     login = await site.register()
     async with page(site, await key_of(site, login), "HEAD") as shown:
         assert (shown.status, shown.text, shown.complete) == (200, "", True)
@@ -234,7 +232,7 @@ async def test_head_is_answered_at_once_and_subscribes_to_nothing(site: Site) ->
     assert not site.feeds.feed(user_of(login)).is_watched
 
 
-async def test_while_the_database_is_away_new_pages_are_refused(site: Site, http: httpx.AsyncClient) -> None:
+async def test_without_a_database_new_watchers_are_refused(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     key = await key_of(site, login)
     async with page(site, key) as shown:

@@ -14,13 +14,11 @@ FINAL = {"session": "test", "start": 0.0, "text": sentences.TEST_CAPTION, "is_fi
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TEST_INTERIM_SECONDS", 0.02)
+def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TEST_PAUSE", 0.02)
 
 
-async def test_a_test_line_is_shown_on_all_overlays_of_the_account_and_on_no_other(
-    site: Site, http: httpx.AsyncClient
-) -> None:
+async def test_a_test_line_reaches_only_the_accounts_overlays(site: Site, http: httpx.AsyncClient) -> None:
     ann, bob = await site.register(), await site.register()
     key = await key_of(site, ann)
     async with page(site, key) as one, page(site, key) as two, page(site, await key_of(site, bob)) as other:
@@ -33,7 +31,7 @@ async def test_a_test_line_is_shown_on_all_overlays_of_the_account_and_on_no_oth
     assert await site.sql("SELECT count(*) FROM transcription_sessions WHERE user_id = %s", user_of(ann)) == [(0,)]
 
 
-async def test_without_an_open_overlay_the_count_is_zero(site: Site, http: httpx.AsyncClient) -> None:
+async def test_without_an_overlay_a_test_reports_none(site: Site, http: httpx.AsyncClient) -> None:
     answer = await http.post(PATH, headers=bearer(await site.register()))
     assert (answer.status_code, answer.json()) == (200, {"watching": 0})
 
@@ -42,7 +40,7 @@ async def test_a_test_line_needs_a_login(http: httpx.AsyncClient) -> None:
     assert code(await http.post(PATH)) == (401, "unauthorized")
 
 
-async def test_test_lines_are_limited_by_account_and_minute(site: Site) -> None:
+async def test_tests_are_limited_by_account(site: Site) -> None:
     ann, bob = await site.register(), await site.register()
     site.build(auth_rate=2)
     async with site.client() as client:

@@ -69,7 +69,7 @@ def routed() -> set[tuple[str, str]]:
     return {(route.path, method.lower()) for route in routes for method in route.methods or ()}
 
 
-def test_the_document_is_a_valid_one(document: dict[str, Any]) -> None:
+def test_the_openapi_document_is_valid(document: dict[str, Any]) -> None:
     OpenAPI.model_validate(document)
     assert document["openapi"].startswith("3.")
     assert document["servers"] == [{"url": "https://captions.example.org"}]
@@ -96,7 +96,7 @@ def test_every_operation_is_described_for_people(document: dict[str, Any]) -> No
         assert operation["tags"], (path, method)
 
 
-async def test_what_needs_a_token_says_so_and_only_that(http: httpx.AsyncClient, document: dict[str, Any]) -> None:
+async def test_the_document_says_which_routes_need_a_token(http: httpx.AsyncClient, document: dict[str, Any]) -> None:
     assert document["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     for path, method, operation in operations(document):
         body = {"current": "", "new": ""} if "requestBody" in operation else None
@@ -115,9 +115,7 @@ def test_every_error_is_documented_in_our_own_shape(document: dict[str, Any]) ->
                 assert answer["content"]["application/json"]["schema"] == ours, (path, status)
 
 
-async def test_what_is_answered_is_what_is_documented(
-    site: Site, http: httpx.AsyncClient, document: dict[str, Any]
-) -> None:
+async def test_answers_match_the_document(site: Site, http: httpx.AsyncClient, document: dict[str, Any]) -> None:
     """Fields of each success, no more and no fewer."""
     headers = bearer(await site.register("ann@example.org"))
     login = {"email": "ann@example.org", "password": PASSWORD}
@@ -125,6 +123,7 @@ async def test_what_is_answered_is_what_is_documented(
     calls: list[tuple[str, str, Any]] = [
         ("get", "/health", None),
         ("get", "/ready", None),
+        ("get", "/live", None),
         ("post", "/auth/register", {**login, "email": "bob@example.org"}),
         ("post", "/auth/login", login),
         ("post", "/auth/refresh", refresh),
@@ -142,9 +141,7 @@ async def test_what_is_answered_is_what_is_documented(
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_loads_nothing_from_elsewhere_and_all_it_loads_is_there(
-    http: httpx.AsyncClient, path: str
-) -> None:
+async def test_pages_load_only_files_of_this_site_that_exist(http: httpx.AsyncClient, path: str) -> None:
     answer = await http.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     links = set(re.findall(r'(?:src|href|action)="([^"]*)"', answer.text))
@@ -158,9 +155,7 @@ async def test_a_page_loads_nothing_from_elsewhere_and_all_it_loads_is_there(
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STATIC.iterdir() if path.suffix in (".js", ".css")))
-async def test_scripts_and_sheets_load_nothing_from_elsewhere_and_write_no_markup(
-    http: httpx.AsyncClient, name: str
-) -> None:
+async def test_scripts_and_styles_load_nothing_external_and_write_no_markup(http: httpx.AsyncClient, name: str) -> None:
     answer = await http.get(f"/static/{name}")
     assert answer.headers["content-type"].startswith(("text/css", "text/javascript"))
     assert answer.headers["cache-control"] == "no-cache"
@@ -171,7 +166,7 @@ async def test_scripts_and_sheets_load_nothing_from_elsewhere_and_write_no_marku
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/static/nothing.js", "/account/"])
-async def test_people_who_are_lost_get_a_page_and_programs_get_json(http: httpx.AsyncClient, path: str) -> None:
+async def test_an_unknown_path_is_a_page_for_people_and_json_for_programs(http: httpx.AsyncClient, path: str) -> None:
     page = await http.get(path, headers=HTML)
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert page.headers["cache-control"] == "no-store"
@@ -180,21 +175,21 @@ async def test_people_who_are_lost_get_a_page_and_programs_get_json(http: httpx.
         assert answer.headers["content-type"] != page.headers["content-type"]
 
 
-async def test_the_page_for_the_lost_is_sent_whole_each_time(http: httpx.AsyncClient) -> None:
+async def test_the_not_found_page_is_never_cached(http: httpx.AsyncClient) -> None:
     first = await http.get("/nothing", headers=HTML)
     again = await http.get("/nothing", headers={**HTML, "If-None-Match": "*"})
     assert (again.status_code, again.content) == (404, first.content)
     assert "etag" not in first.headers
 
 
-async def test_the_header_says_where_one_is(http: httpx.AsyncClient) -> None:
+async def test_the_header_marks_the_current_page(http: httpx.AsyncClient) -> None:
     for path in PLACES:
         here = re.findall(r'<a href="([^"]*)" aria-current="page">', (await http.get(path)).text)
         members = ("/captions", "/overlay/setup", "/dashboard", "/account")
         assert here == ([path] if path in members else [])
 
 
-async def test_pages_are_told_what_this_installation_is(site: Site, http: httpx.AsyncClient) -> None:
+async def test_site_describes_the_installation(site: Site, http: httpx.AsyncClient) -> None:
     assert (await http.get("/site")).json() == {
         "name": "Live Captions",
         "public_url": "https://captions.example.org",
@@ -211,9 +206,7 @@ async def test_pages_are_told_what_this_installation_is(site: Site, http: httpx.
     }
 
 
-async def test_what_is_answered_to_a_user_is_kept_nowhere(
-    site: Site, http: httpx.AsyncClient, document: dict[str, Any]
-) -> None:
+async def test_answers_to_users_are_not_stored(site: Site, http: httpx.AsyncClient, document: dict[str, Any]) -> None:
     headers = bearer(await site.register())
     for path, method, operation in operations(document):
         body = {"email": "a@b.example", "password": PASSWORD} if "requestBody" in operation else None
@@ -222,7 +215,7 @@ async def test_what_is_answered_to_a_user_is_kept_nowhere(
 
 
 @pytest.mark.parametrize("path", [*PLACES, "/favicon.ico"])
-async def test_a_page_is_asked_for_again_and_sent_only_when_it_changed(http: httpx.AsyncClient, path: str) -> None:
+async def test_a_page_is_sent_again_only_after_a_change(http: httpx.AsyncClient, path: str) -> None:
     first = await http.get(path)
     assert first.headers["cache-control"] == "no-cache"
     for tags in (first.headers["etag"], f'"x", W/{first.headers["etag"]}'):
@@ -238,7 +231,7 @@ async def test_the_api_page_shows_every_operation(http: httpx.AsyncClient, docum
         assert f"<code>{method.upper()} {path}</code>" in html
 
 
-async def test_the_start_page_leads_to_the_api(http: httpx.AsyncClient) -> None:
+async def test_the_landing_page_links_to_the_api(http: httpx.AsyncClient) -> None:
     assert 'href="/docs"' in (await http.get("/")).text
 
 
@@ -246,7 +239,7 @@ async def test_browsers_find_an_icon(http: httpx.AsyncClient) -> None:
     assert (await http.get("/favicon.ico")).headers["content-type"] == "image/svg+xml"
 
 
-async def test_an_asset_is_sent_again_only_when_it_changed(http: httpx.AsyncClient) -> None:
+async def test_an_asset_is_sent_again_only_after_a_change(http: httpx.AsyncClient) -> None:
     first = await http.get("/static/page.css")
     again = await http.get("/static/page.css", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

@@ -30,7 +30,7 @@ async def test_the_status_is_a_page_for_people_and_json_for_programs(http: httpx
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/html,application/json", ""])
-async def test_people_get_the_page(http: httpx.AsyncClient, accept: str) -> None:
+async def test_browsers_get_the_status_page(http: httpx.AsyncClient, accept: str) -> None:
     assert (await http.get("/status", headers={"Accept": accept})).text.startswith("<!doctype html>")
 
 
@@ -45,7 +45,7 @@ async def test_people_get_the_page(http: httpx.AsyncClient, accept: str) -> None
         ("/try?from=mail", "/captions?from=mail"),
     ],
 )
-async def test_addresses_that_people_guess_lead_somewhere(http: httpx.AsyncClient, asked: str, place: str) -> None:
+async def test_guessed_paths_redirect(http: httpx.AsyncClient, asked: str, place: str) -> None:
     answer = await http.get(asked)
     assert (answer.status_code, answer.headers["location"]) == (308, place)
     there = await http.get(place)
@@ -54,7 +54,7 @@ async def test_addresses_that_people_guess_lead_somewhere(http: httpx.AsyncClien
     assert not fragment or f'id="{fragment}"' in there.text
 
 
-async def test_search_engines_are_kept_out_of_what_is_private(http: httpx.AsyncClient) -> None:
+async def test_robots_txt_excludes_private_paths(http: httpx.AsyncClient) -> None:
     answer = await http.get("/robots.txt")
     assert answer.headers["content-type"].startswith("text/plain")
     lines = answer.text.splitlines()
@@ -63,7 +63,7 @@ async def test_search_engines_are_kept_out_of_what_is_private(http: httpx.AsyncC
     assert "Disallow: /" not in lines
 
 
-async def test_what_a_phone_is_told(site: Site, http: httpx.AsyncClient) -> None:
+async def test_the_web_app_manifest_names_the_site(site: Site, http: httpx.AsyncClient) -> None:
     answer = await http.get("/site.webmanifest")
     assert answer.headers["content-type"] == "application/manifest+json"
     manifest = answer.json()
@@ -74,7 +74,7 @@ async def test_what_a_phone_is_told(site: Site, http: httpx.AsyncClient) -> None
     assert "manifest-src 'self'" in (await http.get("/")).headers["content-security-policy"]
 
 
-async def test_the_picture_of_a_shared_link_may_be_shown_elsewhere(http: httpx.AsyncClient) -> None:
+async def test_the_preview_picture_may_be_embedded_by_other_sites(http: httpx.AsyncClient) -> None:
     for name, policy in [("preview.png", "cross-origin"), ("touch-icon.png", "same-origin")]:
         answer = await http.get(f"/static/{name}")
         assert answer.headers["content-type"] == "image/png"
@@ -82,7 +82,7 @@ async def test_the_picture_of_a_shared_link_may_be_shown_elsewhere(http: httpx.A
         assert len(answer.content) < 300_000
 
 
-async def test_the_installation_has_its_name_everywhere(site: Site) -> None:
+async def test_every_page_shows_the_installations_name(site: Site) -> None:
     site.installation = Installation(name="Caf\u00e9 <Live>", public_url=PUBLIC_URL, refunds_url="https://x.example/r")
     site.build(auth_rate=1000)
     async with site.client() as http:

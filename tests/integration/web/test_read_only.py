@@ -71,7 +71,9 @@ async def assert_told_to_come_back(site: Site, login: dict[str, str]) -> None:
         assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_a_read_only_database(site: Site, http: httpx.AsyncClient, admin: psycopg.AsyncConnection) -> None:
+async def test_a_read_only_database_makes_health_degraded(
+    site: Site, http: httpx.AsyncClient, admin: psycopg.AsyncConnection
+) -> None:
     login = await site.register("ann@example.org")
     assert await health(http) == HEALTHY
     await set_read_only(admin, "on")
@@ -85,7 +87,9 @@ async def test_a_read_only_database(site: Site, http: httpx.AsyncClient, admin: 
     assert (await http.post("/auth/refresh", json={"refresh_token": login["refresh_token"]})).status_code == 200
 
 
-async def test_a_full_disk(site: Site, http: httpx.AsyncClient, admin: psycopg.AsyncConnection) -> None:
+async def test_a_full_disk_makes_health_degraded(
+    site: Site, http: httpx.AsyncClient, admin: psycopg.AsyncConnection
+) -> None:
     login = await site.register("ann@example.org")
     await fill_disk(admin)
     assert await health(http) == SICK
@@ -95,7 +99,7 @@ async def test_a_full_disk(site: Site, http: httpx.AsyncClient, admin: psycopg.A
 
 
 @pytest.mark.parametrize("table", ["usage_ledger", "credit_balance", "transcription_sessions"])
-async def test_a_table_that_stays_locked(site: Site, database_url: str, table: str) -> None:
+async def test_a_locked_table_makes_health_degraded(site: Site, database_url: str, table: str) -> None:
     async with await psycopg.AsyncConnection.connect(database_url) as operator:
         await operator.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
         assert await health(site.http) == SICK
@@ -103,13 +107,15 @@ async def test_a_table_that_stays_locked(site: Site, database_url: str, table: s
     assert await health(site.http) == HEALTHY
 
 
-async def test_a_row_that_another_process_keeps_locked_proves_nothing(site: Site, database_url: str) -> None:
+async def test_a_locked_row_does_not_affect_health(site: Site, database_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(database_url) as frozen:
         await frozen.execute("UPDATE write_probe SET written_at = now()")
         assert await health(site.http) == HEALTHY
 
 
-async def test_settles_that_fail_and_a_database_without_tables(site: Site, admin: psycopg.AsyncConnection) -> None:
+async def test_failing_settles_and_missing_tables_make_health_degraded(
+    site: Site, admin: psycopg.AsyncConnection
+) -> None:
     site.settles_fail = True
     assert await health(site.http) == SICK
     site.settles_fail = False

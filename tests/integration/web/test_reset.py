@@ -60,16 +60,18 @@ async def test_a_token_sets_a_new_password_and_ends_the_login(site: Site, http: 
         ([], "invalid_request"),
     ],
 )
-async def test_what_reset_refuses(http: httpx.AsyncClient, body: Any, refusal: str) -> None:
+async def test_reset_refuses_invalid_requests(http: httpx.AsyncClient, body: Any, refusal: str) -> None:
     assert code(await http.post("/auth/reset", json=body)) == (422, refusal)
 
 
 @pytest.mark.parametrize("body", [{}, {"email": 7}, {"email": ["a@b.example"]}, None, "a@b.example"])
-async def test_what_forgot_refuses(http: httpx.AsyncClient, body: Any) -> None:
+async def test_forgot_refuses_invalid_requests(http: httpx.AsyncClient, body: Any) -> None:
     assert code(await http.post("/auth/forgot", json=body)) == (422, "invalid_request")
 
 
-async def test_a_blocked_account_is_told_so_by_the_holder_of_its_link_only(site: Site, http: httpx.AsyncClient) -> None:
+async def test_only_a_reset_links_holder_learns_that_the_account_is_blocked(
+    site: Site, http: httpx.AsyncClient
+) -> None:
     login = await site.register()
     token = await token_of(site, login)
     await Operator(site.database).block(login["user"]["email"])
@@ -78,7 +80,7 @@ async def test_a_blocked_account_is_told_so_by_the_holder_of_its_link_only(site:
     assert "blocked" in answer.json()["error"]["message"]
 
 
-async def test_one_address_may_not_ask_for_ever(site: Site) -> None:
+async def test_requests_for_links_are_rate_limited(site: Site) -> None:
     site.build(auth_rate=3)
     async with site.client() as http:
         answers = [await http.post("/auth/forgot", json={"email": f"a{n}@example.org"}) for n in range(4)]
@@ -86,7 +88,7 @@ async def test_one_address_may_not_ask_for_ever(site: Site) -> None:
     assert 0 < int(answers[3].headers["retry-after"]) <= 60
 
 
-async def test_nothing_is_asked_for_while_the_database_is_away(site: Site, http: httpx.AsyncClient) -> None:
+async def test_without_a_database_a_request_for_a_link_is_503(site: Site, http: httpx.AsyncClient) -> None:
     login = await site.register()
     await site.database.close()
     for email in (login["user"]["email"], "nobody@example.org"):

@@ -48,7 +48,7 @@ async def tell(site: Site, body: Body | bytes, **how: Any) -> httpx.Response:
     return await post(site, *signed(body, **how))
 
 
-async def count_events(harness: PaymentsHarness) -> int:
+async def received_events(harness: PaymentsHarness) -> int:
     """Events that were taken."""
     [(count,)] = await harness.sql("SELECT count(*) FROM stripe_events")
     return int(count)
@@ -66,9 +66,7 @@ def paid(**changes: Any) -> Body:
     return event(COMPLETED, session("cs_1", payment="pi_1") | changes)
 
 
-async def test_a_paid_session_is_credited_once_however_often_it_is_posted(
-    site: Site, harness: PaymentsHarness, ann: UUID
-) -> None:
+async def test_a_repeated_webhook_credits_once(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
     payload, signature = signed(paid())
     for _ in range(3):
         answer = await post(site, payload, signature)
@@ -77,7 +75,7 @@ async def test_a_paid_session_is_credited_once_however_often_it_is_posted(
     assert await harness.ledger_rows(ann) == CREDIT
 
 
-async def test_the_body_is_what_was_signed_whatever_its_type(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
+async def test_the_content_type_of_a_webhook_does_not_matter(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
     for content_type in ("application/json; charset=utf-8", "text/plain", "nonsense"):
         payload, signature = signed(paid())
         headers = {"Stripe-Signature": signature, "Content-Type": content_type}
@@ -90,11 +88,11 @@ GARBAGE = ["", " ", ",", "=", "t", "t=,v1=", "t=1", "v1=00", "t=x,v1=00", "t==1,
 SIGNATURES = [None, *GARBAGE, "t=1,v1=é".encode(), b"\xff\xfe", f"t={'9' * 5000},v1=00"]
 
 
-async def test_what_is_no_signature(site: Site, harness: PaymentsHarness) -> None:
+async def test_an_invalid_signature_is_refused(site: Site, harness: PaymentsHarness) -> None:
     for signature in SIGNATURES:
         answer = await post(site, json.dumps(paid()).encode(), signature)
         assert code(answer) == (400, "invalid_signature"), signature
-    assert await count_events(harness) == 0
+    assert await received_events(harness) == 0
 
 
 async def test_a_forged_webhook_does_nothing(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
@@ -111,33 +109,33 @@ async def test_a_forged_webhook_does_nothing(site: Site, harness: PaymentsHarnes
     ]
     for forgery in forgeries:
         assert code(await post(site, *forgery)) == (400, "invalid_signature"), forgery
-    assert await count_events(harness) == 0
+    assert await received_events(harness) == 0
     assert await harness.ledger_rows(ann) == []
 
 
-async def test_a_signature_is_good_for_five_minutes(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
+async def test_a_signature_is_valid_for_five_minutes(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
     assert code(await tell(site, paid(), at=time.time() - 302)) == (400, "invalid_signature")
     assert await harness.ledger_rows(ann) == []
     assert (await tell(site, paid(), at=time.time() - 240)).status_code == 200
     assert await harness.ledger_rows(ann) == CREDIT
 
 
-async def test_either_secret_is_taken_while_it_is_rotated(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
+async def test_both_secrets_are_valid_during_a_rotation(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
     assert (await tell(site, paid(), secret=OLD_SECRET)).status_code == 200
     assert (await tell(site, paid(), secret=SECRET)).status_code == 200
-    assert await count_events(harness) == 2
+    assert await received_events(harness) == 2
     payload, signature = signed(paid(), "whsec_of_next_year")
     several = f"{signature},v1={'0' * 64},v1={signed(payload, OLD_SECRET)[1].split('v1=')[1]}"
     assert (await post(site, payload, several)).status_code == 200  # Stripe signs with both for a day
 
 
-async def test_without_a_secret_nothing_is_believed(site: Site) -> None:
+async def test_without_a_secret_every_webhook_is_refused(site: Site) -> None:
     async with served(site, PaymentsHarness(site.database, secrets=[])):
         assert code(await tell(site, paid())) == (400, "invalid_signature")
         assert code(await tell(site, paid(), secret="")) == (400, "invalid_signature")
 
 
-async def test_a_webhook_may_have_one_mebibyte(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
+async def test_a_webhook_may_have_up_to_one_mebibyte(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
     for size, status, rows in [(MIB + 1, 413, []), (MIB, 200, CREDIT)]:
         body = json.dumps(paid()).encode()
         payload, signature = signed(body + b" " * (size - len(body)))
@@ -169,7 +167,7 @@ NO_EVENTS = [
 ]
 
 
-async def test_what_is_signed_and_no_event_is_said_so(site: Site, harness: PaymentsHarness) -> None:
+async def test_a_signed_body_that_is_no_event_is_refused(site: Site, harness: PaymentsHarness) -> None:
     """A body that is no UTF-8 cannot have been signed by Stripe."""
     for payload in NO_EVENTS:
         expected = "invalid_signature" if b"\xff" in payload or b"\xc3" in payload else "invalid_event"
@@ -177,17 +175,17 @@ async def test_what_is_signed_and_no_event_is_said_so(site: Site, harness: Payme
     things: list[Any] = [None, [], "cs_1", 7, True]
     for thing in things:
         assert code(await tell(site, event(COMPLETED, thing))) == (400, "invalid_event"), thing
-    assert await count_events(harness) == 0
+    assert await received_events(harness) == 0
 
 
-async def test_what_is_not_needed_is_received_and_not_kept_for_later(site: Site, harness: PaymentsHarness) -> None:
+async def test_unneeded_events_are_received_and_not_kept(site: Site, harness: PaymentsHarness) -> None:
     for kind in ("customer.created", "payment_intent.payment_failed", "invoice.paid", "v9.novelty"):
         answer = await tell(site, event(kind, {"id": "in_1", "object": "novelty", "metadata": {"user_id": "nobody"}}))
         assert (answer.status_code, answer.json()) == (200, RECEIVED), kind
     assert await harness.unmatched() == []
 
 
-async def test_production_takes_live_events_only(site: Site) -> None:
+async def test_production_refuses_test_events(site: Site) -> None:
     harness = PaymentsHarness(site.database, live_only=True)
     async with served(site, harness):
         user = await harness.buyer()
@@ -195,7 +193,7 @@ async def test_production_takes_live_events_only(site: Site) -> None:
         body = session("cs_1", payment="pi_1")
         assert code(await tell(site, event(COMPLETED, body, name="evt_x"))) == (400, "test_mode")
         assert code(await tell(site, event(COMPLETED, body) | {"livemode": "true"})) == (400, "test_mode")
-        assert (await harness.ledger_rows(user), await count_events(harness)) == ([], 0)
+        assert (await harness.ledger_rows(user), await received_events(harness)) == ([], 0)
         assert (await tell(site, event(COMPLETED, body, name="evt_x", live=True))).status_code == 200
         assert await harness.ledger_rows(user) == CREDIT
 
@@ -210,7 +208,7 @@ async def test_production_takes_live_events_only(site: Site) -> None:
         ({"user_id": "ANN", "package_id": "'; DROP TABLE users", "seconds": "-7"}, "it names no known package"),
     ],
 )
-async def test_a_payment_that_names_nobody_is_kept_until_its_purchase_appears(
+async def test_an_unmatched_payment_is_kept_until_its_purchase_appears(
     site: Site, harness: PaymentsHarness, ann: UUID, metadata: Body, why: str
 ) -> None:
     metadata = {name: value.replace("ANN", str(ann)) for name, value in metadata.items()}
@@ -227,7 +225,7 @@ async def test_a_payment_that_names_nobody_is_kept_until_its_purchase_appears(
     assert await harness.ledger_rows(ann) == CREDIT
 
 
-async def test_claims_that_name_nobody_are_booked_by_the_payment_when_it_comes(
+async def test_unmatched_claims_are_booked_when_their_payment_arrives(
     site: Site, harness: PaymentsHarness, ann: UUID
 ) -> None:
     for body in (
@@ -241,7 +239,7 @@ async def test_claims_that_name_nobody_are_booked_by_the_payment_when_it_comes(
     assert await harness.ledger_rows(ann) == [*CREDIT, ("refund", -10_000)]
 
 
-async def test_an_amount_that_cannot_be_is_kept_and_credits_nothing(
+async def test_an_impossible_amount_is_kept_and_credits_nothing(
     site: Site, harness: PaymentsHarness, ann: UUID
 ) -> None:
     totals: list[Any] = [-300, -1, 10**13, 10**400, True, None, 3.5, "300"]
@@ -252,7 +250,7 @@ async def test_an_amount_that_cannot_be_is_kept_and_credits_nothing(
 
 
 @pytest.mark.parametrize(("total", "status"), [(0, "paid"), (0, "no_payment_required"), (1, "paid"), (10**12, "paid")])
-async def test_what_stripe_says_is_paid_is_paid(
+async def test_a_discounted_payment_is_credited_in_full(
     site: Site, harness: PaymentsHarness, ann: UUID, total: int, status: str
 ) -> None:
     """With a promotion code it is less than was asked."""
@@ -285,7 +283,7 @@ NASTY: list[Any] = [
 ]
 
 
-async def test_no_event_breaks_anything_whatever_it_says(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
+async def test_malformed_events_do_no_harm(site: Site, harness: PaymentsHarness, ann: UUID) -> None:
     """Also where it gives one object's id to another, or claims what cannot be."""
     chance = random.Random(4)
     metadata = names(uuid4(), ann)
@@ -324,7 +322,7 @@ async def test_a_foreign_currency_is_kept_and_credits_nothing(
     assert await harness.ledger_rows(ann) == CREDIT
 
 
-async def test_while_the_database_is_too_slow_stripe_is_asked_to_come_again(site: Site, database_url: str) -> None:
+async def test_a_slow_database_makes_stripe_retry(site: Site, database_url: str) -> None:
     """What it was told then was not booked, and is booked once when it comes again."""
     hasty = Database(database_url, timeout=0.3)
     await hasty.open()
@@ -338,14 +336,14 @@ async def test_while_the_database_is_too_slow_stripe_is_asked_to_come_again(site
             answer = await post(site, payload, signature)
         assert code(answer) == (503, "service_unavailable")
         assert int(answer.headers["retry-after"]) > 0
-        assert (await harness.ledger_rows(user), await count_events(harness)) == ([], 0)
+        assert (await harness.ledger_rows(user), await received_events(harness)) == ([], 0)
         for _ in range(2):
             assert (await post(site, payload, signature)).status_code == 200
         assert await harness.ledger_rows(user) == CREDIT
     await hasty.close()
 
 
-async def test_while_the_database_is_away_stripe_is_asked_to_come_again(site: Site) -> None:
+async def test_a_missing_database_makes_stripe_retry(site: Site) -> None:
     nowhere = Database("postgresql://me:hunter2@127.0.0.1:1/none", timeout=0.2)
     await nowhere.open()
     async with served(site, PaymentsHarness(nowhere)):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.accounts.test_passwords import NOT_PASSWORDS
 from transcription_proxy.accounts.fair_queue import Requester
-from transcription_proxy.accounts.hasher import COST, DUMMY, MOST_WAITING, THREADS, Hasher, Match
+from transcription_proxy.accounts.hasher import COST, DUMMY, MAX_WAITING, THREADS, Hasher, Match
 from transcription_proxy.errors import Refusal
 
 CHEAP = 4
@@ -80,7 +80,7 @@ async def test_it_costs_twelve_and_never_runs_on_the_event_loop(monkeypatch: pyt
 
 async def test_too_many_requests_are_refused_until_the_queue_has_room() -> None:
     hasher = Hasher(CHEAP)
-    asked = (hasher.hash(b"correct horse", Requester(str(number), str(number))) for number in range(MOST_WAITING + 5))
+    asked = (hasher.hash(b"correct horse", Requester(str(number), str(number))) for number in range(MAX_WAITING + 5))
     answers = await asyncio.gather(*asked, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, Refusal)]
     assert [(refusal.code, refusal.retry_after) for refusal in refused] == [("service_unavailable", 5)] * (5 - THREADS)

@@ -6,6 +6,7 @@ import pty
 import sys
 import threading
 import time
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from tests.unit.client.recordings import PITCH, picture, pitch, record, tone
 from transcription_client import audio
+from transcription_client.audio import FileSource
 from transcription_client.core import FastPace, Format, Pace
 from transcription_client.errors import ClientError
 from transcription_wire.lengths import exactly
@@ -271,3 +273,60 @@ async def test_nor_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(ClientError, match="Pipe a recorder into it"):
         audio.from_stdin()
+
+
+def wav(path: Path, sound: bytes) -> Path:
+    """16 kHz mono: what is decoded from it is what is in it."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(sound)
+    return path
+
+
+class Player:
+    """Keeps what a file source gives, and when."""
+
+    def __init__(self, path: Path) -> None:
+        self.sound = bytearray()
+        self.problems: list[str] = []
+        self.source = FileSource(path)
+        self.source.on_problem = self.problems.append
+
+    def play(self) -> None:
+        self.source.start(self.sound.extend)
+
+
+def test_a_file_plays_as_a_microphone_would(tmp_path: Path) -> None:
+    sound = bytes(range(256)) * 50
+    player = Player(wav(tmp_path / "talk.wav", sound))
+    began_at = time.monotonic()
+    player.play()
+    assert player.source.ended.wait(20)
+    assert bytes(player.sound) == sound
+    assert time.monotonic() - began_at >= 0.35, "in real time"
+    player.source.stop()
+    player.play()
+    assert player.source.ended.wait(20)
+    assert bytes(player.sound) == 2 * sound
+
+
+def test_a_file_is_stopped_in_the_middle(tmp_path: Path) -> None:
+    player = Player(wav(tmp_path / "talk.wav", bytes(320_000)))
+    player.play()
+    player.source.stop()
+    assert player.source.ended.is_set()
+    assert len(player.sound) < 32_000
+
+
+def test_a_file_that_is_none_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ClientError, match=r"^No such file"):
+        Player(tmp_path / "none.wav").play()
+
+
+def test_a_file_that_is_cut_off_is_told_at_its_end(tmp_path: Path) -> None:
+    whole = wav(tmp_path / "talk.wav", bytes(64_000))
+    whole.write_bytes(whole.read_bytes()[:20_000])
+    player = Player(whole)
+    player.play()
+    assert player.source.ended.wait(20)
+    assert "is cut off or damaged" in player.problems[0]

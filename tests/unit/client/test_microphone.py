@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from transcription_client.blocks import MOST_BYTES
 from transcription_client.core import Format
 from transcription_client.errors import ClientError
-from transcription_client.microphone import MOST_BLOCKS, microphone
+from transcription_client.microphone import microphone
 
 BLOCK = Format().frame_bytes
+MOST_BLOCKS = MOST_BYTES // BLOCK
 DEVICES = [
     {"name": "Speakers", "max_input_channels": 0},
     {"name": "Built-in", "max_input_channels": 2},

@@ -1,16 +1,26 @@
 """Accounts over HTTP, with a service that behaves and with others."""
 
+import ssl
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import websockets
+from websockets.datastructures import Headers
+from websockets.http11 import Response
 
+from tests.standin.smtp import CERTIFICATE
 from tests.unit.client.servers import Answer, Http
-from transcription_client.errors import ClientError
-from transcription_client.net import Api, Balance, Receipt, current, renewed
+from transcription_client.errors import ClientError, Unreachable
+from transcription_client.net import Api, Balance, Receipt, current, renewed, unreachable
 from transcription_client.store import Login, Store
 
 LOGIN = Login("http://127.0.0.1:1", "me@example.com", "a-token", "a-refresh-token", 0.0)
@@ -202,3 +212,97 @@ def test_one_that_was_refused_and_cannot_be_renewed_is_an_error(store: Store, ht
     with pytest.raises(ClientError, match=r"^Do something else\.$"):
         renewed(store, login)
     assert store.load() == login
+
+
+def status(code: int) -> websockets.InvalidStatus:
+    return websockets.InvalidStatus(Response(code, "", Headers(), b""))
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), True),
+        (TimeoutError("timed out"), True),
+        (OSError(-2, "Name or service not known"), True),
+        (httpx.ConnectTimeout("timed out"), True),
+        (httpx.ConnectError("Connection refused"), True),
+        (httpx.RemoteProtocolError("Server disconnected"), True),
+        (status(502), True),
+        (status(404), False),
+        (websockets.InvalidMessage("did not receive a valid HTTP response"), False),
+        (websockets.InvalidURI("ws://", "no host"), False),
+        (ssl.SSLCertVerificationError("self-signed certificate"), False),
+        (httpx.ConnectError("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"), False),
+        (httpx.InvalidURL("no host"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whether_another_try_may_help(error: Exception, passes: bool) -> None:
+    assert isinstance(unreachable("https://x", error), Unreachable) is passes
+
+
+@pytest.mark.parametrize(("code", "passes"), [(500, True), (503, True), (404, False), (401, False)])
+def test_whether_another_request_may_help(http: Http, code: int, passes: bool) -> None:
+    http.answers["GET /billing/balance"] = (code, SENTENCE)
+    with pytest.raises(ClientError) as error:
+        Api(http.url).balance("t")
+    assert isinstance(error.value, Unreachable) is passes
+
+
+@contextmanager
+def tls_server() -> Iterator[str]:
+    """An HTTPS server whose certificate nobody knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_unknown_certificate_is_said() -> None:
+    with tls_server() as place, pytest.raises(ClientError) as told:
+        Api(f"https://{place}").balance("t")
+    assert str(told.value).startswith(f"This computer doesn't trust the certificate of https://{place} (self-signed")
+    assert str(told.value).endswith("). Check the address.")
+
+
+def test_https_where_there_is_none_is_said(http: Http) -> None:
+    place = http.url.removeprefix("http://")
+    with pytest.raises(ClientError) as told:
+        Api(f"https://{place}").balance("t")
+    assert str(told.value) == (
+        f"https://{place} doesn't use https. Check the address, or write http:// if it's your own."
+    )
+
+
+def test_http_where_https_is_wanted_is_said() -> None:
+    with tls_server() as place, pytest.raises(ClientError) as told:
+        Api(f"http://{place}").balance("t")
+    assert str(told.value).startswith(f"http://{place} closed the connection (")
+    assert str(told.value).endswith(f"). If it uses https, write https://{place}.")
+
+
+def test_a_redirect_to_https_is_said() -> None:
+    class Redirect(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(301)
+            self.send_header("Location", "https://captions.example.com/billing/balance")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirect) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(ClientError) as told:
+            Api(url).balance("t")
+        server.shutdown()
+        thread.join()
+    assert str(told.value) == f"{url} uses https. Write {url.replace('http', 'https')} instead."

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transcription_client.errors import ClientError
-from transcription_client.store import Login, Store, folder
+from transcription_client.secret_store import folder
+from transcription_client.store import Login, Store
 
 LOGIN = Login("https://captions.example.com", "me@example.com", "token", "refresh", 1_800_000_000.5)
 

@@ -33,13 +33,13 @@ def test_a_process_in_the_middle_of_an_exec_is_waited_for(tmp_path: Path) -> Non
 def test_what_will_never_have_arguments_is_not_waited_for(tmp_path: Path, state: str) -> None:
     begun = time.monotonic()
     assert places._arguments(process(tmp_path, state)) == []
-    assert time.monotonic() - begun < places.EXEC_WITHIN_SECONDS / 2
+    assert time.monotonic() - begun < places.EXEC_SECONDS / 2
 
 
 def test_one_that_hides_its_arguments_is_not_waited_for_forever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "EXEC_WITHIN_SECONDS", 0.05)
+    monkeypatch.setattr(places, "EXEC_SECONDS", 0.05)
     assert places._arguments(process(tmp_path, SLEEPING)) == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
 from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
+from transcription_proxy.stream.options import InvalidConfig
 from transcription_proxy.values import Opened, Opening
 from transcription_wire.messages import Auth
 
@@ -20,12 +21,25 @@ class Ledger:
         return OPENED
 
 
+async def verify(token: str) -> TokenHolder:
+    models = ["nova-3"] if token == "limited" else None
+    return TokenHolder(uuid4(), 0, models=models)
+
+
+async def test_a_key_opens_only_the_models_that_it_may_use() -> None:
+    lines: Any = SimpleNamespace(settler=SimpleNamespace(is_failing=False))
+    feeds: Any = None
+    switchboard = Switchboard(verify, Ledger(), rates.load(), lines, feeds, uuid4(), 900)
+    with pytest.raises(InvalidConfig, match=r"can't use the model nova-2\. It may use: nova-3\."):
+        await switchboard.open(Auth("limited"))
+    assert (await switchboard.open(Auth("limited", {"model": "nova-3"})))[0] is OPENED
+
+
 async def test_no_session_opens_while_settles_fail() -> None:
     settler: Any = SimpleNamespace(is_failing=True)
     lines: Any = SimpleNamespace(settler=settler)
     stages: Any = None
-    holder = TokenHolder(uuid4(), 0)
-    switchboard = Switchboard(lambda _: holder, Ledger(), rates.load(), lines, stages, uuid4(), 900)
+    switchboard = Switchboard(verify, Ledger(), rates.load(), lines, stages, uuid4(), 900)
     with pytest.raises(Unavailable):
         await switchboard.open(Auth("token"))
     settler.is_failing = False
@@ -41,8 +55,12 @@ async def test_an_account_that_opens_too_many_sessions_is_told_when_to_come_back
     context: Any = SimpleNamespace(settler=SimpleNamespace(is_failing=False))
     feeds: Any = None
     holder = TokenHolder(uuid4(), 0)
+
+    async def verify_as_holder(token: str) -> TokenHolder:
+        return holder
+
     switchboard = Switchboard(
-        lambda _: holder, Ledger(), rates.load(), context, feeds, uuid4(), 900, Limits(), opens_per_minute=60
+        verify_as_holder, Ledger(), rates.load(), context, feeds, uuid4(), 900, Limits(), opens_per_minute=60
     )
     with pytest.raises(Refusal, match="9 seconds") as refusal:
         await switchboard.open(Auth("token"))

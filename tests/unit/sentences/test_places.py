@@ -20,6 +20,26 @@ WORDS: Final = re.compile(r"[A-Z](?!\d)[\w']* [^\n]+")
 A capital and a digit begin a path of SVG."""
 
 
+WINDOWS: Final = SOURCE / "transcription_client" / "gui"
+
+
+def test_the_windows_take_their_sentences_from_one_module() -> None:
+    found = [
+        each
+        for path in WINDOWS.glob("*.py")
+        if path.name != "sentences.py"
+        for each in python(path)
+        if SENTENCE.fullmatch(each.text)
+    ]
+    assert [f"{each.place}: move to gui/sentences.py: {each.text}" for each in found] == []
+
+
+def test_the_windows_say_all_of_them() -> None:
+    names = re.findall(r"^(?:def )?(\w+)(?:: Final| ?\()", (WINDOWS / "sentences.py").read_text(), re.MULTILINE)
+    source = "".join(path.read_text() for path in WINDOWS.glob("*.py"))
+    assert {name for name in names if not re.search(rf"sentences\.{name}\b", source)} == set()
+
+
 def modules() -> Iterator[Path]:
     for folder in SPEAKING:
         yield from (SERVICE / folder).rglob("*.py")

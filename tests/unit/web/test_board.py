@@ -34,7 +34,7 @@ async def test_the_whole_follows_from_its_parts(database: bool, speech: bool, pa
         Part.SPEECH_ENGINE: saying(speech),
         Part.PAYMENTS: saying(payments),
     }
-    report = await Board(probes).look()
+    report = await Board(probes).report()
     assert report.parts == {Part.DATABASE: database, Part.SPEECH_ENGINE: speech, Part.PAYMENTS: payments}
     assert report.state is state
 
@@ -42,12 +42,12 @@ async def test_the_whole_follows_from_its_parts(database: bool, speech: bool, pa
 async def test_however_many_look_the_parts_are_asked_once_and_later_again() -> None:
     now = 100.0
     watched = Board({Part.DATABASE: saying(True, False)}, lambda: now)
-    first, *others = await asyncio.gather(*(watched.look() for _ in range(20)))
+    first, *others = await asyncio.gather(*(watched.report() for _ in range(20)))
     assert all(other is first for other in others)
     now += FRESH_SECONDS - 1
-    assert await watched.look() is first
+    assert await watched.report() is first
     now += 1
-    assert (await watched.look()).state is State.DOWN
+    assert (await watched.report()).state is State.DOWN
 
 
 async def test_a_part_that_does_not_answer_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,6 +55,6 @@ async def test_a_part_that_does_not_answer_does_not_work(monkeypatch: pytest.Mon
         await asyncio.Event().wait()
         return True
 
-    monkeypatch.setattr(board, "WITHIN_SECONDS", 0.01)
-    report = await Board({Part.SPEECH_ENGINE: silent, Part.DATABASE: saying(True)}).look()
+    monkeypatch.setattr(board, "CHECK_SECONDS", 0.01)
+    report = await Board({Part.SPEECH_ENGINE: silent, Part.DATABASE: saying(True)}).report()
     assert report.parts == {Part.SPEECH_ENGINE: False, Part.DATABASE: True}

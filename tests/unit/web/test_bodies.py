@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from tests.unit.web.exchange import echo, exchange, http, pieces
-from transcription_proxy.web.bodies import LARGEST, BodyLimit
+from transcription_proxy.web.bodies import MAX_BODY_BYTES, BodyLimit
 
 GONE: Message = {"type": "http.disconnect"}
 POST = http(method="POST")
@@ -36,7 +36,7 @@ def announced(length: str) -> Scope:
 
 
 def test_the_limit_is_the_contracts() -> None:
-    assert LARGEST == 64 * 1024
+    assert MAX_BODY_BYTES == 64 * 1024
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def test_one_that_says_it_is_too_large_is_refused_and_then_let_finish(leng
 
 
 async def test_the_message_names_the_limit() -> None:
-    answer = await exchange(BodyLimit(echo), announced(str(LARGEST + 1)), [GONE])
+    answer = await exchange(BodyLimit(echo), announced(str(MAX_BODY_BYTES + 1)), [GONE])
     assert b"64 KiB" in answer.body
 
 

@@ -106,13 +106,13 @@ class Report:
 
     @property
     def fees(self) -> Decimal:
-        """Stripe's fees by the figures in the rates file. Stripe keeps them when a payment is refunded."""
+        """Return Stripe's fees, by the figures in the rates file. Stripe keeps them when a payment is refunded."""
         charged = sum(one.charged for one in self.counted)
         return self.cents * self.rates.stripe_fee_percent / 100 + charged * self.rates.stripe_fee_cents
 
     @property
     def margin(self) -> Decimal:
-        """What was paid and not taken back, minus Stripe's fees and the engine's cost."""
+        """Return what was paid and not taken back, minus Stripe's fees and the engine's cost."""
         return self.cents - self.refunded - self.lost - self.fees - self.engine
 
     @property

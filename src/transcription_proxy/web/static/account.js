@@ -1,4 +1,4 @@
-/** The account: who you are, your password, what runs in your name, and what you bought. */
+/** The account page: email, password, live sessions and purchases. */
 
 import { api } from "./api.js";
 import { byId, failed, find, h, notice, replace } from "./dom.js";
@@ -11,11 +11,11 @@ import { ACCOUNT, COMMON, FORMS, PURCHASES } from "./sentences.js";
 import { keep, session } from "./session.js";
 import { LiveList, liveSessions } from "./sessions.js";
 
-/** Where the settings of the overlay were once. */
+/** The fragment under which the overlay's settings used to be. */
 if (location.hash === "#overlay") location.replace("/overlay/setup");
 
-const EVERY = 4000;
-/** Purchases of the short list. */
+const POLL_MS = 4000;
+/** Rows of the short list of purchases. */
 const LISTED = 5;
 
 const live = new LiveList(byId("live-list"), byId("live-alert"), () => look());
@@ -40,7 +40,7 @@ element.addEventListener("focusin", () => {
   warn();
 });
 
-/** Whoever is about to change the password is warned of what it ends. Before that nothing on the page moves. */
+/** Warn that a new password ends live sessions, once somebody types one. Until then nothing on the page moves. */
 function warn() {
   byId("change-live").hidden = !(isLive && isTouched);
 }
@@ -87,7 +87,7 @@ function all() {
   return h("p", {}, h("a", { class: "more", href: "/purchases" }, PURCHASES.all));
 }
 
-const look = poll(turn, EVERY);
+const look = poll(turn, POLL_MS);
 look();
 you();
 purchases();

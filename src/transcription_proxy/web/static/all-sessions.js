@@ -1,4 +1,4 @@
-/** All sessions, page by page, and as a file. */
+/** The page with all sessions, in pages, and as a CSV file. */
 
 import { byId } from "./dom.js";
 import { offerDownload } from "./download.js";

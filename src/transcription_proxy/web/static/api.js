@@ -1,11 +1,11 @@
-/** Requests of whoever is logged in. A token that the service does not take is renewed once; then the login has ended. */
+/** Requests with the user's token. If the service refuses the token, it is renewed once; after that the login has ended. */
 
 import { request } from "./http.js";
 import { leave, renew, token } from "./session.js";
 
 /**
- * The JSON of the answer. Throws Failure; where the login has ended, the page is left instead.
- * @param {string} method @param {string} path @param {{body?: object, patience?: number, file?: boolean}} [options]
+ * Return the JSON of the answer. Throw Failure. If the login has ended, leave the page instead.
+ * @param {string} method @param {string} path @param {{body?: object, timeoutMs?: number, file?: boolean}} [options]
  */
 export async function api(method, path, options = {}) {
   const first = await token();

@@ -1,4 +1,4 @@
-/** The screen stays on while somebody reads along: a phone that falls asleep takes the microphone with it. */
+/** Keeps the screen on during captions, because a phone that sleeps closes the microphone. */
 
 let wanted = false;
 /** @type {WakeLockSentinel | null} */
@@ -10,7 +10,7 @@ export async function stayAwake(on) {
   await lock?.release();
   lock = null;
   if (!on || document.hidden) return;
-  lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null; // not everywhere, nor on a low battery
+  lock = (await navigator.wakeLock?.request("screen").catch(() => null)) ?? null; // some browsers lack it, and it fails on a low battery
   if (!wanted) await lock?.release();
 }
 

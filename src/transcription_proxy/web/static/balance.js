@@ -1,4 +1,4 @@
-/** The balance in words: what is left, how long it lasts, and what stands in its way. */
+/** Shows the balance: what is left, how long it lasts, and warnings. */
 
 import { h, replace } from "./dom.js";
 import { lastsFor } from "./forecast.js";
@@ -13,37 +13,37 @@ import { BALANCE } from "./sentences.js";
  */
 
 const TWO_DAYS = 2 * 86_400;
-/** How far back the present rate is looked for, and how much of it must be known, in seconds. */
-const [WINDOW, ENOUGH] = [60, 20];
+/** The rate is measured over the last WINDOW_SECONDS, and is unknown before MIN_SECONDS of it. */
+const [WINDOW_SECONDS, MIN_SECONDS] = [60, 20];
 
-/** How fast the balance falls now, seen from what it was at each look. */
+/** Measures how fast the balance falls, from the balances that were loaded. */
 export class Pace {
   /** @type {{at: number, seconds: number}[]} */
-  #looks = [];
+  #samples = [];
 
   /** @param {number} seconds @param {number} at in seconds */
-  look(seconds, at) {
-    const last = this.#looks.at(-1);
-    if (last && seconds > last.seconds) this.#looks = []; // bought, or given back
-    this.#looks.push({ at, seconds });
-    this.#looks = this.#looks.filter((each) => at - each.at <= WINDOW);
+  add(seconds, at) {
+    const last = this.#samples.at(-1);
+    if (last && seconds > last.seconds) this.#samples = []; // a purchase or a released hold
+    this.#samples.push({ at, seconds });
+    this.#samples = this.#samples.filter((each) => at - each.at <= WINDOW_SECONDS);
   }
 
   forget() {
-    this.#looks = [];
+    this.#samples = [];
   }
 
-  /** Seconds of balance a second; null while it is not known. */
+  /** The rate in seconds of balance a second; null while it is unknown. */
   get rate() {
-    const [first, last] = [this.#looks[0], this.#looks.at(-1)];
-    if (!first || !last || last.at - first.at < ENOUGH || last.seconds === first.seconds) return null;
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
+    if (!first || !last || last.at - first.at < MIN_SECONDS || last.seconds === first.seconds) return null;
     return (first.seconds - last.seconds) / (last.at - first.at);
   }
 }
 
 /**
- * The large figure and what belongs to it. @param {Element} place @param {Balance} balance
- * @param {number} live @param {number | null} rate @param {Day[]} days @param {number} pending seconds of payments under way
+ * Show the balance with its details. @param {Element} place @param {Balance} balance
+ * @param {number} live @param {number | null} rate @param {Day[]} days @param {number} pending seconds of pending payments
  */
 export function showBalance(place, balance, live, rate, days, pending) {
   const { seconds_remaining: left, seconds_held: held, seconds_frozen: frozen } = balance;
@@ -63,13 +63,13 @@ export function showBalance(place, balance, live, rate, days, pending) {
   );
 }
 
-/** The large figure alone, between two looks at the balance. @param {Element} place @param {number} seconds */
+/** Update only the large figure, between two loads of the balance. @param {Element} place @param {number} seconds */
 export function showFigure(place, seconds) {
   const meter = place.querySelector(".meter");
   if (meter) replace(meter, ...figure(seconds));
 }
 
-/** What must not be overlooked, the gravest first. @param {Balance} balance @returns {Warning[]} */
+/** Return warnings about the balance, the most severe first. @param {Balance} balance @returns {Warning[]} */
 export function warnings({ seconds_remaining: left, seconds_frozen: frozen, low_at_seconds: low }) {
   const usable = left - frozen;
   const found = [];
@@ -80,7 +80,7 @@ export function warnings({ seconds_remaining: left, seconds_frozen: frozen, low_
   return found;
 }
 
-/** What a purchase leaves while something is owed; empty otherwise. @param {number} left @param {number} bought */
+/** Return a sentence about the balance after a purchase, while the user owes something; else "". @param {number} left @param {number} bought */
 export function afterDebt(left, bought) {
   return left < 0 ? BALANCE.afterDebt(-left, left + bought) : "";
 }

@@ -1,9 +1,9 @@
-/** What is said below the words: one box for each thing that it is about. */
+/** Alerts below the captions: at most one for each topic. */
 
 import { byId, h, notice } from "./dom.js";
 
 /**
- * Say it; what was said about the same before is gone. @param {string} about @param {"info" | "warn" | "bad"} kind
+ * Show an alert, in place of an earlier one on the same topic. @param {string} about @param {"info" | "warn" | "bad"} kind
  * @param {string} text @param {{href: string, text: string}} [link] @param {...Element} actions
  */
 export function say(about, kind, text, link, ...actions) {
@@ -15,17 +15,17 @@ export function say(about, kind, text, link, ...actions) {
   byId("alerts").append(box);
 }
 
-/** Scroll to the box about it, where the screen ends above it. @param {string} about */
+/** Scroll to a topic's alert if it is below the screen. @param {string} about */
 export function reveal(about) {
   said(about)?.scrollIntoView({ block: "nearest" });
 }
 
-/** @param {string} about */
+/** Remove a topic's alert. @param {string} about */
 export function unsay(about) {
   said(about)?.remove();
 }
 
-/** The box about it, if there is one. @param {string} about */
+/** Return a topic's alert, or null. @param {string} about */
 export function said(about) {
   return byId("alerts").querySelector(`[data-about="${about}"]`);
 }

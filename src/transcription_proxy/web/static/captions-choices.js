@@ -1,4 +1,4 @@
-/** The settings of /captions: microphone, model, language, words to get right; remembered in this browser, and what they cost. */
+/** The settings of /captions and their cost: microphone, model, language, custom words. This browser remembers them. */
 
 import { byId, failed, h, replace } from "./dom.js";
 import { request } from "./http.js";
@@ -12,11 +12,11 @@ import { MICROPHONE, SETTINGS } from "./sentences.js";
  * @typedef {{engine: string, models: Model[], languages: Language[], addons: Addon[], default: Record<string, any>}} Options
  */
 
-/** The name this page once had: browsers keep the settings under it. */
+/** The localStorage key, from the page's former name. */
 const KEY = "try";
-/** Deepgram's models that take keywords; later ones take keyterm instead, and refuse these. */
+/** Deepgram's models that accept `keywords`. Later models refuse it and accept `keyterm`. */
 const KEYWORDS = /^nova-2(-|$)/;
-/** What the service takes. */
+/** The service's limits on custom words. */
 const [MOST_TERMS, LONGEST_TERM, LONGEST_TERMS] = [100, 200, 4000];
 
 export class Choices {
@@ -41,7 +41,7 @@ export class Choices {
     this.load();
   }
 
-  /** Whether a session may be opened with what is chosen. */
+  /** Whether a session can start with these settings. */
   get ready() {
     return this.#options !== null;
   }
@@ -50,7 +50,7 @@ export class Choices {
     return this.#device.value;
   }
 
-  /** What a session is opened with. */
+  /** The `config` of a session. */
   get config() {
     const terms = this.#offersTerms ? this.#termList : [];
     return {
@@ -63,7 +63,7 @@ export class Choices {
     };
   }
 
-  /** Credits a second. */
+  /** The cost in credits a second. */
   get rate() {
     const language = this.#options?.languages.find(({ id }) => id === this.#language.value);
     const addons = [this.#termList.length ? this.#keyterm : null, this.#diarize.checked ? this.#speakers : null];
@@ -71,7 +71,7 @@ export class Choices {
     return addons.reduce((sum, addon) => sum + (addon?.credits_per_second ?? 0), base);
   }
 
-  /** What is wrong with the words to get right, shown beside them; whether anything is. */
+  /** Show what is wrong with the custom words beside them, and return whether anything is. */
   wrong() {
     const terms = this.#offersTerms ? this.#termList : [];
     let problem = "";
@@ -90,7 +90,7 @@ export class Choices {
     this.#fields.disabled = locked;
   }
 
-  /** Says it beside the microphone; empty: nothing is wrong. @param {string} text */
+  /** Show a problem beside the microphone; empty text: no problem. @param {string} text */
   deviceProblem(text) {
     byId("device-wrong").textContent = text;
     if (!text) return this.#device.removeAttribute("aria-invalid");
@@ -98,7 +98,7 @@ export class Choices {
     return this.#device.focus();
   }
 
-  /** Names are known only once the page may use a microphone. */
+  /** List the microphones. Browsers name them only once the page may use one. */
   async listDevices() {
     const found = await microphones().catch(() => []);
     const wanted = this.#device.value || this.#kept.device;
@@ -158,7 +158,7 @@ export class Choices {
     return this.#terms.value.split("\n").map((term) => term.trim()).filter(Boolean);
   }
 
-  /** Where keyterm has a price, or the model takes keywords, which cost nothing. The built-in engine takes none. */
+  /** Whether the model accepts custom words: as `keyterm`, which has a price, or as `keywords`, which are free. */
   get #offersTerms() {
     return this.#keyterm !== undefined || (this.#options?.engine === "deepgram" && KEYWORDS.test(this.#model.value));
   }
@@ -176,7 +176,7 @@ export class Choices {
   }
 }
 
-/** A choice of one is text. */
+/** Fill a select element. With a single entry, show it as text instead. */
 function fill(select, entries, wanted) {
   replace(select, ...entries.map(({ id, name }) => option(id, name)));
   select.value = wanted.find((id) => entries.some((entry) => entry.id === id)) ?? entries[0].id;

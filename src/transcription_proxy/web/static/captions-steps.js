@@ -1,4 +1,4 @@
-/** The first minutes: three steps that tick themselves off, remembered for each account of this browser. */
+/** "Get started": three steps that complete themselves, remembered by account in this browser. */
 
 import { api } from "./api.js";
 import { byId, find, replace } from "./dom.js";
@@ -12,7 +12,7 @@ import { session } from "./session.js";
 
 /** @type {Step[]} */
 const ALL = ["microphone", "words", "overlay"];
-/** early.js reads it too, so that nothing moves for those who are done. */
+/** The localStorage key. early.js reads it too, so that the page does not move for users who are done. */
 const KEY = "get-started";
 
 export class Steps {
@@ -57,7 +57,7 @@ export class Steps {
     byId("choices").querySelector("select")?.focus();
   }
 
-  /** What was done before, in another browser perhaps. A microphone has a name once the page may use it. */
+  /** Find steps that were done before, perhaps in another browser. Microphones have names once the page may use one. */
   async #look() {
     const named = (await microphones().catch(() => [])).some(({ label }) => label);
     if (named) this.done("microphone");
@@ -66,7 +66,7 @@ export class Steps {
     if (sessions.some(({ seconds_used }) => seconds_used > 0)) this.done("words");
   }
 
-  /** Only for the permission: nothing is heard, and nothing is billed. */
+  /** Ask for permission to use the microphone. Nothing is recorded or billed. */
   async #ask() {
     replace(byId("allow-wrong"));
     try {

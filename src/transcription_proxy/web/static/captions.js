@@ -1,10 +1,10 @@
-/** Captions in the browser: the microphone in, words out, and for every end its reason. */
+/** The page /captions: sends the microphone's audio, shows the words, and says why captions ended. */
 
 import { api } from "./api.js";
 import { stayAwake } from "./awake.js";
 import { reveal, said, say, unsay } from "./captions-alerts.js";
 import { Choices } from "./captions-choices.js";
-import { Stage } from "./captions-stage.js";
+import { CaptionView } from "./captions-view.js";
 import { Steps } from "./captions-steps.js";
 import { byId, h, replace } from "./dom.js";
 import { elsewhere, LiveElsewhere, makeRoom, whereLive } from "./elsewhere.js";
@@ -18,18 +18,18 @@ import { answerTabs } from "./tabs.js";
 import { Transcript } from "./transcript.js";
 import { Transcription } from "./transcription.js";
 
-/** Of a state's tag; all others warn. */
+/** The style of each state's tag; all other states are shown as warnings. */
 const KINDS = { idle: "", live: "live" };
-/** Peaks: of what is no silence, of a voice that is loud enough, of one that is too loud. */
+/** Peak levels from which audio counts as not silent, as loud enough, and as too loud. */
 const [SOUND, VOICE, LOUD] = [0.001, 0.05, 0.99];
-/** Milliseconds of silence after which it is said. */
-const QUIET = 5000;
+/** Silence after which the page warns. */
+const QUIET_MS = 5000;
 const FLOOR_DB = 60;
 const TIMES = new Set(["begin", "end", "start"]);
 const BUY = { href: "/dashboard#buy", text: COMMON.buyMinutes };
 
 const choices = new Choices();
-const stage = new Stage(press);
+const view = new CaptionView(press);
 const steps = new Steps();
 const transcript = new Transcript(cleared);
 const start = /** @type {HTMLButtonElement} */ (byId("start"));
@@ -37,22 +37,22 @@ const start = /** @type {HTMLButtonElement} */ (byId("start"));
 let microphone = null;
 /** @type {Transcription | null} */
 let transcription = null;
-/** When the transcription began. */
+/** When the transcription began, as an ISO date. */
 let since = "";
-/** Seconds of the transcriptions before this one, whose words are still there. */
+/** Seconds of audio of the earlier transcriptions whose words are still shown. */
 let before = 0;
-/** When sound was heard last. */
-let heardAt = 0;
+/** When the microphone was last not silent, by `performance.now()`. */
+let soundAt = 0;
 let watch = 0;
-/** While the microphone is being opened. @type {AbortController | null} */
+/** Set while the microphone is being opened. @type {AbortController | null} */
 let starting = null;
-/** The state that is shown, and how many seconds late words are in it. */
+/** The state that is shown, and by how many seconds the words are late. */
 let [shown, late] = ["idle", 0];
-/** Seconds below which the balance is low; until that is known, those of the service's first warning. */
+/** Seconds below which the balance is low; a default until the service has answered. */
 let lowAt = 600;
-/** Why it was stopped, where nobody asked for it. */
+/** Why the page stopped captions by itself. */
 let because = "";
-/** Whether somebody is logging out, and knows that captions end. */
+/** Whether the user is logging out, and has confirmed that captions end. */
 let isLeaving = false;
 
 const tellOver = answerTabs({
@@ -69,14 +69,14 @@ addEventListener("beforeunload", (event) => transcription && !isLeaving && event
 balance();
 lookElsewhere();
 
-/** Start, cancel or stop. */
+/** Start, cancel or stop captions. */
 function press() {
   if (starting) starting.abort();
   else if (transcription) stop();
   else begin();
 }
 
-/** @param {"move" | "beside"} [way] what to do with captions that run elsewhere; without one, it is asked first */
+/** @param {"move" | "beside"} [way] what to do with captions that run elsewhere; if missing, the user is asked */
 async function begin(way) {
   if (starting || microphone || transcription || !choices.ready || choices.wrong()) return;
   replace(byId("alerts"));
@@ -84,7 +84,7 @@ async function begin(way) {
   show("asking");
   starting = new AbortController();
   const looked = mayBegin(way);
-  looked.catch(() => {}); // it fails with the microphone, or after that
+  looked.catch(() => {}); // handled with the microphone's error, or awaited below
   try {
     microphone = await Microphone.open(choices.device, starting.signal, looked);
   } catch (error) {
@@ -105,22 +105,22 @@ async function mayBegin(way) {
   return found;
 }
 
-/** @param {Microphone} opened @param {string} [replaces] the session that ends with this beginning */
+/** @param {Microphone} opened @param {string} [replaces] the session that ends when this one begins */
 function run(opened, replaces) {
   choices.listDevices();
-  heardAt = performance.now();
-  watch = setInterval(mindSilence, 1000);
+  soundAt = performance.now();
+  watch = setInterval(checkSilence, 1000);
   because = "";
   late = 0;
   since = new Date().toISOString();
-  stage.speaks(choices.config.language);
-  transcription = new Transcription(choices.config, choices.rate, audience, replaces);
+  view.setLanguage(choices.config.language);
+  transcription = new Transcription(choices.config, choices.rate, listener, replaces);
   opened.listen(heard, () => stop(MICROPHONE.unplugged));
   transcription.begin();
   stayAwake(true);
 }
 
-/** @param {string} [why] where nobody asked for it */
+/** @param {string} [why] the reason, if the user did not ask to stop */
 async function stop(why = "") {
   const stopping = transcription;
   if (!stopping || !microphone) return;
@@ -130,7 +130,7 @@ async function stop(why = "") {
   stopping.stop();
 }
 
-/** Closes the microphone; what it still had has been heard then. */
+/** Close the microphone, after its last frame was delivered. */
 async function silence() {
   const closing = microphone;
   microphone = null;
@@ -145,28 +145,28 @@ function heard({ samples, peak }) {
   if (!microphone) return;
   level(peak);
   if (peak < SOUND) return;
-  heardAt = performance.now();
+  soundAt = performance.now();
   unsay("silent");
   if (peak > VOICE) unsay("too_quiet");
 }
 
-/** Whether it is muted, or nothing comes from it at all. */
-function mindSilence() {
-  if (performance.now() - heardAt < QUIET || said("silent")) return;
+/** Warn if the microphone is muted or delivers nothing. */
+function checkSilence() {
+  if (performance.now() - soundAt < QUIET_MS || said("silent")) return;
   level(0);
   unsay("too_quiet");
   say("silent", "warn", MICROPHONE.silent);
 }
 
-/** @type {import("./transcription.js").Audience} */
-const audience = {
+/** @type {import("./transcription.js").Listener} */
+const listener = {
   state: (state) => show(microphone ? state : "ending"),
   words({ text, is_final, words, begin, end }) {
     if (text) steps.done("words");
-    if (!is_final || !text) return stage.interim(text);
+    if (!is_final || !text) return view.interim(text);
     const line = later({ text, begin, end, words: words.map(later) });
     transcript.add(line);
-    stage.final(line);
+    view.final(line);
   },
   usage() {
     const { used, left } = /** @type {Transcription} */ (transcription);
@@ -192,7 +192,7 @@ const audience = {
 
 async function ended(end) {
   const over = /** @type {Transcription} */ (transcription);
-  stage.interim("");
+  view.interim("");
   await silence();
   before += over.length;
   transcription = null;
@@ -216,7 +216,7 @@ async function ended(end) {
   return undefined;
 }
 
-/** What it came to. */
+/** Return the receipt's sentence. */
 function receipt({ parts, left, used }) {
   const audio = parts.reduce((sum, part) => sum + part.audio, 0);
   const sessions = parts.length > 1 ? CAPTIONS.inSessions(parts.length) : "";
@@ -226,7 +226,7 @@ function receipt({ parts, left, used }) {
   return `${CAPTIONS.receipt(audio, used)}${sessions}${rounded}.${rest}`;
 }
 
-/** The same in the time of all transcriptions whose words are there; what was said before they were cleared is at 0. */
+/** Shift times by the audio of earlier transcriptions. Words spoken before the transcript was cleared are at 0. */
 function later(times) {
   const moved = Object.entries(times).map(([name, value]) => [name, TIMES.has(name) ? Math.max(0, before + value) : value]);
   return Object.fromEntries(moved);
@@ -261,14 +261,14 @@ async function balance() {
   try {
     const { seconds_remaining: left, seconds_frozen: frozen, low_at_seconds } = await api("GET", "/billing/balance");
     lowAt = low_at_seconds;
-    audience.low(left);
+    listener.low(left);
     if (left - frozen <= 0) say("end", "bad", CAPTIONS.noMinutes, BUY);
   } catch {
     byId("left").textContent = CAPTIONS.leftUnknown;
   }
 }
 
-/** In the place that is kept for it: when minutes run low, nothing moves. */
+/** Show the balance in its reserved place, so that nothing moves when it runs low. */
 function showLeft(seconds) {
   const isLow = seconds < lowAt;
   const place = byId("left");
@@ -277,7 +277,7 @@ function showLeft(seconds) {
   byId("buy").hidden = !isLow;
 }
 
-/** Say what is live elsewhere, if anything is. @param {boolean} [mayBeside] @returns {Promise<boolean>} */
+/** Show whether captions are live elsewhere, and return that. @param {boolean} [mayBeside] @returns {Promise<boolean>} */
 async function lookElsewhere(mayBeside = true) {
   const found = await elsewhere();
   if (!found.places.length || starting || transcription) return false;
@@ -285,7 +285,7 @@ async function lookElsewhere(mayBeside = true) {
   return true;
 }
 
-/** @param {import("./elsewhere.js").Elsewhere} found @param {boolean} [mayBeside] whether the service has not refused that */
+/** @param {import("./elsewhere.js").Elsewhere} found @param {boolean} [mayBeside] false if the service has refused another session */
 async function offerMove({ places }, mayBeside = true) {
   const { sessions_per_user: most } = await site;
   const button = (kind, text, way) => h("button", { type: "button", class: `button ${kind}`, onclick: () => begin(way) }, text);
@@ -293,8 +293,8 @@ async function offerMove({ places }, mayBeside = true) {
   say("elsewhere", "warn", whereLive(places), undefined, button("", ELSEWHERE.move, "move"), ...(beside ? [beside] : []));
 }
 
-/** What was said before is gone from the page, and its time from what is said next. */
+/** Clear the words, and let the time of the next words start at 0. */
 function cleared() {
   before = transcription ? -transcription.length : 0;
-  stage.clear();
+  view.clear();
 }

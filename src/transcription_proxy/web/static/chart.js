@@ -1,4 +1,4 @@
-/** Bars of the last days: axes, a tip on hover and focus, and the same in a table for who cannot see them. */
+/** The usage chart: bars for days, axes, a tooltip on hover and focus, and the same data as a table for screen readers. */
 
 import { h, replace, s } from "./dom.js";
 import { dayName, dayTick, duration } from "./format.js";
@@ -7,16 +7,16 @@ import { CHART } from "./sentences.js";
 /** @typedef {import("./balance.js").Day} Day */
 
 const [LEFT, RIGHT, TOP, BOTTOM] = [56, 8, 20, 28];
-const MOST_TICKS = 4;
-/** What the name of a day takes, in pixels, and how many days there may be from one name to the next. */
+const MAX_TICKS = 4;
+/** Pixels for the label of a day, and the possible numbers of days from one label to the next. */
 const NAME_WIDTH = 60;
 const NAME_EVERY = [1, 2, 5, 10, 15, 30];
-/** Seconds on the axis of days without use. */
+/** The top of the axis without any usage, in seconds. */
 const IDLE_TOP = 3600;
-/** What one step of the axis may be, in minutes. */
+/** The possible steps of the axis, in minutes. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360];
 
-/** Draws in `place`, and again whenever its width changes. */
+/** Draws the chart in `place`, and redraws it whenever the width changes. */
 export class Chart {
   #place;
   /** @type {Day[]} */
@@ -55,7 +55,7 @@ export class Chart {
     return undefined;
   }
 
-  /** Axes that nothing stands on yet, and why. */
+  /** Draw empty axes, and say why they are empty. */
   #drawIdle(viewBox, scale) {
     const axes = s("svg", { viewBox, class: "idle", "aria-hidden": "true" }, ...this.#axes(scale));
     replace(this.#place, axes, h("p", { class: "idle-text muted" }, h("span", {}, CHART.empty(this.#days.length))));
@@ -141,7 +141,7 @@ export class Chart {
     this.#bar(to).focus();
   }
 
-  /** The day that has the focus, and gets it again: one stop for the Tab key among thirty. */
+  /** Make one day focusable, and keep the focus on it, so that the Tab key stops once and not thirty times. */
   #choose(index, scale) {
     this.#bar(this.#chosen)?.setAttribute("tabindex", "-1");
     this.#chosen = index;
@@ -150,7 +150,7 @@ export class Chart {
   }
 }
 
-/** From days and seconds to pixels. */
+/** Maps days and seconds to pixels. */
 class Scale {
   constructor(days, width, height) {
     const used = Math.max(...days.map((day) => day.seconds_used));
@@ -167,9 +167,9 @@ class Scale {
   }
 }
 
-/** The least round number of minutes that makes few enough ticks. @param {number} most minutes */
+/** Return the smallest step in minutes that gives at most MAX_TICKS ticks. @param {number} most minutes */
 export function tickStep(most) {
-  return STEPS.find((step) => most / step <= MOST_TICKS) ?? Math.ceil(most / MOST_TICKS / 360) * 360;
+  return STEPS.find((step) => most / step <= MAX_TICKS) ?? Math.ceil(most / MAX_TICKS / 360) * 360;
 }
 
 function facts(day) {
@@ -179,7 +179,7 @@ function facts(day) {
   return found;
 }
 
-/** In a box of its own, as a table itself is never narrower than its words. */
+/** Return the table in a wrapper that scrolls, because a table is never narrower than its words. */
 function table(days) {
   const cell = (seconds) => h("td", {}, seconds ? duration(seconds) : CHART.none);
   const rows = days.map((day) =>

@@ -1,4 +1,4 @@
-/** The dashboard: what is left, where it went, what runs now, and more of it to buy. */
+/** The dashboard: balance, usage, live sessions and packages. */
 
 import { api } from "./api.js";
 import { Pace, showBalance, showFigure } from "./balance.js";
@@ -12,9 +12,9 @@ import { COMMON, CONFIRM, DASHBOARD, PURCHASES } from "./sentences.js";
 import { LiveList, liveSessions, noSessions, sessionTable } from "./sessions.js";
 import { MONTH, usage, UsagePanel } from "./usage.js";
 
-const EVERY = 4000;
-/** How long what is below may be old while nothing happens. */
-const HISTORY_EVERY = 60_000;
+const POLL_MS = 4000;
+/** How often the usage and lists are loaded while nothing changes. */
+const HISTORY_MS = 60_000;
 /** Rows of the short lists. */
 const LISTED = 5;
 
@@ -27,18 +27,18 @@ const pace = new Pace();
 let balance = null;
 /** @type {import("./balance.js").Day[]} */
 let days = [];
-/** Seconds of payments that are under way. */
+/** Seconds of pending payments. */
 let pending = 0;
 let counting = 0;
 let seen = { key: "", at: -Infinity };
 
-/** The balance and the live sessions; the rest too, when a session came or went, or minutes arrived. */
+/** Load balance and live sessions, and everything else if a session began or ended or a purchase arrived. */
 async function turn() {
   try {
     const [left, sessions] = await Promise.all([api("GET", "/billing/balance"), liveSessions()]);
     const arrived = balance !== null && left.seconds_remaining > balance.seconds_remaining;
     const key = sessions.map((session) => session.id).join();
-    const isDue = arrived || key !== seen.key || performance.now() - seen.at > HISTORY_EVERY;
+    const isDue = arrived || key !== seen.key || performance.now() - seen.at > HISTORY_MS;
     if (isDue) await past();
     seen = isDue ? { key, at: performance.now() } : seen;
     show(left, sessions);
@@ -51,7 +51,7 @@ async function turn() {
 
 function show(left, sessions) {
   balance = left;
-  if (sessions.length) pace.look(left.seconds_remaining, performance.now() / 1000);
+  if (sessions.length) pace.add(left.seconds_remaining, performance.now() / 1000);
   else pace.forget();
   showBalance(byId("balance"), left, sessions.length, pace.rate, days, pending);
   now.show(left, sessions.length, pace.rate);
@@ -62,12 +62,12 @@ function show(left, sessions) {
   count();
 }
 
-/** Between two looks. */
+/** Update the figures between two loads. */
 function count() {
   showFigure(byId("balance"), now.count());
 }
 
-/** What was used and bought until now. */
+/** Load past usage and purchases. */
 async function past() {
   const [month, { purchases }] = await Promise.all([usage(MONTH), api("GET", "/account/purchases")]);
   days = month.days;
@@ -78,12 +78,12 @@ async function past() {
   pending = showPending(byId("pending"), purchases);
 }
 
-/** The packages are just above. */
+/** Return the text of an empty list of purchases. The packages are just above it. */
 function nothingBought() {
   return h("p", { class: "muted" }, PURCHASES.none);
 }
 
-/** Nothing could be loaded so far: says so in the places of all. */
+/** Show in all places that nothing could be loaded so far. */
 function unknown() {
   for (const id of ["balance", "sessions", "purchases"]) replace(byId(id), h("p", { class: "muted" }, DASHBOARD.unknown));
   panel.unknown(DASHBOARD.unknown);
@@ -91,8 +91,8 @@ function unknown() {
 
 setTimeout(() => {
   if (!balance && !now.speaks) now.wrong(DASHBOARD.waiting);
-}, EVERY);
-const look = poll(turn, EVERY);
+}, POLL_MS);
+const look = poll(turn, POLL_MS);
 look();
 packages.load();
 site.then(({ sandbox, trial_seconds, trial_needs_confirmation }) => {

@@ -1,4 +1,4 @@
-/** Elements made and found without a line of HTML in a string: whatever a text holds, it is shown as text. */
+/** Creates and finds elements without HTML strings, so that text is always shown as text. */
 
 /**
  * @typedef {Node | string | number | null | undefined | false} Child
@@ -10,26 +10,26 @@ import { COMMON } from "./sentences.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * An element. `onclick` and the like are listeners; null and false leave an attribute out.
+ * Return a new element. Functions such as `onclick` become listeners; null and false leave an attribute out.
  * @param {string} tag @param {Attributes} [attributes] @param {...Child} children
  */
 export function h(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** The same in SVG. @param {string} tag @param {Attributes} [attributes] @param {...Child} children */
+/** Return a new SVG element. @param {string} tag @param {Attributes} [attributes] @param {...Child} children */
 export function s(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** The element with this id, which the page must have. @param {string} id */
+/** Return the element with this id, which the page must have. @param {string} id */
 export function byId(id) {
   const found = document.getElementById(id);
   if (!found) throw new Error(`The page has no #${id}`);
   return found;
 }
 
-/** The first match in `parent`, which must have one. @param {ParentNode} parent @param {string} selector */
+/** Return the first match in `parent`, which must have one. @param {ParentNode} parent @param {string} selector */
 export function find(parent, selector) {
   /** @type {HTMLElement | null} */
   const found = parent.querySelector(selector);
@@ -37,24 +37,24 @@ export function find(parent, selector) {
   return found;
 }
 
-/** Puts children in the place of all there were. @param {Element} parent @param {...Child} children */
+/** Replace all children of an element. @param {Element} parent @param {...Child} children */
 export function replace(parent, ...children) {
   parent.replaceChildren(...kept(children));
   parent.removeAttribute("aria-busy");
 }
 
-/** A box that says something. @param {"info" | "warn" | "bad"} kind @param {...Child} children */
+/** Return a box with a message. @param {"info" | "warn" | "bad"} kind @param {...Child} children */
 export function notice(kind, ...children) {
   return h("div", { class: `notice ${kind}` }, ...children);
 }
 
-/** A line of what goes on, as wide as the page: a text, and at its end what to do about it.
+/** Return a bar as wide as the page: a text, and an action at its end.
  * @param {"" | "warn" | "bad"} kind @param {Node} text @param {Child} [action] */
 export function bar(kind, text, action) {
   return h("div", { class: `bar ${kind}` }, text, action);
 }
 
-/** What failed, and a button that tries again. @param {string} sentence @param {() => void} again */
+/** Return an error with a button that retries. @param {string} sentence @param {() => void} again */
 export function failed(sentence, again) {
   const button = h("button", { type: "button", class: "link", onclick: again }, COMMON.tryAgain);
   return notice("bad", h("p", {}, sentence), h("p", {}, button));

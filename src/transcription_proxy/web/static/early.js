@@ -1,7 +1,7 @@
-/* Runs before anything is drawn, so that nobody sees the wrong header or a page that is not theirs.
-   A plain script, as modules run too late; the names are those of session.js, form.js and captions-steps.js. */
+/* Runs before the page is drawn, so that nobody sees the wrong header or a page that needs a login.
+   This is a plain script, because modules run too late. The keys are those of session.js, form.js and captions-steps.js. */
 (() => {
-  /** Whether the first steps on /captions are done or hidden; captions-steps.js writes them down. */
+  /** Whether the first steps on /captions are done or hidden. captions-steps.js stores them. */
   function areOver() {
     try {
       const { email } = JSON.parse(localStorage.getItem("session") ?? "null");
@@ -20,7 +20,7 @@
     location.replace("/");
   }
   root.dataset.steps = areOver() ? "over" : "open";
-  // A form that is sent before its module is there waits for it: no browser sends one by itself.
+  // A form that is submitted before its module has loaded waits for the module; the browser must not submit it.
   addEventListener("submit", (event) => {
     event.preventDefault();
     /** @type {HTMLFormElement} */ (event.target).dataset.sent = "";

@@ -1,21 +1,21 @@
-/** Where else this account is live: in another tab of this browser, or on another device. And how captions move here. */
+/** Finds live captions of this account in other tabs or on other devices, and moves them here. */
 
 import { api } from "./api.js";
 import { ELSEWHERE } from "./sentences.js";
 import { liveSessions } from "./sessions.js";
 import { forgetOpened, liveTabs, moveTabs, openedHere } from "./tabs.js";
 
-/** How long a start waits for the answer, in ms. */
-const PATIENCE = 3000;
+/** How long a start waits for the answer. */
+const TIMEOUT_MS = 3000;
 
 /**
- * @typedef {{id: string, since: string, tab: boolean}} Place one that is live; `id` is empty before its session is open
- * `left`: sessions of this browser that may end unasked: of closed tabs, which the service has not seen end yet, and
- * previews of the overlay.
+ * @typedef {{id: string, since: string, tab: boolean}} Place where captions are live; `id` is empty before the session opens
+ * `left`: sessions of this browser that may be ended without asking: those of closed tabs that the service has not seen
+ * end yet, and previews of the overlay.
  * @typedef {{places: Place[], left: string[]}} Elsewhere
  */
 
-/** A start that waits for a decision. */
+/** Thrown at a start when captions are live elsewhere, so that the user decides. */
 export class LiveElsewhere extends Error {
   /** @param {Elsewhere} found */
   constructor(found) {
@@ -24,9 +24,9 @@ export class LiveElsewhere extends Error {
   }
 }
 
-/** What is live apart from this page. Where the service does not say, only this browser's tabs are known. @returns {Promise<Elsewhere>} */
+/** Return where captions are live apart from this page. If the service fails, return only this browser's tabs. @returns {Promise<Elsewhere>} */
 export async function elsewhere() {
-  const [all, tabs] = await Promise.all([liveSessions(PATIENCE).catch(() => []), liveTabs()]);
+  const [all, tabs] = await Promise.all([liveSessions(TIMEOUT_MS).catch(() => []), liveTabs()]);
   const running = all.filter(({ reason }) => !reason);
   const opened = openedHere();
   const inTabs = tabs.flatMap(({ ids }) => ids);
@@ -41,7 +41,7 @@ export async function elsewhere() {
   };
 }
 
-/** Which sentence says it. @param {Place[]} places */
+/** Return the sentence about these places. @param {Place[]} places */
 export function whereLive(places) {
   const [{ since, tab }] = places;
   if (places.length > 1) return ELSEWHERE.several(places.length);
@@ -49,8 +49,8 @@ export function whereLive(places) {
 }
 
 /**
- * End what is live elsewhere, and what closed tabs left: all but one session, which the next one replaces.
- * @param {Elsewhere} found @param {boolean} moving false: it goes on beside this page
+ * End captions elsewhere and sessions of closed tabs, all but one session, which the next one replaces.
+ * @param {Elsewhere} found @param {boolean} moving false: captions elsewhere continue
  * @returns {Promise<string | undefined>} the id of the session to replace
  */
 export async function makeRoom({ places, left }, moving) {

@@ -1,4 +1,4 @@
-/** Why captions ended, for the page: the shared sentence, how grave it is, and the way out. */
+/** Explains why captions ended: the shared sentence, its severity, and a link to what to do next. */
 
 import { COMMON, END_SENTENCES, ENDED, ERROR_SENTENCES } from "./sentences.js";
 
@@ -6,7 +6,7 @@ const BUY = { href: "/dashboard#buy", text: COMMON.buyMinutes };
 const LIVE = { href: "/account#live-title", text: ENDED.seeLive };
 const LOG_IN = { href: "/#log-in", text: ENDED.logIn };
 
-/** By reason and error code; all others are "bad". */
+/** Severities by reason and error code; all others are "bad". */
 const KINDS = {
   client_stop: "info",
   ended_by_user: "warn",
@@ -17,7 +17,7 @@ const KINDS = {
   service_unavailable: "warn",
   service_restart: "warn",
 };
-/** Of which the page itself would be guilty: to its reader they are a fault of the service. */
+/** Errors that only a bug of the page can cause. The reader sees them as errors of the service. */
 const OURS = new Set(["auth_timeout", "bad_message", "bad_messages", "message_too_big"]);
 const LINKS = { insufficient_credits: BUY, signed_out: LOG_IN, unauthorized: LOG_IN, too_many_connections: LIVE };
 

@@ -1,4 +1,4 @@
-/** Asks for a link to choose a new password. The answer is the same whether or not the address has an account. */
+/** The page that requests a password-reset link. The answer is the same whether or not the email has an account. */
 
 import { byId } from "./dom.js";
 import { emailProblem, form } from "./form.js";

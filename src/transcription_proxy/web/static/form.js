@@ -1,18 +1,18 @@
-/** A form that says what is wrong beside the field that is, and cannot be sent twice. */
+/** Forms that show each error beside its field, and that cannot be submitted twice. */
 
 import { byId, find, notice, replace } from "./dom.js";
 import { Failure } from "./http.js";
 import { setIcon } from "./icons.js";
 import { FORMS } from "./sentences.js";
 
-/** Bytes of a password, in UTF-8, that bcrypt looks at. */
-const LONGEST = 72;
+/** Bytes of a password, in UTF-8, that bcrypt hashes. */
+const MAX_PASSWORD_BYTES = 72;
 
 /** @typedef {Record<string, string>} Values */
 
 /**
- * `check` names what is wrong by field before anything is sent; `fields` says at which field each error code is shown,
- * `replies` what is shown there in place of the service's own sentence.
+ * Set up a form. `check` returns problems by field before anything is sent. `fields`: the field at which each error code
+ * is shown. `replies`: what is shown there instead of the service's sentence.
  * @param {string} id
  * @param {{check: (values: Values) => Values, send: (values: Values) => Promise<void>, fields: Record<string, string>,
  *   replies?: Record<string, (string | Node)[]>}} what
@@ -48,20 +48,20 @@ export function form(id, { check, send, fields, replies = {} }) {
   return element;
 }
 
-/** What is wrong with an address, as far as one can see. @param {string} email */
+/** Return what is visibly wrong with an email, or "". @param {string} email */
 export function emailProblem(email) {
   if (!email.trim()) return FORMS.emailMissing;
   return /^\S+@\S+\.\S+$/.test(email.trim()) ? "" : FORMS.emailWrong;
 }
 
-/** What is wrong with a new password, as far as one can see. @param {string} password */
+/** Return what is visibly wrong with a new password, or "". @param {string} password */
 export function passwordProblem(password) {
   const normal = password.normalize("NFC"); // the form that the service counts
   if ([...normal].length < 8) return FORMS.passwordShort;
-  return new TextEncoder().encode(normal).length > LONGEST ? FORMS.passwordLong : "";
+  return new TextEncoder().encode(normal).length > MAX_PASSWORD_BYTES ? FORMS.passwordLong : "";
 }
 
-/** Marks the fields that are wrong, and goes to the first. Whether there was one. */
+/** Mark invalid fields and focus the first. Return whether there are any. */
 function show(element, problems) {
   const inputs = [...element.elements].filter((input) => input.name);
   for (const input of inputs) mark(input, problems[input.name] ?? "");

@@ -1,5 +1,5 @@
-/** Numbers, money, lengths and moments in the language of the page. The reader's browser decides only the time zone and
- * whether a clock has 12 or 24 hours: a sentence never mixes two languages. No other module formats these. */
+/** Formats numbers, money, lengths and times in the language of the page, so that a sentence never mixes two languages. The
+ * browser decides only the time zone and whether a clock has 12 or 24 hours. No other module formats these. */
 
 const LANGUAGE = document.documentElement.lang || "en";
 const { hourCycle, timeZone } = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
@@ -16,10 +16,10 @@ const DATE = moments({ dateStyle: "long" });
 const DAY = moments({ weekday: "short", day: "numeric", month: "long", ...CALENDAR });
 const TICK = moments({ ...SHORT_DAY, ...CALENDAR });
 
-/** Where this machine is, as "Europe/Berlin". */
+/** This machine's time zone, such as "Europe/Berlin". */
 export const ZONE = timeZone;
 
-/** "3 h 20 min", "9 min 52 s", "12 s": two units at most, as transcription_wire/lengths.py. @param {number} seconds */
+/** "3 h 20 min", "9 min 52 s", "12 s": two units at most, as in transcription_wire/lengths.py. @param {number} seconds */
 export function duration(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
@@ -28,7 +28,7 @@ export function duration(seconds) {
   return `${rest} s`;
 }
 
-/** The length of audio, or what was billed for it, to be held against each other: "1 h 2 min 3.4 s".
+/** Return "1 h 2 min 3.4 s": the exact length of audio or of its bill, so that people can compare the two.
  * @param {number} seconds @param {number} [digits] after the point */
 export function exactly(seconds, digits = 1) {
   const whole = Math.round(Math.max(0, seconds) * 10 ** digits);
@@ -38,12 +38,12 @@ export function exactly(seconds, digits = 1) {
   return parts.filter(([count]) => count).map(([count, unit]) => `${grouped(count)} ${unit}`).join(" ") || "0 s";
 }
 
-/** As packages are sold: "500 minutes". @param {number} seconds */
+/** Return "500 minutes", as packages are sold. @param {number} seconds */
 export function inMinutes(seconds) {
   return seconds >= 120 && seconds % 60 === 0 ? `${grouped(seconds / 60)} minutes` : duration(seconds);
 }
 
-/** How long something will last, in words: "10 minutes", "3 h 20 min", "12 days". @param {number} seconds */
+/** Return roughly how long something lasts: "10 minutes", "3 h 20 min", "12 days". @param {number} seconds */
 export function roughly(seconds) {
   const days = Math.floor(seconds / 86_400);
   if (days >= 365) return "more than a year";
@@ -69,29 +69,29 @@ export function money(cents, currency) {
   }
 }
 
-/** A moment on this machine's clock. @param {string} iso */
+/** Return a date and time in this machine's time zone. @param {string} iso */
 export function when(iso) {
   const moment = new Date(iso);
   return (moment.getFullYear() === new Date().getFullYear() ? THIS_YEAR : WHEN).format(moment);
 }
 
-/** The time of a moment, with its day where that is not today. @param {string} iso */
+/** Return a time, with its date if that is not today. @param {string} iso */
 export function clock(iso) {
   const moment = new Date(iso);
   return moment.toDateString() === new Date().toDateString() ? TODAY.format(moment) : when(iso);
 }
 
-/** The day of a moment. @param {string} iso */
+/** Return a date. @param {string} iso */
 export function date(iso) {
   return DATE.format(new Date(iso));
 }
 
-/** A calendar day such as 2026-11-24, which belongs to no time zone. @param {string} day */
+/** Return a calendar day such as 2026-11-24, which has no time zone, with its weekday. @param {string} day */
 export function dayName(day) {
   return DAY.format(calendar(day));
 }
 
-/** The same as short as an axis needs it: "Nov 24". @param {string} day */
+/** Return a calendar day for an axis: "Nov 24". @param {string} day */
 export function dayTick(day) {
   return TICK.format(calendar(day));
 }

@@ -1,4 +1,4 @@
-/** What every page has around it: its icons, the button that logs out, the watch on other tabs, and what this installation is. */
+/** What all pages share: icons, the log-out button, following other tabs, and the data about this installation. */
 
 import { byId, h } from "./dom.js";
 import { request } from "./http.js";
@@ -7,8 +7,9 @@ import { askLogOut } from "./log-out.js";
 import { followTabs } from "./session.js";
 
 /**
- * What this installation says of itself.
- * @typedef {{trial_seconds: number, trial_needs_confirmation: boolean, sandbox: boolean, support_email: string | null, terms_url: string | null,
+ * Data about this installation, from /site.
+ * @typedef {{trial_seconds: number, trial_needs_confirmation: boolean, sandbox: boolean,
+ *   support_email: string | null, terms_url: string | null,
  *   privacy_url: string | null, source_url: string | null, sessions_per_user: number}} Site
  */
 
@@ -26,7 +27,7 @@ const NOTHING = {
 /** @type {Promise<Site>} */
 export const site = request("GET", "/site").catch(() => NOTHING);
 
-/** A link to elsewhere, null where there is none or it is no address of the web. @param {string | null} url @param {string} text */
+/** Return a link to another site, or null if `url` is missing or is not http(s). @param {string | null} url @param {string} text */
 export function outside(url, text) {
   if (!url || !/^https?:\/\//.test(url)) return null;
   return h("a", { href: url, rel: "noopener noreferrer" }, text);

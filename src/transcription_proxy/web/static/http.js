@@ -1,10 +1,10 @@
-/** One request to the service: JSON in and out, a time limit, and failures that people can read. */
+/** Requests to the service: JSON in and out, with a timeout and errors that people can read. */
 
 import { REQUESTS } from "./sentences.js";
 
-const PATIENCE = 15_000;
+const TIMEOUT_MS = 15_000;
 
-/** A request that did not succeed. `status` is 0 where there was no answer at all. */
+/** A failed request. `status` is 0 if there was no answer. */
 export class Failure extends Error {
   /** @param {number} status @param {string} code @param {string} message */
   constructor(status, code, message) {
@@ -15,18 +15,18 @@ export class Failure extends Error {
 }
 
 /**
- * The JSON of the answer, null for an empty one; with `file` its bytes and name, as {blob, name}. Throws Failure.
+ * Return the JSON of the answer, null for an empty one; with `file`, return {blob, name}. Throw Failure.
  * @param {string} method @param {string} path
- * @param {{body?: object, token?: string, patience?: number, file?: boolean}} [options]
+ * @param {{body?: object, token?: string, timeoutMs?: number, file?: boolean}} [options]
  */
-export async function request(method, path, { body, token, patience = PATIENCE, file = false } = {}) {
+export async function request(method, path, { body, token, timeoutMs = TIMEOUT_MS, file = false } = {}) {
   const headers = new Headers({ Accept: "application/json" });
   if (body !== undefined) headers.set("Content-Type", "application/json");
   if (token) headers.set("Authorization", `Bearer ${token}`);
   const content = body && { body: JSON.stringify(body) };
   let answer, text;
   try {
-    const signal = AbortSignal.timeout(patience);
+    const signal = AbortSignal.timeout(timeoutMs);
     answer = await fetch(path, { ...content, method, headers, signal, cache: "no-store" });
     if (file && answer.ok) return { blob: await answer.blob(), name: fileName(answer) };
     text = await answer.text();
@@ -38,7 +38,7 @@ export async function request(method, path, { body, token, patience = PATIENCE, 
   throw refused(answer, reply);
 }
 
-/** As the service names it. */
+/** Return the file's name from Content-Disposition. */
 function fileName(answer) {
   return /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "";
 }

@@ -1,9 +1,9 @@
-/** Icons, drawn for these pages: lines on a grid of 24 by 24, in the color of the text beside them. An icon says nothing by
- * itself: a button that has only an icon needs an `aria-label`. */
+/** Icons: lines on a grid of 24 by 24, in the color of the text beside them. Screen readers ignore them, so a button that
+ * has only an icon needs an `aria-label`. */
 
 import { s } from "./dom.js";
 
-/** Each line of an icon, as SVG writes paths. */
+/** The lines of each icon, as SVG paths. */
 const PATHS = {
   copy: ["M11 8h7a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2h-7a2 2 0 0 1-2-2v-8a2 2 0 0 1 2-2z", "M5 15.5a2 2 0 0 1-1-1.7V6a2 2 0 0 1 2-2h7.8a2 2 0 0 1 1.7 1"],
   show: ["M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12z", "M12 9a3 3 0 0 1 0 6 3 3 0 0 1 0-6z"],
@@ -21,20 +21,20 @@ const PATHS = {
 
 /** @typedef {keyof typeof PATHS} IconName */
 
-/** An icon as wide as 1.25 letters. @param {IconName} name */
+/** Return an icon 1.25em wide. @param {IconName} name */
 export function icon(name) {
   const lines = PATHS[name].map((d) => s("path", { d }));
   return s("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, ...lines);
 }
 
-/** Give a button another icon than it has, or its first. @param {Element} button @param {IconName} name */
+/** Set or replace a button's icon. @param {Element} button @param {IconName} name */
 export function setIcon(button, name) {
   const old = button.querySelector(".icon");
   if (old) old.replaceWith(icon(name));
   else button.prepend(icon(name));
 }
 
-/** Draw the icons that a page's HTML names: `<span class="icon" data-icon="copy"></span>` keeps the place, so nothing moves. */
+/** Draw the icons that a page's HTML names: `<span class="icon" data-icon="copy"></span>` reserves the space, so nothing moves. */
 export function drawIcons() {
   for (const place of document.querySelectorAll("[data-icon]"))
     place.replaceWith(icon(/** @type {IconName} */ (place.getAttribute("data-icon"))));

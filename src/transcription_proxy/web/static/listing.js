@@ -1,5 +1,5 @@
-/** A list page by page. The address keeps the place: `before` is the API's cursor, and the newer pages are in the history's
- * state. A page that was opened by its address knows none of them: "Newer" then leads to the newest. */
+/** A list in pages. The URL holds the position: `before` is the API's cursor. The history state holds the cursors of newer
+ * pages. A page that was opened by its URL has no such state, so "Newer" leads to the newest page. */
 
 import { api } from "./api.js";
 import { byId, failed, h, replace } from "./dom.js";
@@ -10,7 +10,7 @@ const ROWS = 25;
 /**
  * @template T
  * @typedef {{path: string, name: string, moment: (row: T) => string, table: (rows: T[]) => Node, empty: () => Node}} About
- * `path`: of the API; `name`: of the list in its answer
+ * `path`: the API's path; `name`: the list's name in the answer
  */
 
 /** @template T */
@@ -18,7 +18,7 @@ export class Listing {
   #rows = byId("rows");
   #newer = /** @type {HTMLAnchorElement} */ (byId("newer"));
   #older = /** @type {HTMLAnchorElement} */ (byId("older"));
-  /** The address that is loaded last: what others answer comes too late. */
+  /** The URL that was requested last. Answers for other URLs come too late and are dropped. */
   #wanted = "";
 
   /** @param {About<T>} about */
@@ -56,7 +56,7 @@ export class Listing {
     if (byId("range").textContent !== range) byId("range").textContent = range;
   }
 
-  /** Where a link leads; without an address it keeps its place, and hands its focus on. */
+  /** Set where a link leads. A link without a URL keeps its space and passes its focus on. */
   #point(link, href) {
     const hadFocus = document.activeElement === link;
     link.classList.toggle("gone", !href);
@@ -81,12 +81,12 @@ export class Listing {
   }
 }
 
-/** The cursor in the address, empty for the newest page. */
+/** Return the cursor in the URL, empty for the newest page. */
 function place() {
   return new URLSearchParams(location.search).get("before") ?? "";
 }
 
-/** The cursors of the pages before this one, the newest first. @returns {string[]} */
+/** Return the cursors of the newer pages, the newest first. @returns {string[]} */
 function trail() {
   return history.state?.trail ?? [];
 }

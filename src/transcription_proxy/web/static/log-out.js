@@ -1,4 +1,4 @@
-/** The way out: at once, or after a question where captions of this browser would end with the login. */
+/** Logs out, and first asks for confirmation if captions of this browser would end. */
 
 import { h } from "./dom.js";
 import { LOGOUT } from "./sentences.js";
@@ -12,7 +12,7 @@ export async function askLogOut() {
   await logOut();
 }
 
-/** Ask in a dialog; Escape means no. @returns {Promise<boolean>} */
+/** Return the answer of a dialog; Escape means no. @returns {Promise<boolean>} */
 function confirmed() {
   return new Promise((resolve) => {
     const answer = (yes) => () => {

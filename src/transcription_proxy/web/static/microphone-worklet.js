@@ -1,9 +1,11 @@
-/** Runs in the audio thread, so that a hidden tab or a busy page loses nothing: sound at the machine's rate in, frames of
- * 100 ms of 16 kHz PCM out. Any message asks for the rest, and is answered by null once it is out. */
+/** Converts audio at the machine's rate to frames of 100 ms of 16 kHz PCM. It runs in the audio thread, so that a hidden
+ * tab or a busy page loses nothing. Any message flushes the last part of a frame; null follows it. */
 
 import { Resampler } from "./resample.js";
 
+/** Samples a second. */
 const RATE = 16_000;
+/** Samples. */
 const FRAME = RATE / 10;
 
 class Ear extends AudioWorkletProcessor {

@@ -1,13 +1,13 @@
-/** The microphone: frames of 16 kHz PCM while it is open, and in words why it is not. */
+/** The microphone: delivers frames of 16 kHz PCM, and explains in words why it cannot be opened. */
 
 import { MICROPHONE } from "./sentences.js";
 
-/** How long each step of opening may take; the user has to answer the browser's question in the first. In ms. */
+/** Milliseconds that each step of opening may take. In the first, the user answers the browser's question. */
 const [ASKING, STARTING, LOADING] = [60_000, 5000, 10_000];
-/** How long the last frame is waited for, in ms. */
-const LAST_FRAME = 500;
-/** Sound as it is: what browsers do to it for calls costs words. */
-const AS_IT_IS = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
+/** How long to wait for the last frame. */
+const LAST_FRAME_MS = 500;
+/** Unprocessed audio, because the processing that browsers do for calls loses words. */
+const UNPROCESSED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
 const PROBLEMS = {
   NotAllowedError: MICROPHONE.blocked,
   SecurityError: MICROPHONE.blocked,
@@ -31,16 +31,16 @@ export class Microphone {
   #ended = () => {};
 
   /**
-   * Opens it, from a click. Throws what `problem` puts into words, and has closed all that it opened by then.
-   * @param {string} device empty: the system's choice @param {AbortSignal} cancelled
-   * @param {Promise<unknown>} [allowed] the microphone is asked for once this is fulfilled; where it fails, so does this
+   * Open the microphone, in a click's handler. Throw an error that `problem` explains, and leave nothing open then.
+   * @param {string} device empty: the system default @param {AbortSignal} cancelled
+   * @param {Promise<unknown>} [allowed] the microphone is requested once this is fulfilled, and opening fails with it
    */
   static async open(device, cancelled, allowed = Promise.resolve()) {
     if (!navigator.mediaDevices) throw fault("InsecureError");
-    const audio = device ? { ...AS_IT_IS, deviceId: { exact: device } } : AS_IT_IS;
-    const context = new AudioContext(); // made and resumed in the click, or it stays silent
+    const audio = device ? { ...UNPROCESSED, deviceId: { exact: device } } : UNPROCESSED;
+    const context = new AudioContext(); // browsers keep it suspended unless a click creates and resumes it
     const resumed = context.resume();
-    resumed.catch(() => {}); // it is looked at later
+    resumed.catch(() => {}); // awaited below
     const asked = allowed.then(() => {
       cancelled.throwIfAborted();
       return navigator.mediaDevices.getUserMedia({ audio });
@@ -49,12 +49,12 @@ export class Microphone {
       const stream = await step(asked, ASKING, "UnansweredError", cancelled);
       await step(resumed, STARTING, "SilentError", cancelled);
       const loaded = context.audioWorklet.addModule("/static/microphone-worklet.js").catch(() => {
-        throw fault("UnloadedError"); // the browser's own error is that of a microphone
+        throw fault("UnloadedError"); // the browser would throw one of the microphone's errors
       });
       await step(loaded, LOADING, "UnloadedError", cancelled);
       return new Microphone(stream, context);
     } catch (error) {
-      asked.then(release, () => {}); // the user may still say yes
+      asked.then(release, () => {}); // the user may still allow it
       context.close().catch(() => {});
       throw error;
     }
@@ -68,7 +68,7 @@ export class Microphone {
     context.createMediaStreamSource(stream).connect(this.#ear).connect(context.destination);
   }
 
-  /** What it is, as the browser has it. */
+  /** The microphone's settings, as the browser reports them. */
   get device() {
     return this.#track.getSettings().deviceId ?? "";
   }
@@ -78,7 +78,7 @@ export class Microphone {
   }
 
   /**
-   * Begins. `heard` is called every 100 ms; `lost`, once, when the microphone is gone.
+   * Begin to deliver. `heard` is called every 100 ms; `lost`, once, when the microphone is disconnected.
    * @param {(frame: {samples: Int16Array, peak: number}) => void} heard @param {() => void} lost
    */
   listen(heard, lost) {
@@ -89,15 +89,15 @@ export class Microphone {
     });
   }
 
-  /** Ends, once the last part of a frame is out. */
+  /** Deliver the last part of a frame, and close the microphone. */
   async close() {
     await new Promise((resolve) => {
       this.#ended = resolve;
-      setTimeout(resolve, LAST_FRAME);
+      setTimeout(resolve, LAST_FRAME_MS);
       this.#ear.port.postMessage("finish");
     });
     release(this.#stream);
-    this.#context.close().catch(() => {}); // nobody needs to wait for it
+    this.#context.close().catch(() => {}); // a failure changes nothing
   }
 }
 
@@ -105,7 +105,7 @@ function release(stream) {
   for (const track of stream.getTracks()) track.stop();
 }
 
-/** What `work` comes to, unless it takes too long (an error of that name) or is cancelled. */
+/** Return the result of `work`. Throw an error named `name` if it takes too long, or CancelledError. */
 async function step(work, within, name, cancelled) {
   let timer = 0;
   const failing = new Promise((_, reject) => {
@@ -125,13 +125,13 @@ function fault(name) {
   return new DOMException(name, name);
 }
 
-/** Microphones to choose from; without a name while the page may not use them. */
+/** Return the microphones. They have no names while the page may not use them. */
 export async function microphones() {
   const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
   return devices.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId && deviceId !== "default");
 }
 
-/** Why a microphone did not open, in words; none where the user did not want it. @param {any} error */
+/** Return a sentence about why a microphone did not open, empty if the user cancelled. @param {any} error */
 export function problem(error) {
   return PROBLEMS[error.name] ?? MICROPHONE.failed(error.message);
 }

@@ -1,5 +1,5 @@
-/** What goes on now, at the top of the dashboard: live captions, or the way to start them, and what must not be overlooked.
- * The way to start stays where it is, whatever is said beside it. */
+/** The top of the dashboard: live captions or the button to start them, and warnings. The start button never moves,
+ * whatever is shown beside it. */
 
 import { warnings } from "./balance.js";
 import { Countdown } from "./countdown.js";
@@ -16,21 +16,21 @@ export class Now {
   #said = "";
   #counting = false;
 
-  /** Whether anything is said yet. */
+  /** Whether anything is shown yet. */
   get speaks() {
     return this.#said !== "";
   }
 
   /** @param {import("./balance.js").Balance} balance @param {number} live sessions @param {number | null} rate */
   show(balance, live, rate) {
-    this.#countdown.look(balance.seconds_remaining, performance.now() / 1000, live && (rate ?? live));
+    this.#countdown.update(balance.seconds_remaining, performance.now() / 1000, live && (rate ?? live));
     this.#counting = live > 0;
     const found = warnings(balance);
     this.#idle(!live, found);
     this.#say(live ? found : found.slice(1));
   }
 
-  /** Seconds left by now; the warning counts along. */
+  /** Update the seconds left, also in the warning. */
   count() {
     const left = this.#countdown.left(performance.now() / 1000);
     const place = this.#counting && byId("alerts").querySelector("[data-count]");
@@ -38,7 +38,7 @@ export class Now {
     return left;
   }
 
-  /** Something is wrong with the page itself. @param {string} sentence @param {(() => void) | null} [again] */
+  /** Show a problem of the page itself, such as a service that it can't reach. @param {string} sentence @param {(() => void) | null} [again] */
   wrong(sentence, again = null) {
     document.getElementById("loading")?.remove();
     const action = again && h("button", { type: "button", class: "button quiet", onclick: again }, COMMON.tryAgain);
@@ -67,10 +67,10 @@ export class Now {
     );
   }
 
-  /** Warnings are put up again only when they say something else, so that nobody hears them twice. @param {Warning[]} found */
+  /** Redraw warnings only when they change, so that screen readers do not repeat them. @param {Warning[]} found */
   #say(found) {
     const key = found.map(({ about, title }) => (about === "low" ? about : title)).join();
-    this.#put(key, ...found.map(shout));
+    this.#put(key, ...found.map(warningBar));
   }
 
   #put(key, ...boxes) {
@@ -79,8 +79,8 @@ export class Now {
   }
 }
 
-/** A bar of its own. What counts is heard once. @param {Warning} warning */
-function shout({ kind, about, title, text }) {
+/** Return a warning's bar. Screen readers announce its title once, not each count. @param {Warning} warning */
+function warningBar({ kind, about, title, text }) {
   const counts = about === "low" ? { "data-count": "", "aria-live": "off" } : {};
   const buy = h("a", { class: "button", href: BUY }, COMMON.buyMinutes);
   return bar(kind, h("p", {}, h("strong", counts, title), " ", text), buy);

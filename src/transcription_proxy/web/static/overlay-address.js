@@ -1,4 +1,4 @@
-/** The overlay's secret URL: covered until it is wanted, copied whole, and regenerated once somebody is sure. */
+/** The overlay's secret URL: hidden until the user shows it, copied with the style, and regenerated after a confirmation. */
 
 import { api } from "./api.js";
 import { byId, failed, replace } from "./dom.js";
@@ -11,7 +11,7 @@ const BUTTONS = ["overlay-show", "overlay-copy", "overlay-test", "overlay-renew"
 
 export class OverlayAddress {
   #field = /** @type {HTMLInputElement} */ (byId("overlay-url"));
-  /** Without looks. @type {URL | null} */
+  /** The URL without the style. @type {URL | null} */
   #known = null;
   #query = "";
   #isShown = false;
@@ -25,18 +25,18 @@ export class OverlayAddress {
     this.#load();
   }
 
-  /** The looks are part of the URL. @param {import("./overlay-style.js").Style} style */
+  /** Show the URL with a style, which is part of it. @param {import("./overlay-style.js").Style} style */
   restyle(style) {
     this.#query = String(write(style));
     this.#show();
   }
 
-  /** The key in the URL, empty while that is not known. */
+  /** The key in the URL, empty until the URL is known. */
   key() {
     return this.#known?.hash.slice(1) ?? "";
   }
 
-  /** Say it below the URL. @param {string} text */
+  /** Show a message below the URL. @param {string} text */
   say(text) {
     byId("overlay-said").textContent = text;
   }
@@ -53,7 +53,7 @@ export class OverlayAddress {
     return true;
   }
 
-  /** What goes into OBS, once the URL is known. */
+  /** The complete URL for OBS. The URL must be known. */
   get #full() {
     const url = new URL(/** @type {URL} */ (this.#known));
     url.search = this.#query;

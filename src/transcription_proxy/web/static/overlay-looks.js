@@ -1,4 +1,4 @@
-/** How the overlay looks: presets and the form with everything that can be chosen, remembered in this browser. */
+/** The form for the overlay's style, with presets. This browser remembers the style. */
 
 import { byId, find } from "./dom.js";
 import { dressed, wears } from "./overlay-presets.js";
@@ -6,7 +6,7 @@ import { OPTIONS, read, write } from "./overlay-style.js";
 import { OVERLAY } from "./sentences.js";
 
 const KEY = "overlay-style";
-/** How numbers are shown beside their sliders. A slider may end before the address does, where more is of little use. */
+/** How numbers are shown beside their sliders. Some sliders end before the URL's limit, where higher values are useless. */
 const FIGURES = {
   size: OVERLAY.pixels,
   opacity: OVERLAY.percent,
@@ -22,7 +22,7 @@ export class Looks {
   #changed;
   #presets = [...byId("presets").querySelectorAll("button")];
 
-  /** @param {(style: import("./overlay-style.js").Style) => void} changed also called once with the looks there are */
+  /** @param {(style: import("./overlay-style.js").Style) => void} changed called on each change, and once at the start */
   constructor(changed) {
     this.#changed = changed;
     byId("overlay-looks").addEventListener("input", () => this.#set(given()));
@@ -34,7 +34,7 @@ export class Looks {
     this.#set(this.#style);
   }
 
-  /** Show these looks in the fields, tell of them, and remember them. */
+  /** Show a style in the fields, report it, and remember it. */
   #set(style) {
     this.#style = style;
     localStorage.setItem(KEY, String(write(style)));
@@ -59,7 +59,7 @@ function show(name, value) {
   place.setAttribute("aria-valuetext", text);
 }
 
-/** What the fields say. */
+/** Return the style that the fields show. */
 function given() {
   const entries = Object.keys(OPTIONS).map((name) => {
     const { type, checked, value } = field(name);

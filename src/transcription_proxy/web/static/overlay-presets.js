@@ -1,10 +1,10 @@
-/** Looks to start from. A preset says how words look, and leaves alone where they stand, how long they stay and whether swear
- * words are masked. */
+/** Presets of the overlay's style. A preset does not change where words appear, how long they stay, and whether swear words
+ * are masked. */
 
 import { OPTIONS } from "./overlay-style.js";
 
 const NAMES = ["font", "size", "color", "opacity", "background", "background_opacity", "lines", "align", "upper", "outline"];
-/** What differs from the defaults. */
+/** Each preset's differences from the defaults. */
 export const PRESETS = {
   classic: {},
   bold: { size: 84, background_opacity: 90, align: "center" },
@@ -12,13 +12,14 @@ export const PRESETS = {
   contrast: { size: 60, color: "ffee00", background_opacity: 100 },
 };
 
-/** @param {import("./overlay-style.js").Style} style @param {string} preset @returns {import("./overlay-style.js").Style} */
+/** Return a style with a preset applied.
+ * @param {import("./overlay-style.js").Style} style @param {string} preset @returns {import("./overlay-style.js").Style} */
 export function dressed(style, preset) {
   const chosen = NAMES.map((name) => [name, PRESETS[preset][name] ?? OPTIONS[name].usual]);
   return { ...style, ...Object.fromEntries(chosen) };
 }
 
-/** Whether it looks exactly as the preset does. @param {import("./overlay-style.js").Style} style @param {string} preset */
+/** Return whether a style matches a preset. @param {import("./overlay-style.js").Style} style @param {string} preset */
 export function wears(style, preset) {
   const wanted = dressed(style, preset);
   return NAMES.every((name) => wanted[name] === style[name]);

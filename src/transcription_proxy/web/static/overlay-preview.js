@@ -1,12 +1,12 @@
-/** The overlay as viewers see it, on the picture of a game: drawn by the overlay's own modules, a page of 1920 by 1080 that is
- * made as small as the place it has. */
+/** The overlay as viewers see it, on a picture of a game. The overlay's own modules draw it on 1920 by 1080 pixels, which are
+ * scaled down to the space there is. */
 
 import { replace } from "./dom.js";
 import { read } from "./overlay-style.js";
 import { Overlay } from "./overlay-words.js";
 import { OVERLAY } from "./sentences.js";
 
-/** Pixels of the page in OBS. */
+/** Width of the page in OBS, in pixels. */
 const WIDE = 1920;
 
 export class Preview {
@@ -15,13 +15,13 @@ export class Preview {
   #overlay;
   #isSample = true;
 
-  /** @param {HTMLElement} stage @param {HTMLElement} place the overlay on it */
-  constructor(stage, place) {
+  /** @param {HTMLElement} frame @param {HTMLElement} place where the overlay is drawn */
+  constructor(frame, place) {
     this.#place = place;
     this.#overlay = new Overlay(place, this.#style);
     new ResizeObserver(([{ contentRect }]) => {
       place.style.setProperty("--scale", String(contentRect.width / WIDE));
-    }).observe(stage);
+    }).observe(frame);
   }
 
   /** @param {import("./overlay-style.js").Style} style */
@@ -31,14 +31,14 @@ export class Preview {
     else this.#overlay.restyle(style);
   }
 
-  /** Show a sentence that stays. */
+  /** Show a sample sentence that does not fade. */
   showSample() {
     this.#isSample = true;
     this.#begin({ ...this.#style, fade: 0 });
     this.#overlay.line({ session: "sample", text: OVERLAY.sample, is_final: true });
   }
 
-  /** Show nothing but the words that come from now on. */
+  /** Remove all words. */
   showVoice() {
     this.#isSample = false;
     this.#begin(this.#style);

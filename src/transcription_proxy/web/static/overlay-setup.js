@@ -1,4 +1,4 @@
-/** The overlay's page: its looks, its secret URL, a test, and a preview that one can speak into. */
+/** The page that sets up the overlay: its style, secret URL, a test, and a preview with the user's own voice. */
 
 import { api } from "./api.js";
 import { byId } from "./dom.js";
@@ -19,7 +19,7 @@ const voice = new VoicePreview(preview, () => address.key());
 
 byId("overlay-test").addEventListener("click", test);
 
-/** Send a test line, and say how many overlays it went to. A preview that listens as they do is none of them. */
+/** Send a test caption, and show how many overlays got it, without this page's preview. */
 async function test() {
   const button = byId("overlay-test");
   if (button.getAttribute("aria-disabled")) return;

@@ -1,5 +1,5 @@
-/** How the overlay looks: parameters of its address, each read strictly. What is not exactly as it must be is left out, and
- * only what was made from numbers and lists here ever reaches a style. */
+/** The overlay's style, read strictly from the parameters of its URL. Invalid parameters are ignored, and only numbers and
+ * listed values ever reach CSS. */
 
 /**
  * @typedef {{font: string, size: number, color: string, opacity: number, background: string, background_opacity: number,
@@ -15,10 +15,10 @@ const FONTS = {
   rounded: '"Arial Rounded MT Bold", "SF Pro Rounded", Nunito, Quicksand, "Trebuchet MS", sans-serif',
   casual: '"Comic Sans MS", "Comic Neue", "Chalkboard SE", cursive',
 };
-/** Of an outline: in which directions the letters are drawn again. */
+/** The directions in which an outline repeats the letters. */
 const AROUND = [[1, 0], [-1, 0], [0, 1], [0, -1], [0.7, 0.7], [0.7, -0.7], [-0.7, 0.7], [-0.7, -0.7]];
 
-/** What may be said of each, and what holds where nothing is. */
+/** The allowed values of each parameter, and its default. */
 export const OPTIONS = {
   font: choice("sans", Object.keys(FONTS)),
   size: whole(48, 12, 200),
@@ -45,7 +45,7 @@ export function read(parameters) {
   return /** @type {any} */ (Object.fromEntries(entries));
 }
 
-/** As parameters: what is not as usual. @param {Style} style */
+/** Return the URL's parameters: the values that differ from the defaults. @param {Style} style */
 export function write(style) {
   const told = Object.entries(OPTIONS).filter(([name, { usual }]) => style[name] !== usual);
   return new URLSearchParams(told.map(([name]) => [name, typeof style[name] === "boolean" ? "1" : String(style[name])]));
@@ -68,7 +68,7 @@ export function apply(overlay, style) {
   overlay.dataset.position = style.position;
 }
 
-/** In black, or in white around dark letters. */
+/** Return the outline's color: black, or white around dark letters. */
 function outlined({ color, outline }) {
   if (!outline) return "none";
   const [red, green, blue] = parts(color);

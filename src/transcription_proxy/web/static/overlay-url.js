@@ -1,4 +1,4 @@
-/** The overlay's address for OBS, with the looks that were chosen in this browser. */
+/** Returns the overlay's URL for OBS, with the style that this browser remembers. */
 
 import { api } from "./api.js";
 import { read, write } from "./overlay-style.js";

@@ -1,22 +1,22 @@
-/** "Preview with your voice": shows the captions that are live now, or else starts short ones, and says what they cost. */
+/** "Preview with your voice": shows the live captions, or starts a short session and shows its cost. */
 
 import { byId, failed, h, notice, replace } from "./dom.js";
 import { setIcon } from "./icons.js";
-import { LiveVoice, LONGEST, OwnVoice } from "./overlay-voices.js";
+import { LiveSource, MAX_SESSION_MS, MicrophoneSource } from "./overlay-voices.js";
 import { poll } from "./poll.js";
 import { preferences } from "./preferences.js";
 import { CAPTIONS, OVERLAY, SETTINGS } from "./sentences.js";
 import { liveSessions } from "./sessions.js";
 
-const EVERY = 4000;
-/** Of a state's tag; all others warn. */
+const POLL_MS = 4000;
+/** The style of each state's tag; all other states are shown as warnings. */
 const KINDS = { live: "live", following: "live" };
 
 export class VoicePreview {
   #preview;
   #key;
   #button = byId("voice");
-  /** @type {LiveVoice | OwnVoice | null} */
+  /** @type {LiveSource | MicrophoneSource | null} */
   #voice = null;
   #isLive = false;
   /** @type {import("./preferences.js").Preferences | null} */
@@ -28,10 +28,10 @@ export class VoicePreview {
     this.#key = key;
     this.#button.addEventListener("click", () => this.#toggle());
     this.#load();
-    poll(() => this.#look(), EVERY)();
+    poll(() => this.#look(), POLL_MS)();
   }
 
-  /** Whether the service takes the preview for one of the account's overlays. */
+  /** Whether the service counts the preview as one of the account's overlays. */
   get watches() {
     return this.#voice?.watches ?? false;
   }
@@ -47,9 +47,9 @@ export class VoicePreview {
   }
 
   async #look() {
-    if (this.#voice instanceof OwnVoice) return; // its own session is live too
+    if (this.#voice instanceof MicrophoneSource) return; // the preview's session is live too
     this.#isLive = (await liveSessions()).some(({ status }) => status === "active");
-    if (this.#voice instanceof LiveVoice && !this.#isLive) this.#voice.stop();
+    if (this.#voice instanceof LiveSource && !this.#isLive) this.#voice.stop();
     this.#sayPrice();
   }
 
@@ -62,7 +62,7 @@ export class VoicePreview {
     this.#preview.showVoice();
     setIcon(this.#button, "stop");
     byId("voice-label").textContent = OVERLAY.stopPreview;
-    this.#voice = key ? new LiveVoice(key, this.#listener) : known && new OwnVoice(known, this.#listener);
+    this.#voice = key ? new LiveSource(key, this.#listener) : known && new MicrophoneSource(known, this.#listener);
     return undefined;
   }
 
@@ -71,7 +71,7 @@ export class VoicePreview {
     line: (line) => this.#preview.line(line),
     clear: (which) => this.#preview.clear(which),
     state: (state) => this.#sayState(state),
-    used: (seconds) => (byId("voice-price").textContent = OVERLAY.using(seconds, LONGEST / 1000)),
+    used: (seconds) => (byId("voice-price").textContent = OVERLAY.using(seconds, MAX_SESSION_MS / 1000)),
     ended: (why) => this.#ended(why),
   };
 
@@ -97,6 +97,6 @@ export class VoicePreview {
   #sayPrice() {
     if (this.#voice) return;
     const rate = this.#preferences ? ` ${SETTINGS.price(Number(this.#preferences.rate.toFixed(6)))}` : "";
-    byId("voice-price").textContent = this.#isLive ? OVERLAY.freePreview : `${OVERLAY.shortPreview(LONGEST / 1000)}${rate}`;
+    byId("voice-price").textContent = this.#isLive ? OVERLAY.freePreview : `${OVERLAY.shortPreview(MAX_SESSION_MS / 1000)}${rate}`;
   }
 }

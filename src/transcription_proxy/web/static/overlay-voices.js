@@ -1,4 +1,4 @@
-/** Where the preview's words come from: the account's live captions, or a short session of captions of its own. */
+/** The sources of the preview's words: the account's live captions, or a short session of the preview itself. */
 
 import { sentence } from "./ends.js";
 import { Microphone, problem } from "./microphone.js";
@@ -7,17 +7,17 @@ import { OVERLAY } from "./sentences.js";
 import { Transcription } from "./transcription.js";
 
 /**
- * `state`: of the captions page; `ended`: why it is over, where there is something to say.
+ * `state`: one of the states of the captions page; `ended`: why the source ended, if there is something to show.
  * @typedef {{line: (line: any) => void, clear: (which: any) => void, state: (state: string) => void,
  *   used: (seconds: number) => void, ended: (why?: {kind: "info" | "warn" | "bad", text: string,
  *   link?: {href: string, text: string}}) => void}} Listener
  */
 
-/** Milliseconds after which a session of the preview's own stops: it is billed, and easily forgotten. */
-export const LONGEST = 60_000;
+/** The longest session of the preview, which is billed and easily forgotten. */
+export const MAX_SESSION_MS = 60_000;
 
-/** The captions that are live now, as an overlay hears them. */
-export class LiveVoice {
+/** The account's live captions, as an overlay gets them. */
+export class LiveSource {
   watches = true;
   #ending = new AbortController();
   #listener;
@@ -26,7 +26,7 @@ export class LiveVoice {
   constructor(key, listener) {
     this.#listener = listener;
     const gone = () => listener.ended({ kind: "warn", text: OVERLAY.changed });
-    follow(key, { line: listener.line, clear: listener.clear, missed() {}, says() {}, gone }, this.#ending.signal);
+    follow(key, { line: listener.line, clear: listener.clear, missed() {}, problem() {}, gone }, this.#ending.signal);
     listener.state("following");
   }
 
@@ -36,8 +36,8 @@ export class LiveVoice {
   }
 }
 
-/** A session of captions for the preview alone. Words come from the microphone. */
-export class OwnVoice {
+/** A session for the preview alone, with audio from the microphone. */
+export class MicrophoneSource {
   watches = false;
   #cancelling = new AbortController();
   #listener;
@@ -47,14 +47,14 @@ export class OwnVoice {
   #transcription = null;
   #timer = 0;
 
-  /** Begins in the click that asks for it. @param {import("./preferences.js").Preferences} settings @param {Listener} listener */
+  /** Start the session, in a click's handler. @param {import("./preferences.js").Preferences} settings @param {Listener} listener */
   constructor(settings, listener) {
     this.#listener = listener;
     listener.state("asking");
     this.#open(settings);
   }
 
-  /** The last words still come. */
+  /** Stop. The last words still arrive. */
   async stop() {
     this.#cancelling.abort();
     if (!this.#transcription) return;
@@ -70,15 +70,15 @@ export class OwnVoice {
       const text = problem(error);
       return this.#listener.ended(text ? { kind: "bad", text } : undefined);
     }
-    const transcription = (this.#transcription = new Transcription(config, rate, this.#audience()));
+    const transcription = (this.#transcription = new Transcription(config, rate, this.#transcriptionListener()));
     this.#microphone.listen(({ samples }) => transcription.push(samples), () => this.stop());
-    this.#timer = setTimeout(() => this.stop(), LONGEST);
+    this.#timer = setTimeout(() => this.stop(), MAX_SESSION_MS);
     transcription.begin();
     return undefined;
   }
 
-  /** @returns {import("./transcription.js").Audience} */
-  #audience() {
+  /** @returns {import("./transcription.js").Listener} */
+  #transcriptionListener() {
     const nothing = () => {};
     return {
       state: (state) => this.#listener.state(this.#microphone ? state : "ending"),

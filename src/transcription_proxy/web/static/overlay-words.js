@@ -1,24 +1,24 @@
-/** The words on the overlay: for each session those of its last lines, which never break anew while words follow. */
+/** The words on the overlay: the last lines of each session. Lines never wrap differently while words follow. */
 
 import { h } from "./dom.js";
 import { masked } from "./overlay-mask.js";
 import { apply } from "./overlay-style.js";
 import { gap } from "./spacing.js";
 
-/** How long the last words of a session stay where nothing fades; how long words stay at most. In seconds. */
-const [AFTERWARDS, LONGEST] = [8, 3600];
-/** Milliseconds that a fade takes. */
-const FADING = 600;
-/** Pieces of text that are kept before those that nobody sees are looked for. */
-const MANY = 80;
+/** How long the last words stay after a session ended, and words at most, if the style does not fade them. */
+const [END_SECONDS, MAX_SECONDS] = [8, 3600];
+/** How long a fade takes. */
+const FADE_MS = 600;
+/** Pieces of final text from which hidden ones are removed. */
+const MAX_PIECES = 80;
 const pieces = new Intl.Segmenter(undefined, { granularity: "word" });
 
 export class Overlay {
   #place;
   /** @type {import("./overlay-style.js").Style} */
   #style;
-  /** @type {Map<string, Voice>} by session and channel */
-  #voices = new Map();
+  /** @type {Map<string, Speaker>} by session and channel */
+  #speakers = new Map();
 
   /** @param {HTMLElement} place @param {import("./overlay-style.js").Style} style */
   constructor(place, style) {
@@ -31,68 +31,68 @@ export class Overlay {
    * is_final: boolean}} line */
   line({ session, channel = 0, text, is_final }) {
     const key = `${session} ${channel}`;
-    let voice = this.#voices.get(key);
-    if (!text) return voice?.withdraw();
-    if (!voice) {
-      for (const other of this.#voices.values()) if (other.ended) other.leave(); // it goes on in this one's place
-      voice = new Voice(session, () => this.#voices.delete(key));
-      this.#voices.set(key, voice);
-      this.#place.append(voice.element);
+    let speaker = this.#speakers.get(key);
+    if (!text) return speaker?.withdraw();
+    if (!speaker) {
+      for (const other of this.#speakers.values()) if (other.ended) other.leave(); // the new session takes its place
+      speaker = new Speaker(session, () => this.#speakers.delete(key));
+      this.#speakers.set(key, speaker);
+      this.#place.append(speaker.element);
     }
-    voice.ended = false;
-    voice.say(this.#style.mask ? masked(text) : text, is_final);
-    voice.leaveAfter(this.#style.fade || LONGEST);
+    speaker.ended = false;
+    speaker.say(this.#style.mask ? masked(text) : text, is_final);
+    speaker.leaveAfter(this.#style.fade || MAX_SECONDS);
     return undefined;
   }
 
-  /** The session has ended. @param {{session: string}} which */
+  /** Let the words of an ended session fade. @param {{session: string}} which */
   clear({ session }) {
-    for (const voice of this.#voices.values()) if (voice.session === session) this.#end(voice);
+    for (const speaker of this.#speakers.values()) if (speaker.session === session) this.#end(speaker);
   }
 
-  /** Lines were missed: the words that are shown may have been withdrawn since, or their sessions may have ended. */
+  /** Let all words fade after missed lines: they may have been withdrawn, or their sessions may have ended. */
   missed() {
-    for (const voice of this.#voices.values()) this.#end(voice);
+    for (const speaker of this.#speakers.values()) this.#end(speaker);
   }
 
-  /** Nothing is shown any more. */
+  /** Remove all words. */
   empty() {
-    for (const voice of this.#voices.values()) voice.leave();
+    for (const speaker of this.#speakers.values()) speaker.leave();
   }
 
-  /** Words look like this from now on. @param {import("./overlay-style.js").Style} style */
+  /** Apply a style. @param {import("./overlay-style.js").Style} style */
   restyle(style) {
     this.#style = style;
     apply(this.#place, style);
   }
 
-  #end(voice) {
-    voice.ended = true;
-    voice.leaveAfter(this.#style.fade || AFTERWARDS);
+  #end(speaker) {
+    speaker.ended = true;
+    speaker.leaveAfter(this.#style.fade || END_SECONDS);
   }
 }
 
-/** One who speaks. */
-class Voice {
+/** The words of one session and channel. */
+class Speaker {
   ended = false;
   /** @type {HTMLElement[]} */
   #settled = [];
   /** @type {HTMLElement[]} */
   #interim = [];
   #text = h("span", { class: "said" });
-  /** The words that settled last. */
+  /** The last final text. */
   #last = "";
   #timer = 0;
   #left;
 
-  /** @param {string} session @param {() => void} left what to do once it is gone */
+  /** @param {string} session @param {() => void} left called once its element is removed */
   constructor(session, left) {
     this.session = session;
     this.#left = left;
     this.element = h("div", { class: "voice" }, h("p", { dir: "auto" }, this.#text));
   }
 
-  /** The words that may still change become these. @param {string} text @param {boolean} isFinal */
+  /** Replace the interim words. @param {string} text @param {boolean} isFinal */
   say(text, isFinal) {
     const said = text.trim().replace(/\s+/g, " ");
     const words = Array.from(pieces.segment(gap(this.#last, said) + said), ({ segment }) => segment);
@@ -104,10 +104,10 @@ class Voice {
     this.#interim.push(...added);
     if (isFinal) this.#settled.push(...this.#interim.splice(0));
     if (isFinal) this.#last = said;
-    if (this.#settled.length > MANY) this.#trim();
+    if (this.#settled.length > MAX_PIECES) this.#trim();
   }
 
-  /** The words that may still change were none. */
+  /** Withdraw the interim words. */
   withdraw() {
     for (const old of this.#interim.splice(0)) old.remove();
     if (!this.#settled.length) this.leave();
@@ -127,10 +127,10 @@ class Voice {
 
   #fade() {
     this.element.classList.add("fading");
-    this.#timer = setTimeout(() => this.leave(), FADING);
+    this.#timer = setTimeout(() => this.leave(), FADE_MS);
   }
 
-  /** Forgets whole lines above those that are seen, so that no other one breaks anew. */
+  /** Remove whole lines above the visible ones, so that no visible line wraps differently. */
   #trim() {
     const top = this.element.getBoundingClientRect().top;
     let [cut, line] = [0, Infinity];

@@ -1,4 +1,4 @@
-/** The overlay in a program that streams: transparent, and empty while nobody speaks. */
+/** The overlay page for streaming programs: transparent, and empty while nobody speaks. */
 
 import { byId } from "./dom.js";
 import { follow } from "./overlay-feed.js";
@@ -6,7 +6,7 @@ import { read } from "./overlay-style.js";
 import { Overlay } from "./overlay-words.js";
 import { OVERLAY } from "./sentences.js";
 
-/** How long a sentence for who sets this up is shown: on a stream, viewers would read it too. In ms. */
+/** Milliseconds for which a problem is shown. It is meant for the streamer, but viewers see it too. */
 const SAID_FOR = 10_000;
 const overlay = new Overlay(byId("overlay"), read(new URLSearchParams(location.search)));
 const key = location.hash.slice(1);
@@ -14,8 +14,8 @@ const key = location.hash.slice(1);
 let said = "";
 let timer = 0;
 
-/** Show a sentence for a while. It is not shown again by each try that fails for the same reason. */
-function says(sentence) {
+/** Show a problem for a while, and not again for each reconnect that fails for the same reason. */
+function problem(sentence) {
   if (sentence === said) return;
   said = sentence;
   clearTimeout(timer);
@@ -36,8 +36,8 @@ if (/^[\w.~-]{1,200}$/.test(key)) {
     clear: (which) => overlay.clear(which),
     missed: () => overlay.missed(),
     gone: () => overlay.empty(),
-    says,
+    problem,
   });
 } else {
-  says(OVERLAY.incomplete);
+  problem(OVERLAY.incomplete);
 }

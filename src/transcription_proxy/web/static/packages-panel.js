@@ -1,4 +1,4 @@
-/** The packages on the dashboard, and the way to the checkout. */
+/** The packages on the dashboard, with buttons that lead to the checkout. */
 
 import { api } from "./api.js";
 import { afterDebt } from "./balance.js";
@@ -20,7 +20,7 @@ export class PackagesPanel {
     }
   }
 
-  /** Says what a package leaves of a debt. @param {number} left */
+  /** Show on each package the balance after it, while the user owes something. @param {number} left */
   mind(left) {
     const changed = left !== this.#left && Math.min(left, this.#left) < 0;
     this.#left = left;

@@ -14,7 +14,7 @@ export async function packages() {
 }
 
 /**
- * Fills the list. `action` makes what stands at the foot of a card; `remark` is a line below its length.
+ * Fill the list. `action` returns the foot of a card; `remark` returns a line below its length.
  * @param {Element} list @param {Package[]} offered
  * @param {(item: Package) => Node} action @param {(item: Package) => string} [remark]
  */

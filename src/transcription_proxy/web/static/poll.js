@@ -1,10 +1,10 @@
-/** Work that is repeated while somebody looks at the page. */
+/** Repeats work while the page is visible. */
 
 const SLOWEST = 60_000;
 
 /**
- * Does `work` now and again `every` ms after each end: not while the tab is hidden, at once when it is shown again, and
- * ever more seldom while it fails. @param {() => Promise<void>} work @param {number} every
+ * Run `work` now, and again `every` ms after each end. It pauses while the tab is hidden, runs at once when the tab is
+ * shown again, and backs off while it fails. @param {() => Promise<void>} work @param {number} every
  */
 export function poll(work, every) {
   let timer = 0;

@@ -1,4 +1,4 @@
-/** What the captions page was last told about microphone, model and language, as far as the service still offers it. */
+/** The last settings of the captions page, without those that the service no longer offers. */
 
 import { request } from "./http.js";
 import { microphones } from "./microphone.js";
@@ -6,8 +6,8 @@ import { microphones } from "./microphone.js";
 const KEY = "try";
 
 /**
- * @typedef {{device: string, config: object, rate: number}} Preferences `device`: empty for the system's choice; `config`: what
- * a session is opened with; `rate`: credits a second
+ * @typedef {{device: string, config: object, rate: number}} Preferences `device`: empty for the system default; `config`: that
+ * of a session; `rate`: credits a second
  * @returns {Promise<Preferences>}
  */
 export async function preferences() {

@@ -1,4 +1,4 @@
-/** Purchases: a table of them, and those whose payment is under way. */
+/** A table of purchases, and the list of pending payments. */
 
 import { h } from "./dom.js";
 import { duration, money, when } from "./format.js";
@@ -26,13 +26,13 @@ export function purchaseTable(purchases) {
   return table(PURCHASES.caption, COLUMNS, purchases.map(row));
 }
 
-/** Where to buy. */
+/** Return a link to the packages. */
 export function noPurchases() {
   const buy = h("a", { class: "button quiet", href: "/dashboard#buy" }, COMMON.buyMinutes);
   return h("div", { class: "empty" }, h("p", {}, PURCHASES.none), buy);
 }
 
-/** Payments that are under way, each with what happens next. Returns the seconds they will bring.
+/** Show pending payments, each with what happens next. Return the seconds that they will bring.
  * @param {Element} list @param {Purchase[]} purchases */
 export function showPending(list, purchases) {
   const found = purchases.filter(({ status }) => status === "pending");

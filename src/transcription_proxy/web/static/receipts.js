@@ -1,13 +1,13 @@
-/** What lost sessions came to: their receipts never arrived, but the service holds them. */
+/** Fetches the receipts of lost sessions from the service, because their `session_end` never arrived. */
 
 import { api } from "./api.js";
 
-/** The service ends a lost session within seconds. In ms. */
-const [WITHIN, EVERY] = [15_000, 1000];
+/** How long and how often to poll. The service ends a lost session within seconds. */
+const [TIMEOUT_MS, POLL_MS] = [15_000, 1000];
 
-/** Looks them up, as far as they are there in time. @param {import("./transcription.js").Part[]} parts */
+/** Add the receipts that arrive in time to these parts. @param {import("./transcription.js").Part[]} parts */
 export async function findReceipts(parts) {
-  const until = performance.now() + WITHIN;
+  const until = performance.now() + TIMEOUT_MS;
   while (parts.some(({ settled }) => !settled) && performance.now() < until) {
     const { sessions } = await api("GET", "/account/usage").catch(() => ({ sessions: [] }));
     for (const part of parts) {
@@ -15,6 +15,6 @@ export async function findReceipts(parts) {
       if (!found || part.settled) continue;
       Object.assign(part, { used: found.seconds_used, audio: found.audio_seconds ?? 0, settled: true });
     }
-    await new Promise((resolve) => setTimeout(resolve, EVERY));
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -1,10 +1,11 @@
-/** Whether a lost session is followed by another one, and when: values in, values out. Times are in ms. */
+/** Decides whether and when another session follows a lost one. Pure: times are arguments, in milliseconds. */
 
-/** Close codes after which another session may do better: gone, no code, no close, engine or service in trouble, no auth
- * in time. All others mean what they say: done, not allowed, nothing left, somebody else took over. */
+/** Close codes of failures that may pass: a lost connection, a failing engine or service, a late auth message. After all
+ * others, such as "no credit" or "replaced", another session would end the same way. */
 const PASSING = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4408]);
-const WITHIN = 60_000;
-/** Before each try, at most; the last one goes on. */
+/** How long to retry. */
+const BUDGET_MS = 60_000;
+/** The longest pause before each try, in milliseconds. The last one repeats. */
 const PAUSES = [500, 1000, 2000, 4000, 8000, 15_000];
 
 /** @param {number} code of the close */
@@ -12,7 +13,7 @@ export function mayPass(code) {
   return PASSING.has(code);
 }
 
-/** Tries and clock start anew when a session has proven itself: by words, or by its length. */
+/** The retry budget. It starts again after a session that got final words or lasted long enough. */
 export class Redial {
   /** @type {number | null} */
   #since = null;
@@ -25,23 +26,23 @@ export class Redial {
     this.#readyAt = now;
   }
 
-  /** Final words came. */
+  /** Reset the budget, because final words arrived. */
   proved() {
     this.#since = null;
     this.#tries = 0;
   }
 
   /**
-   * How long to wait before the next try, null when enough was tried. `luck`, from 0 to 1: pages that lost the same
-   * service do not all come back at one moment. @param {number} now @param {number} luck
+   * Return the pause before the next try, null when the budget is used up. `random`, from 0 to 1, spreads the tries of
+   * pages that lost the same service. @param {number} now @param {number} random
    */
-  lost(now, luck) {
-    if (this.#readyAt !== null && now - this.#readyAt >= WITHIN) this.proved();
+  lost(now, random) {
+    if (this.#readyAt !== null && now - this.#readyAt >= BUDGET_MS) this.proved();
     this.#readyAt = null;
     this.#since ??= now;
-    const left = this.#since + WITHIN - now;
+    const left = this.#since + BUDGET_MS - now;
     if (left <= 0) return null;
     const pause = PAUSES[Math.min(this.#tries++, PAUSES.length - 1)];
-    return Math.min((pause * (1 + luck)) / 2, left);
+    return Math.min((pause * (1 + random)) / 2, left);
   }
 }

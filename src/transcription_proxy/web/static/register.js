@@ -1,4 +1,4 @@
-/** A new account; it is logged in at once, and goes on to its first captions. */
+/** The page that registers an account, logs it in and leads to the captions page. */
 
 import { byId, h, replace } from "./dom.js";
 import { emailProblem, form, passwordProblem } from "./form.js";

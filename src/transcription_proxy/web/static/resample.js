@@ -1,10 +1,9 @@
-/** Sound at one rate turned into sound at another, by a windowed sinc: what the new rate cannot hold is taken out first,
- * or it would fold back into the speech as a whistle. Tones that are kept lose less than 0.1 dB; those above the new
- * half are 80 dB down. */
+/** Resamples audio with a windowed sinc. A low-pass filter first removes tones above the new Nyquist frequency by 80 dB,
+ * because they would alias into the speech. The tones below it lose less than 0.1 dB. */
 
-/** Kaiser's beta for 80 dB, and how many taps that takes for a transition of one radian a sample. */
+/** Kaiser's beta for 80 dB, and the number of taps for a transition of one radian a sample. */
 const [BETA, TAPS] = [7.86, 72.05 / 2.285];
-/** Of the lower rate: where the filter is half open, and the width in which it closes. */
+/** The filter's cutoff (-6 dB) and the width of its transition, as parts of the lower rate. */
 const [HALF_OPEN, WIDTH] = [15 / 32, 1 / 16];
 
 export class Resampler {
@@ -12,7 +11,7 @@ export class Resampler {
   #down;
   #reach;
   #kernels;
-  /** Sound that is still needed; the next sample lies at `#reach - 1`, and `#phase` of `#up` behind it. */
+  /** Input that is still needed. The next output lies at `#reach - 1` plus `#phase / #up`. */
   #held;
   #length;
   #phase = 0;
@@ -30,7 +29,7 @@ export class Resampler {
     this.#length = this.#reach - 1; // silence before the first sample
   }
 
-  /** The samples that can be made by now. @param {Float32Array} sound */
+  /** Return the output that can be computed so far. @param {Float32Array} sound */
   take(sound) {
     this.#append(sound);
     const made = [];
@@ -66,7 +65,7 @@ export class Resampler {
   }
 }
 
-/** The weights of the samples around a moment that lies `shift` of a sample behind one; together 1. */
+/** Return the taps for an output that lies `shift` of a sample after an input. Their sum is 1. */
 function kernel(shift, cutoff, reach) {
   const taps = Float64Array.from({ length: 2 * reach }, (_, index) => {
     const away = index - reach + 1 - shift;
@@ -80,7 +79,7 @@ function sinc(x) {
   return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x);
 }
 
-/** Kaiser's. */
+/** Return the Kaiser window. */
 function window(x) {
   return Math.abs(x) >= 1 ? 0 : bessel(BETA * Math.sqrt(1 - x * x)) / bessel(BETA);
 }

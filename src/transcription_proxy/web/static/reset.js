@@ -1,6 +1,6 @@
 /**
- * Chooses a new password with the link from the mail. Its token is in the fragment, which no server and no log sees. It
- * moves on to the state of the history entry: out of sight, and still there when the page is reloaded.
+ * The page for a new password, opened by the link in the email. The link's token is in the fragment, which no server and no
+ * log sees. The page moves it to the history state, where it is hidden and survives a reload.
  */
 
 import { byId } from "./dom.js";
@@ -25,14 +25,14 @@ const element = form("reset", {
   fields: { weak_password: "password" },
 });
 
-/** The form for this token; without one, the way to another link. @param {string | null} token */
+/** Show the form for a token, or without one, a link to request another email. @param {string | null} token */
 function show(token) {
   history.replaceState(token && { token }, "", location.pathname);
   element.hidden = !token;
   byId("dead").hidden = Boolean(token);
 }
 
-/** The token of a link that was just opened, in a new tab or in this one; else the one from before a reload. */
+/** Return the token of a link that was just opened, or else the one from before a reload. */
 function arrive() {
   show(new URLSearchParams(location.hash.slice(1)).get("token") ?? history.state?.token ?? null);
 }

@@ -1,5 +1,5 @@
-/** What the pages say, by page. Fixed text of a page stands in its HTML; what server, client and pages have in common is
- * in shared-sentences.js, which the server makes. Everything else that people read is here and nowhere else. */
+/** The sentences of the pages' scripts, by page. A page's fixed text is in its HTML. Sentences that server, client and pages
+ * share are in shared-sentences.js, which the server generates. All other text for people is here. */
 
 import { clock, duration, exactly, grouped, inMinutes, money, roughly, when } from "./format.js";
 import { END_LABELS, ERROR_SENTENCES, MUTED } from "./shared-sentences.js";
@@ -16,7 +16,7 @@ export const COMMON = {
   unknown: "Unknown",
 };
 
-/** Requests that got no usable answer. */
+/** Requests without a usable answer. */
 export const REQUESTS = {
   slow: "The service is taking too long to respond. Try again in a moment.",
   offline: "You're offline. Check your connection and try again.",
@@ -147,7 +147,7 @@ export const SESSIONS = {
   endThis: (iso) => `End the session that started at ${clock(iso)}`,
 };
 
-/** What happens to a payment that isn't through yet. */
+/** What happens next with a pending payment. */
 const CLEARING = "Your bank is processing the payment. Your minutes arrive once it clears, which can take days.";
 
 export const PURCHASES = {
@@ -174,6 +174,27 @@ export const ACCOUNT = {
   unknown: "not available",
   passwordChanged: "Password changed. You've been signed out on other devices.",
   nothingLive: "Nothing live right now.",
+};
+
+export const KEYS = {
+  none: "No API keys yet.",
+  created: (day) => `Created ${day}`,
+  neverUsed: "never used",
+  lastUsed: (moment) => `last used ${moment}`,
+  used: (seconds) => `${duration(seconds)} used`,
+  limit: (used, limit) => `${duration(used)} of ${duration(limit)} used`,
+  dailyLimit: (used, limit) => `${duration(used)} of ${duration(limit)} used today`,
+  models: (models) => `only ${models.join(", ")}`,
+  revoke: "Revoke",
+  revokeThis: (name) => `Revoke ${name}`,
+  sure: (name) => `Revoke ${name}? Programs that use it stop working, and its live captions end.`,
+  keep: "Keep it",
+  nameMissing: "Give the key a name, such as the program that uses it.",
+  limitWrong: "Enter whole minutes, or leave this empty.",
+  shownOnce: "Copy this key now. We don't show it again.",
+  copy: "Copy key",
+  copied: "Copied.",
+  noCopy: "Your browser didn't allow copying. The key is selected: press Ctrl+C.",
 };
 
 export const SUCCESS = {
@@ -248,7 +269,7 @@ export const CAPTIONS = {
   speaker: (number) => `Speaker ${number}: `,
 };
 
-/** The first steps on the page of captions. */
+/** The first steps on the captions page. */
 export const FIRST = {
   done: "Done:",
   allowed: "Allowed.",
@@ -257,7 +278,7 @@ export const FIRST = {
   finished: "You're all set. Press Start whenever you go live.",
 };
 
-/** What else of the account is live. */
+/** Captions that are live elsewhere. */
 export const ELSEWHERE = {
   tab: (iso) => `You are live in another tab (since ${clock(iso)}).`,
   device: (iso) => `You are live on another device or in an app (since ${clock(iso)}).`,
@@ -273,7 +294,7 @@ export const LOGOUT = {
   leave: "End captions and log out",
 };
 
-/** Why captions ended, where the page knows more than the service says. */
+/** Why captions ended, if the page knows more than the service. */
 export const ENDED = {
   cannotStart: "You have no minutes left, so captions can't start.",
   settings: (why) => `These settings aren't supported. ${why}`,

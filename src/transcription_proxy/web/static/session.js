@@ -1,4 +1,4 @@
-/** Who is logged in: the tokens in localStorage, renewed once whatever the number of tabs, and the way out. */
+/** The login: its tokens in localStorage, which one tab renews for all, and logging out. */
 
 import { Failure, request } from "./http.js";
 import { LOGIN } from "./sentences.js";
@@ -12,9 +12,9 @@ import { forgetEmail } from "./typed-email.js";
 const KEY = "session";
 const RETURN_TO = "return_to";
 const NOTICE = "notice";
-/** Renewed this long before the end, in seconds, or in the last quarter of a short life. */
-const EARLY = 10 * 60;
-/** Whether this page is being left: what still runs on it must not change what is said next, or where it leads. */
+/** Tokens are renewed this long before they expire, or in the last quarter of a shorter lifetime. */
+const EARLY_SECONDS = 10 * 60;
+/** Whether the browser is leaving this page. Code that still runs must not change the notice or the target then. */
 let leaving = false;
 
 /** @returns {Session | null} */
@@ -26,58 +26,58 @@ export function session() {
   }
 }
 
-/** Keeps tokens. Times are by this machine's clock alone, right or wrong. @param {Tokens} tokens @param {string} email */
+/** Store tokens. All times are by this machine's clock, right or wrong. @param {Tokens} tokens @param {string} email */
 export function keep({ token, refresh_token, expires_in }, email) {
   const expires_at = Date.now() + expires_in * 1000;
-  const renew_at = expires_at - Math.min(EARLY, expires_in / 4) * 1000;
+  const renew_at = expires_at - Math.min(EARLY_SECONDS, expires_in / 4) * 1000;
   localStorage.setItem(KEY, JSON.stringify({ token, refresh_token, email, expires_at, renew_at }));
   document.documentElement.dataset.session = "in";
 }
 
-/** A token that is good for a while yet. Never returns where nobody is logged in: the page is left. */
+/** Return a token that is valid for a while. If nobody is logged in, leave the page and never return. */
 export async function token() {
   const found = session();
   if (!found) return leave(LOGIN.elsewhere);
   return Date.now() < found.renew_at ? found.token : renew(found.token);
 }
 
-/** The token that follows `stale`; where there are Web Locks, one tab fetches it for all. @param {string} stale */
+/** Return the token that follows `stale`. With Web Locks, one tab fetches it for all. @param {string} stale */
 export function renew(stale) {
   return alone(async () => {
     const found = session();
     if (!found) return leave(LOGIN.elsewhere);
-    if (found.token !== stale) return found.token; // another tab was here first
+    if (found.token !== stale) return found.token; // another tab renewed it
     try {
       const tokens = await request("POST", "/auth/refresh", { body: { refresh_token: found.refresh_token } });
-      if (!session()) return leave(LOGIN.elsewhere); // logged out meanwhile
+      if (!session()) return leave(LOGIN.elsewhere); // the user logged out meanwhile
       keep(tokens, found.email);
       return tokens.token;
     } catch (failure) {
       const now = session();
-      if (now && now.token !== stale) return now.token; // another tab was faster
+      if (now && now.token !== stale) return now.token; // another tab renewed it
       if (failure instanceof Failure && failure.status === 401) return leave();
-      if (Date.now() < found.expires_at) return found.token; // it still works; the next call tries again
+      if (Date.now() < found.expires_at) return found.token; // the token still works; the next call retries
       throw failure;
     }
   });
 }
 
-/** Forgets the tokens and goes to the login, which leads back here. @param {string} [sentence] */
+/** Delete the tokens and go to the login, which leads back to this page. @param {string} [sentence] */
 export function leave(sentence = LOGIN.expired) {
   if (!leaving) {
     sessionStorage.setItem(RETURN_TO, location.pathname + location.search + location.hash);
     startAgain(sentence);
   }
-  return new Promise(() => {}); // nobody shows an error on a page that is being left
+  return new Promise(() => {}); // never resolves, so that no caller shows an error while the browser leaves the page
 }
 
-/** Forgets the tokens and goes to the login, which then says this. @param {string} sentence */
+/** Delete the tokens and go to the login, which then shows this sentence. @param {string} sentence */
 export function startAgain(sentence) {
   localStorage.removeItem(KEY);
   goToLogin(sentence);
 }
 
-/** Ends the login, here and at the service, as far as it can be reached. */
+/** End the login here, and at the service if that answers. */
 export async function logOut() {
   const found = session();
   if (leaving) return;
@@ -85,7 +85,7 @@ export async function logOut() {
   localStorage.removeItem(KEY); // before the service answers, so that no other tab renews it meanwhile
   if (found) {
     const body = { refresh_token: found.refresh_token };
-    await request("POST", "/auth/logout", { body, patience: 3000 }).catch(() => {});
+    await request("POST", "/auth/logout", { body, timeoutMs: 3000 }).catch(() => {});
   }
   sessionStorage.removeItem(RETURN_TO);
   goToLogin(LOGIN.loggedOut);
@@ -97,7 +97,7 @@ function goToLogin(sentence) {
   location.replace("/");
 }
 
-/** After a login: to the page that asked for it, or to this one. @param {string} [usual] */
+/** Go to the page that required the login, or to this one. @param {string} [usual] */
 export function enter(usual = "/dashboard") {
   const path = sessionStorage.getItem(RETURN_TO) ?? usual;
   sessionStorage.removeItem(RETURN_TO);
@@ -106,14 +106,14 @@ export function enter(usual = "/dashboard") {
   location.replace(path);
 }
 
-/** The sentence that a page before this one left, once. early.js, which has no sentences, leaves an empty one. */
+/** Take and return the sentence that the last page left. early.js has no sentences, and leaves an empty one. */
 export function takeNotice() {
   const sentence = sessionStorage.getItem(NOTICE);
   sessionStorage.removeItem(NOTICE);
   return sentence === "" ? LOGIN.first : sentence;
 }
 
-/** Follows what other tabs do: logs out with them, and never shows one account's page with another's tokens. */
+/** Follow other tabs: log out with them, and never show one account's page with another account's tokens. */
 export function followTabs() {
   addEventListener("storage", (event) => {
     if (leaving || (event.key !== KEY && event.key !== null)) return;
@@ -135,8 +135,8 @@ function emailOf(text) {
 let last = Promise.resolve();
 
 /**
- * Does one piece of work after another, in all tabs together. Web Locks exist in secure contexts only: elsewhere it is
- * one after another in this tab, and the service gives a pair to each of two tabs that renew at once.
+ * Run one piece of work at a time, in all tabs together. Web Locks exist in secure contexts only. Without them, this tab
+ * runs one at a time, and the service gives a pair of tokens to each of two tabs that renew at once.
  */
 function alone(work) {
   if (navigator.locks) return navigator.locks.request("session", work);

@@ -1,4 +1,4 @@
-/** Caption sessions: those that run, with a button that ends them, and those that have ended. */
+/** Lists of caption sessions: live ones, with a button that ends them, and past ones. */
 
 import { api } from "./api.js";
 import { h, notice, replace } from "./dom.js";
@@ -19,9 +19,9 @@ const COLUMNS = [
   { name: SESSIONS.columns.end, whole: true },
 ];
 
-/** @param {number} [patience] in ms @returns {Promise<Session[]>} */
-export async function liveSessions(patience) {
-  return (await api("GET", "/account/sessions?live=true", { patience })).sessions;
+/** @param {number} [timeoutMs] @returns {Promise<Session[]>} */
+export async function liveSessions(timeoutMs) {
+  return (await api("GET", "/account/sessions?live=true", { timeoutMs })).sessions;
 }
 
 /** @param {Session[]} sessions newest first */
@@ -37,25 +37,25 @@ export function sessionTable(sessions) {
   return h("div", { class: "stack tight" }, table(SESSIONS.caption, COLUMNS, rows), note);
 }
 
-/** What to do first. */
+/** Return the text of an empty list: what to do first. */
 export function noSessions() {
   const tryIt = h("a", { class: "button quiet", href: "/captions" }, COMMON.tryInBrowser);
   return h("div", { class: "empty" }, h("p", {}, SESSIONS.none), tryIt);
 }
 
-/** Live sessions in a list that keeps its buttons, and with them the focus, from one look to the next. */
+/** A list of live sessions. It keeps its buttons, and so the focus, from one update to the next. */
 export class LiveList {
   /** @type {Map<string, {item: Element, text: Element}>} */
   #shown = new Map();
 
-  /** @param {Element} list @param {Element} alert @param {() => void} changed called when a session was told to end */
+  /** @param {Element} list @param {Element} alert @param {() => void} changed called after a session was asked to end */
   constructor(list, alert, changed) {
     this.list = list;
     this.alert = alert;
     this.changed = changed;
   }
 
-  /** @param {Session[]} sessions @param {Element | null} [empty] shown instead of none */
+  /** @param {Session[]} sessions @param {Element | null} [empty] shown instead of an empty list */
   show(sessions, empty = null) {
     const ids = new Set(sessions.map((session) => session.id));
     for (const [id, { item }] of this.#shown) {

@@ -1,4 +1,4 @@
-/** The landing page: the picture of captions, the prices, and the login. */
+/** The landing page: the animated example, the prices, and the login. */
 
 import { byId, h, notice, replace } from "./dom.js";
 import { emailProblem, form } from "./form.js";
@@ -31,13 +31,13 @@ async function prices() {
   }
 }
 
-/** The way to buy it. @param {import("./packages.js").Package} item */
+/** Return a link that buys a package. @param {import("./packages.js").Package} item */
 function next({ label }) {
   const [href, text] = session() ? ["/dashboard#buy", START.buy] : ["/register", START.createAccount];
   return h("a", { class: "button soft", href, "aria-label": START.about(text, label) }, text);
 }
 
-/** Two lines more, word by word, once: nothing on the page moves for long. */
+/** Show two more lines, word by word and only once, so that nothing on the page keeps moving. */
 async function speak() {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const [above, below] = byId("words").children;
@@ -54,7 +54,7 @@ async function speak() {
   }
 }
 
-/** Whoever comes here to log in can type at once, what is missing. */
+/** Focus the first empty field of the login if the URL leads to it. */
 function toLogin() {
   if (location.hash === "#log-in") type();
 }
@@ -78,6 +78,6 @@ site.then(({ source_url }) => {
   if (link) byId("source").append(link);
 });
 addEventListener("hashchange", toLogin);
-addEventListener("load", () => setTimeout(toLogin)); // the browser goes to the fragment first, and takes the focus along
+addEventListener("load", () => setTimeout(toLogin)); // the browser first scrolls to the fragment and moves the focus there
 speak();
 prices();

@@ -1,23 +1,23 @@
-/** The status page: takes over a new report without a reload. */
+/** The status page: shows a new report without a reload. */
 
 import { byId } from "./dom.js";
 import "./frame.js";
 import { poll } from "./poll.js";
 
-const EVERY = 30_000;
-const PATIENCE = 15_000;
+const POLL_MS = 30_000;
+const TIMEOUT_MS = 15_000;
 
-/** Replaces what has changed, and nothing else: a screen reader announces a report that is written again.
+/** Replace only what has changed, because a screen reader announces everything that is replaced.
  * @param {Element} shown @param {Element | null} sent */
 function take(shown, sent) {
   if (!sent) throw new Error(`The page has no #${shown.id}`);
   if (!shown.isEqualNode(sent)) shown.replaceChildren(...sent.childNodes);
 }
 
-/** Takes the newest report out of the page as the service sends it now. */
+/** Fetch the page again and show its report. */
 async function refresh() {
   try {
-    const answer = await fetch("/status", { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch("/status", { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const id of ["report", "checked"]) take(byId(id), page.getElementById(id));
@@ -28,4 +28,4 @@ async function refresh() {
   }
 }
 
-setTimeout(poll(refresh, EVERY), EVERY);
+setTimeout(poll(refresh, POLL_MS), POLL_MS);

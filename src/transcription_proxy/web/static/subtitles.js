@@ -1,14 +1,15 @@
-/** What was said, as subtitles and as text. SubRip and WebVTT follow the conventions of deepgram-captions: eight words a
- * cue at most, a new one where the speaker changes. */
+/** Formats a transcript as text, SubRip and WebVTT. Subtitles follow deepgram-captions: at most eight words in a cue, and a
+ * new cue where the speaker changes. */
 
 import { CAPTIONS } from "./sentences.js";
 import { join } from "./spacing.js";
 
 /**
  * @typedef {{word: string, punctuated_word?: string, start: number, end: number, speaker?: number}} Word
- * @typedef {{text: string, begin: number, end: number, words: Word[]}} Line what was final at once; seconds
+ * @typedef {{text: string, begin: number, end: number, words: Word[]}} Line the words of one final message; times are seconds
  */
 
+/** Words in one cue, at most. */
 const CUE = 8;
 
 /** @param {Line[]} lines */
@@ -36,7 +37,7 @@ export function vtt(lines) {
   return ["WEBVTT\n", ...blocks].join("\n");
 }
 
-/** A line as its speakers said it; without any, one turn without a label. @param {Line} line */
+/** Return a line as turns of its speakers; without speakers, one turn without a label. @param {Line} line */
 export function turns(line) {
   if (line.words[0]?.speaker === undefined) return [{ label: "", text: line.text }];
   return runs(line.words, Infinity).map((words) => ({ label: CAPTIONS.speaker(words[0].speaker), text: joined(words) }));
@@ -51,7 +52,7 @@ function cues(lines) {
   }));
 }
 
-/** Words of one speaker each, so many at most. */
+/** Split words into runs of one speaker, with at most `most` words each. */
 function runs(words, most) {
   const found = [];
   for (const word of words) {
@@ -62,7 +63,7 @@ function runs(words, most) {
   return found;
 }
 
-/** Words for an engine that gives none: each takes the time of its letters. */
+/** Return words for an engine that sends none. Their times are in proportion to their letters. */
 function spread({ text, begin, end }) {
   const words = text.split(/\s+/).filter(Boolean);
   const letters = words.reduce((sum, word) => sum + word.length, 0);

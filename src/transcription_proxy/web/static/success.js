@@ -1,4 +1,4 @@
-/** After the payment: waits until its minutes have arrived, and shows the new balance. */
+/** The page after a payment: waits until the purchase is credited, and shows the new balance. */
 
 import { api } from "./api.js";
 import { byId, failed, h, replace } from "./dom.js";
@@ -7,22 +7,22 @@ import { outside } from "./frame.js";
 import { poll } from "./poll.js";
 import { COMMON, SUCCESS } from "./sentences.js";
 
-const EVERY = 2000;
-/** After so many looks it is said that this takes longer than usual. */
-const LONG = 15;
-/** The receipt follows the payment: so often it is looked for. */
-const RECEIPT_LOOKS = 10;
+const POLL_MS = 2000;
+/** After this many polls, the page says that the payment takes longer than usual. */
+const SLOW_POLLS = 15;
+/** How often the page polls for the receipt, which follows the payment. */
+const RECEIPT_POLLS = 10;
 
 const id = new URLSearchParams(location.search).get("session_id");
-let looks = 0;
+let polls = 0;
 let shown = "";
-let receiptLooks = 0;
+let receiptPolls = 0;
 
 async function turn() {
-  if (shown === "paid" && receiptLooks >= RECEIPT_LOOKS) return;
+  if (shown === "paid" && receiptPolls >= RECEIPT_POLLS) return;
   try {
     const { status, seconds, receipt_url } = await api("GET", `/billing/checkout/${encodeURIComponent(id ?? "")}`);
-    looks += 1;
+    polls += 1;
     await show(status, seconds);
     if (status === "paid") linkReceipt(receipt_url);
   } catch (failure) {
@@ -35,7 +35,7 @@ async function turn() {
 }
 
 async function show(status, seconds) {
-  const state = status === "open" && looks > LONG ? "late" : status;
+  const state = status === "open" && polls > SLOW_POLLS ? "late" : status;
   if (state === shown) return;
   if (state === "paid") await paid(seconds);
   else if (state === "failed" || state === "expired") say(SUCCESS[state], toPackages());
@@ -52,9 +52,9 @@ async function paid(seconds) {
   say([SUCCESS.added(seconds), thanks], figure, next, h("p", {}, h("a", { href: "/dashboard" }, SUCCESS.toDashboard)));
 }
 
-/** Leads to the receipt itself once there is one. @param {string | undefined} url */
+/** Link to the receipt once it exists. @param {string | undefined} url */
 function linkReceipt(url) {
-  receiptLooks = url ? RECEIPT_LOOKS : receiptLooks + 1;
+  receiptPolls = url ? RECEIPT_POLLS : receiptPolls + 1;
   const href = outside(url ?? null, "")?.href;
   if (href) byId("receipt").setAttribute("href", href);
 }
@@ -73,7 +73,7 @@ function start() {
   return h("a", { class: "button", href: "/captions" }, COMMON.startCaptions);
 }
 
-/** To the list of purchases, which has it, until its own address is known. */
+/** Return a link to the purchases, which list the receipt, until its URL is known. */
 function receipt() {
   return h("a", { class: "button quiet", id: "receipt", href: "/purchases" }, SUCCESS.receipt);
 }
@@ -82,6 +82,6 @@ function toPackages() {
   return h("a", { class: "button", href: "/dashboard#buy" }, SUCCESS.toPackages);
 }
 
-const look = poll(turn, EVERY);
+const look = poll(turn, POLL_MS);
 if (id) look();
 else say(SUCCESS.none, toDashboard());

@@ -1,10 +1,10 @@
-/** A table whose rows become small cards on a phone. The roles keep it a table there, for who hears it. */
+/** A table whose rows become small cards on a phone. ARIA roles keep it a table for screen readers. */
 
 import { h } from "./dom.js";
 
 /**
  * @typedef {{name: string, figure?: boolean, label?: boolean, whole?: boolean}} Column
- * `figure`: a number; `label`: its name stands before it on a phone; `whole`: it takes a line of its own there
+ * `figure`: a number; `label`: shown with its name on a phone; `whole`: shown on a separate line on a phone
  */
 
 /** @param {string} caption @param {Column[]} columns @param {import("./dom.js").Child[][]} rows */

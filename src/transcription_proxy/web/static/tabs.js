@@ -1,19 +1,19 @@
-/** What the tabs of one browser tell each other about live captions: a page that is live answers, and ends when told to. */
+/** Messages between the tabs of one browser about live captions. A tab with live captions answers, and ends on request. */
 
 const CHANNEL = "captions";
 const OPENED = "opened-sessions";
-/** How long live tabs have to answer, and to finish their last words. In ms. */
+/** Milliseconds that live tabs have to answer, and to finish their last words. */
 const [ANSWER, FINISH] = [1000, 4000];
-/** This page, which its own channels hear too. */
+/** This page's id, by which it ignores its own messages. */
 const HERE = Math.random();
 
 /**
- * @typedef {{ids: string[], since: string}} Live a live tab: the ids of its sessions, and since when it has been live
- * `live`: null while nothing runs; `moved`: captions go on in another tab; `end`: somebody logs out.
+ * @typedef {{ids: string[], since: string}} Live a live tab: the ids of its sessions, and when it went live
+ * `live`: null while nothing runs; `moved`: captions continue in another tab; `end`: the user logs out.
  * @typedef {{live: () => Live | null, moved: () => void, end: () => void}} Page
  */
 
-/** Answer other tabs, and this page's own header. @param {Page} page @returns {() => void} to be called when captions are over */
+/** Answer other tabs, and this page's header. @param {Page} page @returns {() => void} call this when captions are over */
 export function answerTabs(page) {
   const channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => {
@@ -24,7 +24,7 @@ export function answerTabs(page) {
   return () => channel.postMessage({ over: true });
 }
 
-/** Return the live tabs of this browser, as soon as each session that it opened is in one. @returns {Promise<Live[]>} */
+/** Return this browser's live tabs, as soon as they account for each session that it opened. @returns {Promise<Live[]>} */
 export async function liveTabs() {
   const opened = openedHere();
   if (!opened.length) return [];
@@ -43,14 +43,14 @@ export async function liveTabs() {
   return found;
 }
 
-/** Tell live tabs that captions go on in this one. */
+/** Tell live tabs that captions continue in this one. */
 export function moveTabs() {
   const channel = new BroadcastChannel(CHANNEL);
   channel.postMessage({ ask: "move", from: HERE });
   channel.close();
 }
 
-/** End the captions of so many live tabs, and wait for their last words. @param {number} count */
+/** End the captions of `count` live tabs, and wait for their last words. @param {number} count */
 export async function endTabs(count) {
   const channel = new BroadcastChannel(CHANNEL);
   await new Promise((resolve) => {
@@ -61,7 +61,7 @@ export async function endTabs(count) {
   channel.close();
 }
 
-/** The sessions that pages of this browser opened and did not see end: captions, and previews of the overlay. @returns {string[]} */
+/** Return the sessions that pages of this browser opened and did not see end, previews included. @returns {string[]} */
 export function openedHere() {
   try {
     return JSON.parse(localStorage.getItem(OPENED) ?? "[]");

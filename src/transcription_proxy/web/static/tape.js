@@ -1,8 +1,9 @@
-/** The sound that may still be needed: what was not sent yet, and what another session must hear because the lost one may
- * not have said its words. Positions are samples since the start, times of a session are seconds. */
+/** The audio buffer: audio that was not sent yet, and sent audio that the next session needs if this one is lost before its
+ * words are final. Positions are samples since the start; a session's times are seconds. */
 
+/** Samples a second. */
 export const RATE = 16_000;
-/** How much is kept, and how much of what was sent: words come within that time, or there were none. */
+/** Samples kept in all, and of those already sent. Audio without words after that time has none. */
 const [KEPT, REPLAYED] = [60 * RATE, 15 * RATE];
 
 export class Tape {
@@ -12,12 +13,12 @@ export class Tape {
   /** The index of the frame that is sent next. */
   #next = 0;
   #sent = 0;
-  /** From which sample of the session on, what to add for a position: sound may be lost between. */
+  /** From sample `from` of the session on, its position is `add` more. There is one entry for each gap of lost audio. */
   #shifts = [{ from: 0, add: 0 }];
   #final = 0;
   #repeated = 0;
 
-  /** New sound; how many seconds of the oldest are lost for it. @param {Int16Array} samples */
+  /** Append audio. Return how many seconds of the oldest unsent audio were dropped for it. @param {Int16Array} samples */
   append(samples) {
     this.#frames.push({ at: this.#end, samples });
     this.#end += samples.length;
@@ -27,7 +28,7 @@ export class Tape {
     return lost / RATE;
   }
 
-  /** The next frame, which is sent now; undefined where all was. */
+  /** Return the next frame and count it as sent; undefined if all frames are sent. */
   take() {
     const frame = this.#frames[this.#next];
     if (!frame) return undefined;
@@ -39,10 +40,10 @@ export class Tape {
   }
 
   /**
-   * Words came. Where they lie in the whole, in seconds; null where they were final in an earlier session.
+   * Record Results. Return the position of their words, in seconds; null if they were final in an earlier session.
    * @param {{start: number, duration: number, is_final: boolean}} words
    */
-  hear({ start, duration, is_final }) {
+  record({ start, duration, is_final }) {
     const [begin, end] = [this.#place(start), this.#place(start + duration)];
     if (begin + end < 2 * this.#repeated) return null;
     if (is_final) this.#final = Math.max(this.#final, end);
@@ -50,19 +51,19 @@ export class Tape {
     return { begin: begin / RATE, end: end / RATE };
   }
 
-  /** The session is over: what it may not have heard has to be sent to the next one. */
+  /** Go back to the end of the final words, because the session is lost and the next one needs the audio. */
   rewind() {
     this.#next = this.#sent = 0;
     this.#shifts = [{ from: 0, add: this.#frames[0]?.at ?? this.#end }];
     this.#repeated = this.#final;
   }
 
-  /** Where a time of the present session lies, in seconds of the whole. @param {number} seconds */
+  /** Return the position of a time of the current session, in seconds. @param {number} seconds */
   position(seconds) {
     return this.#place(seconds) / RATE;
   }
 
-  /** Seconds that this session was sent. */
+  /** Seconds sent to this session. */
   get sent() {
     return this.#sent / RATE;
   }
@@ -72,23 +73,23 @@ export class Tape {
     return (this.#end - this.#head) / RATE;
   }
 
-  /** Seconds of all the sound there was. */
+  /** Seconds of all audio so far. */
   get length() {
     return this.#end / RATE;
   }
 
-  /** The position of what is sent next. */
+  /** The position of the next audio to send. */
   get #head() {
     return this.#frames[this.#next]?.at ?? this.#end;
   }
 
   #place(seconds) {
     const at = Math.min(Math.max(0, Math.round(seconds * RATE)), this.#sent);
-    const shift = /** @type {{add: number}} */ (this.#shifts.findLast(({ from }) => from <= at)); // the first is from 0
+    const shift = /** @type {{add: number}} */ (this.#shifts.findLast(({ from }) => from <= at)); // the first entry is from 0
     return at + shift.add;
   }
 
-  /** Forgets the oldest frame; how many samples are lost for it. */
+  /** Drop the oldest frame. Return its samples if they were not sent, else 0. */
   #drop(sent) {
     const oldest = this.#frames.shift();
     if (sent) this.#next -= 1;

@@ -1,4 +1,4 @@
-/** The words that have settled, to be copied and downloaded: the service keeps none of them. */
+/** The transcript of final words, to copy and download. The service stores none of them. */
 
 import { byId, h } from "./dom.js";
 import { CAPTIONS } from "./sentences.js";
@@ -8,7 +8,7 @@ export class Transcript {
   /** @type {import("./subtitles.js").Line[]} */
   #lines = [];
 
-  /** @param {() => void} cleared called when somebody clears it */
+  /** @param {() => void} cleared called when the user clears it */
   constructor(cleared) {
     byId("copy").addEventListener("click", () => this.#copy());
     byId("save-srt").addEventListener("click", () => save("captions.srt", "application/x-subrip", srt(this.#lines)));

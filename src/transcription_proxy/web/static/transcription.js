@@ -1,5 +1,5 @@
-/** One transcription: a caption session, and after one that was lost another one, until all of the sound has its words.
- * Every frame of sound moves it on, as the timers of a hidden tab are slow. */
+/** One transcription: a caption session, and another after each lost one, until all audio has its words. Each frame of audio
+ * also runs the timers, which browsers slow down in a hidden tab. */
 
 import { mayPass, Redial } from "./redial.js";
 import { renew, token } from "./session.js";
@@ -7,33 +7,34 @@ import { forgetOpened, rememberOpened } from "./tabs.js";
 import { Tape } from "./tape.js";
 
 /**
- * @typedef {{session_id: string, used: number, audio: number, settled: boolean}} Part one session
- * @typedef {{error: string, message: string, reason: string, code: number, began: boolean}} End why it was over
+ * @typedef {{session_id: string, used: number, audio: number, settled: boolean}} Part one session; seconds
+ * @typedef {{error: string, message: string, reason: string, code: number, began: boolean}} End why it ended
  * @typedef {{text: string, is_final: boolean, begin: number, end: number, words: any[]}} Words
- * `state`: opening, live, engine (it is taken up again), away, ending. `words` without text: a final that withdraws the
- * interim ones. `late`: how many seconds late words are, 0 when they are not. `warning`: a sentence about what is wrong.
+ * `state`: opening, live, engine (the service redials it), away, ending. `words` without text: withdraw the interim words.
+ * `gap`: seconds of lost audio. `late`: how many seconds late words are, or 0. `warning`: a sentence about a problem.
  * @typedef {{state: (state: string) => void, words: (words: Words) => void, usage: () => void, low: (left: number) => void,
  *   gap: (seconds: number) => void, late: (seconds: number) => void, warning: (code: string, message: string) => void,
- *   ended: (end: End) => void}} Audience
+ *   ended: (end: End) => void}} Listener
  */
 
-const TICK = 250;
-/** Until a session is ready; without a word from the service while sound goes there; for the last words. In ms. */
-const [OPENS, SPEAKS, ENDS] = [25_000, 30_000, 30_000];
-/** Sound that had to wait goes so many seconds ahead of its words, or so much faster than it was spoken: what lies in
- * buffers on the way is billed, and lost with the session. */
-const [AHEAD, CATCH_UP] = [10, 2];
-/** How often the service is asked whether all has arrived so far, and from which delay of the line on words are late. In ms. */
-const [ASK_EVERY, LATE] = [1000, 4000];
-/** Seconds by which it changes before that is told: a screen reader says it each time. */
-const LATE_STEP = 2;
-/** Seconds of sound in which there is no word. */
-const NO_WORD = 0.1;
+const TICK_MS = 250;
+/** Timeouts: until a session is ready, for a message while audio is sent, and for the last words. */
+const [OPEN_MS, SILENCE_MS, END_MS] = [25_000, 30_000, 30_000];
+/** Buffered audio is sent at most this many seconds ahead of its words, or this much faster than real time, because audio
+ * in buffers on the way is billed and is lost with the session. */
+const [AHEAD_SECONDS, CATCH_UP_FACTOR] = [10, 2];
+/** How often the page asks whether all audio has arrived, and the delay of the connection from which words are late. */
+const [ASK_MS, LATE_MS] = [1000, 4000];
+/** Smaller changes of the delay are not reported, because a screen reader announces each report. */
+const LATE_STEP_SECONDS = 2;
+/** Audio too short to contain a word. */
+const NO_WORD_SECONDS = 0.1;
+/** The close code of a connection that was lost. */
 const LOST = 1006;
 const NO_END = { error: "", message: "", reason: "" };
-/** Takes the place of interim words that were none. */
+/** Words that withdraw the interim words. */
 const NOTHING = { text: "", is_final: true, words: [], begin: 0, end: 0 };
-/** All words are there, though nobody said goodbye. */
+/** The end of a transcription whose words have all arrived, although its session was lost. */
 const DONE = { ...NO_END, reason: "client_stop" };
 
 export class Transcription {
@@ -44,57 +45,57 @@ export class Transcription {
   #config;
   #rate;
   #replaces;
-  /** @type {Audience} */
-  #audience;
+  /** @type {Listener} */
+  #listener;
   /** @type {WebSocket | null} */
   #socket = null;
   #state = "opening";
-  #said = NO_END;
+  #ending = NO_END;
   #token = "";
   #renewed = false;
   #stopping = false;
   #stopped = false;
-  /** Since when the present state, or the service's silence, lasts; when to dial again. */
+  /** When the current state began, when the last message arrived, and when to redial. */
   #since = 0;
-  #heardFrom = 0;
+  #messageAt = 0;
   #dueAt = Infinity;
-  /** Of the present session: when it became ready, and up to where words came, in its seconds. */
+  /** When the current session became ready, and the end of its last Results, in its seconds. */
   #readyAt = 0;
-  #heard = 0;
+  #wordsUpTo = 0;
   #left = { seconds: null, used: 0 };
-  /** When the question was asked whose answer is awaited, 0 without one; up to when all that was sent has arrived. */
+  /** When the unanswered question was asked, or 0; all audio sent before `#arrivedAt` has arrived. */
   #askedAt = 0;
   #arrivedAt = 0;
-  /** How late words are: in the service, in seconds, and what was told of it. */
+  /** How late words are, in seconds: as the service says, and as last reported. */
   #behind = 0;
   #late = 0;
   #timer = 0;
 
   /**
-   * @param {object} config @param {number} rate credits a second @param {Audience} audience
+   * @param {object} config @param {number} rate credits a second @param {Listener} listener
    * @param {string} [replaces] the session of another page that ends when this begins
    */
-  constructor(config, rate, audience, replaces) {
+  constructor(config, rate, listener, replaces) {
     this.#replaces = replaces;
     this.#config = config;
     this.#rate = rate;
-    this.#audience = audience;
+    this.#listener = listener;
   }
 
   begin() {
-    this.#timer = setInterval(() => this.#tick(), TICK);
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#dial();
   }
 
-  /** New sound. @param {Int16Array} samples */
+  /** Append audio. @param {Int16Array} samples */
   push(samples) {
     if (this.#state === "over" || this.#stopping) return;
     const lost = this.#tape.append(samples);
-    if (lost) this.#audience.gap(lost);
+    if (lost) this.#listener.gap(lost);
     this.#tick();
   }
 
-  /** No more sound comes: the rest is sent, and the last words are awaited. */
+  /** Send the remaining audio, and wait for the last words. */
   stop() {
     if (this.#state === "over") return;
     this.#stopping = true;
@@ -104,27 +105,27 @@ export class Transcription {
     this.#tick();
   }
 
-  /** Captions go on elsewhere. The service ends a live session and says so; one that is being dialled ends here. */
+  /** End, because captions continue elsewhere. The service ends a live session; one that is not ready yet ends here. */
   moved() {
     if (!this.#ready && this.#state !== "over") this.#finish(LOST, { ...NO_END, reason: "replaced" });
   }
 
-  /** Seconds used, of all sessions: what the service said, and what was sent since. */
+  /** Seconds used in all sessions, as the service reported and with what was sent since. */
   get used() {
     return this.parts.reduce((sum, part) => sum + part.used, 0);
   }
 
-  /** Seconds left, null while that is not known. */
+  /** Seconds left, null while unknown. */
   get left() {
     return this.#left.seconds === null ? null : this.#left.seconds - (this.used - this.#left.used);
   }
 
-  /** Seconds of sound. */
+  /** Seconds of audio. */
   get length() {
     return this.#tape.length;
   }
 
-  /** The last session; there is one once the service has answered "ready". */
+  /** The last session. There is one once the service has sent `ready`. */
   get #part() {
     return /** @type {Part} */ (this.parts.at(-1));
   }
@@ -135,8 +136,8 @@ export class Transcription {
 
   async #dial() {
     this.#dueAt = Infinity;
-    this.#said = NO_END;
-    this.#heard = 0;
+    this.#ending = NO_END;
+    this.#wordsUpTo = 0;
     this.#enter(this.parts.length ? "away" : "opening");
     const socket = (this.#socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/transcribe`));
     const mine = (work) => (event) => socket === this.#socket && work(event);
@@ -158,7 +159,7 @@ export class Transcription {
   }
 
   #take(message) {
-    this.#heardFrom = performance.now();
+    this.#messageAt = performance.now();
     switch (message.type) {
       case "ready":
         return this.#begun(message);
@@ -169,20 +170,20 @@ export class Transcription {
         return this.#balance(message.seconds_remaining);
       case "credits_low":
         this.#balance(message.seconds_remaining);
-        return this.#audience.low(message.seconds_remaining);
+        return this.#listener.low(message.seconds_remaining);
       case "alive":
         this.#arrivedAt = this.#askedAt;
         this.#askedAt = 0;
         return undefined;
       case "warning":
-        if (message.code !== "behind") return this.#audience.warning(message.code, message.message);
+        if (message.code !== "behind") return this.#listener.warning(message.code, message.message);
         this.#behind = message.seconds;
         return undefined;
       case "status":
         if (!this.#stopping) this.#enter(message.upstream === "reconnecting" ? "engine" : "live");
         return undefined;
       case "error":
-        if (message.code !== "bad_message") this.#said = { ...this.#said, error: message.code, message: message.message };
+        if (message.code !== "bad_message") this.#ending = { ...this.#ending, error: message.code, message: message.message };
         return undefined;
       case "session_end":
         return this.#settle(message);
@@ -195,60 +196,60 @@ export class Transcription {
     this.#balance(seconds_remaining);
     this.#readyAt = this.#arrivedAt = performance.now();
     this.#askedAt = this.#behind = 0;
-    this.#audience.words(NOTHING); // this session hears again what was not final, and may hear something else
+    this.#listener.words(NOTHING); // the new session may recognize the replayed audio differently
     this.#redial.ready(this.#readyAt);
     this.#enter(this.#stopping ? "ending" : "live");
     this.#pump();
   }
 
   #words({ text, is_final, start, duration, words = [] }) {
-    this.#heard = Math.max(this.#heard, start + duration);
-    if (this.#behind) this.#behind = Math.max(1, this.#tape.sent - start - duration); // the service says roughly how late
-    const place = this.#tape.hear({ start, duration, is_final });
-    if (!place) return is_final ? this.#audience.words(NOTHING) : undefined;
+    this.#wordsUpTo = Math.max(this.#wordsUpTo, start + duration);
+    if (this.#behind) this.#behind = Math.max(1, this.#tape.sent - start - duration); // between the service's rough reports
+    const place = this.#tape.record({ start, duration, is_final });
+    if (!place) return is_final ? this.#listener.words(NOTHING) : undefined;
     if (is_final) this.#redial.proved();
     const moved = words.map((word) => ({
       ...word,
       start: this.#tape.position(word.start),
       end: this.#tape.position(word.end),
     }));
-    this.#audience.words({ text, is_final, words: moved, ...place });
+    this.#listener.words({ text, is_final, words: moved, ...place });
   }
 
   #settle({ seconds_used, audio_seconds, reason }) {
     Object.assign(this.#part, { used: seconds_used, audio: audio_seconds, settled: true });
     forgetOpened([this.#part.session_id]);
-    this.#said = { ...this.#said, reason };
-    this.#audience.usage();
+    this.#ending = { ...this.#ending, reason };
+    this.#listener.usage();
   }
 
   #balance(seconds) {
     this.#left = { seconds, used: this.used };
-    this.#audience.usage();
+    this.#listener.usage();
   }
 
-  /** Moves on what time moves on. */
+  /** Check all timeouts. */
   #tick() {
     const now = performance.now();
     if (now >= this.#dueAt) this.#dial();
-    else if (this.#ready && now - this.#heardFrom > SPEAKS) this.#lose();
-    else if (!this.#ready && this.#socket && now - this.#since > OPENS) this.#lose();
-    else if (this.#stopped && now - this.#since > ENDS) this.#lose();
+    else if (this.#ready && now - this.#messageAt > SILENCE_MS) this.#lose();
+    else if (!this.#ready && this.#socket && now - this.#since > OPEN_MS) this.#lose();
+    else if (this.#stopped && now - this.#since > END_MS) this.#lose();
     else this.#pump();
-    this.#mindDelay(now);
+    this.#checkDelay(now);
   }
 
-  /** Words are late when the service says so, or when the line is slow. */
-  #mindDelay(now) {
-    const mayAsk = this.#ready && !this.#askedAt && now - this.#arrivedAt > ASK_EVERY;
+  /** Report how late words are: because the service says so, or because the connection is slow. */
+  #checkDelay(now) {
+    const mayAsk = this.#ready && !this.#askedAt && now - this.#arrivedAt > ASK_MS;
     if (mayAsk && this.#socket?.readyState === WebSocket.OPEN) {
       this.#askedAt = now;
       this.#socket.send(JSON.stringify({ type: "keepalive", answer: true }));
     }
-    const line = now - this.#arrivedAt > LATE ? (now - this.#arrivedAt) / 1000 : 0;
+    const line = now - this.#arrivedAt > LATE_MS ? (now - this.#arrivedAt) / 1000 : 0;
     const late = this.#ready ? Math.round(Math.max(line, this.#behind)) : 0;
-    const changed = !late !== !this.#late || Math.abs(late - this.#late) >= LATE_STEP;
-    if (changed) this.#audience.late((this.#late = late));
+    const changed = !late !== !this.#late || Math.abs(late - this.#late) >= LATE_STEP_SECONDS;
+    if (changed) this.#listener.late((this.#late = late));
   }
 
   #pump() {
@@ -263,19 +264,19 @@ export class Transcription {
   }
 
   #mayGoAhead() {
-    const ahead = this.#tape.sent - AHEAD;
-    return ahead <= this.#heard || ahead <= ((performance.now() - this.#readyAt) / 1000) * CATCH_UP;
+    const ahead = this.#tape.sent - AHEAD_SECONDS;
+    return ahead <= this.#wordsUpTo || ahead <= ((performance.now() - this.#readyAt) / 1000) * CATCH_UP_FACTOR;
   }
 
-  /** What was sent is used, before the service says so. */
+  /** Count sent audio as used before the service reports it. */
   #count() {
     const used = Math.ceil(Number((this.#rate * this.#tape.sent).toFixed(6)));
     if (this.#part.settled || used <= this.#part.used) return;
     this.#part.used = used;
-    this.#audience.usage();
+    this.#listener.usage();
   }
 
-  /** The connection does not live, whatever the browser believes. */
+  /** Give up a dead connection, which the browser may not have noticed. */
   #lose() {
     const socket = this.#socket;
     this.#socket = null;
@@ -286,17 +287,17 @@ export class Transcription {
   async #closed(code) {
     this.#socket = null;
     this.#stopped = false;
-    const [said, ready] = [this.#said, this.#ready];
-    if (said.error === "unauthorized" && !ready && !this.#renewed) return this.#renew();
+    const [ending, ready] = [this.#ending, this.#ready];
+    if (ending.error === "unauthorized" && !ready && !this.#renewed) return this.#renew();
     this.#tape.rewind();
-    const owed = !this.#stopping || this.#tape.unsent >= NO_WORD;
+    const owed = !this.#stopping || this.#tape.unsent >= NO_WORD_SECONDS;
     const pause = this.parts.length && owed && mayPass(code) ? this.#redial.lost(performance.now(), Math.random()) : null;
-    if (pause === null) return this.#finish(code, owed || said.error || said.reason ? said : DONE);
+    if (pause === null) return this.#finish(code, owed || ending.error || ending.reason ? ending : DONE);
     this.#dueAt = performance.now() + pause;
     this.#enter("away");
   }
 
-  /** A token may have been good enough for its date, and still be refused. */
+  /** Renew the token, which the service may refuse before it expires. */
   async #renew() {
     this.#renewed = true;
     try {
@@ -307,18 +308,18 @@ export class Transcription {
     this.#dial();
   }
 
-  #finish(code, said) {
+  #finish(code, ending) {
     clearInterval(this.#timer);
     this.#socket?.close();
     this.#socket = null;
     this.#dueAt = Infinity;
     this.#state = "over";
-    this.#audience.ended({ ...said, code, began: this.parts.length > 0 });
+    this.#listener.ended({ ...ending, code, began: this.parts.length > 0 });
   }
 
   #enter(state) {
-    this.#since = this.#heardFrom = performance.now();
+    this.#since = this.#messageAt = performance.now();
     this.#state = state;
-    this.#audience.state(state);
+    this.#listener.state(state);
   }
 }

@@ -1,4 +1,4 @@
-/** The dashboard's usage: a chart of the last 7, 30 or 90 days, and what they came to. */
+/** The dashboard's usage: a chart of the last 7, 30 or 90 days, and their totals. */
 
 import { api } from "./api.js";
 import { Chart } from "./chart.js";
@@ -12,7 +12,7 @@ import { USAGE } from "./sentences.js";
  * @typedef {{days: import("./balance.js").Day[], totals: Totals, sessions: import("./sessions.js").Session[]}} Usage
  */
 
-/** Days that forecasts and the lists below go by. */
+/** Days that forecasts and the lists below cover. */
 export const MONTH = 30;
 
 /** @param {number} days @returns {Promise<Usage>} */
@@ -35,18 +35,18 @@ export class UsagePanel {
       this.#choose(Number(/** @type {HTMLInputElement} */ (event.target).value));
     });
     /** @type {HTMLInputElement | null} */
-    const chosen = this.#period.querySelector("input:checked"); // kept by the browser, as after Back
+    const chosen = this.#period.querySelector("input:checked"); // the browser may have kept a choice, such as after Back
     this.#days = Number(chosen?.value) || MONTH;
   }
 
-  /** Shows the period that is chosen. @param {Usage} month what is known of the last 30 days */
+  /** Show the chosen period. @param {Usage} month the usage of the last 30 days */
   async refresh(month) {
     const days = this.#days;
     const found = days === MONTH ? month : await usage(days);
     if (days === this.#days) this.#show(found);
   }
 
-  /** Nothing could be loaded so far. @param {string} sentence */
+  /** Show that nothing could be loaded so far. @param {string} sentence */
   unknown(sentence) {
     replace(byId("totals"));
     replace(byId("chart"), h("p", { class: "muted" }, sentence));

@@ -20,7 +20,7 @@ RATES = rates.load()
 
 @pytest.fixture
 def harness(database: Database) -> PaymentsHarness:
-    """Without the audit at the end: these purchases are made up, and no ledger row belongs to them."""
+    """The harness without the final audit, because these purchases have no ledger rows."""
     return PaymentsHarness(database)
 
 
@@ -31,7 +31,7 @@ async def report(harness: PaymentsHarness, days: int = 30) -> Report:
 async def paid(
     harness: PaymentsHarness, user: UUID, *, taken: int = 0, frozen: int = 0, refunded: int = 0, cents: int = 300
 ) -> UUID:
-    """A purchase of 30000 s for that much, as its events leave it."""
+    """Add a paid purchase of 30,000 s in the state that its events would leave."""
     purchase = await harness.purchase(user, cents=cents)
     await harness.sql(
         "UPDATE purchases SET status = 'paid', paid_at = now(), paid_cents = %s WHERE id = %s", cents, purchase
@@ -47,19 +47,19 @@ async def paid(
 
 
 async def ended(harness: PaymentsHarness, user: UUID, total: int, **changes: object) -> UUID:
-    """A session that used that many credits for as many seconds of audio."""
+    """Add an ended session that used `total` credits for as many seconds of audio."""
     session = await harness.open(user, **changes)
     await harness.ledger.close(closing(session, 2, total))
     return session
 
 
-async def test_where_nothing_happened_all_is_nought(harness: PaymentsHarness) -> None:
+async def test_an_empty_report_is_all_zero(harness: PaymentsHarness) -> None:
     found = await report(harness)
     assert (found.sold, found.used, found.given, found.standing) == ([], [], 0, Standing(0, 0, 0, 0, 0))
     assert [found.cents, found.fees, found.engine, found.margin] == [0, 0, 0, 0]
 
 
-async def test_what_was_sold_is_summed_by_package_and_what_was_not_paid_is_none_of_it(harness: PaymentsHarness) -> None:
+async def test_paid_purchases_are_summed_by_package(harness: PaymentsHarness) -> None:
     user = await harness.buyer()
     await harness.purchase(user)
     for _ in range(2):
@@ -102,7 +102,7 @@ async def test_the_report_separates_refunds_lost_and_open_disputes(
     assert sold.seconds_taken == taken
 
 
-async def test_sessions_cost_what_their_rate_said_when_they_opened(harness: PaymentsHarness) -> None:
+async def test_sessions_cost_the_rate_at_their_opening(harness: PaymentsHarness) -> None:
     user, other = await harness.user(10_000), await harness.user(10_000)
     await ended(harness, user, 30)
     await ended(harness, other, 30, cost_micro=7_200)
@@ -115,7 +115,7 @@ async def test_sessions_cost_what_their_rate_said_when_they_opened(harness: Paym
     assert found.engine == Decimal("1.46")
 
 
-async def test_the_built_in_engine_is_one_line_whatever_models_were_asked_for(harness: PaymentsHarness) -> None:
+async def test_the_built_in_engine_is_one_line_for_all_models(harness: PaymentsHarness) -> None:
     user = await harness.user(10_000)
     for model in ("nova-2", "nova-3"):
         await ended(harness, user, 30, model=model, engine="builtin", cost_micro=0)
@@ -126,7 +126,7 @@ async def test_the_built_in_engine_is_one_line_whatever_models_were_asked_for(ha
     ]
 
 
-async def test_a_live_session_counts_as_far_as_it_is_settled_and_one_that_never_was_ready_not_at_all(
+async def test_a_live_session_counts_what_is_settled_and_an_unready_one_nothing(
     harness: PaymentsHarness,
 ) -> None:
     user = await harness.user(10_000)
@@ -143,7 +143,7 @@ async def test_audio_without_recorded_costs_is_reported_unpriced(harness: Paymen
     assert (used.cost, used.unpriced_seconds) == (Decimal(0), Decimal("30.0"))
 
 
-async def test_only_what_happened_since_counts_but_what_is_outstanding_is_of_now(harness: PaymentsHarness) -> None:
+async def test_events_count_since_the_start_and_balances_count_now(harness: PaymentsHarness) -> None:
     user = await harness.user(1000)
     await harness.ledger.credit(user, 600, Description.TRIAL)
     await paid(harness, user)

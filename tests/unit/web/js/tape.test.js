@@ -41,7 +41,7 @@ test("audio that was sent makes room without a loss", () => {
 
 test("after a rewind the audio that has no final words is sent again", () => {
   const made = tape(6, 6);
-  made.hear({ start: 0, duration: 4, is_final: true });
+  made.record({ start: 0, duration: 4, is_final: true });
   made.rewind();
   assert.equal(made.unsent, 2);
 });
@@ -55,24 +55,24 @@ test("at most 15 s of what was sent are kept for a replay", () => {
 
 test("words of the next session lie behind those of the lost one", () => {
   const made = tape(6, 6);
-  made.hear({ start: 0, duration: 4, is_final: true });
+  made.record({ start: 0, duration: 4, is_final: true });
   made.rewind();
   made.take();
   made.take();
-  assert.deepEqual(made.hear({ start: 0.5, duration: 1, is_final: true }), { begin: 4.5, end: 5.5 });
+  assert.deepEqual(made.record({ start: 0.5, duration: 1, is_final: true }), { begin: 4.5, end: 5.5 });
 });
 
 test("words that were final in the lost session are not said twice", () => {
   const made = tape(6, 6);
-  made.hear({ start: 0, duration: 4.5, is_final: true }); // ends inside the fifth frame, which is sent again
+  made.record({ start: 0, duration: 4.5, is_final: true }); // ends inside the fifth frame, which is sent again
   made.rewind();
   made.take();
-  assert.equal(made.hear({ start: 0, duration: 0.4, is_final: true }), null);
+  assert.equal(made.record({ start: 0, duration: 0.4, is_final: true }), null);
 });
 
 test("interim words keep the audio", () => {
   const made = tape(6, 6);
-  made.hear({ start: 0, duration: 6, is_final: false });
+  made.record({ start: 0, duration: 6, is_final: false });
   made.rewind();
   assert.equal(made.unsent, 6);
 });

@@ -1,29 +1,29 @@
-/** Where words appear and settle, as large as one likes, on the whole screen too. */
+/** The area that shows the captions, in any text size, also in full screen. */
 
 import { turns } from "./subtitles.js";
 import { byId, h, replace } from "./dom.js";
 import { CAPTIONS } from "./sentences.js";
 import { gap } from "./spacing.js";
 
-/** From the name this page once had: browsers keep the size under it. */
+/** The localStorage key of the size, from the page's former name. */
 const KEY = "try-size";
-/** Of the words, in rem. */
+/** Text sizes, in rem. */
 const [SMALLEST, LARGEST, USUAL, STEP] = [1, 12, 1.75, 1.2];
-/** Pixels from the end within which one is reading along. */
-const NEAR = 80;
+/** Pixels from the end within which the view keeps scrolling along. */
+const NEAR_PIXELS = 80;
 
-export class Stage {
+export class CaptionView {
   #stage = byId("stage");
   #captions = byId("captions");
   #finals = byId("finals");
   #interim = byId("interim");
   #press;
   #speaker = "";
-  /** The text that stays, as far as the space after it depends on it. */
+  /** The last final text, on which the space before the next text depends. */
   #last = "";
   #size = Number(localStorage.getItem(KEY)) || USUAL;
 
-  /** @param {() => void} press what the key S does, as the button that starts and stops */
+  /** @param {() => void} press called for the key S, which acts like the start button */
   constructor(press) {
     this.#press = press;
     byId("smaller").addEventListener("click", () => this.#resize(1 / STEP));
@@ -35,18 +35,18 @@ export class Stage {
     this.#resize(1);
   }
 
-  /** Which language the words are in, for who hears them read. @param {string} id */
-  speaks(id) {
+  /** Set the language of the captions, for screen readers. @param {string} id */
+  setLanguage(id) {
     byId("said").lang = id === "multi" ? "" : id;
   }
 
-  /** Words that may still change; without any, those there were are withdrawn. @param {string} text */
+  /** Show interim words in place of the last ones; empty text withdraws them. @param {string} text */
   interim(text) {
     if (!text && !this.#interim.textContent) return;
     this.#show(() => (this.#interim.textContent = gap(this.#last, text) + text));
   }
 
-  /** Words that stay. @param {import("./subtitles.js").Line} line */
+  /** Show final words. @param {import("./subtitles.js").Line} line */
   final(line) {
     const parts = turns(line).flatMap(({ label, text }) => this.#turn(label, text));
     const shown = h("span", { class: "line fresh" }, ...parts);
@@ -70,10 +70,10 @@ export class Stage {
     return known || !label ? [text] : [h("b", {}, label), text];
   }
 
-  /** Follows the words unless somebody has scrolled back to read. */
+  /** Scroll to the end, unless the reader has scrolled back. */
   #show(change) {
     const { scrollHeight, scrollTop, clientHeight } = this.#captions;
-    const follows = scrollHeight - scrollTop - clientHeight < NEAR;
+    const follows = scrollHeight - scrollTop - clientHeight < NEAR_PIXELS;
     change();
     byId("empty").hidden = true;
     if (follows) this.#captions.scrollTop = this.#captions.scrollHeight;
