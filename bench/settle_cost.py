@@ -1,4 +1,4 @@
-"""`python -m bench.settle`: what a settle costs PostgreSQL, in CPU, log and disk. The figures of docs/scale.md."""
+"""`python -m bench.settle_cost`: what a settle costs PostgreSQL, in CPU, log and disk. The figures of docs/scale.md."""
 
 import asyncio
 import time
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from bench.__main__ import cpu_seconds
+from bench.kernel import cpu_of
 from bench.small import POSTGRES, family, postmaster
 from tests.standin.postgres import debian_postgres
+from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
@@ -34,14 +35,14 @@ async def measure(url: str) -> None:
     await migrate(url)
     database = Database(url, max_size=2, timeout=60)
     await database.open()
-    ledger = Ledger(database, max_sessions=2, max_streams=100_000)
+    ledger = Ledger(database, may_open, max_sessions=2, max_streams=100_000)
     sessions = [UUID(str(row[0])) for row in await rows(database, PEOPLE, SESSIONS, uuid4())]
     pids = postmaster(url)
     await rounds(ledger, sessions, 1, 3)  # the first ones read the tables
     [before] = await rows(database, SIZES)
-    cpu, began = sum(map(cpu_seconds, family(pids))), time.monotonic()
+    cpu, began = cpu_of(family(pids)), time.monotonic()
     settled = await rounds(ledger, sessions, 4, ROUNDS)
-    took, used = time.monotonic() - began, sum(map(cpu_seconds, family(pids))) - cpu
+    took, used = time.monotonic() - began, cpu_of(family(pids)) - cpu
     [after] = await rows(database, SIZES)
     log, ledger_bytes = [float(new - old) / settled for new, old in zip(after, before, strict=True)]
     print(
