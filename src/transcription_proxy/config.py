@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 
 from transcription_proxy import urls
 from transcription_proxy.errors import ConfigError
+from transcription_proxy.secret_files import SECRETS, UnusableSecret, file_setting, secret
 from transcription_wire.proxies import HTTP, UnusableProxy, choose, named
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
@@ -108,8 +109,13 @@ def load(env: Mapping[str, str] | None = None, also: Callable[[Settings], list[s
     """
     reader = _Reader(environment() if env is None else env)
     settings = _read(reader)
-    problems = reader.problems + (_production_problems(reader) if settings.production else [])
-    wrong = {problem.split()[0] for problem in problems}
+    wrong = {problem.split()[0].removesuffix("_FILE") for problem in reader.problems}
+    problems = reader.problems + [
+        problem
+        for problem in (_production_problems(reader) if settings.production else [])
+        if problem.split()[0] not in wrong
+    ]
+    wrong |= {problem.split()[0] for problem in problems}
     problems += [problem for problem in also(settings) if problem.split()[0] not in wrong]
     if problems:
         raise ConfigError(problems)
@@ -121,10 +127,22 @@ class _Reader:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
+        self._secrets: dict[str, str] = {}
         self.problems: list[str] = []
 
     def text(self, name: str) -> str | None:
+        if name in SECRETS:
+            return self._secret(name) or None
         return self._env.get(name, "").strip() or None
+
+    def _secret(self, name: str) -> str:
+        if name not in self._secrets:
+            self._secrets[name] = ""
+            try:
+                self._secrets[name] = secret(self._env, name)
+            except UnusableSecret as error:
+                self.problems.append(str(error))
+        return self._secrets[name]
 
     def take(self, name: str, default: T, parse: Callable[[str], T], meaning: str, shown: bool = True) -> T:
         value = self.text(name)
@@ -289,7 +307,13 @@ def _generated_secret(data_dir: Path, name: str) -> str:
     return path.read_text().strip()
 
 
-_PATHS: Final = ("DATA_DIR", "RATES_FILE", "PACKAGES_FILE", "DISPOSABLE_DOMAINS_FILE")
+_PATHS: Final = (
+    "DATA_DIR",
+    "RATES_FILE",
+    "PACKAGES_FILE",
+    "DISPOSABLE_DOMAINS_FILE",
+    *map(file_setting, SECRETS),
+)
 _YES: Final = ("true", "yes", "on", "1")
 _NO: Final = ("false", "no", "off", "0")
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import typer
 
 from transcription_proxy import offer
+from transcription_proxy.cli import settings_table
 from transcription_proxy.cli.services import CommandServices, Json, with_services
-from transcription_proxy.cli.tables import one_line, print_json
+from transcription_proxy.cli.tables import one_line, print_json, print_table
 from transcription_proxy.clients import is_trusted
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.capacity import shortage
@@ -45,21 +46,28 @@ def doctor(as_json: Json = False) -> None:
 
     Example: transcription-proxy doctor
     """
-    checks = _checks()
+    settings, problems = _load()
+    checks = _checks(settings) if settings else [Check("settings", False, problem) for problem in problems]
     if as_json:
         print_json(checks)
     else:
+        print_table(settings_table.COLUMNS, settings_table.rows(settings, problems), "")
+        typer.echo()
         for check in checks:
             typer.echo(f"{'ok     ' if check.ok else 'PROBLEM'} {check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
 
-def _checks() -> list[Check]:
+def _load() -> tuple[Settings | None, list[str]]:
+    """Return the settings, or None and what is wrong with them."""
     try:
-        settings = load()
+        return load(), []
     except ConfigError as error:
-        return [Check("settings", False, problem) for problem in error.problems]
+        return None, error.problems
+
+
+def _checks(settings: Settings) -> list[Check]:
     mode = "production" if settings.production else "development"
     return [
         Check("settings", True, f"{mode}, {site(settings)[0]}"),
