@@ -22,6 +22,7 @@ REFRESH_REUSED: Final = "This refresh token has already been used. Log in again.
 LINK_EXPIRED: Final = "This link has expired or has already been used. Request a new one."
 RESET_SENT: Final = "If there is an account with this email, we've sent it a link to reset the password."
 PASSWORD_SET: Final = "Password changed. Log in with your new password."  # noqa: S105
+WRONG_METRICS_TOKEN: Final = "Send METRICS_TOKEN as a bearer token."  # noqa: S105
 CONFIRMATION_EXPIRED: Final = "This link has expired. Open your dashboard to get a new one."
 EMAIL_CONFIRMED: Final = "Your email is confirmed."
 CONFIRMATION_SENT: Final = "Check your email for the link."

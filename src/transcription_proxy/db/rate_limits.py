@@ -12,7 +12,7 @@ from typing import Final
 
 from psycopg.rows import scalar_row
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.db import queries
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -46,6 +46,7 @@ class RateLimits:
             if wait > 0:
                 self._remember(key, wait)
         if wait > 0:
+            metrics.RATE_LIMITED.labels(what).inc()
             seconds = math.ceil(wait)
             raise Refusal("rate_limited", sentences.too_many_attempts(seconds), seconds)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger import spending, store
@@ -73,7 +73,9 @@ class Ledger:
         if isinstance(answer, Refusal) and answer.code == ErrorCode.BUSY and await self._free_stream():
             answer = await self._open_when_free(opening, answer)
         if isinstance(answer, Refusal):
+            metrics.OPENINGS.labels(answer.code).inc()
             raise answer
+        metrics.OPENINGS.labels("granted").inc()
         return answer
 
     async def _try_open(self, opening: Opening) -> Opened | Refusal:
@@ -159,6 +161,7 @@ class Ledger:
         async with self._database.transaction() as connection:
             locked = await store.lock_session(connection, closing.session_id)
             if locked is None:
+                metrics.UNBILLED.inc(closing.total)
                 log.error("close_of_unknown_session", session_id=str(closing.session_id), unbilled=closing.total)
                 return Closed(closing.session_id, 0, Reason.INTERNAL, 0)
             if not locked.closable or closing.number <= locked.number:
@@ -167,6 +170,7 @@ class Ledger:
             remaining = await store.close(connection, closing, locked, billed)
         if not locked.active:
             late, unbilled = billed - locked.seconds_used, max(closing.total - billed, 0)
+            metrics.UNBILLED.inc(unbilled)
             log.warning("late_close", session_id=str(closing.session_id), billed=late, unbilled=unbilled)
         return Closed(closing.session_id, billed, closing.reason, remaining)
 
@@ -297,6 +301,7 @@ class Ledger:
 def _as_stored(closing: Closing, locked: store.Locked) -> Closed:
     if closing.number > locked.number and closing.total > locked.seconds_used:
         unbilled = closing.total - locked.seconds_used
+        metrics.UNBILLED.inc(unbilled)
         log.warning("late_close", session_id=str(closing.session_id), billed=0, unbilled=unbilled)
     reason = closing.reason if locked.reason is None else Reason(locked.reason)
     return Closed(closing.session_id, locked.seconds_used, reason, locked.seconds_remaining)

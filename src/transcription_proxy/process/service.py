@@ -41,6 +41,7 @@ class Service:
     async def __aenter__(self) -> Self:
         await self._parts.database.open()
         self._keep("settler", self._parts.settler.run)
+        self._keep("sampler", self._parts.sampler.run)
         self._keep("leases", self._parts.settler.keep_leases)
         return self
 

@@ -37,6 +37,7 @@ from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.process.lives import Life
+from transcription_proxy.process.sampler import Sampler
 from transcription_proxy.relay import caption_socket
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.door import DoorProtocol, Sockets, door
@@ -71,6 +72,7 @@ class Parts:
     feeds: Feeds
     seats: Seats
     door: type[DoorProtocol]
+    sampler: Sampler
     jobs: Jobs
     mail_jobs: Jobs
     """Separate from the other jobs, which run one by one: a mail server may be slow."""
@@ -123,12 +125,13 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         credits_per_dollar=settings.credits_per_dollar if settings.topups else None,
         live_only=settings.production,
     )
+    watch = Watch(ledger, lambda: settler.is_failing)
     http = api.build(
         accounts,
         api_keys,
         ledger,
         payments,
-        Watch(ledger, lambda: settler.is_failing),
+        watch,
         overlay_keys=overlay_keys,
         feeds=feeds,
         seats=seats,
@@ -138,6 +141,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         trusted_proxies=settings.trusted_proxies,
         untrusted_proxies=UntrustedProxies(settings.data_dir),
         https_only=settings.production,
+        metrics_token=settings.metrics_token,
         site=_site(settings),
         ready=is_ready,
         speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key),
@@ -151,6 +155,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         feeds,
         seats,
         door(sockets, settings.trusted_proxies),
+        Sampler(switchboard, watch),
         _jobs(database, gateway, payments, limits),
         _mail_jobs(settings, database, payments),
         http,

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from picows import WSFrame, WSMsgType, WSTransport
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.relay import Relay
@@ -42,6 +42,8 @@ class CaptionSocket(ServerSocket):
         self._opening: asyncio.Task[None] | None = None
         self._early_events: list[ev.Event] = []
         self._bad_messages = 0
+        self._frames = 0
+        """Audio frames since the last report."""
 
     # What picows calls
 
@@ -57,6 +59,7 @@ class CaptionSocket(ServerSocket):
             audio = frame.get_payload_as_bytes()
             self._record(audio)
             self._forward(BINARY, audio)
+            self._frames += 1
         else:
             super().on_ws_frame(transport, frame)
             self._choose_admit()
@@ -75,12 +78,18 @@ class CaptionSocket(ServerSocket):
         if self._relay is None and self._opening is None:
             self._authenticate(message)
         else:
+            self._frames += not message.is_text
             self._report(ev.ClientSentText(message.data) if message.is_text else ev.AudioArrived(message.data))
 
     def on_pong(self) -> None:
         self._report(ev.ClientPonged())
 
+    def report_frames(self) -> None:
+        metrics.FRAMES.inc(self._frames)
+        self._frames = 0
+
     def on_closed(self) -> None:
+        self.report_frames()
         self._report(ev.ClientLost())
 
     def on_violation(self, error: Error) -> None:
@@ -164,6 +173,7 @@ class CaptionSocket(ServerSocket):
     async def _open(self, auth: Auth) -> None:
         try:
             opened, wanted, user_id = await self._switchboard.open(auth)
+            log.info("session_opened", session=str(opened.session_id), user=str(user_id), request_id=self.request_id)
             relay = self._switchboard.add_relay(opened, wanted, user_id, self, monotonic())
         except InvalidConfig as error:
             self.refuse(Error(ErrorCode.INVALID_CONFIG, str(error)))

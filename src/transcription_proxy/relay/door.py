@@ -304,7 +304,8 @@ def door(sockets: Sockets, trusted_proxies: Sequence[Network] = ()) -> type[Door
 
 
 def _welcome(listener: ServerSocket) -> WSUpgradeResponseWithListener:
-    response = WSUpgradeResponse.create_101_response({"X-Request-Id": uuid4().hex})
+    listener.request_id = uuid4().hex
+    response = WSUpgradeResponse.create_101_response({"X-Request-Id": listener.request_id})
     return WSUpgradeResponseWithListener(response, listener)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from picows import WSMsgType
 
+from transcription_proxy import metrics
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.upstream import DialFailed, Dialler, Upstream
 from transcription_proxy.stream import deepgram
@@ -80,6 +81,7 @@ class Relay:
         self._is_handling = False
         self._timer: asyncio.TimerHandle | None = None
         self._dialling: asyncio.Task[None] | None = None
+        self._reported_bytes = 0
         self.finished = self._loop.create_future()
 
     def start(self) -> None:
@@ -104,6 +106,8 @@ class Relay:
     def _handle(self, event: ev.Event) -> list[ev.Action]:
         try:
             if isinstance(event, ev.UpstreamLost):
+                if not self.session.is_ending:
+                    metrics.UPSTREAM_ERRORS.labels("lost").inc()
                 self._drop_upstream()
             return self.session.handle(event, monotonic())
         except Exception:
@@ -194,10 +198,13 @@ class Relay:
         """Dial once, and report UpstreamOpened or UpstreamRefused, whatever goes wrong."""
         session = self.session
         url = deepgram.request_target(self._context.upstream_url, session.options.query, str(session.id))
+        begun_at = monotonic()
         try:
             upstream = self.upstream = await self._context.dialler.dial(url, self.handle_event)
+            metrics.DIAL.observe(monotonic() - begun_at)
             self._client.set_forward(upstream.send)
         except DialFailed as failure:
+            metrics.UPSTREAM_ERRORS.labels("unreachable" if failure.status is None else "refused").inc()
             log.warning("upstream_refused", session=str(session.id), status=failure.status, detail=failure.detail)
             self.handle_event(ev.UpstreamRefused(failure.status, failure.detail))
         except Exception:
@@ -227,6 +234,7 @@ class Relay:
 
     def _book(self, closing: Closing) -> None:
         self._clear_feed()
+        metrics.ENDINGS.labels(closing.reason).inc()
         log.info(
             "session_ended",
             session=str(closing.session_id),
@@ -238,7 +246,14 @@ class Relay:
         )
         self._context.settler.close(closing, self.handle_event)
 
+    def report_audio(self) -> None:
+        """Add the audio since the last report to the metrics."""
+        forwarded = self.session.credit.forwarded
+        metrics.BYTES.inc(forwarded - self._reported_bytes)
+        self._reported_bytes = forwarded
+
     def _finish(self) -> None:
+        self.report_audio()
         self._clear_feed()
         if self._timer is not None:
             self._timer.cancel()

@@ -41,6 +41,8 @@ class ServerSocket(WSListener):
         """`address`: the client's, as it counts against limits."""
         self._switchboard = switchboard
         self._address = address
+        self.request_id = ""
+        """The id of the upgrade request, as its answer has it."""
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport
         self._fragments = Fragments(max_message)
@@ -74,6 +76,9 @@ class ServerSocket(WSListener):
     def shutdown(self) -> None:
         """End what the client was given, or refuse it: the service shuts down."""
         raise NotImplementedError
+
+    def report_frames(self) -> None:
+        """Add what was counted since the last report to the metrics."""
 
     def record_auth(self) -> None:
         """Stop the timer of a client that sent its auth message."""

@@ -44,6 +44,9 @@ class Feeds(Protocol):
 class Socket(Protocol):
     """A client's socket, authenticated or not."""
 
+    def report_frames(self) -> None:
+        """Add what was counted since the last report to the metrics."""
+
     def shutdown(self) -> None:
         """End the session, or refuse to open one: the service shuts down."""
 

@@ -124,6 +124,11 @@ class SessionCredit:
         return credits(self.forwarded, self._bytes_per_second, self._micro)
 
     @property
+    def unsettled(self) -> int:
+        """Credits that were used and that the ledger has not booked yet."""
+        return self.total - credits(self.settled, self._bytes_per_second, self._micro)
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether the grant covers not even one more block."""
         return self._covered - self.forwarded < self._block

@@ -27,6 +27,7 @@ from transcription_proxy.web import (
     exports,
     health,
     keys,
+    metrics,
     overlay,
     pages,
     places,
@@ -59,6 +60,7 @@ def build(
     ready: Callable[[], bool],
     untrusted_proxies: UntrustedProxies | None = None,
     https_only: bool = False,
+    metrics_token: str | None = None,
     site: Site = Site(),  # noqa: B008 - frozen
     speech: Probe | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -87,9 +89,24 @@ def build(
         limits=limits,
         per_minute=auth_rate_per_minute,
         board=board,
+        metrics_token=metrics_token,
         site=site,
     )
-    for module in (health, auth, account, keys, exports, billing, captions, overlay, webhooks, pages, places, status):
+    for module in (
+        health,
+        metrics,
+        auth,
+        account,
+        keys,
+        exports,
+        billing,
+        captions,
+        overlay,
+        webhooks,
+        pages,
+        places,
+        status,
+    ):
         app.include_router(module.router)
     errors.install(app)
     pages.install(app, site)

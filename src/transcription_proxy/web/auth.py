@@ -5,9 +5,10 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.accounts.logins import IssuedTokens
 from transcription_proxy.accounts.service import account_key
+from transcription_proxy.errors import Refusal
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, Provided
 from transcription_wire.lengths import length
@@ -88,8 +89,12 @@ async def register(body: Credentials, client: Client, services: Provided) -> Log
 )
 async def login(body: Credentials, client: Client, services: Provided) -> Login:
     """`unauthorized` means the account is blocked. Attempts count for the email too, from whatever address."""
-    await services.limits.check("log in", account_key(body.email), services.per_minute)
-    return _login(await services.accounts.login(body.email, body.password, client))
+    try:
+        await services.limits.check("log in", account_key(body.email), services.per_minute)
+        return _login(await services.accounts.login(body.email, body.password, client))
+    except Refusal as refusal:
+        metrics.REFUSED_LOGINS.labels(refusal.code).inc()
+        raise
 
 
 @router.post(

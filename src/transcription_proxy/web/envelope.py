@@ -10,7 +10,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.clients import NOWHERE, Address, Network, client_address, is_trusted
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
@@ -31,7 +31,7 @@ SECURITY: Final = {
 HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 """One year, and without subdomains, which may belong to other services."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_PROBES: Final = {"/health", "/live", "/ready"}
+_PROBES: Final = {"/health", "/live", "/metrics", "/ready"}
 log = structlog.get_logger(__name__)
 
 
@@ -85,7 +85,9 @@ class Envelope:
                 raise  # part of an answer was sent, so the server closes the connection
             failed = errors.response(Refusal("internal", sentences.FAILED))
             await failed(scope, receive, answer)
-        _log(scope, answer.status, time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        metrics.REQUESTS.labels(f"{answer.status // 100}xx").observe(seconds)
+        _log(scope, answer.status, seconds)
 
 
 class _Answer:

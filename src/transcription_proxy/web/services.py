@@ -62,6 +62,7 @@ class Services:
     limits: RateLimits
     per_minute: int
     board: Board
+    metrics_token: str | None = None
     site: Site = field(default_factory=Site)
 
 
