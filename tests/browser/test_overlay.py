@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from tests.e2e.overlay import address, key
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream, words
 from tests.standin.script import Script
+from tests.waiting import until
 
 INJECTIONS: Final = [
     "red;background:url(//evil.example/x)", "url(https://evil.example)", "expression(alert(1))", "</style><script>",
@@ -72,12 +73,6 @@ async def let_in(page: Page) -> AsyncIterator[None]:
     page.once("websocket", lambda socket: socket.on("framereceived", lambda _: heard.set()))
     yield
     await asyncio.wait_for(heard.wait(), 10)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 async def shows(page: Page, text: str) -> None:

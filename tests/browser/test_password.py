@@ -1,6 +1,5 @@
 """The pages that reset a password, for each answer of the service."""
 
-import asyncio
 import json
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from playwright.async_api import expect
 
 from tests.browser.visitor import PASSWORD, Visitor, nobody
 from tests.e2e.service import Service
+from tests.waiting import until
 
 TOKEN = "once-only"
 
@@ -17,13 +17,13 @@ TOKEN = "once-only"
 async def mailed(service: Service, email: str) -> str:
     """Wait for a mail to this address, and return its link."""
     outbox = Path(service.env["DATA_DIR"]) / "outbox"
-    async with asyncio.timeout(20):
-        while True:
-            for file in outbox.glob("*.eml"):
-                text = file.read_text()
-                if f"To: {email}" in text and (found := re.search(r"/reset#token=[\w.-]+", text)):
-                    return found[0]
-            await asyncio.sleep(0.05)
+
+    def link() -> str:
+        texts = [file.read_text() for file in outbox.glob("*.eml")]
+        found = [re.search(r"/reset#token=[\w.-]+", text) for text in texts if f"To: {email}" in text]
+        return next((match[0] for match in found if match), "")
+
+    return str(await until(link))
 
 
 async def test_the_link_in_the_mail_sets_a_password_once(visitor: Visitor, service: Service) -> None:

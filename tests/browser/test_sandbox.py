@@ -1,6 +1,5 @@
 """The sandbox's pages in a browser: accessible, and usable without JavaScript."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
@@ -11,6 +10,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.visitor import QUIET, Visitor
 from tests.e2e.buyer import Order
 from tests.e2e.service import Service
+from tests.waiting import until
 
 SERIOUS: Final = {"serious", "critical"}
 RULES: Final[dict[Literal["light", "dark"], dict[str, list[str]]]] = {
@@ -49,9 +49,12 @@ async def test_a_sandbox_payment_arrives_on_the_dashboard(visitor: Visitor, serv
     await visitor.press("Pay")
     await visitor.says("500 minutes added")
     await expect(visitor.page.locator("#minutes")).to_have_text("510minutes left")
-    async with asyncio.timeout(20):  # the receipt is fetched after the credit
-        while not (await service.get("/account/purchases", user))["purchases"][0]["receipt_url"]:
-            await asyncio.sleep(0.1)
+
+    async def receipt() -> str:
+        """Return the receipt's URL, which is fetched after the credit."""
+        return str((await service.get("/account/purchases", user))["purchases"][0]["receipt_url"] or "")
+
+    await until(receipt)
     await visitor.goto("/account")
     row = visitor.page.get_by_role("table", name="Purchases").get_by_role("row").nth(1)
     await expect(row).to_contain_text("$1.50")

@@ -9,6 +9,7 @@ from uuid import uuid4
 from tests.e2e.client import User
 from tests.e2e.service import Service
 from tests.integration.sandbox.running import Buttons
+from tests.waiting import until
 
 PASSWORD = "a passphrase of the tests"
 
@@ -56,9 +57,19 @@ class Order:
 
     async def becomes(self, status: str) -> None:
         """Wait for a status. Each request makes the service ask Stripe."""
-        async with asyncio.timeout(20):
-            while (await self.state())["status"] != status:
-                await asyncio.sleep(0.1)
+
+        async def is_reached() -> bool:
+            return bool((await self.state())["status"] == status)
+
+        await until(is_reached)
+
+    async def has_receipt(self) -> None:
+        """Wait for the receipt, which is fetched after the credit."""
+
+        async def is_there() -> bool:
+            return (await self.purchases())[0]["receipt_url"] is not None
+
+        await until(is_there)
 
     async def balance_is(self, seconds: int, frozen: int = 0) -> None:
         """Wait for a balance. The requests change nothing."""

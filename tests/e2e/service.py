@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.client import Captions, User
+from tests.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("transcription-proxy")
 KEY = "dg-key-of-the-tests-4f1c0a"
@@ -102,21 +103,21 @@ class Service:
 
     async def live(self, user: User, session_id: str) -> list[dict[str, Any]]:
         """Wait until a session is live, which its first settle makes it, and return the user's live sessions."""
-        async with asyncio.timeout(20):
-            while True:
-                page = await self.get("/account/sessions?live=true", user)
-                if any(row["id"] == session_id for row in page["sessions"]):
-                    return list(page["sessions"])
-                await asyncio.sleep(0.1)
+
+        async def found() -> list[dict[str, Any]]:
+            live: list[dict[str, Any]] = (await self.get("/account/sessions?live=true", user))["sessions"]
+            return live if any(row["id"] == session_id for row in live) else []
+
+        return list(await until(found))
 
     async def session(self, user: User, session_id: str, within: float = 20) -> dict[str, Any]:
         """Wait until a session has ended, and return its row."""
-        async with asyncio.timeout(within):
-            while True:
-                rows = [row for row in await self.sessions(user) if row["id"] == session_id]
-                if rows and rows[0]["status"] != "active":
-                    return rows[0]
-                await asyncio.sleep(0.1)
+
+        async def found() -> dict[str, Any] | None:
+            rows = [row for row in await self.sessions(user) if row["id"] == session_id and row["status"] != "active"]
+            return next(iter(rows), None)
+
+        return dict(await until(found, within))
 
     def send_signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -191,13 +192,13 @@ async def serving(env: dict[str, str], ready: str = "/ready") -> AsyncIterator[S
 
 
 async def _answers(service: Service, path: str) -> None:
-    async with asyncio.timeout(START_WITHIN):
-        while True:
-            assert service.process.poll() is None, service.log()
-            with contextlib.suppress(httpx.TransportError):
-                if (await service.http.get(path)).status_code == 200:
-                    return
-            await asyncio.sleep(0.05)
+    async def answers() -> bool:
+        assert service.process.poll() is None, service.log()
+        with contextlib.suppress(httpx.TransportError):
+            return (await service.http.get(path)).status_code == 200
+        return False
+
+    await until(answers, START_WITHIN)
 
 
 def _free_port() -> int:

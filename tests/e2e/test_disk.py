@@ -14,6 +14,7 @@ from tests.e2e.checks import assert_no_secrets
 from tests.e2e.client import sound
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
+from tests.waiting import until
 from transcription_proxy.db.embedded import Embedded
 
 SIZE = "100m"
@@ -61,6 +62,10 @@ async def healthy(service: Service) -> bool:
     return (await service.http.get("/health")).status_code == 200
 
 
+async def unhealthy(service: Service) -> bool:
+    return not await healthy(service)
+
+
 async def test_a_full_disk_ends_sessions_with_their_hold_and_loses_nothing(disk: Path, upstream: Upstream) -> None:
     async with serving(environment(disk / "data", upstream.url)) as service:
         user, other = await service.user(40), await service.user(40)
@@ -68,9 +73,7 @@ async def test_a_full_disk_ends_sessions_with_their_hold_and_loses_nothing(disk:
         await captions.ready()
         await captions.send(sound(3))
         await asyncio.to_thread(exhaust, disk)
-        async with asyncio.timeout(5):
-            while await healthy(service):
-                await asyncio.sleep(0.1)
+        await until(lambda: unhealthy(service), 5)
         late = await service.captions(other)
         assert (await late.closed(), late.errors()) == (1013, ["service_unavailable"])
         await captions.send_while_open(sound(30), speed=4)
@@ -78,9 +81,7 @@ async def test_a_full_disk_ends_sessions_with_their_hold_and_loses_nothing(disk:
         assert (end["reason"], end["pending"], captions.close_code) == ("database_away", True, 1013)
         assert 10 <= end["seconds_used"] == upstream.heard(captions).audio_bytes // len(sound(1)) <= 13
         (disk / "filler").unlink()
-        async with asyncio.timeout(30):
-            while not await healthy(service):
-                await asyncio.sleep(0.2)
+        await until(lambda: healthy(service), 30)
         row = await service.session(user, captions.session_id)
         assert (row["reason"], row["seconds_used"]) == ("database_away", end["seconds_used"])
         balance = await service.balance(user)

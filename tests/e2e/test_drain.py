@@ -1,6 +1,5 @@
 """SIGTERM: new sessions are refused, live ones continue for DRAIN_SECONDS, and every session ends in order."""
 
-import asyncio
 import signal
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from tests.e2e.client import Captions, User, sound
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
+from tests.waiting import until
 
 
 async def speaking(service: Service, user: User, seconds: float = 3) -> Captions:
@@ -25,9 +25,7 @@ async def status(service: Service, path: str) -> httpx.Response:
 
 async def until_draining(service: Service, workers: int = 1) -> httpx.Response:
     """Wait until all workers drain. Each notices the signal at another time."""
-    async with asyncio.timeout(10):
-        while service.log().count("event=draining") < workers:
-            await asyncio.sleep(0.05)
+    await until(lambda: service.log().count("event=draining") >= workers, 10)
     return await status(service, "/ready")
 
 

@@ -1,6 +1,5 @@
 """Ends of a live session that come from outside, and what its client and the ledger get."""
 
-import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from tests.e2e.client import Captions, User, sound
 from tests.e2e.service import Service
 from tests.e2e.upstream import Upstream
 from tests.standin.script import Script
+from tests.waiting import until
 
 
 async def streaming(service: Service, user: User, config: Any = None, seconds: float = 3, **auth: Any) -> Captions:
@@ -115,8 +115,10 @@ async def test_a_client_that_leaves_before_ready_owes_nothing(service: Service, 
     await upstream.until(lambda: bool(upstream.met(config)))
     captions.vanish()
     await upstream.until(lambda: upstream.met(config)[0].closed)
-    async with asyncio.timeout(10):
-        while (await service.balance(user))["seconds_held"]:
-            await asyncio.sleep(0.1)
+
+    async def is_released() -> bool:
+        return (await service.balance(user))["seconds_held"] == 0
+
+    await until(is_released, 10)
     assert (await service.balance(user))["seconds_remaining"] == 3600
     assert await service.sessions(user) == []

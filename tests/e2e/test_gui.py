@@ -21,6 +21,7 @@ from tests.e2e.service import Service, _free_port
 from tests.e2e.upstream import Upstream, words
 from tests.standin import display
 from tests.standin.script import Script
+from tests.waiting import until
 
 WITHIN = 30.0
 RUNNING = "Live Captions is already running. Use its window, or close it first."
@@ -128,9 +129,11 @@ async def test_keys_start_mute_and_close(
             await page.until(words(2))
         await asyncio.to_thread(press, on_screen, "ctrl+m")
         await asyncio.to_thread(press, on_screen, "ctrl+Return")
-        async with asyncio.timeout(WITHIN):
-            while not (sessions := await service.sessions(user)) or sessions[0]["status"] == "active":
-                await asyncio.sleep(0.1)
+
+        async def ended() -> list[dict[str, Any]]:
+            return [row for row in await service.sessions(user) if row["status"] != "active"]
+
+        sessions = await until(ended, WITHIN)
         running.send_signal(signal.SIGINT)
         assert await running.ended() == 0, running.err
     assert sessions[0]["reason"] == "client_stop"

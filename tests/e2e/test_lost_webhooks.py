@@ -22,6 +22,7 @@ from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
 from tests.integration.payments.events import event, signed
 from tests.integration.sandbox.running import KEY, SECRET, Sandbox
+from tests.waiting import until
 
 COMPLETED = "checkout.session.completed"
 
@@ -215,12 +216,12 @@ async def standing_still(service: Service) -> AsyncIterator[None]:
 
 async def webhook_waits(service: Service) -> None:
     async with await psycopg.AsyncConnection.connect(service.env["DATABASE_URL"], autocommit=True) as connection:
-        async with asyncio.timeout(20):
-            while True:
-                found = await connection.execute(
-                    "SELECT count(*) FROM pg_locks WHERE relation = 'stripe_events'::regclass AND NOT granted"
-                )
-                row = await found.fetchone()
-                if row is not None and row[0]:
-                    return
-                await asyncio.sleep(0.02)
+
+        async def waits() -> bool:
+            found = await connection.execute(
+                "SELECT count(*) FROM pg_locks WHERE relation = 'stripe_events'::regclass AND NOT granted"
+            )
+            row = await found.fetchone()
+            return row is not None and row[0] > 0
+
+        await until(waits)

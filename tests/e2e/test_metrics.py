@@ -12,10 +12,10 @@ import pytest_asyncio
 from tests.e2e.client import sound
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
+from tests.waiting import until
 from transcription_proxy.config import PROJECT
 
 TOKEN = "the token of the tests"
-PATIENCE = 30.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -34,10 +34,13 @@ async def scrape(service: Service) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
-async def until(service: Service, name: str, value: float) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while (await scrape(service)).get(name) != value:
-            await asyncio.sleep(0.1)
+async def settles_at(service: Service, name: str, value: float) -> None:
+    """Wait until a sample has a value."""
+
+    async def is_there() -> bool:
+        return (await scrape(service)).get(name) == value
+
+    await until(is_there)
 
 
 async def test_without_the_token_there_is_nothing_to_see(measured: Service, service: Service) -> None:
@@ -53,8 +56,8 @@ async def test_one_scrape_answers_for_all_workers(measured: Service, upstream: U
     for session in sessions:
         await session.ready()
         await session.send(sound(2))
-    await until(measured, "transcription_live_sessions", 4)
-    await until(measured, "transcription_audio_bytes_total", 4 * 64_000)
+    await settles_at(measured, "transcription_live_sessions", 4)
+    await settles_at(measured, "transcription_audio_bytes_total", 4 * 64_000)
     found = await scrape(measured)
     assert found["transcription_audio_frames_total"] >= 4
     assert found['transcription_holds_total{result="granted"}'] == 4
@@ -63,7 +66,7 @@ async def test_one_scrape_answers_for_all_workers(measured: Service, upstream: U
     assert found["transcription_event_loop_lag_seconds_count"] > 0
     for session in sessions:
         await session.stop()
-    await until(measured, "transcription_live_sessions", 0)
+    await settles_at(measured, "transcription_live_sessions", 0)
     assert (await scrape(measured))['transcription_sessions_ended_total{reason="client_stop"}'] == 4
     assert (await scrape(measured))["transcription_unsettled_seconds"] == 0
 

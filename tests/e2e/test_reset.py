@@ -14,6 +14,7 @@ from tests.e2e.checks import assert_no_secrets
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
 from tests.standin.smtp import HANGS, SmtpStandIn
+from tests.waiting import until
 
 OLD, NEW = "a passphrase of the tests", "another passphrase of theirs"
 NOBODY = "nobody@example.org"
@@ -132,11 +133,13 @@ async def test_the_operator_prints_none_for_nobody_or_a_blocked_account(service:
 
 
 async def written(service: Service, owner: Owner, before: frozenset[Path] | set[Path] = frozenset()) -> Path:
-    """The file of a mail to the owner, by what the log says."""
-    async with asyncio.timeout(30):
-        while True:
-            for path in map(Path, re.findall(r"event=mail_written\b.*\bpath=(\S+)", service.log())):
-                message = message_from_bytes(path.read_bytes(), policy=default)
-                if message["To"] == owner.email and path not in before:
-                    return path
-            await asyncio.sleep(0.1)
+    """Wait for a mail to the owner, and return its file, by what the log says."""
+
+    def found() -> Path | None:
+        for path in map(Path, re.findall(r"event=mail_written\b.*\bpath=(\S+)", service.log())):
+            message = message_from_bytes(path.read_bytes(), policy=default)
+            if message["To"] == owner.email and path not in before:
+                return path
+        return None
+
+    return Path(await until(found, 30))

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -15,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.integration.db.servers import data_of, kill_postgres, postmaster
+from tests.waiting import block_until
 from transcription_proxy.db import places
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.errors import Unavailable
@@ -62,13 +62,6 @@ def query(url: str, statement: str = "SELECT 1") -> object:
         cursor = connection.execute(statement.encode())
         row = cursor.fetchone() if cursor.description else None
     return row[0] if row else None
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:
@@ -159,7 +152,7 @@ def test_a_first_start_can_be_killed_at_any_moment(
     draft = data_dir / "postgres" / "draft"
     for stage in (draft, draft / "cluster" / "data" / "global" / "pg_control"):
         user = start_user()
-        until(stage.exists)
+        block_until(stage.exists)
         user.kill()
         user.wait()
     with Embedded.acquire(data_dir) as server:

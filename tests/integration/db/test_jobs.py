@@ -1,7 +1,7 @@
 """Jobs: each is run by one process, again until it succeeds, and none is lost with a process or a database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.integration.db.servers import answers
+from tests.waiting import until
 from transcription_proxy.db.jobs import BACKOFF, LOST_AFTER_SECONDS, MAX_TRIES, Handler, Jobs, enqueue
 from transcription_proxy.db.pool import Database
 
@@ -81,12 +82,6 @@ async def office(database: Database, database_url: str) -> AsyncIterator[Office]
     await second.open()
     yield Office(database, second)
     await second.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import contextlib
 import psycopg
 import pytest
 
+from tests.waiting import until
 from transcription_proxy.db import listen as module
 from transcription_proxy.db.listen import listen
 
@@ -49,9 +50,7 @@ async def test_probes_lose_no_notification(database_url: str, monkeypatch: pytes
         for number in said:
             channel = "one" if int(number) % 2 else "two"
             await other.execute("SELECT pg_notify(%s, %s)", [channel, number])
-    async with asyncio.timeout(10):
-        while len(heard) < len(said):
-            await asyncio.sleep(0.01)
+    await until(lambda: len(heard) == len(said))
     assert heard == said
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.integration.db.servers import answers, kill_postgres, postmaster
+from tests.waiting import until
 from transcription_proxy.db import places
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.migrate import migrate
@@ -23,13 +24,6 @@ async def one(database: Database, statement: str, limit: float | None = None) ->
         cursor = await connection.execute(statement.encode())
         row = await cursor.fetchone()
     return row[0] if row else None
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.05)
 
 
 async def away(database: Database) -> bool:

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from tests.integration.engine.running import TIMEOUT_SECONDS, Client
 from tests.unit.engine.voices import Spoken, Voice
+from tests.waiting import until
 from transcription_engine.recognizer import OpenStream
 from transcription_engine.resample import Samples
 from transcription_engine.server import Engine
@@ -26,12 +27,6 @@ async def serving(
     finally:
         stop.set()
         await task
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 class BlockedStream(Voice):

@@ -20,6 +20,7 @@ from tests.integration.engine.running import (
     transcribe,
     transcript,
 )
+from tests.waiting import until
 
 
 async def test_without_a_key_the_engine_serves_its_own_port_to_anybody() -> None:
@@ -75,12 +76,13 @@ async def test_the_engine_shuts_down_when_its_parent_dies() -> None:
 
 async def _listening(port: int) -> None:
     """Wait until a server listens on the port. Raise TimeoutError."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
+    await until(lambda: _is_listening(port))
+
+
+async def _is_listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True

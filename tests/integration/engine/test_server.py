@@ -10,9 +10,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.integration.engine.running import CLOSE, RAW, SECOND, TIMEOUT_SECONDS, connected, end
-from tests.integration.engine.scripted import BlockedStream, TurnStream, ping, serving, turn, until
+from tests.integration.engine.running import CLOSE, RAW, SECOND, connected, end
+from tests.integration.engine.scripted import BlockedStream, TurnStream, ping, serving, turn
 from tests.unit.engine.voices import Spoken, Voice
+from tests.waiting import until
 from transcription_engine import server, stream
 from transcription_engine.resample import Samples
 from transcription_engine.server import MAX_CHANNELS_PER_CORE
@@ -68,11 +69,13 @@ async def is_accepted(url: str) -> bool:
     return client.code == 1000
 
 
+async def is_refused(url: str) -> bool:
+    return not await is_accepted(url)
+
+
 async def until_accepted(url: str) -> None:
     """Wait until a client is accepted: capacity is freed a moment after a close. Raise TimeoutError."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not await is_accepted(url):
-            await asyncio.sleep(0.01)
+    await until(lambda: is_accepted(url))
 
 
 async def test_one_channel_too_many_is_refused_with_429() -> None:
@@ -112,9 +115,7 @@ async def test_new_streams_are_refused_while_others_are_late(monkeypatch: pytest
     scripts = iter([script])
     async with serving(lambda: next(scripts, Voice()), cores=2) as url, connected(url) as client:
         await client.send(bytes(SECOND))
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            while await is_accepted(url):
-                await asyncio.sleep(0.05)
+        await until(lambda: is_refused(url))
         script.let.set()
         await until_accepted(url)
         await client.send(CLOSE)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from tests.integration.ledger.harness import LedgerHarness, opening
+from tests.waiting import until
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.reaper import Reaper
 from transcription_proxy.metering import rates
@@ -209,9 +210,3 @@ async def _reap(reaper: Reaper) -> None:
         with suppress(Unavailable):
             await reaper.tick()
         await asyncio.sleep(REAP_EVERY_SECONDS)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.integration.ledger.harness import LIFE, LedgerHarness, closing, opening
+from tests.waiting import until
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger.entries import Balance
 from transcription_proxy.values import Opened
@@ -146,8 +147,11 @@ async def mute(harness: LedgerHarness, session: UUID, seconds: int) -> None:
 
 async def close_when_marked(harness: LedgerHarness, session: UUID) -> None:
     """End the session as its relay does once it is told."""
-    while (await harness.row(session, "ending"))[0] is None:
-        await asyncio.sleep(0.01)
+
+    async def is_marked() -> bool:
+        return (await harness.row(session, "ending"))[0] is not None
+
+    await until(is_marked)
     await harness.ledger.close(closing(session, 3, 0, reason=Reason.IDLE))
 
 

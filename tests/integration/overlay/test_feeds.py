@@ -1,7 +1,7 @@
 """Feeds of three workers that notify each other through a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.waiting import until
 from transcription_proxy.accounts import store
 from transcription_proxy.db.listen import listen
 from transcription_proxy.db.notify import Notifier
@@ -58,12 +59,6 @@ async def user(database: Database) -> UUID:
         made = await store.register(connection, f"{uuid4()}@example.org", "")
     assert made
     return made.id
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def taken(subscription: Subscription, last: Shown) -> list[Shown]:

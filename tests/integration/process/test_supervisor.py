@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import psycopg
 import pytest
 
 from tests.standin import child
+from tests.waiting import block_until
 from transcription_proxy.db import places
 
 PARENT = """
@@ -59,7 +59,7 @@ class Service:
         return [each for each in found if role in (None, each["role"]) and event in (None, each["event"])]
 
     def wait_for(self, role: str, event: str, count: int = 1) -> list[dict[str, Any]]:
-        until(lambda: len(self.events(role, event)) >= count)
+        block_until(lambda: len(self.events(role, event)) >= count)
         return self.events(role, event)
 
     def output(self) -> str:
@@ -95,13 +95,6 @@ def start(reachable_dir: Path) -> Iterator[Start]:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def is_gone(pid: int) -> bool:
@@ -220,7 +213,7 @@ def test_the_bundled_postgresql_is_restarted_and_stopped_last(start: Start) -> N
     url = worker["env"]["DATABASE_URL"]
     killed = _postmaster(url)
     os.kill(killed, signal.SIGKILL)
-    until(lambda: _answers(url) and _postmaster(url) != killed)
+    block_until(lambda: _answers(url) and _postmaster(url) != killed)
     pid = _postmaster(url)
     service.process.send_signal(signal.SIGTERM)
     service.wait_for("worker", "term")

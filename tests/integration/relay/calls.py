@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from picows import WSMsgType
 
+from tests import waiting
 from tests.integration.relay.doorway import Nothing
 from transcription_proxy.metering import rates
 from transcription_proxy.overlay.feeds import Feeds
@@ -109,9 +110,7 @@ class Call:
         self.relay.handle_event(ev.ClientSentText(json.dumps({"type": kind}).encode()))
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():
-                await asyncio.sleep(0.005)
+        await waiting.until(condition)
 
     async def end(self) -> tuple[list[str], int | None]:
         """Wait for the end; return the codes of the errors, and the close code."""

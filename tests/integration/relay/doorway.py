@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from tests import waiting
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering import rates
 from transcription_proxy.overlay import overlay_socket
@@ -232,9 +233,7 @@ class Doorway:
         return wire
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():
-                await asyncio.sleep(0.005)
+        await waiting.until(condition)
 
     async def ringing(self) -> None:
         """Waits for as long as a head may take, after a request has reached the application."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests import waiting
 from tests.standin.deepgram import DeepgramStandIn
 from tests.standin.script import BROKEN_HANDSHAKES, Script
 from transcription_proxy.relay import upstream as upstreams
@@ -40,9 +41,7 @@ async def quick(frames: bytes) -> AsyncIterator[str]:
 
 
 async def until(events: list[ev.Event], count: int) -> None:
-    async with asyncio.timeout(5):
-        while len(events) < count:
-            await asyncio.sleep(0.01)
+    await waiting.until(lambda: len(events) >= count)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from starlette.types import Message
 
 from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
+from tests.waiting import until
 from transcription_proxy.accounts.operator import Operator
 from transcription_proxy.overlay import event_stream as module
 from transcription_proxy.overlay.messages import Clear, Line
@@ -57,12 +58,6 @@ class Page:
         """Name and data of each event."""
         parts = [part.split("\n") for part in self.text.split("\n\n")[:-1]]
         return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in parts]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

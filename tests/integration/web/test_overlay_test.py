@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from tests.integration.web.site import Site, bearer, code
-from tests.integration.web.test_overlay_events import key_of, page, until, user_of
+from tests.integration.web.test_overlay_events import key_of, page, user_of
+from tests.waiting import until
 from transcription_proxy import sentences
 from transcription_proxy.web import overlay as module
 

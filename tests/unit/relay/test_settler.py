@@ -1,12 +1,13 @@
 """The settler against ledger that are slow, locked or away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import pytest
 
+from tests.waiting import until
 from transcription_proxy.backoff import Backoff
 from transcription_proxy.errors import TooSlow, Unavailable
 from transcription_proxy.relay import settler as module
@@ -75,12 +76,6 @@ async def running(ledger: FakeLedger) -> AsyncIterator[Settler]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_all_due_sessions_go_in_one_batch() -> None:
