@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -299,7 +300,7 @@ async def running() -> AsyncIterator[Doorway]:
     options: dict[str, Any] = {
         "app": doorway.application,
         "interface": "asgi3",
-        "http": door(sockets),
+        "http": door(sockets, [ip_network("127.0.0.0/8")]),
         "lifespan": "off",
         "loop": "none",
         "log_config": None,
