@@ -90,7 +90,8 @@ async def test_alerts_and_dashboard_name_only_metrics_that_are_served(measured: 
         text = "\n".join(target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"])
     else:
         text = "\n".join(re.findall(r"expr: (.*)", text))
-    named = set(re.findall(r"\btranscription_\w+", text))
+    scaled = re.findall(r"metric: \{name: (\w+)\}", (PROJECT / "deploy/kubernetes/autoscaling.yaml").read_text())
+    named = {*re.findall(r"\btranscription_\w+", text), *scaled}
     assert len(named) > 10
     found = await scrape(measured)
     may_be_absent = {"transcription_failed_jobs_total"}  # its labels are the kinds of jobs that failed

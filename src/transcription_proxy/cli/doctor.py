@@ -197,6 +197,8 @@ def _refusal(place: str, status: int | None, detail: str, key: str) -> str:
 def _mail(settings: Settings) -> str:
     from transcription_proxy.mail.mailer import Mailer, NotSent  # noqa: PLC0415 - slow to import
 
+    if settings.production and settings.trial_seconds and settings.smtp_url is None:
+        raise Unavailable("nobody gets TRIAL_SECONDS, because confirmation mails need SMTP_URL. Set it")
     outbox = settings.data_dir / "outbox"
     try:
         place = asyncio.run(Mailer(settings.smtp_url, settings.mail_from, settings.public_url, outbox).check())

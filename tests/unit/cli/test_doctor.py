@@ -178,6 +178,17 @@ def test_a_mail_server_that_is_away_is_a_problem(
     assert "hunter2" not in mail["detail"]
 
 
+def test_a_trial_in_production_needs_a_mail_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {**PRODUCTION, "TRIAL_SECONDS": "600", "DEEPGRAM_URL": "ws://127.0.0.1:1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ALLOW_LOSS_MAKING_PACKAGES", "true")
+    mail = checks(capsys)["mail"]
+    assert not mail["ok"]
+    assert "SMTP_URL" in mail["detail"]
+
+
 def test_production_lists_the_missing_pages_for_buyers(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
