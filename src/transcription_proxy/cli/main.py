@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ import typer
 from transcription_proxy.cli import database, demo, doctor, money, payments, pricing, report, serve, sessions, users
 from transcription_proxy.cli.tables import one_line
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
+from transcription_wire.version import VERSION
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"transcription-proxy {version('transcription-proxy')}")
+        typer.echo(f"transcription-proxy {VERSION}")
         raise typer.Exit
 
 
