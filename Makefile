@@ -1,11 +1,11 @@
-.PHONY: help setup serve dev test extras lint docs release demo bench soak chaos lock clean
+.PHONY: help setup serve dev test extras test-servers lint docs release demo bench soak chaos lock clean
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 TSC := node_modules/.package-lock.json
 
 help: ## list these commands
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## set up the environment only
 
@@ -21,10 +21,15 @@ demo: $(STAMP) ## caption a recording from start to receipt
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m tests.browser.chromium
 	@$(BIN)/python -m tests.standin.display
+	@$(BIN)/python -m tests.debian
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 extras: $(STAMP) ## install each extra into an empty environment, and start it
 	@$(BIN)/pytest -m slow
+
+test-servers: $(STAMP) ## run tests on Debian's PostgreSQL, and through PgBouncer
+	@$(BIN)/python -m tests.debian
+	@$(BIN)/python -m tests.servers
 
 lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -48,8 +53,9 @@ docs: $(STAMP) ## build the documentation in build/site, with the reference made
 release: $(STAMP) ## build the wheel and the source archive in dist/, twice, and compare them
 	@$(BIN)/python -m tools.release
 
-lock: ## update requirements.lock from pyproject.toml (needs uv)
+lock: ## update the lock files from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	echo hatchling | uv pip compile pyproject.toml - --extra server -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o deploy/requirements.lock
 
 clean: ## remove the environment and caches, but not the data
 	rm -rf .venv node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -56,19 +56,19 @@ def postgres_url(reachable_dir: Path) -> Iterator[str]:
 def template(postgres_url: str) -> Iterator[str]:
     """The name of a migrated database that others are copied from."""
     name = f"template_{uuid4().hex}"
-    _create(postgres_url, name)
+    create_database(postgres_url, name)
     asyncio.run(migrate(with_database(postgres_url, name)))
     yield name
-    _drop(postgres_url, name)
+    drop_database(postgres_url, name)
 
 
 @pytest.fixture
 def empty_database_url(postgres_url: str) -> Iterator[str]:
     """A fresh database without tables."""
     name = f"test_{uuid4().hex}"
-    _create(postgres_url, name)
+    create_database(postgres_url, name)
     yield with_database(postgres_url, name)
-    _drop(postgres_url, name)
+    drop_database(postgres_url, name)
 
 
 @pytest.fixture
@@ -78,12 +78,12 @@ def new_database_url(postgres_url: str, template: str) -> Iterator[Callable[[], 
 
     def make() -> str:
         names.append(f"test_{uuid4().hex}")
-        _create(postgres_url, names[-1], template)
+        create_database(postgres_url, names[-1], template)
         return with_database(postgres_url, names[-1])
 
     yield make
     for name in names:
-        _drop(postgres_url, name)
+        drop_database(postgres_url, name)
 
 
 @pytest.fixture
@@ -104,11 +104,11 @@ def with_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
-def _create(url: str, name: str, template: str = "template0") -> None:
+def create_database(url: str, name: str, template: str = "template0") -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (name, template))))
 
 
-def _drop(url: str, name: str) -> None:
+def drop_database(url: str, name: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

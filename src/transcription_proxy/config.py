@@ -63,6 +63,8 @@ class Settings:
     stripe_api_base: str | None
     """None for Stripe's own."""
     stripe_proxy: str | None
+    sandbox_port: int | None
+    """None: the port of the sandbox's last run, or any free one."""
     topups: bool
     credits_per_dollar: int
     packages_file: Path | None
@@ -233,6 +235,7 @@ def _read(reader: _Reader) -> Settings:
         stripe_webhook_secrets=reader.several("STRIPE_WEBHOOK_SECRET"),
         stripe_api_base=stripe_base,
         stripe_proxy=reader.proxy((stripe_base or "https://api.stripe.com") if stripe_key else None),
+        sandbox_port=reader.whole("SANDBOX_PORT", 0, 0, 65535) or None,
         topups=reader.flag("TOPUPS"),
         credits_per_dollar=reader.whole("CREDITS_PER_DOLLAR", 1000, 1, 1_000_000),
         packages_file=reader.file("PACKAGES_FILE"),

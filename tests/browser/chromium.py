@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from tests import debian
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLACES: Final = (
@@ -38,31 +38,10 @@ def find_light() -> str | None:
 
 
 def install() -> None:
-    """Install Chromium by apt, as root or with a sudo that needs no password. Otherwise do nothing."""
-    apt_install("Chromium for the browser tests", PACKAGES, [LIGHT])  # older Debians have no light one
-
-
-def apt_install(what: str, *choices: Sequence[str]) -> None:
-    """Install Debian packages, one group after the other, so that a missing package only fails its group."""
-    apt = shutil.which("apt-get")
-    prefix = rights()
-    if apt is None or prefix is None:
-        return
-    print(f"Installing {what} ...", flush=True)  # noqa: T201
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["install", "-y", "--no-install-recommends"]
-    for arguments in (["update"], *([*install, *packages] for packages in choices)):
-        subprocess.run([*prefix, apt, "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
-
-
-def rights() -> list[str] | None:
-    """Return the prefix of a command that needs root, or None without the right."""
-    if os.geteuid() == 0:
-        return []
-    sudo = shutil.which("sudo")
-    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
-        return [sudo, "-n"]
-    return None
+    """Install Debian's Chromium. Older releases have no headless shell."""
+    print("Installing Chromium for the browser tests ...", flush=True)  # noqa: T201
+    debian.install(*PACKAGES)
+    debian.install(LIGHT)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Checks at the end of every session and of the whole run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,19 @@ def assert_no_secrets(service: Service) -> None:
     assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
 
 
+@contextmanager
+def database_url(service: Service) -> Iterator[str]:
+    if "DATABASE_URL" in service.env:
+        yield service.env["DATABASE_URL"]
+        return
+    with Embedded.acquire(Path(service.env["DATA_DIR"])) as server:
+        yield server.url
+
+
 async def assert_books_balance(service: Service) -> None:
     """Run the checks of `ledger audit` in this process, which is fast enough for every test."""
-    with Embedded.acquire(Path(service.env["DATA_DIR"])) as server:
-        database = Database(server.url, max_size=1, timeout=30)
+    with database_url(service) as url:
+        database = Database(url, schema=service.env.get("DATABASE_SCHEMA"), max_size=1, timeout=30)
         await database.open()
         try:
             async with database.snapshot(audit.AUDIT_SECONDS) as connection:

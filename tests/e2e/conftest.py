@@ -1,13 +1,17 @@
 """One service and one stand-in Deepgram for all end-to-end tests; after each test the books must balance."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 import pytest_asyncio
 
+from tests.conftest import create_database, drop_database, with_database
 from tests.e2e.checks import assert_books_balance, assert_no_secrets
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
@@ -38,9 +42,24 @@ async def upstream() -> AsyncIterator[Upstream]:
         yield Upstream(standin)
 
 
+@pytest.fixture(scope="session")
+def shared_server(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Settings for a schema of its own in a database that others use, behind TEST_POOLER_URL; else none."""
+    pooler = os.environ.get("TEST_POOLER_URL")
+    if pooler is None:
+        return {}
+    server: str = request.getfixturevalue("postgres_url")
+    name = f"shared_{uuid4().hex}"
+    create_database(server, name)
+    request.addfinalizer(lambda: drop_database(server, name))
+    with psycopg.connect(with_database(server, name), autocommit=True) as connection:
+        connection.execute("CREATE TABLE users (neighbours int); CREATE TABLE schema_migrations (neighbours text)")
+    return {"DATABASE_URL": with_database(pooler, name), "DATABASE_SCHEMA": "captions"}
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def service(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
-    async with serving(environment(scratch / "main", upstream.url)) as running:
+async def service(scratch: Path, upstream: Upstream, shared_server: dict[str, str]) -> AsyncIterator[Service]:
+    async with serving(environment(scratch / "main", upstream.url, **shared_server)) as running:
         yield running
     assert_no_secrets(running)
 

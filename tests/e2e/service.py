@@ -109,9 +109,9 @@ class Service:
                     return list(page["sessions"])
                 await asyncio.sleep(0.1)
 
-    async def session(self, user: User, session_id: str) -> dict[str, Any]:
+    async def session(self, user: User, session_id: str, within: float = 20) -> dict[str, Any]:
         """Wait until a session has ended, and return its row."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(within):
             while True:
                 rows = [row for row in await self.sessions(user) if row["id"] == session_id]
                 if rows and rows[0]["status"] != "active":

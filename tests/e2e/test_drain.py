@@ -43,7 +43,8 @@ async def test_during_a_drain_live_sessions_continue_and_new_ones_are_refused(
         answer = await until_draining(service, int(workers))
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_unavailable")
         assert int(answer.headers["Retry-After"]) > 0
-        assert (await status(service, "/health")).status_code == 200
+        assert [(await status(service, path)).status_code for path in ("/health", "/live")] == [200, 200]
+        assert (await service.run("healthcheck"))[0] == 1
         late = await service.captions(user)
         assert (await late.closed(), late.errors()) == (1013, ["service_unavailable"])
         for captions in live:

@@ -209,6 +209,12 @@ async def test_without_a_running_service_the_database_is_started_for_the_command
     assert await alone.command("ledger", "audit") == "Checked 1 entries. The books are right.\n"
 
 
+async def test_healthcheck_fails_where_nothing_answers(service: Service) -> None:
+    nothing = replace(service, env={**service.env, "HOST": "0.0.0.0", "PORT": "1"})
+    assert await service.command("healthcheck") == "Ready.\n"
+    assert await nothing.run("healthcheck") == (1, "", "Not ready on port 1: no worker answers.\n")
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def elsewhere(database_url: str, scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
     """A service on a separate database that it did not start."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tests.browser.chromium import apt_install
+from tests import debian
 
 LIBRARIES: Final = ("libegl1", "libgl1", "libxkbcommon-x11-0", "libdbus-1-3", "libfontconfig1", "libxcb-cursor0")
 XCB: Final = ("libxcb-icccm4", "libxcb-image0", "libxcb-keysyms1", "libxcb-randr0", "libxcb-render-util0")
@@ -43,6 +43,8 @@ def screen() -> Iterator[dict[str, str]]:
 
 if __name__ == "__main__":
     if sys.platform.startswith("linux") and not (can_load_qt() and all(map(shutil.which, ("Xvfb", "xdotool")))):
-        apt_install("a screen for the windows' tests", (*LIBRARIES, *XCB, *XCB_MORE), SCREEN)
+        print("Installing a screen for the tests of windows ...", flush=True)  # noqa: T201
+        debian.install(*LIBRARIES, *XCB, *XCB_MORE)
+        debian.install(*SCREEN)
     if not can_load_qt():
         sys.stderr.write(f"{HOW_TO}\n")

@@ -72,6 +72,8 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("STRIPE_SECRET_KEY", "sk_test_x", "trial_seconds", 0),  # with real money nothing is given away by default
     ("STRIPE_SECRET_KEY", "sk_test_x", "stripe_secret_key", "sk_test_x"),
     ("STRIPE_SECRET_KEY", "sk_test_x", "sandbox", False),
+    ("SANDBOX_PORT", "3001", "sandbox_port", 3001),
+    ("SANDBOX_PORT", "0", "sandbox_port", None),
     ("STRIPE_WEBHOOK_SECRET", "whsec_x", "stripe_webhook_secrets", ("whsec_x",)),
     ("STRIPE_WEBHOOK_SECRET", " whsec_new,,whsec_old , ", "stripe_webhook_secrets", ("whsec_new", "whsec_old")),
     ("STRIPE_WEBHOOK_SECRET", "whsec_x", "sandbox", True),

@@ -30,6 +30,7 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
         stripe_webhook_secrets=(),
         stripe_api_base=None,
         stripe_proxy=None,
+        sandbox_port=None,
         topups=False,
         credits_per_dollar=1000,
         packages_file=None,

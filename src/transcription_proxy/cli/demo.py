@@ -35,7 +35,9 @@ OTHER_SETTINGS: Final = ("APP_ENV", "STRIPE_WEBHOOK_SECRET", "TRANSCRIPTION_SERV
 
 
 def demo() -> None:
-    """Caption a recording from start to receipt, with throwaway data.
+    """Caption a recording from start to receipt.
+
+    Uses throwaway data.
 
     Example: transcription-proxy demo
     """

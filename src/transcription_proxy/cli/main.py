@@ -9,7 +9,20 @@ from typing import Annotated
 
 import typer
 
-from transcription_proxy.cli import database, demo, doctor, money, payments, pricing, report, serve, sessions, users
+from transcription_proxy.cli import (
+    backup,
+    database,
+    demo,
+    doctor,
+    healthcheck,
+    money,
+    payments,
+    pricing,
+    report,
+    serve,
+    sessions,
+    users,
+)
 from transcription_proxy.cli.tables import one_line
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
 from transcription_wire.version import VERSION
@@ -41,8 +54,11 @@ def _program(
 app.command()(serve.serve)
 app.command()(serve.engine)
 app.command()(database.migrate)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.command()(healthcheck.healthcheck)
 app.command("pricing")(pricing.pricing_command)
 app.command()(report.report)
 app.add_typer(users.app, name="user")

@@ -42,3 +42,9 @@ SELECT CASE WHEN r.rolsuper THEN server.connections
   ) END AS allowed, pg_backend_pid() AS server_pid
 FROM pg_roles r, pg_database d, (SELECT current_setting('max_connections')::int) AS server (connections)
 WHERE r.rolname = current_user AND d.datname = current_database()
+
+-- name: schema_state
+-- The schema that a backup is about, whether it exists and holds our tables, and the server process of this connection.
+SELECT name, to_regnamespace(quote_ident(name)) IS NOT NULL, to_regclass(format('%%I.schema_migrations', name)) IS NOT NULL,
+  pg_backend_pid()
+FROM coalesce(%(schema)s::text, current_schema()::text, 'public') AS name

@@ -25,7 +25,9 @@ def builtin_engine(command: Sequence[str], loopback: socket.socket, pipe: int) -
 
 
 def sandbox_listener(settings: Settings) -> socket.socket:
-    """Listen on the port of the last run, so that bookmarks of the sandbox's pages stay valid, or else on any port."""
+    """Listen on SANDBOX_PORT, or on the port of the last run, so that bookmarks stay valid, or else on any port."""
+    if settings.sandbox_port is not None:
+        return listen(settings.host, settings.sandbox_port)
     try:
         return listen(settings.host, sandboxed.make(settings.data_dir).port)
     except ConfigError:

@@ -16,7 +16,10 @@ LATE_POLL_SECONDS: Final = 5.0
 """Seconds between requests after LATE_SECONDS."""
 REQUEST_SECONDS: Final = 10.0
 """Seconds that an answer may take."""
-OBSTACLES: Final = {"/health": "can't use the database", "/ready": "the database is still being prepared"}
+OBSTACLES: Final = {
+    "/health": "can't use the database",
+    "/ready": "the database is still being prepared, or the service is shutting down",
+}
 
 
 def watch(address: tuple[str, int], on_ready: Callable[[], None], on_late: Callable[[str], None]) -> None:

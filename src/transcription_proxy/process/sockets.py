@@ -30,4 +30,9 @@ def _bind_problem(host: str, port: int, error: OSError) -> str:
 def address_of(listener: socket.socket) -> tuple[str, int]:
     """Return host and port by which this machine reaches a listening socket."""
     host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared, not bound
+    return reachable(host), port
+
+
+def reachable(host: str) -> str:
+    """Return the host by which this machine reaches a socket that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound

@@ -28,6 +28,13 @@ MODULE: Final = (sys.executable, "-P", "-m")
 ENGINE: Final = (*MODULE, "transcription_engine")
 SANDBOX: Final = (*MODULE, "transcription_sandbox")
 WORKER: Final = (*MODULE, "transcription_proxy.process.worker")
+ALLOCATOR: Final = {
+    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "MALLOC_TOP_PAD_": str(16 << 20),
+}
+"""glibc's settings for workers, in bytes. By default the heap of a worker that keeps and frees seconds of audio grows
+and shrinks some hundred times a second, and the kernel clears the pages each time."""
 MISCONFIGURED: Final = os.EX_CONFIG
 """Exit status of a worker that printed what is wrong with the configuration: a restart would not help."""
 GRACE_SECONDS: Final = 60.0
@@ -73,7 +80,7 @@ def serve(
             sandbox_url = auxiliaries.sandbox_url(settings, sandbox_listener)
             beside.append(auxiliaries.sandbox(sandbox, sandbox_listener, settings, pipe))
         workers = [
-            Child(f"worker {number}", worker, inherited.extended({"WORKER_NUMBER": str(number)}))
+            Child(f"worker {number}", worker, inherited.extended({**ALLOCATOR, "WORKER_NUMBER": str(number)}))
             for number in range(settings.workers)
         ]
         readiness.watch(address_of(listener), lambda: _print_addresses(settings, bundled, sandbox_url), log.error)

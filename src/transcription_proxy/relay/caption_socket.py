@@ -36,8 +36,8 @@ class CaptionSocket(ServerSocket):
         self._relay: Relay | None = None
         self._admit = _admit_nothing
         """The session's `admit`, while the next frame may be a whole audio message."""
-        self._record: Callable[[memoryview], None]
-        self._forward: Callable[[WSMsgType, memoryview], None] = _forward_nothing
+        self._record: Callable[[bytes], None]
+        self._forward: Callable[[WSMsgType, bytes], None] = _forward_nothing
         """The upstream's `send`, for frames that the session admitted."""
         self._opening: asyncio.Task[None] | None = None
         self._early_events: list[ev.Event] = []
@@ -54,7 +54,7 @@ class CaptionSocket(ServerSocket):
             and not (frame.rsv1 or frame.rsv2 or frame.rsv3)
             and self._admit(size, monotonic())
         ):
-            audio = frame.get_payload_as_memoryview()
+            audio = frame.get_payload_as_bytes()
             self._record(audio)
             self._forward(BINARY, audio)
         else:
@@ -106,7 +106,7 @@ class CaptionSocket(ServerSocket):
     def ping(self) -> None:
         self._transport.send_ping()
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+    def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
         self._forward = send or _forward_nothing
 
     def pause(self) -> None:
@@ -194,5 +194,5 @@ def _admit_nothing(nbytes: int, now: float) -> bool:
     return False
 
 
-def _forward_nothing(kind: WSMsgType, audio: memoryview) -> None:
+def _forward_nothing(kind: WSMsgType, audio: bytes) -> None:
     raise ConnectionError("a frame was admitted without an upstream")

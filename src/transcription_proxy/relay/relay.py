@@ -33,7 +33,7 @@ class Client(Protocol):
 
     def close(self, code: int) -> None: ...
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+    def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
         """Send frames that the session admits with this function from now on; None while there is no upstream."""
 
     def ping(self) -> None: ...

@@ -4,6 +4,7 @@ Positions are bytes of the client's audio since the session began. Requests of t
 place between the bytes."""
 
 from collections import deque
+from itertools import chain
 from typing import Final
 
 from transcription_wire.messages import Finalize, Stop
@@ -11,39 +12,61 @@ from transcription_wire.messages import Finalize, Stop
 ClientRequest = Finalize | Stop
 MAX_WAITING_REQUESTS: Final = 64
 """Requests that may wait before the relay stops reading from the client."""
+MAX_NEW_FRAMES: Final = 64
+"""Recorded frames that are not counted yet."""
+SMALL_BYTES: Final = 1024
+"""Frames smaller than this are joined: each object costs some 40 bytes more than its audio."""
 
 
 class AudioBuffer:
-    """The last `unsent` bytes have not been sent to the current upstream; those before them are kept for a replay.
+    """Audio in two queues: what was sent to the current upstream, kept for a replay, and what was not sent yet.
 
-    `record` appends audio that was sent in the same moment. Most frames cause nothing else.
+    The queues hold the frames as they came, so that a frame's bytes are copied once and freed as they are.
     """
 
-    __slots__ = ("_audio", "_begin", "_block", "_finalized_at", "_requests", "record", "unsent")
+    __slots__ = (
+        "_begin",
+        "_block",
+        "_finalized_at",
+        "_new",
+        "_requests",
+        "_sent",
+        "_sent_bytes",
+        "_skip",
+        "_waiting",
+        "unsent",
+    )
 
     def __init__(self, block: int) -> None:
         """`block`: bytes of one sample of all channels. Audio is only cut at a multiple of it."""
         self._block = block
-        self._audio = bytearray()
+        self._sent: deque[bytes] = deque()
+        self._skip = 0
+        """Bytes of the first sent piece that were discarded."""
+        self._sent_bytes = 0
+        self._new: list[bytes] = []
+        """Frames that were recorded and do not count yet: `_count_new` appends them to `_sent`."""
+        self._waiting: deque[bytes] = deque()
         self._begin = 0
         self._requests: deque[tuple[int, ClientRequest]] = deque()
         self._finalized_at: int | None = None
-        self.record = self._audio.extend
         self.unsent = 0
+        """Bytes that were not sent to the current upstream."""
 
     def __len__(self) -> int:
         """Return the number of bytes kept."""
-        return len(self._audio)
+        return self.position - self._begin + self.unsent
 
     @property
     def end(self) -> int:
         """The position after the client's last byte."""
-        return self._begin + len(self._audio)
+        return self.position + self.unsent
 
     @property
     def position(self) -> int:
         """The position of the next byte to send."""
-        return self.end - self.unsent
+        self._count_new()
+        return self._begin + self._sent_bytes
 
     @property
     def has_pending(self) -> bool:
@@ -55,10 +78,18 @@ class AudioBuffer:
         """Whether MAX_WAITING_REQUESTS wait."""
         return len(self._requests) >= MAX_WAITING_REQUESTS
 
+    def record(self, frame: bytes) -> None:
+        """Add a frame that was sent in the same moment, while nothing waited. Most frames cause nothing else."""
+        self._new.append(frame)
+        if len(self._new) >= MAX_NEW_FRAMES:
+            self._count_new()
+
     def append(self, audio: bytes) -> None:
         """Add audio that cannot be sent now."""
-        self._audio += audio
         self.unsent += len(audio)
+        if self._waiting and len(self._waiting[-1]) < SMALL_BYTES:
+            audio = self._waiting.pop() + audio
+        self._waiting.append(audio)
 
     def add_request(self, request: ClientRequest) -> None:
         """Add a request that takes effect after all audio so far. A repetition at the same position is dropped."""
@@ -81,25 +112,59 @@ class AudioBuffer:
 
     def take(self, nbytes: int) -> bytes:
         """Return the next bytes and count them as sent."""
-        start = len(self._audio) - self.unsent
+        self._count_new()
+        pieces = []
+        missing = nbytes
+        while missing > 0:
+            piece = self._waiting.popleft()
+            if len(piece) > missing:
+                self._waiting.appendleft(piece[missing:])
+                piece = piece[:missing]
+            pieces.append(piece)
+            missing -= len(piece)
+        taken = b"".join(pieces)  # a single piece is not copied
+        if taken:
+            self._sent.append(taken)
+        self._sent_bytes += nbytes
         self.unsent -= nbytes
-        return bytes(self._audio[start : start + nbytes])
+        return taken
 
     def first(self, nbytes: int) -> bytes:
         """Return the session's first bytes, none once they were discarded."""
-        return b"" if self._begin else bytes(self._audio[:nbytes])
+        if self._begin:
+            return b""
+        self._count_new()
+        pieces, found = [], 0
+        for piece in chain(self._sent, self._waiting):
+            pieces.append(piece)
+            found += len(piece)
+            if found >= nbytes:
+                break
+        return b"".join(pieces)[:nbytes]
 
     def last(self, nbytes: int) -> bytes:
         """Return the newest bytes, in whole blocks."""
-        end = len(self._audio) // self._block * self._block
-        return bytes(self._audio[max(0, len(self._audio) - nbytes) // self._block * self._block : end])
+        kept = len(self)
+        start = max(0, kept - nbytes) // self._block * self._block
+        pieces, begin = deque[bytes](), kept
+        for piece in chain(reversed(self._waiting), reversed(self._sent)):
+            if begin <= start:
+                break
+            pieces.appendleft(piece)
+            begin -= len(piece)
+        return b"".join(pieces)[start - begin : kept // self._block * self._block - begin]
 
     def discard_before(self, position: int) -> None:
         """Discard the audio before `position`, except what was not sent yet."""
         until = min(position, self.position) // self._block * self._block
-        if until > self._begin:
-            del self._audio[: until - self._begin]
-            self._begin = until
+        nbytes = until - self._begin
+        if nbytes <= 0:
+            return
+        self._begin = until
+        self._sent_bytes -= nbytes
+        self._skip += nbytes
+        while self._sent and len(self._sent[0]) <= self._skip:
+            self._skip -= len(self._sent.popleft())
 
     def trim(self, nbytes: int) -> None:
         """Keep about `nbytes` of the audio that was sent, and all that was not."""
@@ -107,7 +172,26 @@ class AudioBuffer:
 
     def rewind(self) -> None:
         """Mark everything as unsent, for another upstream, with the last Finalize that was sent."""
-        self.unsent = len(self._audio)
+        self._count_new()
+        if self._skip:
+            self._sent[0] = self._sent[0][self._skip :]
+        self._waiting.extendleft(reversed(self._sent))
+        self._sent.clear()
+        self.unsent += self._sent_bytes
+        self._sent_bytes = self._skip = 0
         if self._finalized_at is not None and self._finalized_at > self._begin:
             self._requests.appendleft((self._finalized_at, Finalize()))
         self._finalized_at = None
+
+    def _count_new(self) -> None:
+        """Append the recorded frames to the audio that was sent, small ones joined."""
+        new = self._new
+        if not new:
+            return
+        nbytes = sum(map(len, new))
+        if nbytes < SMALL_BYTES * len(new):
+            self._sent.append(b"".join(new))
+        else:
+            self._sent.extend(new)
+        self._sent_bytes += nbytes
+        new.clear()

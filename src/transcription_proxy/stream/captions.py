@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import UNSET
@@ -119,7 +119,7 @@ def _transcript(results: deepgram.Results, clock: Clock) -> wire.Transcript | No
         return None
     best = results.channel.alternatives[0]
     unknown = best.confidence is None or (
-        best.confidence == 0 and not best.words
+        best.confidence == 0 and not best.has_words
     )  # an engine without confidences reports 0
     start = clock.session_time(results.start)
     return wire.Transcript(
@@ -129,14 +129,19 @@ def _transcript(results: deepgram.Results, clock: Clock) -> wire.Transcript | No
         start=start,
         duration=round(max(0.0, results.start + results.duration + clock.shift_ms / 1000 - start), 3),
         speech_final=results.speech_final,
-        words=[_word(word, clock) for word in best.words] if best.words else UNSET,
+        words=_words(best, clock) if best.has_words else UNSET,
         channel=results.channel_index or UNSET,
     )
 
 
-def _word(word: dict[str, Any], clock: Clock) -> dict[str, Any]:
+def _words(alternative: deepgram.Alternative, clock: Clock) -> list[dict[str, Any]]:
+    """Return the words in session time. On the session clock already, their JSON is passed on as it came."""
     if clock.is_session_clock:
-        return word
+        return cast("list[dict[str, Any]]", alternative.words)  # encodes to the same list
+    return [_word(word, clock) for word in alternative.word_list()]
+
+
+def _word(word: dict[str, Any], clock: Clock) -> dict[str, Any]:
     times = {key: clock.session_time(word[key]) for key in ("start", "end") if isinstance(word.get(key), int | float)}
     return {**word, **times}
 

@@ -21,9 +21,23 @@ MAX_AUDIO_MS: Final = 10 * 365 * 86_400_000
 
 
 class Alternative(Struct):
+    """One version of the words. `words`: their JSON as it came, since most go to the client unchanged."""
+
     transcript: str = ""
     confidence: float | None = None
-    words: list[dict[str, Any]] = []
+    words: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def has_words(self) -> bool:
+        """Whether there is a list of objects in `words`. A list of anything else counts as none."""
+        return bytes(memoryview(self.words)[:2]) == b"[{" or bool(self.word_list())
+
+    def word_list(self) -> list[dict[str, Any]]:
+        """Return the words, decoded."""
+        try:
+            return _word_decoder.decode(self.words) if memoryview(self.words).nbytes else []
+        except msgspec.DecodeError:
+            return []
 
 
 class Channel(Struct):
@@ -53,7 +67,7 @@ class Results(Struct, tag="Results"):
     def since(self, begin_ms: int) -> "Results | None":
         """Return the Results with only the words that lie mostly after `begin_ms`; None where words or their times are
         missing."""
-        words = self.channel.alternatives[0].words if self.channel.alternatives else []
+        words = self.channel.alternatives[0].word_list() if self.channel.alternatives else []
         if not words or not all(_timed(word) for word in words):
             return None
         later = [word for word in words if (word["start"] + word["end"]) * 500 >= begin_ms]
@@ -62,7 +76,7 @@ class Results(Struct, tag="Results"):
         start = begin_ms / 1000
         best = msgspec.structs.replace(
             self.channel.alternatives[0],
-            words=later,
+            words=msgspec.Raw(msgspec.json.encode(later)),
             transcript=join(str(word.get("punctuated_word") or word.get("word", "")) for word in later),
         )
         duration = round(max(0.0, self.start + self.duration - start), 3)
@@ -97,11 +111,14 @@ class Unknown:
 
 Message = Results | Metadata | SpeechStarted | UtteranceEnd
 _decoder: Final[msgspec.json.Decoder[Message]] = msgspec.json.Decoder(Message)
+_word_decoder: Final = msgspec.json.Decoder(list[dict[str, Any]])
 
 
-def parse(text: bytes | memoryview) -> Message | Unknown:
+def parse(text: bytes) -> Message | Unknown:
     """Return the upstream's message. Never raises: text that cannot be parsed becomes Unknown."""
     try:
+        if not text.isascii():
+            text.decode()  # the decoder does not look into raw JSON
         return _decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Unknown()

@@ -30,7 +30,7 @@ SECURITY: Final = {
 HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 """One year, and without subdomains, which may belong to other services."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_PROBES: Final = {"/health", "/ready"}
+_PROBES: Final = {"/health", "/live", "/ready"}
 log = structlog.get_logger(__name__)
 
 

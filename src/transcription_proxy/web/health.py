@@ -1,4 +1,4 @@
-"""/health and /ready, for load balancers and monitoring."""
+"""/live, /ready and /health, for containers, load balancers and monitoring."""
 
 from typing import Literal
 
@@ -24,6 +24,10 @@ class Ready(BaseModel):
     status: Literal["ready"]
 
 
+class Live(BaseModel):
+    status: Literal["live"]
+
+
 @router.get(
     "/health",
     summary="Are the service and its database up?",
@@ -42,3 +46,9 @@ async def ready(services: Provided) -> Ready:
     if not services.ready():
         raise Refusal("service_unavailable", sentences.NOT_READY)
     return Ready(status="ready")
+
+
+@router.get("/live", summary="Is the process running?")
+async def live() -> Live:
+    """Doesn't use the database. A process that can't answer this needs a restart."""
+    return Live(status="live")

@@ -33,7 +33,11 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize(
     ("path", "obstacle"),
-    [("", None), ("/health", "can't use the database"), ("/ready", "the database is still being prepared")],
+    [
+        ("", None),
+        ("/health", "can't use the database"),
+        ("/ready", "the database is still being prepared, or the service is shutting down"),
+    ],
 )
 def test_a_503_of_either_path_is_an_obstacle(address: tuple[str, int], path: str, obstacle: str | None) -> None:
     Answers.statuses[path] = 503

@@ -51,7 +51,7 @@ class Client:
         self.heard: list[dict[str, Any]] = []
         self.code: int | None = None
         self.broken: set[str] = set()
-        self.forward: Callable[[WSMsgType, memoryview], None] | None = None
+        self.forward: Callable[[WSMsgType, bytes], None] | None = None
 
     def send(self, message: ServerMessage) -> None:
         self._fail("send")
@@ -60,7 +60,7 @@ class Client:
     def close(self, code: int) -> None:
         self.code = code
 
-    def set_forward(self, send: Callable[[WSMsgType, memoryview], None] | None) -> None:
+    def set_forward(self, send: Callable[[WSMsgType, bytes], None] | None) -> None:
         if send is not None:
             self._fail("connect")
         self.forward = send

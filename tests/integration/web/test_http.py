@@ -38,6 +38,7 @@ async def test_health_and_ready_succeed(site: Site, http: httpx.AsyncClient) -> 
     assert code(answer) == (503, "service_unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert (await http.get("/health")).status_code == 200
+    assert (await http.get("/live")).status_code == 200
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_without_a_database_health_is_degraded_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
+    assert (await away.get("/live")).json() == {"status": "live"}
     health = await away.get("/health")
     assert (health.status_code, health.json()) == (
         503,

@@ -123,6 +123,7 @@ async def test_answers_match_the_document(site: Site, http: httpx.AsyncClient, d
     calls: list[tuple[str, str, Any]] = [
         ("get", "/health", None),
         ("get", "/ready", None),
+        ("get", "/live", None),
         ("post", "/auth/register", {**login, "email": "bob@example.org"}),
         ("post", "/auth/login", login),
         ("post", "/auth/refresh", refresh),

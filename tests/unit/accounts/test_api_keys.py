@@ -21,8 +21,13 @@ def test_a_key_with_one_wrong_character_is_not_well_formed() -> None:
         assert not is_well_formed(key[:at] + other + key[at + 1 :])
 
 
+KEY = generate()
+
+
 @pytest.mark.parametrize(
-    "text", ["", "tpk_", "tpk_x", "eyJhbGciOi.a.b", generate() + "0", generate()[:-1], "tpk_" + "\ud800" * 38]
+    "text",
+    ["", "tpk_", "tpk_x", "eyJhbGciOi.a.b", KEY + "0", KEY[:-1], "tpk_" + "\ud800" * 38],
+    ids=["empty", "prefix", "short", "jwt", "longer", "shorter", "surrogates"],
 )
 def test_other_text_is_not_well_formed(text: str) -> None:
     assert not is_well_formed(text)

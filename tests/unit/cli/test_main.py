@@ -45,8 +45,11 @@ def test_the_operators_commands_are_there() -> None:
     assert set(COMMANDS) >= {
         ("serve",),
         ("migrate",),
+        ("backup",),
+        ("restore",),
         ("demo",),
         ("doctor",),
+        ("healthcheck",),
         ("engine",),
         ("pricing",),
         ("report",),

@@ -8,7 +8,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from transcription_proxy.stream.audio_buffer import MAX_WAITING_REQUESTS, AudioBuffer, ClientRequest
+from transcription_proxy.stream.audio_buffer import (
+    MAX_NEW_FRAMES,
+    MAX_WAITING_REQUESTS,
+    SMALL_BYTES,
+    AudioBuffer,
+    ClientRequest,
+)
 from transcription_wire.messages import Finalize, Stop
 
 
@@ -54,7 +60,7 @@ def test_audio_that_waits_is_sent_in_the_order_it_came() -> None:
 
 def test_recorded_audio_counts_as_sent_and_is_kept() -> None:
     buffer = AudioBuffer(2)
-    buffer.record(memoryview(b"abcd"))
+    buffer.record(b"abcd")
     assert (buffer.has_pending, buffer.position, len(buffer)) == (False, 4, 4)
     buffer.rewind()
     assert everything(buffer) == [b"abcd"]
@@ -206,7 +212,18 @@ def test_a_stop_is_not_sent_again() -> None:
     assert everything(buffer) == [b"ab"]
 
 
-SIZES = st.one_of(st.integers(0, 9), st.integers(0, 200))
+SIZES = st.one_of(st.integers(0, 9), st.integers(0, 200), st.just(SMALL_BYTES))
+
+
+@pytest.mark.parametrize("size", [2, SMALL_BYTES])
+def test_many_recorded_frames_are_all_kept(size: int) -> None:
+    buffer = AudioBuffer(2)
+    frames = [bytes([number]) * size for number in range(2 * MAX_NEW_FRAMES + 3)]
+    for frame in frames:
+        buffer.record(frame)
+    assert buffer.position == size * len(frames)
+    buffer.rewind()
+    assert b"".join(item for item in everything(buffer) if isinstance(item, bytes)) == b"".join(frames)
 
 
 def test_its_first_and_newest_bytes_can_be_looked_at() -> None:
@@ -248,7 +265,7 @@ class BufferAgainstModel(RuleBasedStateMachine):
     @rule(nbytes=SIZES)
     def record(self, nbytes: int) -> None:
         audio = self.audio(nbytes)
-        self.buffer.record(memoryview(audio))
+        self.buffer.record(audio)
         self.whole += audio
         self.position = len(self.whole)
 
@@ -306,6 +323,13 @@ class BufferAgainstModel(RuleBasedStateMachine):
         assert (len(buffer), buffer.unsent) == (len(self.whole) - self.begin, len(self.whole) - self.position)
         assert buffer.has_pending == (self.position < len(self.whole) or bool(self.marks))
         assert buffer.has_too_many_requests == (len(self.marks) >= MAX_WAITING_REQUESTS)
+
+    @rule(nbytes=SIZES)
+    def inspect(self, nbytes: int) -> None:
+        kept = self.whole[self.begin :]
+        blocks = len(kept) // self.block * self.block
+        assert self.buffer.first(nbytes) == (b"" if self.begin else kept[:nbytes])
+        assert self.buffer.last(nbytes) == kept[max(0, len(kept) - nbytes) // self.block * self.block : blocks]
 
     def teardown(self) -> None:
         """All that is kept can still be heard, in order."""

@@ -3,6 +3,7 @@
 import json
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ def test_results_as_deepgram_sends_them_are_understood() -> None:
     assert isinstance(message, deepgram.Results)
     assert (message.text, message.is_final, message.speech_final) == ("tell me more", True, True)
     assert (message.start, message.duration, message.end_ms) == (5.99, 1.98, 7970)
-    assert message.channel.alternatives[0].words[0]["punctuated_word"] == "Tell"
+    assert message.channel.alternatives[0].word_list()[0]["punctuated_word"] == "Tell"
 
 
 def test_the_other_messages_are_understood() -> None:
@@ -28,13 +29,13 @@ def test_the_other_messages_are_understood() -> None:
     assert deepgram.parse(metadata) == deepgram.Metadata(duration=25.93, request_id="r")
     started = b'{"type":"SpeechStarted","channel":[0,1],"timestamp":9.54}'
     assert deepgram.parse(started) == deepgram.SpeechStarted(9.54, [0, 1])
-    ended = memoryview(b'{"type":"UtteranceEnd","channel":[0,1],"last_word_end":2.395}')
+    ended = b'{"type":"UtteranceEnd","channel":[0,1],"last_word_end":2.395}'
     assert deepgram.parse(ended) == deepgram.UtteranceEnd(2.395, [0, 1])
 
 
 def spoken(words: list[dict[str, object]]) -> deepgram.Results:
     """From 1 s to 4 s."""
-    alternative = deepgram.Alternative("Tell me more.", 0.99, words)
+    alternative = deepgram.Alternative("Tell me more.", 0.99, msgspec.Raw(msgspec.json.encode(words)))
     return deepgram.Results(1.0, 3.0, is_final=True, channel=deepgram.Channel([alternative]), channel_index=[1, 2])
 
 
@@ -63,7 +64,7 @@ def test_of_words_with_times_those_that_lie_mostly_after_a_moment_can_be_had(
     assert later is not None
     assert (later.text, later.start, later.duration) == (text, start, duration)
     assert (later.is_final, later.channel_index, later.channel.alternatives[0].confidence) == (True, [1, 2], 0.99)
-    assert len(later.channel.alternatives[0].words) == len(text.split())
+    assert len(later.channel.alternatives[0].word_list()) == len(text.split())
 
 
 def test_words_of_a_script_without_spaces_are_joined_without_them() -> None:
@@ -77,6 +78,30 @@ def test_words_of_a_script_without_spaces_are_joined_without_them() -> None:
 def test_words_without_times_cannot_be_split(words: list[dict[str, object]]) -> None:
     assert spoken(words).since(0) is None
     assert deepgram.Results().since(0) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        ("", 0),
+        (',"words":[]', 0),
+        (',"words":null', 0),
+        (',"words":5', 0),
+        (',"words":["a"]', 0),
+        (',"words": [ {"word":"a"} ]', 1),
+    ],
+)
+def test_anything_but_a_list_of_objects_is_no_words(words: str, count: int) -> None:
+    text = '{"type":"Results","channel":{"alternatives":[{"transcript":"a"' + words + "}]}}"
+    message = deepgram.parse(text.encode())
+    assert isinstance(message, deepgram.Results)
+    best = message.channel.alternatives[0]
+    assert (best.has_words, len(best.word_list())) == (count > 0, count)
+
+
+def test_words_that_are_not_utf_8_are_no_message() -> None:
+    text = b'{"type":"Results","channel":{"alternatives":[{"transcript":"a","words":[{"word":"\xff"}]}]}}'
+    assert deepgram.parse(text) == deepgram.Unknown()
 
 
 def test_what_is_missing_has_a_harmless_default() -> None:

@@ -187,7 +187,7 @@ def test_of_words_that_are_partly_known_the_others_are_sent(end: float) -> None:
     news = heard.select_new(words)
     assert isinstance(news, deepgram.Results)
     assert (news.text, news.start, news.duration, news.is_final) == ("c d", 2.0, end - 2.0, True)
-    assert [word["word"] for word in news.channel.alternatives[0].words] == ["c", "d"]
+    assert [word["word"] for word in news.channel.alternatives[0].word_list()] == ["c", "d"]
     assert news.channel.alternatives[0].confidence == 0.9
 
 

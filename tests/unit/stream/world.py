@@ -204,7 +204,7 @@ class World:
         if not self.stopped and self.session.phase in (Phase.DIALLING, Phase.LIVE, Phase.REDIALLING):
             self.came += nbytes
         if nbytes and self.session.admit(nbytes, self.now):
-            self.session.record(memoryview(data))
+            self.session.record(data)
             self.goes_up(data)
             self._check()
         else:

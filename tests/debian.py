@@ -1,0 +1,77 @@
+"""Debian packages that tests need: `python -m tests.debian` installs what is missing, where it may.
+
+It does so only where no systemd runs, that is in a container: elsewhere nginx and HAProxy would start at once, and at
+each boot."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+PROGRAMS: Final = {
+    "nginx": "nginx-light",
+    "haproxy": "haproxy",
+    "pgbouncer": "pgbouncer",
+    "pg_ctl": "postgresql",
+    "systemd-analyze": "systemd",
+}
+"""The package of each program."""
+SYSTEMD: Final = Path("/run/systemd/system")
+
+
+class Missing(Exception):
+    """A program that is not installed, and how to get it."""
+
+
+def find(program: str) -> Path:
+    """Return a program's path. Raise Missing."""
+    places = [*os.get_exec_path(), "/usr/local/sbin", "/usr/sbin", "/sbin", *map(str, _postgres())]
+    found = shutil.which(program, path=os.pathsep.join(places))
+    if found is None:
+        raise Missing(f"The tests need {program}. Debian: sudo apt-get install {PROGRAMS[program]}")
+    return Path(found)
+
+
+def install(*packages: str) -> None:
+    """Install packages by apt, as root or with a sudo that needs no password. Otherwise do nothing."""
+    apt, prefix = shutil.which("apt-get"), _rights()
+    if apt is None or prefix is None:
+        return
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        subprocess.run([*prefix, apt, "-qq", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False)
+
+
+def _postgres() -> list[Path]:
+    """Folders of Debian's PostgreSQL servers, the oldest first."""
+    return sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+
+
+def _rights() -> list[str] | None:
+    """Return the prefix of a command that needs root, or None without the right."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return [sudo, "-n"]
+    return None
+
+
+def _missing() -> list[str]:
+    missing = []
+    for program, package in PROGRAMS.items():
+        try:
+            find(program)
+        except Missing:
+            missing.append(package)
+    return missing
+
+
+if __name__ == "__main__":
+    if _missing() and not SYSTEMD.exists():
+        print(f"Installing {', '.join(_missing())} for the tests ...", flush=True)  # noqa: T201
+        install(*_missing())
+    if _missing():
+        sys.stderr.write(f"Some tests will fail. Debian: sudo apt-get install {' '.join(_missing())}\n")
