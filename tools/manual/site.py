@@ -45,7 +45,9 @@ def assemble(folder: Path) -> None:
 
 
 def within_the_site(text: str, here: Path, pages: Path) -> str:
-    """Point links at the site's copies of files, and turn links to other files of the project into their text."""
+    """Point links at the site's copies of files, and turn links to other files of the project into their text.
+
+    A link to a page that does not exist stays, and fails the build."""
 
     def link(match: re.Match[str]) -> str:
         picture, label, target = match.groups()
@@ -55,7 +57,8 @@ def within_the_site(text: str, here: Path, pages: Path) -> str:
         name = path.removeprefix("../").removeprefix("docs/")
         if (pages / name).is_file():
             return f"{picture}[{label}]({name}{'#' if anchor else ''}{anchor})"
-        return label
+        outside = not (here / path).resolve().is_relative_to(pages) or (ROOT / path).exists()
+        return label if outside else match[0]
 
     return LINK.sub(link, text)
 
