@@ -28,7 +28,8 @@ def render() -> str:
         rows = [
             [code(name), code(value) if value else "", allowed.get(name, ""), text] for name, value, text in settings
         ]
-        sections.append("\n\n".join([f"## {title}", comment, table(["Name", "Default", "Must be", "Meaning"], rows)]))
+        parts = (f"## {title}", comment, table(["Name", "Default", "Must be", "Meaning"], rows))
+        sections.append("\n\n".join(part for part in parts if part))
     return page("Configuration", INTRODUCTION, *sections)
 
 
@@ -49,7 +50,11 @@ def sections_of(example: str) -> Iterator[tuple[str, str, list[tuple[str, str, s
             elif comment:
                 loose += comment
                 comment = []
-        yield title, " ".join([remark.strip(), *loose]).strip(), settings
+        yield title, " ".join(map(_sentence, filter(None, [remark.strip(), " ".join(loose)]))), settings
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:].removesuffix('.')}."
 
 
 def _allowed() -> dict[str, str]:

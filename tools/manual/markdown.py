@@ -1,6 +1,10 @@
 """Markdown tables for the generated pages."""
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Final
+
+NOT_CODE: Final = re.compile(r"(`[^`]*`)|<")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -18,4 +22,10 @@ def page(title: str, introduction: str, *sections: str) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    """Return text as one line that neither ends the cell nor begins a tag of HTML."""
+    shown = NOT_CODE.sub(lambda found: found[1] or "&lt;", text)
+    return " ".join(shown.split()).replace("|", "\\|")

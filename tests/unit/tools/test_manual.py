@@ -75,10 +75,15 @@ def test_a_setting_has_its_default_its_range_and_its_comment() -> None:
     assert "| `DRAIN_SECONDS` | `30` | a number from 0 to 3600 | How long SIGTERM waits" in configuration.render()
 
 
+def test_every_setting_has_a_meaning() -> None:
+    sections = sections_of((ROOT / ".env.example").read_text())
+    assert [name for _, _, settings in sections for name, _, comment in settings if not comment] == []
+
+
 def test_a_comment_of_the_example_belongs_to_the_next_setting_only() -> None:
     example = "# head\n# --- First: remark\n# one\n# two\nA=1\n#B=2\n\n# loose\n\n# --- Second\nC=\n"
     assert list(sections_of(example)) == [
-        ("First", "remark loose", [("A", "1", "one two"), ("B", "", "")]),
+        ("First", "Remark. Loose.", [("A", "1", "one two"), ("B", "", "")]),
         ("Second", "", [("C", "", "")]),
     ]
 
@@ -116,8 +121,9 @@ def test_links_lead_to_pages_of_the_site_or_become_text(text: str, shown: str, t
     assert within_the_site(text, tmp_path, tmp_path) == shown
 
 
-def test_a_bar_in_a_cell_does_not_end_it() -> None:
+def test_what_is_in_a_cell_neither_ends_it_nor_is_html() -> None:
     assert table(["A"], [["x|y\nz"]]) == "| A |\n| --- |\n| x\\|y z |\n"
+    assert table(["A"], [["<b> `<c>`"]]).endswith("| &lt;b> `<c>` |\n")
     assert table(["A"], []) == ""
 
 
