@@ -21,9 +21,22 @@ from transcription_proxy.errors import ConfigError
 from transcription_proxy.secret_files import SECRETS, UnusableSecret, file_setting, secret
 from transcription_wire.proxies import HTTP, UnusableProxy, choose, named
 
-PROJECT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE_JWT_SECRET: Final = "changeme_use_long_random_string"  # noqa: S105 - refused, not used
 T = TypeVar("T")
+
+
+def project_folder(source: Path, env: Mapping[str, str]) -> Path:
+    """Return the folder of `.env` and `.data`: the checkout that `source` is in, else one of the user's own."""
+    if (source.parent / "pyproject.toml").is_file():
+        return source.parent
+    try:
+        share = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+    except RuntimeError:  # a user without a home, such as systemd's DynamicUser
+        share = Path.cwd()
+    return share / "transcription-proxy"
+
+
+PROJECT: Final = project_folder(Path(__file__).resolve().parents[1], os.environ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
@@ -41,6 +41,33 @@ from transcription_proxy.web.forwarding import UntrustedProxies
 from transcription_proxy.web.heads import Heads
 from transcription_proxy.web.rates import AuthRate
 from transcription_proxy.web.services import Services, Site
+from transcription_wire.version import VERSION
+
+ROUTES: Final = (
+    health,
+    metrics,
+    auth,
+    account,
+    keys,
+    exports,
+    billing,
+    captions,
+    overlay,
+    webhooks,
+    pages,
+    places,
+    status,
+)
+
+
+def outline(site: Site) -> FastAPI:
+    """Return an application with all routes and no services. It cannot answer, but has the OpenAPI document."""
+    options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
+    servers = [{"url": site.public_url}] if site.public_url else None
+    app = FastAPI(title=site.name, description=sentences.API, version=VERSION, servers=servers, **options)
+    for module in ROUTES:
+        app.include_router(module.router)
+    return app
 
 
 def build(
@@ -70,9 +97,7 @@ def build(
     `ready`: whether this process takes sessions. `https_only`: tells browsers to use only TLS. `speech`: whether the
     speech engine works, for the status page.
     """
-    options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "redirect_slashes": False}
-    servers = [{"url": site.public_url}] if site.public_url else None
-    app = FastAPI(title=site.name, description=sentences.API, version="0.1.0", servers=servers, **options)
+    app = outline(site)
     probes: dict[Part, Probe] = {Part.SPEECH_ENGINE: speech} if speech else {}
     board = Board({**probes, Part.DATABASE: watch.is_writable, Part.PAYMENTS: payments.stripe_answers}, clock)
     app.state.services = Services(
@@ -92,22 +117,6 @@ def build(
         metrics_token=metrics_token,
         site=site,
     )
-    for module in (
-        health,
-        metrics,
-        auth,
-        account,
-        keys,
-        exports,
-        billing,
-        captions,
-        overlay,
-        webhooks,
-        pages,
-        places,
-        status,
-    ):
-        app.include_router(module.router)
     errors.install(app)
     pages.install(app, site)
     app.add_middleware(BodyLimit)

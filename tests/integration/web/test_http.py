@@ -25,6 +25,7 @@ from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
 from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.web import api
+from transcription_wire.version import VERSION
 
 JSON = {"Content-Type": "application/json"}
 PROXY = "10.0.0.1"  # the one that the tests' service trusts
@@ -32,7 +33,7 @@ EVERYWHERE = ["/", "/docs", "/openapi.json", "/static/page.css", "/health", "/ac
 
 
 async def test_health_and_ready_succeed(site: Site, http: httpx.AsyncClient) -> None:
-    assert (await http.get("/health")).json() == {"status": "ok", "db": "connected"}
+    assert (await http.get("/health")).json() == {"status": "ok", "db": "connected", "version": VERSION}
     assert (await http.get("/ready")).status_code == 200
     site.ready = False
     answer = await http.get("/ready")
@@ -73,7 +74,10 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
 async def test_without_a_database_health_is_degraded_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
     assert (await away.get("/live")).json() == {"status": "live"}
     health = await away.get("/health")
-    assert (health.status_code, health.json()) == (503, {"status": "degraded", "db": "disconnected"})
+    assert (health.status_code, health.json()) == (
+        503,
+        {"status": "degraded", "db": "disconnected", "version": VERSION},
+    )
     login = {"email": "ann@example.org", "password": PASSWORD}
     for path, body in [("login", login), ("register", login), ("refresh", {"refresh_token": "x"})]:
         answer = await away.post(f"/auth/{path}", json=body)
