@@ -1,4 +1,4 @@
-.PHONY: help setup serve dev test extras test-servers lint demo bench soak chaos lock clean
+.PHONY: help setup serve dev test extras test-servers lint docs release demo bench soak chaos lock clean
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -47,12 +47,18 @@ soak: $(STAMP) ## let sessions come and go, and see that nothing is left behind:
 chaos: $(STAMP) ## break things at random and check the bill: make chaos MINUTES=30 SEED=7
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
+docs: $(STAMP) ## build the documentation in build/site, with the reference made from the code
+	@$(BIN)/python -m tools.manual
+
+release: $(STAMP) ## build the wheel and the source archive in dist/, twice, and compare them
+	@$(BIN)/python -m tools.release
+
 lock: ## update the lock files from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 	echo hatchling | uv pip compile pyproject.toml - --extra server -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o deploy/requirements.lock
 
 clean: ## remove the environment and caches, but not the data
-	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PY) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed. Try make PY=python3.12 ...")'

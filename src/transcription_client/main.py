@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -24,6 +23,7 @@ from transcription_client.microphone import microphone
 from transcription_client.store import Store
 from transcription_client.transcription import Transcription
 from transcription_wire.lengths import length
+from transcription_wire.version import VERSION
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:3000"
 SAME_SIGNAL_SECONDS: Final = 0.5
@@ -48,7 +48,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"transcription-client {version('transcription-proxy')}")
+        typer.echo(f"transcription-client {VERSION}")
         raise typer.Exit
 
 

@@ -18,11 +18,25 @@ from dotenv import dotenv_values
 
 from transcription_proxy import urls
 from transcription_proxy.errors import ConfigError
+from transcription_proxy.secret_files import SECRETS, UnusableSecret, file_setting, secret
 from transcription_wire.proxies import HTTP, UnusableProxy, choose, named
 
-PROJECT: Final = Path(__file__).resolve().parents[2]
 EXAMPLE_JWT_SECRET: Final = "changeme_use_long_random_string"  # noqa: S105 - refused, not used
 T = TypeVar("T")
+
+
+def project_folder(source: Path, env: Mapping[str, str]) -> Path:
+    """Return the folder of `.env` and `.data`: the checkout that `source` is in, else one of the user's own."""
+    if (source.parent / "pyproject.toml").is_file():
+        return source.parent
+    try:
+        share = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local/share")
+    except RuntimeError:  # a user without a home, such as systemd's DynamicUser
+        share = Path.cwd()
+    return share / "transcription-proxy"
+
+
+PROJECT: Final = project_folder(Path(__file__).resolve().parents[1], os.environ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +78,7 @@ class Settings:
     upstream_max_diarized: int
     max_recording_mb: int
     trial_seconds: int
+    disposable_domains_file: Path | None
     rates_file: Path | None
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     smtp_url: str | None
@@ -109,8 +124,13 @@ def load(env: Mapping[str, str] | None = None, also: Callable[[Settings], list[s
     """
     reader = _Reader(environment() if env is None else env)
     settings = _read(reader)
-    problems = reader.problems + (_production_problems(reader) if settings.production else [])
-    wrong = {problem.split()[0] for problem in problems}
+    wrong = {problem.split()[0].removesuffix("_FILE") for problem in reader.problems}
+    problems = reader.problems + [
+        problem
+        for problem in (_production_problems(reader) if settings.production else [])
+        if problem.split()[0] not in wrong
+    ]
+    wrong |= {problem.split()[0] for problem in problems}
     problems += [problem for problem in also(settings) if problem.split()[0] not in wrong]
     if problems:
         raise ConfigError(problems)
@@ -122,10 +142,22 @@ class _Reader:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
+        self._secrets: dict[str, str] = {}
         self.problems: list[str] = []
 
     def text(self, name: str) -> str | None:
+        if name in SECRETS:
+            return self._secret(name) or None
         return self._env.get(name, "").strip() or None
+
+    def _secret(self, name: str) -> str:
+        if name not in self._secrets:
+            self._secrets[name] = ""
+            try:
+                self._secrets[name] = secret(self._env, name)
+            except UnusableSecret as error:
+                self.problems.append(str(error))
+        return self._secrets[name]
 
     def take(self, name: str, default: T, parse: Callable[[str], T], meaning: str, shown: bool = True) -> T:
         value = self.text(name)
@@ -236,6 +268,7 @@ def _read(reader: _Reader) -> Settings:
         upstream_max_diarized=reader.whole("UPSTREAM_MAX_DIARIZED", 50, 1, 1_000_000),
         max_recording_mb=reader.whole("MAX_RECORDING_MB", 2048, 1, 1_000_000),
         trial_seconds=reader.whole("TRIAL_SECONDS", 0 if stripe_key else 600, 0, 1_000_000),
+        disposable_domains_file=reader.file("DISPOSABLE_DOMAINS_FILE"),
         rates_file=reader.file("RATES_FILE"),
         trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
         smtp_url=reader.take("SMTP_URL", None, _smtp, _SMTP, shown=False),
@@ -291,7 +324,13 @@ def _generated_secret(data_dir: Path, name: str) -> str:
     return path.read_text().strip()
 
 
-_PATHS: Final = ("DATA_DIR", "RATES_FILE", "PACKAGES_FILE")
+_PATHS: Final = (
+    "DATA_DIR",
+    "RATES_FILE",
+    "PACKAGES_FILE",
+    "DISPOSABLE_DOMAINS_FILE",
+    *map(file_setting, SECRETS),
+)
 _YES: Final = ("true", "yes", "on", "1")
 _NO: Final = ("false", "no", "off", "0")
 _ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"

@@ -22,6 +22,10 @@ REFRESH_REUSED: Final = "This refresh token has already been used. Log in again.
 LINK_EXPIRED: Final = "This link has expired or has already been used. Request a new one."
 RESET_SENT: Final = "If there is an account with this email, we've sent it a link to reset the password."
 PASSWORD_SET: Final = "Password changed. Log in with your new password."  # noqa: S105
+WRONG_METRICS_TOKEN: Final = "Send METRICS_TOKEN as a bearer token."  # noqa: S105
+CONFIRMATION_EXPIRED: Final = "This link has expired. Open your dashboard to get a new one."
+EMAIL_CONFIRMED: Final = "Your email is confirmed."
+CONFIRMATION_SENT: Final = "Check your email for the link."
 OVERLAY_GONE: Final = "This overlay URL no longer works. Copy the new one from the Overlay page of your account."
 NO_SUCH_KEY: Final = "You have no API key with this ID."
 KEYS_NEED_LOGIN: Final = "Log in to do this. An API key isn't enough."
@@ -118,6 +122,10 @@ HEAD_TOO_LARGE: Final = "The request headers are larger than 16 KiB."
 
 def weak_password(shortest: int, longest: int) -> str:
     return f"Use at least {shortest} characters and at most {longest} bytes."
+
+
+def trial_given(length_of_time: str) -> str:
+    return f"Your email is confirmed, and {length_of_time} of captions are yours. Enjoy!"
 
 
 def checked_at(time: str) -> str:

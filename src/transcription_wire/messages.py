@@ -7,7 +7,10 @@ from msgspec import UNSET, Struct, UnsetType
 
 
 class Auth(Struct, tag="auth"):
-    """The client's first message. Its fields are `Any` because the server checks them one by one."""
+    """The client's first message. `token`: an access token or API key. `config`: see the options. `replaces`: the ID of
+    a lost session of the same account, which this one takes the place of.
+
+    The server checks the fields one by one, so their types here are `Any`."""
 
     token: Any = None
     config: Any = None
@@ -34,6 +37,8 @@ ClientMessage = Auth | Keepalive | Finalize | Stop
 
 
 class Ready(Struct, tag="ready"):
+    """The session is open. Its ID is what `replaces` names after a lost connection."""
+
     session_id: str
     seconds_remaining: int
 
@@ -54,23 +59,33 @@ class Transcript(Struct, tag="transcript", omit_defaults=True):
 
 
 class SpeechStarted(Struct, tag="speech_started"):
+    """Somebody began to speak. Sent if `vad_events` is set."""
+
     start: float
 
 
 class UtteranceEnd(Struct, tag="utterance_end"):
+    """Nobody spoke for `utterance_end_ms`."""
+
     last_word_end: float
 
 
 class Usage(Struct, tag="usage"):
+    """What the session has used so far, and the balance. Sent after each settle."""
+
     seconds_used: int
     seconds_remaining: int
 
 
 class CreditsLow(Struct, tag="credits_low"):
+    """The balance fell through 600, 300 or 60 seconds."""
+
     seconds_remaining: int
 
 
 class UpstreamStatus(Struct, tag="status"):
+    """The service lost its speech engine and dials it again, or has reached it again."""
+
     upstream: Literal["reconnecting", "connected"]
 
 

@@ -100,3 +100,8 @@ PURCHASES: Final[dict[str, str]] = {
     "disputed": "Disputed, minutes frozen",
 }
 """Labels by the `status` of a purchase."""
+
+
+def missing_extra(program: str, extra: str) -> str:
+    """For a program that was installed without the extra that brings its packages."""
+    return f'{program} needs more packages. Run pip install "transcription-proxy[{extra}]".'

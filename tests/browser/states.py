@@ -146,6 +146,7 @@ STATES: Final = {
     "forgot sent": State("/forgot", act=ask_for_a_link),
     "reset": State("/reset#token=x"),
     "reset dead": State("/reset"),
+    "confirm dead": State("/confirm"),
     "dashboard new": State("/dashboard", member(balance(600))),
     "dashboard in use": State("/dashboard", member(balance(30200), sessions=SESSIONS, used=USED)),
     "dashboard live": State("/dashboard", member(balance(30200, 45), live=[session(4, None)], used=USED)),

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from tests.e2e.client import User
 from tests.e2e.service import Service
+from transcription_wire.version import VERSION
 
 KIB = 1024
 GET = b"GET /health HTTP/1.1\r\nHost: captions\r\n"
@@ -20,7 +21,7 @@ UPGRADE = (
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
 SOCKET = b"GET /ws/transcribe HTTP/1.1\r\nHost: captions\r\n" + UPGRADE
-HEALTHY = b'{"status":"ok","db":"connected"}'
+HEALTHY = b'{"status":"ok","db":"connected","version":"%s"}' % VERSION.encode()
 
 
 @dataclass

@@ -1,9 +1,7 @@
 """Each extra in an empty environment: it brings what it needs, nothing else, and starts. Needs the package registry."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -12,13 +10,13 @@ from typing import Final
 
 import pytest
 
+from tests.packaging.environments import SCRIPTS, bare, run
+
 ROOT: Final = Path(__file__).parents[2]
 EXTRAS: Final[dict[str, list[str]]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
     "optional-dependencies"
 ]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-SCRIPTS: Final = Path("Scripts" if sys.platform == "win32" else "bin")
-WITHIN: Final = 300
 DESKTOP: Final = """
 import threading
 from transcription_client.engine import sentences
@@ -74,38 +72,6 @@ def distributions(extra: str) -> set[str]:
     return {re.split(r"[\[<>=!~; ]", requirement)[0].lower() for requirement in EXTRAS[extra]}
 
 
-def run(*command: str | Path, env: dict[str, str] | None = None) -> str:
-    """The output of a command that must succeed."""
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=WITHIN, cwd="/", env=env, check=False
-    )
-    assert done.returncode == 0, f"{done.stdout[-3000:]}{done.stderr[-3000:]}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, ROOT)
-    (built,) = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture
-def install(wheel: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """Installs an extra, and returns the folder of the environment."""
-
-    def into_an_empty_environment(extra: str) -> Path:
-        run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "env")
-        python = tmp_path / "env" / SCRIPTS / "python"
-        pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
-        run(*pip, "install", "--quiet", f"{wheel}[{extra}]")
-        run(*pip, "check")
-        return tmp_path / "env"
-
-    return into_an_empty_environment
-
-
 def installed(environment: Path) -> set[str]:
     listed = run(
         environment / SCRIPTS / "python",
@@ -113,12 +79,6 @@ def installed(environment: Path) -> set[str]:
         "import importlib.metadata as m; print(*(d.metadata['Name'].lower() for d in m.distributions()))",
     )
     return set(listed.split())
-
-
-def bare(**more: str) -> dict[str, str]:
-    """An environment without the tester's own settings."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ}
-    return kept | more
 
 
 def test_desktop_brings_the_client_and_nothing_of_the_server(install: Callable[[str], Path]) -> None:

@@ -106,6 +106,7 @@ GOOD: list[tuple[str, str, str, Any]] = [
     ("SITE_NAME", "x" * 60, "site_name", "x" * 60),
     ("SOURCE_URL", "https://git.example.org/captions", "source_url", "https://git.example.org/captions"),
     ("METRICS_TOKEN", "a token", "metrics_token", "a token"),
+    ("DISPOSABLE_DOMAINS_FILE", str(PROJECT / "LICENSE"), "disposable_domains_file", PROJECT / "LICENSE"),
     ("RATES_FILE", str(PROJECT / "pyproject.toml"), "rates_file", PROJECT / "pyproject.toml"),
     ("TRUSTED_PROXIES", "127.0.0.1", "trusted_proxies", (ip_network("127.0.0.1"),)),
     (

@@ -42,6 +42,7 @@ def test_with_nothing_set_everything_has_a_default(tmp_path: Path) -> None:
         upstream_max_diarized=50,
         max_recording_mb=2048,
         trial_seconds=600,
+        disposable_domains_file=None,
         rates_file=None,
         trusted_proxies=(),
         smtp_url=None,

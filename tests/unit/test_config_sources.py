@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.settings import BASE, GOOD, PRODUCTION, SECRET, problems, settings
-from transcription_proxy.config import environment, load
+from transcription_proxy.config import environment, load, project_folder
 
 
 @pytest.fixture
@@ -107,3 +107,26 @@ def test_a_data_folder_that_cannot_be_is_one_problem_among_others(tmp_path: Path
     found = problems({"DATA_DIR": str(tmp_path / "file"), "PORT": "x", "WORKERS": "x"})
     assert [problem.split()[0] for problem in found] == ["PORT", "DATA_DIR", "WORKERS"]
     assert str(tmp_path / "file") in found[1]
+
+
+def test_a_checkout_keeps_its_settings_and_data_in_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    assert project_folder(tmp_path / "src", {"XDG_DATA_HOME": "/elsewhere"}) == tmp_path
+
+
+def test_an_installed_program_keeps_them_with_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = tmp_path / "lib/site-packages"
+    assert project_folder(packages, {"XDG_DATA_HOME": "/data"}) == Path("/data/transcription-proxy")
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert project_folder(packages, {}) == Path("/home/ann/.local/share/transcription-proxy")
+
+
+def test_a_user_without_a_home_keeps_them_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.chdir(tmp_path)
+    assert project_folder(Path("/lib/site-packages"), {}) == tmp_path / "transcription-proxy"

@@ -1,5 +1,6 @@
 """What is logged, and that a log which cannot be written stops nobody."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -21,10 +22,12 @@ print("done")
 """
 
 
-def logged(to: Path) -> str:
+def logged(to: Path, program: str = LOGS) -> str:
     """What the program above writes to standard output, its log going to that file."""
     with to.open("w") as file:
-        done = subprocess.run([sys.executable, "-c", LOGS], stdout=subprocess.PIPE, stderr=file, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=file, text=True, check=False
+        )
     assert done.returncode == 0
     return done.stdout
 
@@ -40,3 +43,13 @@ def test_each_event_is_a_line_on_standard_error(tmp_path: Path) -> None:
 
 def test_a_log_whose_disk_is_full_costs_its_lines_and_nothing_else() -> None:
     assert logged(Path("/dev/full")) == "done\n"
+
+
+def test_in_production_each_line_is_json_also_that_of_a_library(tmp_path: Path) -> None:
+    program = LOGS.replace('configure_logging("warning")', 'configure_logging("warning", as_json=True)')
+    logged(tmp_path / "log", program)
+    kept, library, broke = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert (kept["event"], kept["level"], kept["session"]) == ("kept", "warning", "s1")
+    assert (library["event"], library["level"], library["logger"]) == ("said by a library", "error", "library")
+    assert "ZeroDivisionError" in broke["exception"]
+    assert all(line["timestamp"] for line in (kept, library, broke))

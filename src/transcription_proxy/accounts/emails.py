@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from transcription_proxy.accounts import reset, store, tokens
+from transcription_proxy.accounts import reset, store, tokens, trial
 from transcription_proxy.accounts.service import utc_now
 from transcription_proxy.accounts.store import Connection, User
 from transcription_proxy.db.pool import Database
@@ -21,7 +21,19 @@ class AccountEmails:
 
     `site`: the URL that links in an email begin with."""
 
-    def __init__(self, database: Database, mailer: Mailer, site: str, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        mailer: Mailer,
+        site: str,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        secret: str = "",
+        trial_seconds: int = 0,
+    ) -> None:
+        """`secret` signs the links that confirm an email, for which there are `trial_seconds`."""
+        self._secret = secret
+        self._trial_seconds = trial_seconds
         self._database = database
         self._mailer = mailer
         self._site = site
@@ -40,6 +52,15 @@ class AccountEmails:
             async with self._database.transaction() as connection:
                 await store.reset_not_mailed(connection, tokens.digest(token))
             raise
+
+    async def send_confirmation(self, key: str) -> None:
+        """Send the link that confirms an email. Do nothing for a blocked, unknown or confirmed account."""
+        async with self._database.transaction() as connection:
+            user = await store.by_id(connection, UUID(key))
+            is_due = user is not None and user.blocked_at is None and not await store.is_confirmed(connection, user.id)
+        if user is not None and is_due:
+            link = trial.link(self._site, trial.make_token(user, self._secret, self._clock()))
+            await self._mailer.deliver(user.email, emails.confirmation(self._site, link, self._trial_seconds))
 
     async def send_notice(self, key: str) -> None:
         """Send the notice that the password was changed. There is no limit, behind which a thief could hide."""

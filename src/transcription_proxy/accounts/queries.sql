@@ -67,6 +67,20 @@ RETURNING {User}
 -- Store a new hash of the same password. No token ends.
 UPDATE users SET password_hash = %(password_hash)s, updated_at = now() WHERE id = %(user_id)s
 
+-- name: add_trial
+-- Note that a mailbox gets the trial; no row where it had it before.
+INSERT INTO trials (mailbox) VALUES (%(mailbox)s) ON CONFLICT DO NOTHING
+
+-- name: confirm
+-- Note that an account's email is confirmed; no row where it was before, or is another one.
+UPDATE users SET confirmed_at = now(), updated_at = now()
+WHERE id = %(user_id)s AND email = %(email)s AND confirmed_at IS NULL
+RETURNING {User}
+
+-- name: is_confirmed
+-- Whether an account's email is confirmed.
+SELECT confirmed_at IS NOT NULL FROM users WHERE id = %(user_id)s
+
 -- name: block
 -- Block an account. The time of the first block stays.
 UPDATE users SET blocked_at = coalesce(blocked_at, now()), updated_at = now() WHERE id = %(user_id)s

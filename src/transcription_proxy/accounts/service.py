@@ -6,17 +6,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from transcription_proxy import sentences
-from transcription_proxy.accounts import addresses, passwords, reset, store, tokens
+from transcription_proxy.accounts import addresses, passwords, reset, store, tokens, trial
 from transcription_proxy.accounts.fair_queue import Requester
 from transcription_proxy.accounts.hasher import Hasher, Match
 from transcription_proxy.accounts.logins import IssuedTokens, Logins, refuse_blocked
 from transcription_proxy.accounts.store import Connection, Credentials, User
 from transcription_proxy.accounts.tokens import Identity, unauthorized
+from transcription_proxy.accounts.trial import Trial
 from transcription_proxy.db import jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger import store as ledger
-from transcription_proxy.ledger.entries import Description
 from transcription_wire.codes import Reason
 
 
@@ -26,7 +26,7 @@ def utc_now() -> datetime:
 
 
 class Accounts:
-    """`secret` signs the access tokens, which live for `expiry`. A new account gets `trial_seconds` of credit.
+    """`secret` signs the access tokens, which live for `expiry`. `trial`: what a new account gets.
 
     The `client` argument of a method is the caller's network address: the hasher's queue is fair among addresses."""
 
@@ -36,13 +36,14 @@ class Accounts:
         *,
         secret: str,
         expiry: timedelta,
-        trial_seconds: int = 0,
+        trial: Trial = Trial(),  # noqa: B008 - frozen
         clock: Callable[[], datetime] = utc_now,
         hasher: Hasher | None = None,
     ) -> None:
         self._database = database
         self._logins = Logins(secret, expiry, clock)
-        self._trial_seconds = trial_seconds
+        self._secret = secret
+        self._trial = trial
         self._clock = clock
         self._hasher = hasher or Hasher()
 
@@ -54,14 +55,45 @@ class Accounts:
             user = await store.register(connection, address, hashed)
             if user is None:
                 raise Refusal("email_taken", sentences.EMAIL_TAKEN)
-            balance = await ledger.lock_or_add_balance(connection, user.id)
-            await ledger.credit(connection, user.id, balance, self._trial_seconds, Description.TRIAL)
+            if self._trial.needs_confirmation:
+                await ledger.lock_or_add_balance(connection, user.id)
+                await jobs.enqueue(connection, trial.LINK_JOB, str(user.id))
+            else:
+                await self._trial.grant(connection, user)
             await jobs.enqueue(connection, "customer", str(user.id))
             return await self._logins.begin(connection, user)
 
+    async def confirm(self, token: str) -> int:
+        """Confirm the email of a token's account. Return the seconds of the trial that it gets now.
+
+        Confirming twice changes nothing. Raise Refusal invalid_confirmation.
+        """
+        user_id, email = trial.read_token(token, self._secret, self._clock())
+        async with self._database.transaction() as connection:
+            await ledger.lock_balance(connection, user_id)
+            user = await store.confirm(connection, user_id, email)
+            if user is not None and self._trial.needs_confirmation:
+                return await self._trial.grant(connection, user)
+            if user is None and not await store.is_confirmed(connection, user_id):
+                raise trial.invalid()
+        return 0
+
+    async def is_confirmed(self, user: User) -> bool | None:
+        """Return whether an account's email is confirmed, or None where no trial needs that."""
+        if not self._trial.needs_confirmation:
+            return None
+        async with self._database.transaction() as connection:
+            return await store.is_confirmed(connection, user.id)
+
+    async def send_confirmation(self, user: User) -> None:
+        """Enqueue another confirmation mail, unless the email is confirmed."""
+        async with self._database.transaction() as connection:
+            if self._trial.needs_confirmation and not await store.is_confirmed(connection, user.id):
+                await jobs.enqueue(connection, trial.LINK_JOB, str(user.id))
+
     async def login(self, email: str, password: str, client: str = "") -> IssuedTokens:
         """Log in. Raise Refusal: invalid_credentials, and unauthorized for a blocked account."""
-        requester = Requester(_account_key(email), client)
+        requester = Requester(account_key(email), client)
         user = await self._credentials(email)
         match = await self._hasher.match(password, user.password_hash if user else None, requester)
         if user is None or match is Match.NO:
@@ -181,8 +213,8 @@ class Accounts:
             return await store.credentials(connection, address)
 
 
-def _account_key(email: str) -> str:
-    """Return the account that a login attempt counts for in the hasher's queue, whether or not it exists."""
+def account_key(email: str) -> str:
+    """Return the account that a login attempt counts for whether or not it exists."""
     try:
         return addresses.normal(email)
     except Refusal:

@@ -114,6 +114,20 @@ async def rehash(connection: Connection, user_id: UUID, password_hash: str) -> N
     await connection.execute(SQL["rehash"], {"user_id": user_id, "password_hash": password_hash})
 
 
+async def add_trial(connection: Connection, mailbox: bytes) -> bool:
+    """Note that a mailbox gets the trial. Return False where it had it before."""
+    return (await connection.execute(SQL["add_trial"], {"mailbox": mailbox})).rowcount > 0
+
+
+async def confirm(connection: Connection, user_id: UUID, email: str) -> User | None:
+    """Note that an account's email is confirmed. Return None where it was before, or is another one."""
+    return await _user(connection, "confirm", user_id=user_id, email=email)
+
+
+async def is_confirmed(connection: Connection, user_id: UUID) -> bool:
+    return bool(await _scalar(connection, "is_confirmed", user_id=user_id))
+
+
 async def block(connection: Connection, user_id: UUID) -> None:
     await connection.execute(SQL["block"], {"user_id": user_id})
 

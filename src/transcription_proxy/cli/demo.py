@@ -22,6 +22,7 @@ import typer
 from transcription_proxy.cli.purchase import buy
 from transcription_proxy.config import Settings
 from transcription_proxy.errors import Unavailable
+from transcription_proxy.secret_files import SECRETS, file_setting
 from transcription_wire.lengths import in_minutes, length
 
 EMAIL: Final = "streamer@example.org"
@@ -115,7 +116,9 @@ def _exact(seconds: int) -> str:
 
 def _environment(folder: Path) -> dict[str, str]:
     """Return an environment without the caller's settings, from the environment or .env, and with throwaway data."""
-    unset = dict.fromkeys((*(field.name.upper() for field in fields(Settings)), *OTHER_SETTINGS), "")
+    unset = dict.fromkeys(
+        (*(field.name.upper() for field in fields(Settings)), *OTHER_SETTINGS, *map(file_setting, SECRETS)), ""
+    )
     ours = {
         "PORT": str(_free_port()),
         "DATA_DIR": str(folder),

@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,13 +13,16 @@ from urllib.parse import urlsplit
 import typer
 
 from transcription_proxy import offer
+from transcription_proxy.cli import settings_table
 from transcription_proxy.cli.services import CommandServices, Json, with_services
-from transcription_proxy.cli.tables import one_line, print_json
+from transcription_proxy.cli.tables import one_line, print_json, print_table
+from transcription_proxy.clients import is_trusted
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.capacity import shortage
 from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.payments import sandboxed
 from transcription_proxy.process.address import site
+from transcription_proxy.web.forwarding import last_untrusted
 
 REACH_SECONDS: Final = 5.0
 """How long the upstream may take to open and close a stream."""
@@ -42,21 +46,28 @@ def doctor(as_json: Json = False) -> None:
 
     Example: transcription-proxy doctor
     """
-    checks = _checks()
+    settings, problems = _load()
+    checks = _checks(settings) if settings else [Check("settings", False, problem) for problem in problems]
     if as_json:
         print_json(checks)
     else:
+        print_table(settings_table.COLUMNS, settings_table.rows(settings, problems), "")
+        typer.echo()
         for check in checks:
             typer.echo(f"{'ok     ' if check.ok else 'PROBLEM'} {check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
 
-def _checks() -> list[Check]:
+def _load() -> tuple[Settings | None, list[str]]:
+    """Return the settings, or None and what is wrong with them."""
     try:
-        settings = load()
+        return load(), []
     except ConfigError as error:
-        return [Check("settings", False, problem) for problem in error.problems]
+        return None, error.problems
+
+
+def _checks(settings: Settings) -> list[Check]:
     mode = "production" if settings.production else "development"
     return [
         Check("settings", True, f"{mode}, {site(settings)[0]}"),
@@ -66,6 +77,7 @@ def _checks() -> list[Check]:
         _tried("speech engine", lambda: _speech(settings)),
         _tried("mail", lambda: _mail(settings)),
         *([_tried("what buyers look for", lambda: _trust(settings))] if settings.production else []),
+        *_forwarding(settings),
         _disk(settings.data_dir),
     ]
 
@@ -185,6 +197,8 @@ def _refusal(place: str, status: int | None, detail: str, key: str) -> str:
 def _mail(settings: Settings) -> str:
     from transcription_proxy.mail.mailer import Mailer, NotSent  # noqa: PLC0415 - slow to import
 
+    if settings.production and settings.trial_seconds and settings.smtp_url is None:
+        raise Unavailable("nobody gets TRIAL_SECONDS, because confirmation mails need SMTP_URL. Set it")
     outbox = settings.data_dir / "outbox"
     try:
         place = asyncio.run(Mailer(settings.smtp_url, settings.mail_from, settings.public_url, outbox).check())
@@ -205,6 +219,17 @@ def _trust(settings: Settings) -> str:
     if missing:
         raise Unavailable(f"the pages link to no {', no '.join(missing)}")
     return f"the pages link to {', '.join(pages)}"
+
+
+def _forwarding(settings: Settings) -> list[Check]:
+    """Check whether a proxy that TRUSTED_PROXIES does not name sends X-Forwarded-For.
+
+    Anybody on the internet may send one, so only a peer in a private network, which must be a proxy, is a problem."""
+    peer = last_untrusted(settings.data_dir)
+    if peer is None or is_trusted(ip_address(peer), settings.trusted_proxies):
+        return []
+    detail = f"{peer} sends X-Forwarded-For, and isn't in TRUSTED_PROXIES. If it is your proxy, all clients share its"
+    return [Check("client addresses", not ip_address(peer).is_private, f"{detail} limits: add {peer}")]
 
 
 def _disk(data_dir: Path) -> Check:

@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -26,6 +25,7 @@ from transcription_proxy.cli import (
 )
 from transcription_proxy.cli.tables import one_line
 from transcription_proxy.errors import ConfigError, Refusal, Unavailable
+from transcription_wire.version import VERSION
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +38,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"transcription-proxy {version('transcription-proxy')}")
+        typer.echo(f"transcription-proxy {VERSION}")
         raise typer.Exit
 
 

@@ -50,7 +50,7 @@ def pricing_command(
 
 def _settings() -> Settings:
     """Load the settings as for development. What production requires has nothing to do with prices."""
-    return load({**environment(), "APP_ENV": "development", "JWT_SECRET": "not used"})
+    return load({**environment(), "APP_ENV": "development", "JWT_SECRET": "not used", "JWT_SECRET_FILE": ""})
 
 
 def _percent(text: str) -> Decimal:

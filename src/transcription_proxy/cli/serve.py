@@ -14,7 +14,8 @@ from transcription_proxy.process import supervisor
 def serve() -> None:
     """Run the service.
 
-    Settings come from the environment or from .env in the project folder.
+    Settings come from the environment, or from .env in the project folder (installed from a wheel: in
+    ~/.local/share/transcription-proxy).
 
     Example: PORT=8080 transcription-proxy serve
     """

@@ -11,6 +11,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
+from transcription_proxy import metrics
 from transcription_proxy.backoff import Backoff
 from transcription_proxy.db import queries
 from transcription_proxy.db.pool import Database
@@ -96,6 +97,7 @@ class Jobs:
             async with asyncio.timeout(LOST_AFTER_SECONDS / 2):
                 await self._handlers[job.kind](job.key)
         except Exception as error:  # noqa: BLE001 - any failure is tried again
+            metrics.FAILED_JOBS.labels(job.kind).inc()
             log.warning("job_failed", job=job.kind, key=job.key, tries=job.tries, error=type(error).__name__)
             if job.tries >= MAX_TRIES and job.kind not in self._every:
                 log.error("job_given_up", job=job.kind, key=job.key)

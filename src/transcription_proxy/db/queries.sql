@@ -43,6 +43,28 @@ SELECT CASE WHEN r.rolsuper THEN server.connections
 FROM pg_roles r, pg_database d, (SELECT current_setting('max_connections')::int) AS server (connections)
 WHERE r.rolname = current_user AND d.datname = current_database()
 
+-- name: admit
+-- Count a request of `key`, unless `limit` requests were counted in the last `window` seconds. Return the seconds to wait
+-- then, otherwise 0. Of two requests at one moment the second waits for the row and sees the first.
+INSERT INTO rate_limits AS r (key, admitted, expires_at)
+VALUES (%(key)s, ARRAY[clock_timestamp()], clock_timestamp() + make_interval(secs => %(window)s))
+ON CONFLICT (key) DO UPDATE SET (admitted, retry_at, expires_at) = (
+  SELECT
+    CASE WHEN count(*) < %(limit)s THEN array_agg(at ORDER BY at) || clock_timestamp() ELSE array_agg(at ORDER BY at) END,
+    CASE WHEN count(*) >= %(limit)s
+      THEN (array_agg(at ORDER BY at DESC))[%(limit)s] + make_interval(secs => %(window)s) END,
+    clock_timestamp() + make_interval(secs => %(window)s)
+  FROM unnest(r.admitted) AS at WHERE at > clock_timestamp() - make_interval(secs => %(window)s)
+)
+RETURNING CASE WHEN retry_at IS NULL THEN 0 ELSE greatest(extract(epoch FROM retry_at - clock_timestamp()), 0.001) END
+  ::float8
+
+-- name: drop_expired_limits
+-- Delete counts that no longer matter.
+DELETE FROM rate_limits WHERE key IN (
+  SELECT key FROM rate_limits WHERE expires_at < clock_timestamp() LIMIT 10000 FOR UPDATE SKIP LOCKED
+)
+
 -- name: schema_state
 -- The schema that a backup is about, whether it exists and holds our tables, and the server process of this connection.
 SELECT name, to_regnamespace(quote_ident(name)) IS NOT NULL, to_regclass(format('%%I.schema_migrations', name)) IS NOT NULL,

@@ -109,7 +109,8 @@ WITH batch AS MATERIALIZED (
   UPDATE transcription_sessions s
   SET number = asked_number, seconds_used = used, hold = new_hold, lease_until = clock_timestamp() + %(lease)s,
     started_at = CASE WHEN settled.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.started_at END,
-    ready_at = CASE WHEN settled.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.ready_at END
+    ready_at = CASE WHEN settled.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.ready_at END,
+    muted_at = CASE WHEN new_hold = 0 THEN coalesce(s.muted_at, clock_timestamp()) END
   FROM settled WHERE s.id = settled.id AND due
 ), charged AS (
   UPDATE credit_balance b SET seconds_remaining = remaining, seconds_held = held, updated_at = now()
@@ -259,6 +260,20 @@ WITH marked AS (
   RETURNING id
 )
 SELECT pg_notify('session_ending', id::text) FROM marked
+
+-- name: mark_muted_ending
+-- Mark the session that has been muted for the longest time, and for `seconds` at least, to end. Return its id.
+WITH marked AS (
+  UPDATE transcription_sessions SET ending = %(reason)s
+  WHERE id = (
+    SELECT id FROM transcription_sessions
+    WHERE status = 'active' AND ending IS NULL AND muted_at < clock_timestamp() - make_interval(secs => %(seconds)s)
+    ORDER BY muted_at LIMIT 1
+    FOR NO KEY UPDATE SKIP LOCKED
+  )
+  RETURNING id
+)
+SELECT id, pg_notify('session_ending', id::text) FROM marked
 
 -- name: mark_user_ending
 -- Mark all active sessions of a user to end.

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger import spending, store
@@ -38,6 +38,11 @@ REAP_BATCH: Final = 100
 END_LIFE_TRIES: Final = 100
 END_LIFE_PAUSE_SECONDS: Final = 0.05
 """Pause between two tries to end a dead process's sessions, some of which are locked."""
+MUTED_SECONDS: Final = 25.0
+"""Seconds since a muted session gave its hold back, 5 s after its last audio, before it may lose its stream."""
+STREAM_WAIT_SECONDS: Final = 4.0
+"""Seconds that an opening waits for the stream of a muted session."""
+STREAM_PAUSE_SECONDS: Final = 0.2
 RENEW_TIMEOUT_SECONDS: Final = 15.0
 """Longer than other calls wait, so that a renewal gets a connection while all are taken by calls that will fail."""
 MayOpen = Callable[[store.Connection, Opening], Awaitable[bool]]
@@ -74,11 +79,36 @@ class Ledger:
         could not be booked now. The session that it `replaces` is marked to end even if the opening is refused, because
         that session's client is gone.
         """
+        answer = await self._try_open(opening)
+        if isinstance(answer, Refusal) and answer.code == ErrorCode.BUSY and await self._free_stream():
+            answer = await self._open_when_free(opening, answer)
+        if isinstance(answer, Refusal):
+            metrics.OPENINGS.labels(answer.code).inc()
+            raise answer
+        metrics.OPENINGS.labels("granted").inc()
+        return answer
+
+    async def _try_open(self, opening: Opening) -> Opened | Refusal:
         async with self._database.transaction() as connection:
             await store.lock_for_booking(connection)
-            answer = await self._open(connection, opening)
-        if isinstance(answer, Refusal):
-            raise answer
+            return await self._open(connection, opening)
+
+    async def _free_stream(self) -> bool:
+        """Have a muted session end, because streams run short. Return False where none has been muted long enough."""
+        async with self._database.transaction() as connection:
+            muted = await store.mark_muted_ending(connection, Reason.IDLE, MUTED_SECONDS)
+        if muted is not None:
+            log.info("muted_session_gives_way", session=str(muted))
+        return muted is not None
+
+    async def _open_when_free(self, opening: Opening, answer: Opened | Refusal) -> Opened | Refusal:
+        """Try again until a stream is free, for STREAM_WAIT_SECONDS. A muted session ends within moments."""
+        pause = STREAM_PAUSE_SECONDS
+        for _ in range(round(STREAM_WAIT_SECONDS / pause)):
+            await asyncio.sleep(pause)
+            answer = await self._try_open(opening)
+            if not isinstance(answer, Refusal) or answer.code != ErrorCode.BUSY:
+                break
         return answer
 
     async def _open(self, connection: store.Connection, opening: Opening) -> Opened | Refusal:
@@ -141,6 +171,7 @@ class Ledger:
         async with self._database.transaction() as connection:
             locked = await store.lock_session(connection, closing.session_id)
             if locked is None:
+                metrics.UNBILLED.inc(closing.total)
                 log.error("close_of_unknown_session", session_id=str(closing.session_id), unbilled=closing.total)
                 return Closed(closing.session_id, 0, Reason.INTERNAL, 0)
             if not locked.closable or closing.number <= locked.number:
@@ -149,6 +180,7 @@ class Ledger:
             remaining = await store.close(connection, closing, locked, billed)
         if not locked.active:
             late, unbilled = billed - locked.seconds_used, max(closing.total - billed, 0)
+            metrics.UNBILLED.inc(unbilled)
             log.warning("late_close", session_id=str(closing.session_id), billed=late, unbilled=unbilled)
         return Closed(closing.session_id, billed, closing.reason, remaining)
 
@@ -279,6 +311,7 @@ class Ledger:
 def _as_stored(closing: Closing, locked: store.Locked) -> Closed:
     if closing.number > locked.number and closing.total > locked.seconds_used:
         unbilled = closing.total - locked.seconds_used
+        metrics.UNBILLED.inc(unbilled)
         log.warning("late_close", session_id=str(closing.session_id), billed=0, unbilled=unbilled)
     reason = closing.reason if locked.reason is None else Reason(locked.reason)
     return Closed(closing.session_id, locked.seconds_used, reason, locked.seconds_remaining)

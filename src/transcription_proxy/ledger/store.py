@@ -279,6 +279,12 @@ async def mark_ending(connection: Connection, session_id: UUID, reason: Reason, 
     return (await connection.execute(SQL["mark_ending"], values)).rowcount > 0
 
 
+async def mark_muted_ending(connection: Connection, reason: Reason, seconds: float) -> UUID | None:
+    """Mark the session that is muted for the longest time, and for `seconds` at least, to end. Return its id."""
+    session: UUID | None = await _scalar(connection, "mark_muted_ending", {"reason": reason, "seconds": seconds})
+    return session
+
+
 async def mark_user_ending(connection: Connection, user_id: UUID, reason: Reason) -> int:
     await lock_balance(connection, user_id)
     values = {"user_id": user_id, "reason": reason}

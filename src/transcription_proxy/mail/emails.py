@@ -31,6 +31,11 @@ def reset_link(site: str, link: str) -> Email:
     return render("reset_link", site=site, link=link)
 
 
+def confirmation(site: str, link: str, seconds: int) -> Email:
+    """Return the email with a link that confirms an address, which then gets the trial's seconds."""
+    return render("confirmation", site=site, link=link, seconds=seconds)
+
+
 def password_changed(site: str) -> Email:
     """Return the email that says that the password was changed."""
     return render("password_changed", site=site)

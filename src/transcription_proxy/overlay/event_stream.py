@@ -11,6 +11,7 @@ from transcription_proxy.overlay.feed import Subscription
 from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.overlay.keys import gone
 from transcription_proxy.overlay.messages import event, server_sent
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.overlay.store import Overlay
 
 HEARTBEAT_SECONDS: Final = 15.0
@@ -24,13 +25,18 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, overlay: Overlay, feeds: Feeds) -> None:
+    def __init__(self, overlay: Overlay, feeds: Feeds, seats: Seats) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._overlay = overlay
         self._feeds = feeds
+        self._seats = seats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._seats.seat(self._overlay.user_id):
+            await self._show(receive, send)
+
+    async def _show(self, receive: Receive, send: Send) -> None:
         subscription = self._feeds.subscribe(self._overlay.user_id, self._overlay.version)
         sending = asyncio.create_task(self._send_all(subscription, send))
         leaving = asyncio.create_task(_wait_for_disconnect(receive))

@@ -27,8 +27,6 @@ ANNOUNCE_SECONDS: Final = 10.0
 """Seconds between two announcements of all pages."""
 COUNT_LIFETIME_SECONDS: Final = 35.0
 """Seconds after which another worker's page count is forgotten."""
-MAX_PAGES_PER_ACCOUNT: Final = 10
-"""Pages of an account over all workers."""
 MAX_PAGES_PER_PROCESS: Final = 2000
 MAX_OUTGOING_LINES: Final = 2000
 """Lines that wait to be forwarded to other workers."""
@@ -89,14 +87,12 @@ class Feeds:
     def subscribe(self, user_id: UUID, key_version: int) -> Subscription:
         """Return a new page's subscription, to be passed to `unsubscribe` when the page is gone.
 
-        Raises Refusal (too_many_watchers, service_unavailable)."""
+        seats.py limits the pages of an account. Raises Refusal service_unavailable."""
         feed = self.feed(user_id)
         if self._is_ended:
             raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.NOT_READY)
         if self._page_count >= MAX_PAGES_PER_PROCESS:
             raise Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.TOO_MANY_PAGES)
-        if feed.page_count >= MAX_PAGES_PER_ACCOUNT:
-            raise Refusal("too_many_watchers", sentences.too_many_watchers(MAX_PAGES_PER_ACCOUNT))
         subscription = Subscription(key_version)
         feed.subscriptions.add(subscription)
         self._page_count += 1

@@ -4,7 +4,9 @@ A browser allows six HTTP connections to a host, and 255 WebSockets: streams of 
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -44,15 +46,22 @@ class KeyLookup(Protocol):
         """Return the overlay with this key. Raises Refusal (overlay_gone) and Unavailable."""
 
 
+class SeatTaker(Protocol):
+    """Counts an account's pages. Raises Refusal (too_many_watchers) and Unavailable."""
+
+    def seat(self, user_id: UUID) -> AbstractAsyncContextManager[None]: ...
+
+
 class OverlaySocket(ServerSocket):
     """One page. It sends its key, and nothing afterwards."""
 
     max_frame = 4096
 
-    def __init__(self, switchboard: Switchboard, feeds: Feeds, keys: KeyLookup) -> None:
-        super().__init__(switchboard, self.max_frame)
+    def __init__(self, switchboard: Switchboard, feeds: Feeds, keys: KeyLookup, seats: SeatTaker, address: str) -> None:
+        super().__init__(switchboard, address, self.max_frame)
         self._feeds = feeds
         self._keys = keys
+        self._seats = seats
         self._showing: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -101,11 +110,12 @@ class OverlaySocket(ServerSocket):
         """Show the captions until the feed ends or the page is gone."""
         try:
             overlay = await self._keys.by_key(key)
-            subscription = self._feeds.subscribe(overlay.user_id, overlay.version)
-            try:
-                await self._send_all(subscription)
-            finally:
-                self._feeds.unsubscribe(overlay.user_id, subscription)
+            async with self._seats.seat(overlay.user_id):
+                subscription = self._feeds.subscribe(overlay.user_id, overlay.version)
+                try:
+                    await self._send_all(subscription)
+                finally:
+                    self._feeds.unsubscribe(overlay.user_id, subscription)
             if subscription.is_key_void:
                 await self._keys.by_key(key)  # raises the refusal for a void key
             self.close(SERVICE_RESTART)

@@ -46,6 +46,27 @@ async def versions(connection: Connection, user_ids: list[UUID]) -> dict[UUID, i
         return dict(await cursor.fetchall())
 
 
+async def open_page(
+    connection: Connection, page: UUID, user_id: UUID, life: UUID, most: int, lifetime_seconds: float
+) -> bool:
+    """Count a page. Return False if `most` pages of the account are open."""
+    values = {"id": page, "user_id": user_id, "life": life, "most": most, "lifetime": lifetime_seconds}
+    await connection.execute(SQL["lock_pages"], values)
+    return (await connection.execute(SQL["open_page"], values)).rowcount > 0
+
+
+async def close_page(connection: Connection, page: UUID) -> None:
+    await connection.execute(SQL["close_page"], {"id": page})
+
+
+async def renew_pages(connection: Connection, pages: list[UUID], lifetime_seconds: float) -> None:
+    await connection.execute(SQL["renew_pages"], {"ids": pages, "lifetime": lifetime_seconds})
+
+
+async def forget_pages(connection: Connection, life: UUID) -> None:
+    await connection.execute(SQL["forget_pages"], {"life": life})
+
+
 async def _overlay(connection: Connection, query: str, **values: Any) -> Overlay | None:
     async with connection.cursor(row_factory=class_row(Overlay)) as cursor:
         await cursor.execute(SQL[query], values)

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.db import jobs
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -191,6 +191,13 @@ class Payments:
     async def receive(self, payload: bytes, signature: str) -> None:
         """Handle a webhook. Raise Refusal: invalid_signature, invalid_event, test_mode."""
         try:
+            await self._receive(payload, signature)
+        except Refusal:
+            metrics.WEBHOOKS.labels("refused").inc()
+            raise
+
+    async def _receive(self, payload: bytes, signature: str) -> None:
+        try:
             body = verified(payload, signature, self._secrets)
             event = translate.event(body)
         except BadSignature:
@@ -201,8 +208,11 @@ class Payments:
             raise Refusal("test_mode", sentences.LIVE_ONLY)
         async with self._database.transaction() as connection:
             if not await store.add_event(connection, event.id, event.type, event.object_id):
+                metrics.WEBHOOKS.labels("repeated").inc()
                 return
-            if (why := await self._book(connection, event)) is not None:
+            why = await self._book(connection, event)
+            metrics.WEBHOOKS.labels("handled" if why is None else "unmatched").inc()
+            if why is not None:
                 log.warning("event_unmatched", event_id=event.id, type=event.type, why=why)
                 await store.keep_event(connection, event.id, why, body)
 

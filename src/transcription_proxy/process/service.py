@@ -41,6 +41,7 @@ class Service:
     async def __aenter__(self) -> Self:
         await self._parts.database.open()
         self._keep("settler", self._parts.settler.run)
+        self._keep("sampler", self._parts.sampler.run)
         self._keep("leases", self._parts.settler.keep_leases)
         return self
 
@@ -72,12 +73,13 @@ class Service:
         self._keep("listener", self._listen)
         self._keep("overlay_announcements", self._parts.feeds.announce)
         self._keep("overlay_lines", self._parts.feeds.forward)
+        self._keep("overlay_seats", self._parts.seats.renew)
         self._begun = True
 
     @property
     def live(self) -> bool:
         """Return whether there are sessions whose end is not booked yet."""
-        return bool(self._parts.switchboard.relays)
+        return bool(self._parts.switchboard.unbooked)
 
     def drain(self) -> None:
         """Refuse new sessions from now on."""
@@ -86,9 +88,9 @@ class Service:
     async def end(self) -> None:
         """End the live sessions, and return when they are booked, or after END_SECONDS."""
         self._parts.switchboard.end_sessions()
-        relays = [relay.finished for relay in self._parts.switchboard.relays.values()]
-        if relays:
-            await asyncio.wait(relays, timeout=END_SECONDS)
+        unbooked = self._parts.switchboard.unbooked
+        if unbooked:
+            await asyncio.wait(unbooked, timeout=END_SECONDS)
         self._parts.feeds.end()
 
     def _is_ready(self) -> bool:
@@ -108,6 +110,7 @@ class Service:
         for life in dead_lives(self._settings.data_dir):
             try:
                 ended = await self._parts.ledger.end_life(life.id)
+                await self._parts.seats.forget(life.id)
             except BaseException:
                 life.leave()
                 raise

@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import urlsplit
 
 from transcription_proxy.config import Settings
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.libpq import shield
+from transcription_proxy.logs import configure_library_logging
 from transcription_proxy.process import address, auxiliaries, database, readiness
 from transcription_proxy.process.child import Child, Inherited
 from transcription_proxy.process.sockets import address_of, listen
@@ -54,14 +56,18 @@ def serve(
 
     Raises ConfigError or Unavailable if it cannot start. Must be called from the main thread.
     """
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    configure_library_logging(settings.log_level.upper(), as_json=settings.production)
     shield(bundled=settings.database_url is None)
     signals = _signals()
     with ExitStack() as held:
         listener = held.enter_context(closing(listen(settings.host, settings.port)))
         held.enter_context(address.publish(settings.data_dir, settings.public_url))
         pipe = held.enter_context(_pipe())
-        inherited = Inherited({"PARENT_FD": str(pipe), "WORKER_FD": str(listener.fileno())}, (pipe, listener.fileno()))
+        counted = held.enter_context(TemporaryDirectory(prefix="transcription-metrics-"))
+        inherited = Inherited(
+            {"PROMETHEUS_MULTIPROC_DIR": counted, "PARENT_FD": str(pipe), "WORKER_FD": str(listener.fileno())},
+            (pipe, listener.fileno()),
+        )
         bundled = None
         if settings.database_url is None:
             postgres = held.enter_context(Embedded.acquire(settings.data_dir, print_line, workers=settings.workers))

@@ -10,16 +10,18 @@ from typing import Final
 from fastapi import FastAPI
 
 from transcription_proxy import offer
-from transcription_proxy.accounts import reset
+from transcription_proxy.accounts import reset, trial
 from transcription_proxy.accounts import store as accounts_store
 from transcription_proxy.accounts.api_keys import ApiKeys, is_key
 from transcription_proxy.accounts.emails import AccountEmails
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.tokens import Granted
+from transcription_proxy.accounts.trial import DISPOSABLE_DOMAINS, Trial, read_domains
 from transcription_proxy.config import Settings
 from transcription_proxy.db.jobs import Jobs
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
+from transcription_proxy.db.rate_limits import PRUNE_EVERY_SECONDS, PRUNE_JOB, RateLimits
 from transcription_proxy.ledger.reaper import Reaper
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
@@ -28,6 +30,7 @@ from transcription_proxy.overlay import overlay_socket
 from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
 from transcription_proxy.overlay.keys import Keys
 from transcription_proxy.overlay.overlay_socket import OverlaySocket
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.payments import notices, sandboxed
 from transcription_proxy.payments.emails import BuyerEmails
 from transcription_proxy.payments.fulfillment import RECEIPT
@@ -35,6 +38,7 @@ from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SECONDS, Reconciler
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.process.lives import Life
+from transcription_proxy.process.sampler import Sampler
 from transcription_proxy.relay import caption_socket, listen_socket
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.door import DoorProtocol, Sockets, door
@@ -46,10 +50,17 @@ from transcription_proxy.relay.switchboard import Switchboard, TokenHolder
 from transcription_proxy.relay.upstream import Dialler
 from transcription_proxy.stream.listen_request import V1
 from transcription_proxy.web import api
+from transcription_proxy.web.forwarding import UntrustedProxies
 from transcription_proxy.web.services import Site
 
 ENGINE_START_SECONDS: Final = 10.0
 """How long a dial waits for the built-in engine to start."""
+
+
+BUILTIN_STREAMS_PER_CORE: Final = 4
+"""What the built-in engine carries (transcription_engine/server.py)."""
+OPENS_PER_MINUTE: Final = 60
+"""Sessions that an account may try to open in a minute: many times what a client that redials does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,9 @@ class Parts:
     reaper: Reaper
     switchboard: Switchboard
     feeds: Feeds
+    seats: Seats
     door: type[DoorProtocol]
+    sampler: Sampler
     jobs: Jobs
     mail_jobs: Jobs
     """Separate from the other jobs, which run one by one: a mail server may be slow."""
@@ -81,15 +94,15 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         database,
         accounts_store.may_open,
         max_sessions=settings.max_sessions_per_user,
-        max_streams=settings.upstream_max_streams,
+        max_streams=_max_streams(settings, builtin_engine),
         max_diarized=settings.upstream_max_diarized,
     )
-    accounts = Accounts(
-        database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial_seconds=settings.trial_seconds
-    )
+    limits = RateLimits(database)
+    accounts = Accounts(database, secret=settings.jwt_secret, expiry=settings.jwt_expiry, trial=_trial(settings))
     api_keys = ApiKeys(database)
     overlay_keys = Keys(database, settings.public_url, SHARED_CHANNEL)
     feeds = Feeds(life.id, Notifier(database), overlay_keys)
+    seats = Seats(database, life.id)
     settler = Settler(ledger)
     dialler = Dialler(settings.deepgram_api_key, ENGINE_START_SECONDS if builtin_engine else 0, settings.deepgram_proxy)
     switchboard = Switchboard(
@@ -100,10 +113,12 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         feeds=feeds,
         life=life.id,
         idle_seconds=settings.idle_minutes * 60,
+        limits=limits,
+        opens_per_minute=max(OPENS_PER_MINUTE, 4 * settings.max_sessions_per_user),
     )
     sockets: Sockets = {
         caption_socket.PATH: partial(CaptionSocket, switchboard),
-        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, overlay_keys),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, overlay_keys, seats),
     }
     recordings = Recordings(
         switchboard,
@@ -120,18 +135,23 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         credits_per_dollar=settings.credits_per_dollar if settings.topups else None,
         live_only=settings.production,
     )
+    watch = Watch(ledger, lambda: settler.is_failing)
     http = api.build(
         accounts,
         api_keys,
         ledger,
         payments,
-        Watch(ledger, lambda: settler.is_failing),
+        watch,
         overlay_keys=overlay_keys,
         feeds=feeds,
+        seats=seats,
         rates=sold.rates,
+        limits=limits,
         auth_rate_per_minute=settings.auth_rate_per_minute,
         trusted_proxies=settings.trusted_proxies,
+        untrusted_proxies=UntrustedProxies(settings.data_dir),
         https_only=settings.production,
+        metrics_token=settings.metrics_token,
         site=_site(settings),
         ready=is_ready,
         speech=partial(answers, settings.deepgram_url or "", settings.deepgram_api_key),
@@ -144,11 +164,24 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
         Reaper(ledger, time.monotonic, time.time, lambda: settler.failures),
         switchboard,
         feeds,
-        door(sockets, listen_socket.sockets(switchboard), {V1.encode(): 2 * recordings.max_bytes}),
-        _payment_jobs(database, gateway, payments),
+        seats,
+        door(
+            sockets,
+            settings.trusted_proxies,
+            listen_socket.sockets(switchboard),
+            {V1.encode(): 2 * recordings.max_bytes},
+        ),
+        Sampler(switchboard, watch),
+        _jobs(database, gateway, payments, limits),
         _mail_jobs(settings, database, payments),
         http,
     )
+
+
+def _max_streams(settings: Settings, builtin_engine: bool) -> int:
+    """Return how many streams the upstream allows, so that the ledger knows when they run short."""
+    most = settings.upstream_max_streams
+    return min(most, BUILTIN_STREAMS_PER_CORE * (os.cpu_count() or 1)) if builtin_engine else most
 
 
 async def _holder_of(accounts: Accounts, keys: ApiKeys, token: str) -> TokenHolder:
@@ -175,11 +208,22 @@ def _webhook_secrets(settings: Settings) -> list[str]:
     return [*settings.stripe_webhook_secrets, *([here.webhook_secret] if here else [])]
 
 
+def _trial(settings: Settings) -> Trial:
+    file = settings.disposable_domains_file
+    domains = DISPOSABLE_DOMAINS if file is None else read_domains(file.read_text())
+    return Trial(settings.trial_seconds, _needs_confirmation(settings), domains)
+
+
+def _needs_confirmation(settings: Settings) -> bool:
+    return settings.production and settings.trial_seconds > 0
+
+
 def _site(settings: Settings) -> Site:
     return Site(
         name=settings.site_name,
         public_url=settings.public_url,
         trial_seconds=settings.trial_seconds,
+        trial_needs_confirmation=_needs_confirmation(settings),
         sandbox=settings.sandbox,
         support_email=settings.support_email,
         terms_url=settings.terms_url,
@@ -191,14 +235,15 @@ def _site(settings: Settings) -> Site:
     )
 
 
-def _payment_jobs(database: Database, gateway: Gateway, payments: Payments) -> Jobs:
+def _jobs(database: Database, gateway: Gateway, payments: Payments, limits: RateLimits) -> Jobs:
     work = {
         CUSTOMER: payments.create_customer,
         RECEIPT: payments.fetch_receipt,
         REFUNDS: payments.fetch_refunds,
         RECONCILE: Reconciler(database, gateway, payments).run_job,
+        PRUNE_JOB: limits.prune,
     }
-    return Jobs(database, work, {RECONCILE: RECONCILE_EVERY_SECONDS})
+    return Jobs(database, work, {RECONCILE: RECONCILE_EVERY_SECONDS, PRUNE_JOB: PRUNE_EVERY_SECONDS})
 
 
 def _mail_jobs(settings: Settings, database: Database, payments: Payments) -> Jobs:
@@ -210,10 +255,13 @@ def _mail_jobs(settings: Settings, database: Database, payments: Payments) -> Jo
         name=settings.site_name,
         support=settings.support_email,
     )
-    account_emails = AccountEmails(database, mailer, settings.public_url)
+    account_emails = AccountEmails(
+        database, mailer, settings.public_url, secret=settings.jwt_secret, trial_seconds=settings.trial_seconds
+    )
     buyer_emails = BuyerEmails(database, mailer, payments.fetch_receipt, settings.public_url)
     work = {
         reset.LINK_JOB: account_emails.send_reset_link,
+        trial.LINK_JOB: account_emails.send_confirmation,
         reset.NOTICE_JOB: account_emails.send_notice,
         notices.PAID: buyer_emails.send_paid,
         notices.FAILED: buyer_emails.send_failed,

@@ -9,6 +9,7 @@ import resource
 import socket
 import sys
 from contextlib import AsyncExitStack
+from importlib.metadata import version
 from time import monotonic
 from types import FrameType
 from typing import Any, Final
@@ -17,6 +18,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from transcription_proxy import metrics
 from transcription_proxy.config import Settings, load
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.errors import ConfigError, Unavailable
@@ -40,7 +42,8 @@ def main() -> int:
         settings = load()
     except ConfigError as error:
         return _print_problems(error)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, as_json=settings.production)
+    metrics.begin(version("transcription-proxy"))
     _allow_many_sockets()
     try:
         uvloop.run(_run(settings))

@@ -29,8 +29,8 @@ class CaptionSocket(SessionSocket):
 
     max_frame = 4 << 20
 
-    def __init__(self, switchboard: Switchboard) -> None:
-        super().__init__(switchboard, MAX_MESSAGE_BYTES)
+    def __init__(self, switchboard: Switchboard, address: str) -> None:
+        super().__init__(switchboard, address, MAX_MESSAGE_BYTES)
         self._opening: asyncio.Task[None] | None = None
         self._early_events: list[ev.Event] = []
         self._bad_messages = 0
@@ -44,6 +44,7 @@ class CaptionSocket(SessionSocket):
             super().on_message(message)
 
     def on_closed(self) -> None:
+        self.report_frames()
         self.report(ev.ClientLost())
 
     def on_violation(self, error: Error) -> None:
@@ -105,6 +106,7 @@ class CaptionSocket(SessionSocket):
     async def _open(self, auth: Auth) -> None:
         try:
             opened, wanted, user_id = await self._switchboard.open(auth)
+            log.info("session_opened", session=str(opened.session_id), user=str(user_id), request_id=self.request_id)
             relay = self._switchboard.add_relay(opened, wanted, user_id, self, monotonic())
         except InvalidConfig as error:
             self.refuse(Error(ErrorCode.INVALID_CONFIG, str(error)))

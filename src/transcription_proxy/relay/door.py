@@ -6,7 +6,7 @@ and nothing more is read until the answers are sent."""
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from transcription_proxy.clients import Network, bucket, client_address
 from transcription_proxy.relay import request_head
 from transcription_proxy.relay.request_head import MAX_HEAD_BYTES, HttpRefusal
 from transcription_proxy.relay.server_socket import ServerSocket
@@ -42,8 +43,8 @@ HANDSHAKE: Final = (
     b"sec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n"
 )
 """A checked request in the form that picows accepts: it refuses Firefox's `Connection: keep-alive, Upgrade`."""
-Sockets = Mapping[bytes, Callable[[], ServerSocket]]
-"""Makes the socket that serves each path."""
+Sockets = Mapping[bytes, Callable[[str], ServerSocket]]
+"""Makes the socket that serves each path, for a client's address as it counts against limits."""
 Holders = Mapping[bytes, Callable[[Upgrade], object]]
 """Takes each handshake for a path, to answer it later."""
 
@@ -83,9 +84,10 @@ class DoorProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with bounds on each phase of a request, and with upgrades to picows."""
 
     sockets: Sockets
+    trusted_proxies: Sequence[Network]
     holders: Holders
     uploads: Mapping[bytes, int]
-    """All three are set on a subclass by `door`."""
+    """All four are set on a subclass by `door`."""
     flow: DoorFlowControl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -273,9 +275,9 @@ class DoorProtocol(HttpToolsProtocol):
             self._is_upgrading = False
             self._refuse(refused)
         elif path in self.sockets:
-            self._accept(self.sockets[path](), {})
+            self._accept(self.sockets[path](self._client_bucket()), {})
         else:
-            self._held = Upgrade(target, list(self.headers), self._accept, self._refuse_held)
+            self._held = Upgrade(target, list(self.headers), self._client_bucket(), self._accept, self._refuse_held)
             self.holders[path](self._held)
 
     def _refuse_held(self, refused: HttpRefusal) -> None:
@@ -300,6 +302,11 @@ class DoorProtocol(HttpToolsProtocol):
         _feed(protocol, HANDSHAKE % dict(self.headers)[b"sec-websocket-key"] + self._unparsed)
         self._unparsed = b""
 
+    def _client_bucket(self) -> str:
+        forwarded = b",".join(value for name, value in self.headers if name == b"x-forwarded-for")
+        peer = self.client[0] if self.client else ""
+        return bucket(client_address(peer, forwarded.decode("latin-1"), self.trusted_proxies))
+
     def _should_upgrade_to_ws(self) -> bool:
         return True
 
@@ -322,16 +329,27 @@ class DoorProtocol(HttpToolsProtocol):
 
 
 def door(
-    sockets: Sockets, holders: Holders | None = None, uploads: Mapping[bytes, int] | None = None
+    sockets: Sockets,
+    trusted_proxies: Sequence[Network] = (),
+    holders: Holders | None = None,
+    uploads: Mapping[bytes, int] | None = None,
 ) -> type[DoorProtocol]:
     """Return the protocol class for uvicorn's `http=`. It upgrades requests for the paths of its arguments only.
 
-    `uploads`: bytes of the largest body, by path, where more than MAX_REQUEST_BYTES are allowed."""
-    return type("Door", (DoorProtocol,), {"sockets": sockets, "holders": holders or {}, "uploads": uploads or {}})
+    `trusted_proxies`: those whose X-Forwarded-For is believed. `uploads`: bytes of the largest body, by path, where
+    more than MAX_REQUEST_BYTES are allowed."""
+    values = {
+        "sockets": sockets,
+        "trusted_proxies": trusted_proxies,
+        "holders": holders or {},
+        "uploads": uploads or {},
+    }
+    return type("Door", (DoorProtocol,), values)
 
 
 def _welcome(listener: ServerSocket, headers: Mapping[str, str]) -> WSUpgradeResponseWithListener:
-    response = WSUpgradeResponse.create_101_response({"X-Request-Id": uuid4().hex, **headers})
+    listener.request_id = uuid4().hex
+    response = WSUpgradeResponse.create_101_response({"X-Request-Id": listener.request_id, **headers})
     return WSUpgradeResponseWithListener(response, listener)
 
 

@@ -15,8 +15,8 @@ from transcription_proxy.relay.request_head import as_request_id, listen_refusal
 from transcription_proxy.relay.session_socket import SessionSocket
 from transcription_proxy.relay.switchboard import Switchboard
 from transcription_proxy.relay.upgrade import Upgrade
+from transcription_proxy.stream import endings, listen_errors
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream import listen_errors
 from transcription_proxy.stream.listen_errors import ListenError
 from transcription_proxy.stream.listen_request import V1, V2
 from transcription_wire.messages import Error
@@ -32,7 +32,7 @@ class ListenSocket(SessionSocket):
     max_frame = 2 * MAX_MESSAGE_BYTES
 
     def __init__(self, switchboard: Switchboard, upgrade: Upgrade) -> None:
-        super().__init__(switchboard, MAX_MESSAGE_BYTES)
+        super().__init__(switchboard, upgrade.address, MAX_MESSAGE_BYTES)
         self._upgrade = upgrade
         self._is_answered = False
         self._is_lost = False
@@ -45,9 +45,11 @@ class ListenSocket(SessionSocket):
 
     async def _open(self) -> None:
         switchboard = self._switchboard
-        switchboard.unauthenticated.add(self)
+        surplus = switchboard.unauthenticated.add(self, self._address)
+        if surplus is not None:
+            surplus.refuse(endings.CROWDED)
         try:
-            if switchboard.draining or switchboard.is_full:
+            if switchboard.draining or self._is_answered:
                 raise Unavailable("no new sessions now")
             token, self._subprotocol = credentials.read(self._upgrade.headers)
             opened, request, user_id = await switchboard.open_listen(token, self._upgrade.path, self._upgrade.query)
@@ -98,6 +100,7 @@ class ListenSocket(SessionSocket):
         """Do nothing: the client is authenticated."""
 
     def on_closed(self) -> None:
+        self.report_frames()
         self.report(ev.ClientLost(*received_close(self._transport)))
 
     def on_violation(self, error: Error) -> None:

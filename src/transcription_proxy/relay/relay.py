@@ -13,9 +13,11 @@ from uuid import UUID
 import structlog
 from picows import WSMsgType
 
+from transcription_proxy import metrics
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.relay.upstream import DialFailed, Dialler, Upstream
 from transcription_proxy.stream import events as ev
+from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.listen_errors import ListenError
 from transcription_proxy.stream.pass_through import PassThrough
 from transcription_proxy.stream.session import Session
@@ -62,9 +64,19 @@ class HeldClient(Peer, Protocol):
 
 
 class Machine(Protocol):
-    """A session machine, as the relay uses it."""
+    """A session machine, as the relay and the sampler use it."""
 
     id: UUID
+    credit: SessionCredit
+
+    @property
+    def is_live(self) -> bool: ...
+
+    @property
+    def is_ending(self) -> bool: ...
+
+    @property
+    def behind_seconds(self) -> float: ...
 
     def start(self) -> list[ev.Action]: ...
 
@@ -116,6 +128,7 @@ class SessionRelay(Generic[M]):
         self._is_handling = False
         self._timer: asyncio.TimerHandle | None = None
         self._dialling: asyncio.Task[None] | None = None
+        self._reported_bytes = 0
         self.finished = self._loop.create_future()
 
     def start(self) -> None:
@@ -140,6 +153,8 @@ class SessionRelay(Generic[M]):
     def _handle(self, event: ev.Event) -> list[ev.Action]:
         try:
             if isinstance(event, ev.UpstreamLost):
+                if not self.session.is_ending:
+                    metrics.UPSTREAM_ERRORS.labels("lost").inc()
                 self._drop_upstream()
             return self.session.handle(event, monotonic())
         except Exception:
@@ -225,10 +240,13 @@ class SessionRelay(Generic[M]):
     async def _dial(self) -> None:
         """Dial once, and report UpstreamOpened or UpstreamRefused, whatever goes wrong."""
         session, url = self.session, self.session.url(self._context.upstream_url)
+        begun_at = monotonic()
         try:
             upstream = self.upstream = await self._context.dialler.dial(url, self.handle_event)
+            metrics.DIAL.observe(monotonic() - begun_at)
             self._client.set_forward(upstream.send)
         except DialFailed as failure:
+            metrics.UPSTREAM_ERRORS.labels("unreachable" if failure.status is None else "refused").inc()
             log.warning("upstream_refused", session=str(session.id), status=failure.status, detail=failure.detail)
             self.handle_event(ev.UpstreamRefused(failure.status, failure.detail, failure.body, failure.request_id))
         except Exception:
@@ -258,6 +276,7 @@ class SessionRelay(Generic[M]):
 
     def _book(self, closing: Closing) -> None:
         self._clear_feed()
+        metrics.ENDINGS.labels(closing.reason).inc()
         log.info(
             "session_ended",
             session=str(closing.session_id),
@@ -269,7 +288,14 @@ class SessionRelay(Generic[M]):
         )
         self._context.settler.close(closing, self.handle_event)
 
+    def report_audio(self) -> None:
+        """Add the audio since the last report to the metrics."""
+        forwarded = self.session.credit.forwarded
+        metrics.BYTES.inc(forwarded - self._reported_bytes)
+        self._reported_bytes = forwarded
+
     def _finish(self) -> None:
+        self.report_audio()
         self._clear_feed()
         if self._timer is not None:
             self._timer.cancel()

@@ -38,8 +38,12 @@ class ServerSocket(WSListener):
     max_frame: ClassVar[int]
     """Bytes of a frame. Above this picows closes with 1009 by itself, without an error message."""
 
-    def __init__(self, switchboard: Switchboard, max_message: int) -> None:
+    def __init__(self, switchboard: Switchboard, address: str, max_message: int) -> None:
+        """`address`: the client's, as it counts against limits."""
         self._switchboard = switchboard
+        self._address = address
+        self.request_id = ""
+        """The id of the upgrade request, as its answer has it."""
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport
         self._fragments = Fragments(max_message)
@@ -74,6 +78,9 @@ class ServerSocket(WSListener):
         """End what the client was given, or refuse it: the service shuts down."""
         raise NotImplementedError
 
+    def report_frames(self) -> None:
+        """Add what was counted since the last report to the metrics."""
+
     def record_auth(self) -> None:
         """Stop the timer of a client that sent its auth message."""
         self._cancel_timer()
@@ -98,11 +105,10 @@ class ServerSocket(WSListener):
 
     def _begin_auth(self) -> None:
         """Wait for the client to authenticate."""
-        self._switchboard.unauthenticated.add(self)
-        if self._switchboard.is_full:
-            self.refuse(endings.CROWDED)
-        else:
-            self._timer = self._loop.call_later(AUTH_SECONDS, self.refuse, AUTH_TIMEOUT)
+        self._timer = self._loop.call_later(AUTH_SECONDS, self.refuse, AUTH_TIMEOUT)
+        surplus = self._switchboard.unauthenticated.add(self, self._address)
+        if surplus is not None:
+            surplus.refuse(endings.CROWDED)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from picows import WSFrame, WSMsgType, WSTransport
 
+from transcription_proxy import metrics
 from transcription_proxy.relay.fragments import Message
 from transcription_proxy.relay.relay import SessionRelay
 from transcription_proxy.relay.server_socket import ServerSocket
@@ -18,8 +19,8 @@ BINARY: Final = WSMsgType.BINARY
 class SessionSocket(ServerSocket):
     """One client's socket. Audio that the session admits goes to the upstream's socket at once."""
 
-    def __init__(self, switchboard: Switchboard, max_message: int) -> None:
-        super().__init__(switchboard, max_message)
+    def __init__(self, switchboard: Switchboard, address: str, max_message: int) -> None:
+        super().__init__(switchboard, address, max_message)
         self._max_message = max_message
         self._relay: SessionRelay[Any] | None = None
         self._admit = _admit_nothing
@@ -28,6 +29,8 @@ class SessionSocket(ServerSocket):
         """The session's `record`, where it keeps the audio that it admitted."""
         self._forward: Callable[[WSMsgType, bytes], None] = _forward_nothing
         """The upstream's `send`, for frames that the session admitted."""
+        self._frames = 0
+        """Audio frames since the last report."""
 
     # What picows calls
 
@@ -43,6 +46,7 @@ class SessionSocket(ServerSocket):
             audio = frame.get_payload_as_bytes()
             self._record(audio)
             self._forward(BINARY, audio)
+            self._frames += 1
         else:
             super().on_ws_frame(transport, frame)
             self._choose_admit()
@@ -58,10 +62,15 @@ class SessionSocket(ServerSocket):
     # What the base class calls
 
     def on_message(self, message: Message) -> None:
+        self._frames += not message.is_text
         self.report(ev.ClientSentText(message.data) if message.is_text else ev.AudioArrived(message.data))
 
     def on_pong(self) -> None:
         self.report(ev.ClientPonged())
+
+    def report_frames(self) -> None:
+        metrics.FRAMES.inc(self._frames)
+        self._frames = 0
 
     # What the relay calls
 

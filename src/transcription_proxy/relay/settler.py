@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from transcription_proxy import metrics
 from transcription_proxy.backoff import Backoff
 from transcription_proxy.errors import TooSlow, Unavailable
 from transcription_proxy.stream import events as ev
@@ -144,6 +145,7 @@ class Settler:
             if isinstance(error, TooSlow):  # it held the rows locked, and the next settle will
                 await self._renew([settlement.session_id for settlement in batch])
             return
+        metrics.SETTLES.labels("booked").inc(len(answers))
         for count, answer in enumerate(answers):
             self._failed.pop(answer.session_id, None)
             self._report(answer.session_id, answer.number, ev.SettleAnswered(answer))
@@ -159,6 +161,7 @@ class Settler:
 
     def _fail(self, batch: list[Settlement], *, general: bool) -> None:
         self.failures += 1
+        metrics.SETTLES.labels("failed").inc(len(batch))
         for settlement in batch:
             entry = self._due.get(settlement.session_id)
             if entry is not None and entry[0] is settlement:
@@ -184,9 +187,11 @@ class Settler:
                 self._failed[closing.session_id] = Failure(asyncio.get_running_loop().time(), general)
                 if isinstance(error, TooSlow):
                     await self._renew([closing.session_id])
+                metrics.SETTLES.labels("failed").inc()
                 failures += 1
                 await asyncio.sleep(CLOSE_BACKOFF.pause(failures))
             else:
+                metrics.SETTLES.labels("booked").inc()
                 self._failed.pop(closing.session_id, None)
                 report(ev.CloseCommitted(closed))
                 return

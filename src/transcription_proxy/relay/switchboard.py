@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from transcription_proxy import sentences
-from transcription_proxy.errors import Unavailable
+from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.relay.recording_session import RecordingSession
 from transcription_proxy.relay.relay import (
@@ -19,17 +19,18 @@ from transcription_proxy.relay.relay import (
     PassThroughRelay,
     Relay,
     RelayContext,
+    SessionRelay,
 )
+from transcription_proxy.relay.unauthenticated import Unauthenticated
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import listen_request, options
 from transcription_proxy.stream.listen_request import ListenRequest
 from transcription_proxy.stream.pass_through import PassThrough
 from transcription_proxy.stream.session import Session
 from transcription_proxy.values import Opened, Opening
+from transcription_wire.codes import ErrorCode
 from transcription_wire.messages import Auth
 
-MAX_UNAUTHENTICATED: Final = 1000
-"""Sockets of a process that may be open without being authenticated."""
 MAX_RECORDING_HOLD: Final = 1_000_000_000
 """Credits: no balance is larger (money 25). A recording is heard whole, however long it is."""
 log = structlog.get_logger()
@@ -41,12 +42,10 @@ class Opener(Protocol):
     async def open_session(self, opening: Opening) -> Opened: ...
 
 
-class LiveSession(Protocol):
-    """A session whose end is not booked yet. `finished` is done after that."""
+class OpenLimits(Protocol):
+    """How often something may be done in a minute. Raises Refusal (rate_limited) and Unavailable."""
 
-    finished: asyncio.Future[Any]
-
-    def handle_event(self, event: ev.Event) -> None: ...
+    async def check(self, what: str, who: str, limit: int) -> None: ...
 
 
 class Feeds(Protocol):
@@ -58,6 +57,9 @@ class Feeds(Protocol):
 
 class Socket(Protocol):
     """A client's socket, authenticated or not."""
+
+    def report_frames(self) -> None:
+        """Add what was counted since the last report to the metrics."""
 
     def shutdown(self) -> None:
         """End the session, or refuse to open one: the service shuts down."""
@@ -90,10 +92,14 @@ class Switchboard:
     feeds: Feeds
     life: UUID
     idle_seconds: float
+    limits: OpenLimits | None = None
+    opens_per_minute: int = 0
+    """Sessions that an account may try to open in a minute, if there are `limits`."""
     sockets: set[Socket] = field(default_factory=set)
-    unauthenticated: set[Socket] = field(default_factory=set)
+    unauthenticated: Unauthenticated[Any] = field(default_factory=Unauthenticated)
     """Those of the sockets that have not authenticated yet."""
-    relays: dict[UUID, LiveSession] = field(default_factory=dict)
+    relays: dict[UUID, SessionRelay[Any]] = field(default_factory=dict)
+    recordings: dict[UUID, RecordingSession] = field(default_factory=dict)
     draining: bool = False
 
     async def open(self, auth: Auth) -> tuple[Opened, options.Options, UUID]:
@@ -123,9 +129,8 @@ class Switchboard:
         if self.draining:
             raise Unavailable("the service shuts down")
         session = RecordingSession(await self._open(holder, request, None, hold, needs_all), self.context.settler)
-        self._register(session.id, session)
-        self.sockets.add(session)
-        session.finished.add_done_callback(lambda _: self.sockets.discard(session))
+        self.recordings[session.id] = session
+        session.finished.add_done_callback(lambda _: self.recordings.pop(session.id, None))
         return session
 
     async def _open(
@@ -139,6 +144,7 @@ class Switchboard:
         """Open a session in the ledger. `old`: the session that it replaces."""
         if self.context.settler.is_failing:
             raise Unavailable("settles of live sessions fail")
+        await self._check_rate(holder.user_id)
         opening = Opening(
             user_id=holder.user_id,
             token_version=holder.token_version,
@@ -159,11 +165,18 @@ class Switchboard:
         )
         return await self.ledger.open_session(opening)
 
+    async def _check_rate(self, user_id: UUID) -> None:
+        try:
+            if self.limits is not None:
+                await self.limits.check("open session", str(user_id), self.opens_per_minute)
+        except Refusal as refusal:
+            raise Refusal(ErrorCode.TOO_MANY_CONNECTIONS, refusal.message, refusal.retry_after) from None
+
     def add_relay(self, opened: Opened, wanted: options.Options, user_id: UUID, client: Client, now: float) -> Relay:
         """Return a relay for an opened session. It is registered until the session's end is booked."""
         session = Session(opened, wanted, self.idle_seconds, now)
         relay = Relay(session, client, self.context, self.feeds.feed(user_id))
-        self._register(opened.session_id, relay)
+        self._register(relay)
         return relay
 
     def add_pass_through(
@@ -172,23 +185,26 @@ class Switchboard:
         """Return a relay for an opened session of a Deepgram client, registered as by `add_relay`."""
         session = PassThrough(opened, request, self.idle_seconds, now)
         relay = PassThroughRelay(session, client, self.context, self.feeds.feed(user_id))
-        self._register(opened.session_id, relay)
+        self._register(relay)
         return relay
 
-    def _register(self, session_id: UUID, relay: LiveSession) -> None:
+    def _register(self, relay: SessionRelay[Any]) -> None:
+        session_id = relay.session.id
         self.relays[session_id] = relay
         relay.finished.add_done_callback(lambda _: self.relays.pop(session_id, None))
 
     def report_row_change(self, session_id: str) -> None:
         """Tell a session's relay that its row was changed from outside. `session_id`: the notification's payload."""
-        relay = self.relays.get(_session_id(session_id) or self.life)
-        if relay is not None:
-            relay.handle_event(ev.RowChanged())
+        found = _session_id(session_id) or self.life
+        for live in (self.relays.get(found), self.recordings.get(found)):
+            if live is not None:
+                live.handle_event(ev.RowChanged())
 
     @property
-    def is_full(self) -> bool:
-        """Whether too many sockets are open that have not authenticated."""
-        return len(self.unauthenticated) > MAX_UNAUTHENTICATED
+    def unbooked(self) -> list[asyncio.Future[Any]]:
+        """What is done when the sessions are booked that are not booked yet."""
+        relays = [relay.finished for relay in self.relays.values()]
+        return relays + [recording.finished for recording in self.recordings.values()]
 
     def drain(self) -> None:
         """Begin the drain: refuse clients that authenticate from now on, and end sessions that are still dialling."""
@@ -201,6 +217,8 @@ class Switchboard:
         self.drain()
         for socket in list(self.sockets):
             socket.shutdown()
+        for recording in list(self.recordings.values()):
+            recording.shutdown()
 
 
 def _session_id(text: Any) -> UUID | None:

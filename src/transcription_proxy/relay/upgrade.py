@@ -12,12 +12,20 @@ Accept = Callable[[ServerSocket, Mapping[str, str]], None]
 class Upgrade:
     """Answered once. An answer to a client that is gone has no effect."""
 
-    def __init__(self, target: bytes, headers: Headers, accept: Accept, refuse: Callable[[HttpRefusal], None]) -> None:
-        """`target`: path and query, which are ASCII."""
+    def __init__(
+        self,
+        target: bytes,
+        headers: Headers,
+        address: str,
+        accept: Accept,
+        refuse: Callable[[HttpRefusal], None],
+    ) -> None:
+        """`target`: path and query, which are ASCII. `address`: the client's, as it counts against limits."""
         path, _, query = target.partition(b"?")
         self.path = path.decode()
         self.query = query.decode()
         self.headers = headers
+        self.address = address
         self.accept = accept
         self.refuse = refuse
         self.on_lost: Callable[[], None] = lambda: None

@@ -139,6 +139,11 @@ class SessionCredit:
         return self.tariff.credits(self.forwarded)
 
     @property
+    def unsettled(self) -> int:
+        """Credits that were used and that the ledger has not booked yet."""
+        return self.total - self.tariff.credits(self.settled)
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether the grant covers not even one more block."""
         return self._covered - self.forwarded < self._block

@@ -65,6 +65,22 @@ class PassThrough:
         self._dial_until = now + DIAL_SECONDS
         self._answer_at = self._latest_answer_at = self._commit_at = 0.0
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the session has an upstream and takes audio."""
+        return self.phase is Phase.LIVE
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the session's end has begun."""
+        return self.phase not in (Phase.DIALLING, Phase.LIVE)
+
+    @property
+    def behind_seconds(self) -> float:
+        """Seconds of the client's audio for which there are no results yet."""
+        sent_ms = self._request.audio.milliseconds(self.credit.forwarded)
+        return max(0, sent_ms - self._progress.results_ms) / 1000
+
     def start(self) -> list[ev.Action]:
         """Return the first actions."""
         return [ev.Dial()]

@@ -58,6 +58,21 @@ class Session:
         """Why the session ends. Only meaningful from FINISHING on."""
         return self._teardown.reason
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the session has an upstream and takes audio."""
+        return self.phase is Phase.LIVE
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the session's end has begun."""
+        return self.phase not in (Phase.DIALLING, *RUNNING)
+
+    @property
+    def behind_seconds(self) -> float:
+        """Seconds of the client's audio for which there are no results yet."""
+        return self._upstream.behind_ms / 1000
+
     def start(self) -> list[ev.Action]:
         """Return the first actions."""
         return [ev.Dial()]

@@ -13,7 +13,7 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.payments.packages import CURRENCY
 from transcription_proxy.payments.store import Purchase as PurchaseRow
 from transcription_proxy.web import cursors
-from transcription_proxy.web.auth import Tokens, new_tokens
+from transcription_proxy.web.auth import Answer, Tokens, new_tokens
 from transcription_proxy.web.cursors import MAX_ROWS, Before, Limit
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, LoggedIn, Provided, SignedIn
@@ -45,9 +45,12 @@ class Credits(BaseModel):
 
 
 class Me(BaseModel):
+    """`confirmed`: there only where a trial needs it. false: the account gets its trial once its email is confirmed."""
+
     email: str
     credits: Credits
     created_at: Moment
+    confirmed: bool | None = None
 
 
 class Day(BaseModel):
@@ -150,15 +153,34 @@ def minutes(seconds: int) -> int:
 )
 async def change_password(body: PasswordChange, user: LoggedIn, client: Client, services: Provided) -> Tokens:
     """Revokes every token of the account, ends its live sessions and returns new tokens."""
-    services.password_changes.admit(str(user.id))
+    await services.limits.check("change password", str(user.id), services.per_minute)
     return new_tokens(await services.accounts.change_password(user, body.current, body.new, client))
 
 
-@router.get("/me", summary="Get your account and balance", responses=documented("unauthorized"))
+@router.get(
+    "/me",
+    summary="Get your account and balance",
+    response_model_exclude_none=True,
+    responses=documented("unauthorized"),
+)
 async def me(user: SignedIn, services: Provided) -> Me:
     left = (await services.ledger.balance(user.id)).seconds_remaining
     balance = Credits(seconds_remaining=left, minutes_remaining=minutes(left))
-    return Me(email=user.email, credits=balance, created_at=user.created_at)
+    confirmed = await services.accounts.is_confirmed(user)
+    return Me(email=user.email, credits=balance, created_at=user.created_at, confirmed=confirmed)
+
+
+@router.post(
+    "/confirmation",
+    status_code=202,
+    summary="Request another confirmation mail",
+    responses=documented("unauthorized", "rate_limited"),
+)
+async def send_confirmation(user: SignedIn, services: Provided) -> Answer:
+    """Sends nothing if the email is confirmed. At most one a minute."""
+    await services.limits.check("confirmation mail", str(user.id), 1)
+    await services.accounts.send_confirmation(user)
+    return Answer(message=sentences.CONFIRMATION_SENT)
 
 
 @router.get(

@@ -5,10 +5,13 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.accounts.logins import IssuedTokens
+from transcription_proxy.accounts.service import account_key
+from transcription_proxy.errors import Refusal
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Client, Provided
+from transcription_wire.lengths import length
 
 router = APIRouter(prefix="/auth", tags=["Accounts"])
 
@@ -29,6 +32,10 @@ class Address(BaseModel):
 class Reset(BaseModel):
     reset_token: str
     password: str
+
+
+class Confirmation(BaseModel):
+    confirm_token: str
 
 
 class Answer(BaseModel):
@@ -81,8 +88,13 @@ async def register(body: Credentials, client: Client, services: Provided) -> Log
     responses=documented("invalid_credentials", "unauthorized", "invalid_request", "rate_limited"),
 )
 async def login(body: Credentials, client: Client, services: Provided) -> Login:
-    """`unauthorized` means the account is blocked."""
-    return _login(await services.accounts.login(body.email, body.password, client))
+    """`unauthorized` means the account is blocked. Attempts count for the email too, from whatever address."""
+    try:
+        await services.limits.check("log in", account_key(body.email), services.per_minute)
+        return _login(await services.accounts.login(body.email, body.password, client))
+    except Refusal as refusal:
+        metrics.REFUSED_LOGINS.labels(refusal.code).inc()
+        raise
 
 
 @router.post(
@@ -124,3 +136,14 @@ async def reset(body: Reset, client: Client, services: Provided) -> Answer:
     `unauthorized` means the account is blocked."""
     await services.accounts.reset(body.reset_token, body.password, client)
     return Answer(message=sentences.PASSWORD_SET)
+
+
+@router.post(
+    "/confirm",
+    summary="Confirm an email with the token of a confirmation link",
+    responses=documented("invalid_confirmation", "invalid_request", "rate_limited"),
+)
+async def confirm(body: Confirmation, services: Provided) -> Answer:
+    """The account gets its trial now, unless the mailbox had one before. Confirming twice changes nothing."""
+    given = await services.accounts.confirm(body.confirm_token)
+    return Answer(message=sentences.trial_given(length(given)) if given else sentences.EMAIL_CONFIRMED)

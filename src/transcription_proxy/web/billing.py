@@ -82,11 +82,17 @@ async def packages(services: Provided) -> Packages:
     "/checkout",
     summary="Buy minutes",
     responses=documented(
-        "unauthorized", "unknown_package", "invalid_amount", "amount_too_large", "payments_unavailable"
+        "unauthorized",
+        "unknown_package",
+        "invalid_amount",
+        "amount_too_large",
+        "payments_unavailable",
+        "rate_limited",
     ),
 )
 async def checkout(order: Order, user: SignedIn, services: Provided) -> Checkout:
     """Repeating an unpaid order within a minute returns the same checkout."""
+    await services.limits.check("buy", str(user.id), services.per_minute)
     if order.amount_cents is None:
         purchase = await services.payments.buy(user.id, str(order.package_id))
     elif order.package_id is not None:

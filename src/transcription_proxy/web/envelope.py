@@ -10,10 +10,11 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
+from transcription_proxy.clients import NOWHERE, Address, Network, client_address, is_trusted
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
-from transcription_proxy.web.clients import NOWHERE, Address, Network, client_address, is_trusted
+from transcription_proxy.web.forwarding import UntrustedProxies
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
@@ -30,7 +31,7 @@ SECURITY: Final = {
 HTTPS_ONLY: Final = {"Strict-Transport-Security": "max-age=31536000"}
 """One year, and without subdomains, which may belong to other services."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_PROBES: Final = {"/health", "/live", "/ready"}
+_PROBES: Final = {"/health", "/live", "/metrics", "/ready"}
 log = structlog.get_logger(__name__)
 
 
@@ -39,8 +40,15 @@ class Envelope:
 
     A security header that a route sets replaces the default one."""
 
-    def __init__(self, app: ASGIApp, trusted_proxies: Sequence[Network], https_only: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        trusted_proxies: Sequence[Network],
+        https_only: bool,
+        untrusted_proxies: UntrustedProxies | None = None,
+    ) -> None:
         self._app = app
+        self._untrusted = untrusted_proxies or UntrustedProxies()
         self._trusted = trusted_proxies
         self._headers = {**SECURITY, **(HTTPS_ONLY if https_only else {}), "Cache-Control": "no-store"}
 
@@ -52,7 +60,10 @@ class Envelope:
         peer = scope["client"][0] if scope.get("client") else ""
         forwarded = ",".join(headers.getlist("x-forwarded-for"))
         client = client_address(peer, forwarded, self._trusted)
-        request_id = self._request_id(headers.get("x-request-id", ""), client_address(peer, "", ()))
+        peer_address = client_address(peer, "", ())
+        if forwarded and not is_trusted(peer_address, self._trusted):
+            self._untrusted.record(str(peer_address))
+        request_id = self._request_id(headers.get("x-request-id", ""), peer_address)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._answer(
                 {**scope, "state": {**scope.get("state", {}), "client": client}}, receive, send, request_id
@@ -74,7 +85,9 @@ class Envelope:
                 raise  # part of an answer was sent, so the server closes the connection
             failed = errors.response(Refusal("internal", sentences.FAILED))
             await failed(scope, receive, answer)
-        _log(scope, answer.status, time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
+        metrics.REQUESTS.labels(f"{answer.status // 100}xx").observe(seconds)
+        _log(scope, answer.status, seconds)
 
 
 class _Answer:

@@ -33,6 +33,7 @@ STATUS: Final = {
     "invalid_email": 422,
     "weak_password": 422,
     "invalid_reset_token": 422,
+    "invalid_confirmation": 422,
     "invalid_timezone": 422,
     "unknown_package": 422,
     "unknown_model": 422,
@@ -45,7 +46,12 @@ STATUS: Final = {
     "service_unavailable": 503,
     "payments_unavailable": 503,
 }
-HEADERS: Final = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+HEADERS: Final = {
+    401: {"WWW-Authenticate": "Bearer"},
+    429: {"Retry-After": "60"},
+    503: {"Retry-After": "5"},
+}
+"""By status. A refusal that knows how long to wait overrides Retry-After, so every 429 and 503 has one."""
 _FRAMEWORK: Final = {
     400: Refusal("invalid_json", sentences.BAD_JSON),
     404: Refusal("not_found", sentences.NO_SUCH_PATH),
@@ -103,6 +109,11 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:
+    return unavailable(error)
+
+
+def unavailable(error: Exception) -> Response:
+    """Return the answer while the database is away."""
     log.warning("database_away", error=str(error))
     return response(Refusal("service_unavailable", sentences.UNAVAILABLE))
 

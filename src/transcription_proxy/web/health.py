@@ -9,6 +9,7 @@ from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided
+from transcription_wire.version import VERSION
 
 router = APIRouter(tags=["Health"])
 
@@ -16,6 +17,7 @@ router = APIRouter(tags=["Health"])
 class Health(BaseModel):
     status: Literal["ok", "degraded"]
     db: Literal["connected", "disconnected"]
+    version: str = VERSION
 
 
 class Ready(BaseModel):

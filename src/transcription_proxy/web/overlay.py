@@ -59,7 +59,7 @@ async def send_test(user: SignedIn, services: Provided) -> Watching:
 
     `watching` is how many overlays are open. Workers tell each other within moments when an overlay opens or closes;
     an overlay that lost its connection without a word may be counted for up to a minute."""
-    services.overlay_tests.admit(str(user.id))
+    await services.limits.check("test overlay", str(user.id), services.per_minute)
     return Watching(watching=await show_test_line(services.feeds, user.id))
 
 
@@ -90,4 +90,4 @@ async def events(key: Annotated[HTTPAuthorizationCredentials | None, Depends(_KE
     one), and `channel` if there are several; `clear` with the `session` that ended; `heartbeat`; `gone` once the URL
     was regenerated. Reconnect when the stream ends without `gone`. Don't retry after `overlay_gone`."""
     found = await services.overlay_keys.by_key(key.credentials if key else "")
-    return EventStream(found, services.feeds)
+    return EventStream(found, services.feeds, services.seats)

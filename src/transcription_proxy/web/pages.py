@@ -21,6 +21,7 @@ PAGES: Final = {
     "/": "index.html",
     "/register": "register.html",
     "/forgot": "forgot.html",
+    "/confirm": "confirm.html",
     "/reset": "reset.html",
     "/dashboard": "dashboard.html",
     "/captions": "captions.html",

@@ -14,6 +14,7 @@ PRIVATE: Final = (
     "/auth/",
     "/billing/",
     "/captions",
+    "/confirm",
     "/dashboard",
     "/overlay",
     "/purchases",

@@ -30,16 +30,21 @@ class Operation:
 def page(document: dict[str, Any], site: Site) -> str:
     """Return the HTML of an OpenAPI document, a section for each operation."""
     info = document["info"]
-    operations = [
-        _operation(method, path, operation, document)
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    ]
+    operations = read(document)
     by_tag: dict[str, list[Operation]] = {}
     for operation in operations:
         by_tag.setdefault(operation.tag, []).append(operation)
     about = {"title": info["title"], "description": info.get("description", "")}
     return render("reference.html", site, "/docs", operations=operations, by_tag=by_tag, **about)
+
+
+def read(document: dict[str, Any]) -> list[Operation]:
+    """Return the operations of an OpenAPI document, in its order."""
+    return [
+        _operation(method, path, operation, document)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
 
 
 def _operation(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> Operation:

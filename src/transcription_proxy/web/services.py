@@ -12,16 +12,17 @@ from transcription_proxy.accounts.api_keys import ApiKeys, is_key
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import User
 from transcription_proxy.accounts.tokens import unauthorized
+from transcription_proxy.clients import bucket
+from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering.rates import Rates
 from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.overlay.keys import Keys
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.payments.service import Payments
 from transcription_proxy.web.board import Board
-from transcription_proxy.web.clients import bucket
-from transcription_proxy.web.rates import RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Site:
     name: str = "Live Captions"
     public_url: str = ""
     trial_seconds: int = 0
+    trial_needs_confirmation: bool = False
     sandbox: bool = False
     support_email: str | None = None
     terms_url: str | None = None
@@ -45,7 +47,7 @@ class Site:
 class Services:
     """The services that routes use. `ready`: whether this process takes sessions now.
 
-    `password_changes`, `overlay_tests`: rate limits by account."""
+    `per_minute`: how often an account may do what is limited."""
 
     accounts: Accounts
     api_keys: ApiKeys
@@ -53,12 +55,14 @@ class Services:
     payments: Payments
     overlay_keys: Keys
     feeds: Feeds
+    seats: Seats
     rates: Rates
     watch: Watch
     ready: Callable[[], bool]
-    password_changes: RateLimit
-    overlay_tests: RateLimit
+    limits: RateLimits
+    per_minute: int
     board: Board
+    metrics_token: str | None = None
     site: Site = field(default_factory=Site)
 
 

@@ -13,6 +13,7 @@ from transcription_proxy.accounts.hasher import Hasher
 from transcription_proxy.accounts.logins import IssuedTokens
 from transcription_proxy.accounts.operator import Operator
 from transcription_proxy.accounts.service import Accounts
+from transcription_proxy.accounts.trial import Trial
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
 from transcription_proxy.values import Opened
@@ -31,7 +32,7 @@ async def harness(database: Database) -> AsyncIterator[LedgerHarness]:
 
 @pytest.fixture
 def accounts(database: Database) -> Accounts:
-    return Accounts(database, secret=SECRET, expiry=timedelta(days=1), trial_seconds=1000, hasher=Hasher(cost=4))
+    return Accounts(database, secret=SECRET, expiry=timedelta(days=1), trial=Trial(1000), hasher=Hasher(cost=4))
 
 
 async def register(accounts: Accounts) -> IssuedTokens:

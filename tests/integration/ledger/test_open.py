@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from tests.integration.ledger.harness import LIFE, LedgerHarness, closing, opening
+from tests.waiting import until
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.ledger.entries import Balance
 from transcription_proxy.values import Opened
@@ -142,6 +143,49 @@ async def test_concurrent_openings_never_exceed_max_streams(harness: LedgerHarne
     answers = await asyncio.gather(*(few.ledger.open_session(opening(user)) for user in users), return_exceptions=True)
     assert sum(isinstance(answer, Opened) for answer in answers) == 5
     assert {answer.code for answer in answers if isinstance(answer, Refusal)} == {"busy"}
+
+
+async def mute(harness: LedgerHarness, session: UUID, seconds: int) -> None:
+    """Give the session's hold back, as its relay does 5 s after the last audio, and let `seconds` pass."""
+    await harness.settle(session, 2, 0, extend=False, keep=0)
+    await harness.sql(
+        "UPDATE transcription_sessions SET muted_at = muted_at - make_interval(secs => %s) WHERE id = %s",
+        seconds,
+        session,
+    )
+
+
+async def close_when_marked(harness: LedgerHarness, session: UUID) -> None:
+    """End the session as its relay does once it is told."""
+
+    async def is_marked() -> bool:
+        return (await harness.row(session, "ending"))[0] is not None
+
+    await until(is_marked)
+    await harness.ledger.close(closing(session, 3, 0, reason=Reason.IDLE))
+
+
+async def test_the_session_that_is_muted_for_the_longest_time_gives_its_stream_up(harness: LedgerHarness) -> None:
+    few = LedgerHarness(harness.database, max_streams=3)
+    users = [await few.user(100) for _ in range(5)]
+    speaking, longest, shorter = [await few.open(user) for user in users[:3]]
+    await mute(few, longest, 60)
+    await mute(few, shorter, 30)
+    opened, _ = await asyncio.gather(few.ledger.open_session(opening(users[3])), close_when_marked(few, longest))
+    assert opened.grant > 0
+    assert await few.row(longest, "status, reason") == ("completed", "idle")
+    assert [await few.row(session, "ending") for session in (speaking, shorter)] == [(None,)] * 2
+
+
+async def test_a_session_that_speaks_again_or_was_muted_just_now_keeps_its_stream(harness: LedgerHarness) -> None:
+    few = LedgerHarness(harness.database, max_streams=2)
+    users = [await few.user(100) for _ in range(3)]
+    again, pausing = [await few.open(user) for user in users[:2]]
+    await mute(few, again, 60)
+    await few.settle(again, 3, 1)
+    await mute(few, pausing, 10)
+    assert await refused(few, users[2]) == "busy"
+    assert [await few.row(session, "ending") for session in (again, pausing)] == [(None,)] * 2
 
 
 async def test_concurrent_openings_never_exceed_max_sessions(harness: LedgerHarness) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -78,6 +79,19 @@ class Keys:
         if key not in self.known:
             raise Refusal("overlay_gone", f"I do not know {key}.")
         return self.known[key]
+
+
+@dataclass
+class Seats:
+    """Has room for every page, or for none."""
+
+    is_full: bool = False
+
+    @asynccontextmanager
+    async def seat(self, user_id: UUID) -> AsyncIterator[None]:
+        if self.is_full:
+            raise Refusal("too_many_watchers", "There is no room.", 1)
+        yield
 
 
 async def stranger(token: str) -> TokenHolder:
@@ -193,6 +207,7 @@ class Doorway:
     troubles: list[dict[str, Any]] = field(default_factory=list)
     """What nobody caught."""
     keys: Keys = field(default_factory=Keys)
+    seats: Seats = field(default_factory=Seats)
     wires: list[Wire] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -203,6 +218,7 @@ class Doorway:
         self.troubles.clear()
         self.keys.known.clear()
         self.keys.away = False
+        self.seats.is_full = False
 
     def end(self) -> None:
         """Ends what a test left open; whatever went wrong behind its back fails it."""
@@ -279,12 +295,12 @@ async def running() -> AsyncIterator[Doorway]:
     doorway = Doorway(listening.getsockname()[1], None, switchboard, feeds, asyncio.Event())  # type: ignore[arg-type]
     sockets: Sockets = {
         caption_socket.PATH: partial(CaptionSocket, switchboard),
-        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, doorway.keys),
+        overlay_socket.PATH: partial(OverlaySocket, switchboard, feeds, doorway.keys, doorway.seats),
     }
     options: dict[str, Any] = {
         "app": doorway.application,
         "interface": "asgi3",
-        "http": door(sockets),
+        "http": door(sockets, [ip_network("127.0.0.0/8")]),
         "lifespan": "off",
         "loop": "none",
         "log_config": None,

@@ -129,7 +129,7 @@ async def test_pongs_do_not_pile_up_for_a_client_that_does_not_read(doorway: Doo
     wire.say(UPGRADE + b"\r\n")
     assert (await wire.answer()).status == 101
     [listener] = doorway.switchboard.unauthenticated
-    listener.pause_writing()  # type: ignore[attr-defined]
+    listener.pause_writing()
     wire.say(frame(PING, b"x" * 125) * 1000)
     wire.say(NONSENSE)
     assert await wire.message() == ("bad_message", 0)

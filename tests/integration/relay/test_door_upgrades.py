@@ -207,3 +207,25 @@ async def test_an_upgrade_to_something_else_is_an_ordinary_request(wire: Wire) -
     for _ in range(2000):
         await is_answered(wire)
     await is_a_socket(wire)
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        (b"", "127.0.0.1"),
+        (b"X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n", "192.0.2.7"),  # the client itself wrote the first
+        (b"X-Forwarded-For: 2001:db8::1, 127.0.0.2\r\n", "2001:db8::/64"),
+        (b"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 192.0.2.7\r\n", "192.0.2.7"),
+        (b"X-Forwarded-For: nonsense\r\n", "127.0.0.1"),
+    ],
+)
+async def test_a_socket_counts_for_the_address_that_a_trusted_proxy_names(
+    doorway: Doorway, forwarded: bytes, address: str
+) -> None:
+    wire = await doorway.open()
+    wire.say(UPGRADE + forwarded + b"\r\n")
+    assert (await wire.answer()).status == 101
+    [listener] = doorway.switchboard.unauthenticated
+    assert listener._address == address
+    wire.writer.close()
+    await doorway.until(lambda: not list(doorway.switchboard.unauthenticated))

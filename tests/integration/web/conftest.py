@@ -8,6 +8,7 @@ from tests.integration.web.site import SECRET, Site
 from transcription_proxy.accounts.hasher import Hasher
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import may_open
+from transcription_proxy.accounts.trial import Trial
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.service import Ledger
 
@@ -20,7 +21,7 @@ async def site(database: Database) -> AsyncIterator[Site]:
         database,
         secret=SECRET,
         expiry=timedelta(days=7),
-        trial_seconds=600,
+        trial=Trial(600),
         clock=lambda: site.now,
         hasher=Hasher(cost=4),
     )

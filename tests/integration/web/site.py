@@ -1,6 +1,6 @@
 """The API as its tests see it: a client, users, and the clocks."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 from uuid import uuid4
@@ -12,11 +12,13 @@ from transcription_proxy.accounts.api_keys import ApiKeys
 from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
+from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
 from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
 from transcription_proxy.overlay.keys import Keys
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.payments import packages
 from transcription_proxy.payments.gateway import Gateway
 from transcription_proxy.payments.sandboxed import Address
@@ -44,7 +46,9 @@ class Site:
         self.settles_fail = False
         self.installation = Installation(public_url=PUBLIC_URL)
         self.overlay_keys = Keys(database, PUBLIC_URL, SHARED_CHANNEL)
-        self.feeds = Feeds(uuid4(), Notifier(database), self.overlay_keys)
+        life = uuid4()
+        self.feeds = Feeds(life, Notifier(database), self.overlay_keys)
+        self.seats = Seats(database, life)
         self.payments = payments(database)
 
     def build(self, auth_rate: int) -> None:
@@ -57,7 +61,9 @@ class Site:
             Watch(self.ledger, lambda: self.settles_fail),
             overlay_keys=self.overlay_keys,
             feeds=self.feeds,
+            seats=self.seats,
             rates=rates.load(),
+            limits=RateLimits(self.database, self.monotonic),
             auth_rate_per_minute=auth_rate,
             trusted_proxies=[ip_network("10.0.0.0/8")],
             ready=lambda: self.ready,
@@ -71,6 +77,11 @@ class Site:
     def client(self, peer: str = "192.0.2.7", **options: Any) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(self.app, client=(peer, 1234))
         return httpx.AsyncClient(transport=transport, base_url="http://captions", **options)
+
+    async def pass_minute(self) -> None:
+        """Let a minute pass for the limits: in the database, and for what processes remember."""
+        self.now += timedelta(seconds=61)
+        await self.sql("UPDATE rate_limits SET admitted = '{}', retry_at = NULL")
 
     async def register(self, email: str | None = None) -> dict[str, Any]:
         body = {"email": email or f"{uuid4().hex}@example.org", "password": PASSWORD}

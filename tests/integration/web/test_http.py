@@ -17,12 +17,15 @@ from transcription_proxy.accounts.service import Accounts
 from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.notify import Notifier
 from transcription_proxy.db.pool import Database
+from transcription_proxy.db.rate_limits import RateLimits
 from transcription_proxy.ledger.service import Ledger
 from transcription_proxy.ledger.watch import Watch
 from transcription_proxy.metering import rates
 from transcription_proxy.overlay.feeds import SHARED_CHANNEL, Feeds
 from transcription_proxy.overlay.keys import Keys
+from transcription_proxy.overlay.seats import Seats
 from transcription_proxy.web import api
+from transcription_wire.version import VERSION
 
 JSON = {"Content-Type": "application/json"}
 PROXY = "10.0.0.1"  # the one that the tests' service trusts
@@ -30,7 +33,7 @@ EVERYWHERE = ["/", "/docs", "/openapi.json", "/static/page.css", "/health", "/ac
 
 
 async def test_health_and_ready_succeed(site: Site, http: httpx.AsyncClient) -> None:
-    assert (await http.get("/health")).json() == {"status": "ok", "db": "connected"}
+    assert (await http.get("/health")).json() == {"status": "ok", "db": "connected", "version": VERSION}
     assert (await http.get("/ready")).status_code == 200
     site.ready = False
     answer = await http.get("/ready")
@@ -56,7 +59,9 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
         Watch(ledger, lambda: False),
         overlay_keys=overlay_keys,
         feeds=Feeds(uuid4(), Notifier(database), overlay_keys),
+        seats=Seats(database, uuid4()),
         rates=rates.load(),
+        limits=RateLimits(database),
         auth_rate_per_minute=10,
         trusted_proxies=[],
         ready=lambda: True,
@@ -69,7 +74,10 @@ async def away() -> AsyncIterator[httpx.AsyncClient]:
 async def test_without_a_database_health_is_degraded_and_the_rest_is_503(away: httpx.AsyncClient) -> None:
     assert (await away.get("/live")).json() == {"status": "live"}
     health = await away.get("/health")
-    assert (health.status_code, health.json()) == (503, {"status": "degraded", "db": "disconnected"})
+    assert (health.status_code, health.json()) == (
+        503,
+        {"status": "degraded", "db": "disconnected", "version": VERSION},
+    )
     login = {"email": "ann@example.org", "password": PASSWORD}
     for path, body in [("login", login), ("register", login), ("refresh", {"refresh_token": "x"})]:
         answer = await away.post(f"/auth/{path}", json=body)
@@ -203,7 +211,7 @@ async def test_only_auth_is_rate_limited(site: Site) -> None:
         assert refused.headers["retry-after"] == "60"
         assert (await client.get("/health")).status_code == 200
         assert code(await client.get("/account/me")) == (401, "unauthorized")
-        site.now += timedelta(seconds=61)
+        await site.pass_minute()
         assert (await client.post("/auth/login", json={})).status_code == 422
 
 

@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -16,8 +16,8 @@ from tests.integration.web.site import PUBLIC_URL, Site, bearer, code
 from tests.waiting import until
 from transcription_proxy.accounts.operator import Operator
 from transcription_proxy.overlay import event_stream as module
-from transcription_proxy.overlay.feeds import MAX_PAGES_PER_ACCOUNT
 from transcription_proxy.overlay.messages import Clear, Line
+from transcription_proxy.overlay.seats import MAX_PAGES_PER_ACCOUNT, Seats
 
 PATIENCE = 15.0
 LINE = Line("s", 1.5, "Hello\nevent: gone", True)
@@ -139,7 +139,7 @@ async def test_captions_are_streamed_as_they_arrive(site: Site) -> None:
 
 
 async def test_heartbeats_are_sent_during_silence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.01)
     async with page(site, await key_of(site, await site.register())) as shown:
         await until(lambda: len(shown.events) >= 4)
         assert {name for name, _ in shown.events} == {"heartbeat"}
@@ -183,18 +183,20 @@ async def test_a_shutdown_ends_the_stream_cleanly(site: Site) -> None:
 async def test_one_watcher_too_many_is_refused(site: Site) -> None:
     login = await site.register()
     key = await key_of(site, login)
-    feed = site.feeds.feed(user_of(login))
-    subscriptions = [site.feeds.subscribe(user_of(login), 1) for _ in range(MAX_PAGES_PER_ACCOUNT)]
-    async with page(site, key) as shown:
-        assert (shown.status, json.loads(shown.text)["error"]["code"]) == (429, "too_many_watchers")
-    assert feed.page_count == MAX_PAGES_PER_ACCOUNT
-    site.feeds.unsubscribe(user_of(login), subscriptions[0])
+    elsewhere = Seats(site.database, uuid4())  # another worker
+    async with AsyncExitStack() as stack:
+        for _ in range(MAX_PAGES_PER_ACCOUNT):
+            await stack.enter_async_context(elsewhere.seat(user_of(login)))
+        async with page(site, key) as shown:
+            assert (shown.status, json.loads(shown.text)["error"]["code"]) == (429, "too_many_watchers")
+            assert int(shown.headers["retry-after"]) > 0
+        assert site.feeds.feed(user_of(login)).page_count == 0
     async with page(site, key) as shown:
         assert shown.status == 200
 
 
 async def test_a_watcher_that_does_not_read_is_dropped(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SEND_WITHIN", 0.05)
+    monkeypatch.setattr(module, "MAX_STALL_SECONDS", 0.05)
     login = await site.register()
     async with page(site, await key_of(site, login)) as shown:
         shown.stuck.set()

@@ -194,6 +194,7 @@ async def test_site_describes_the_installation(site: Site, http: httpx.AsyncClie
         "name": "Live Captions",
         "public_url": "https://captions.example.org",
         "trial_seconds": 0,
+        "trial_needs_confirmation": False,
         "sandbox": False,
         "support_email": None,
         "terms_url": None,

@@ -10,9 +10,10 @@ import pytest
 from tests.integration.payments.events import event, session, signed
 from tests.integration.web.site import PASSWORD, Site, bearer, code
 from transcription_proxy.ledger import watch
+from transcription_wire.version import VERSION
 
-HEALTHY = (200, {"status": "ok", "db": "connected"})
-SICK = (503, {"status": "degraded", "db": "disconnected"})
+HEALTHY = (200, {"status": "ok", "db": "connected", "version": VERSION})
+SICK = (503, {"status": "degraded", "db": "disconnected", "version": VERSION})
 DISK_FULL = (
     "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
     " $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$"

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import typer
 
+from tests.deploy.settings import names
 from tests.standin.deepgram import DeepgramStandIn
 from tests.standin.script import REFUSALS, Script
 from transcription_proxy.cli.doctor import doctor
+from transcription_proxy.secret_files import SECRETS
 
 AWAY = "postgresql://me:hunter2@127.0.0.1:1/none"
 PRODUCTION = {
@@ -66,7 +68,7 @@ def test_each_mistake_in_the_settings_is_a_problem(
     monkeypatch.setenv("WORKERS", "0")
     with pytest.raises(typer.Exit):
         doctor()
-    lines = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.partition("\n\n")[2].splitlines()
     assert [line.split()[:3] for line in lines] == [["PROBLEM", "settings:", name] for name in ("PORT", "WORKERS")]
 
 
@@ -176,6 +178,17 @@ def test_a_mail_server_that_is_away_is_a_problem(
     assert "hunter2" not in mail["detail"]
 
 
+def test_a_trial_in_production_needs_a_mail_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {**PRODUCTION, "TRIAL_SECONDS": "600", "DEEPGRAM_URL": "ws://127.0.0.1:1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ALLOW_LOSS_MAKING_PACKAGES", "true")
+    mail = checks(capsys)["mail"]
+    assert not mail["ok"]
+    assert "SMTP_URL" in mail["detail"]
+
+
 def test_production_lists_the_missing_pages_for_buyers(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -197,6 +210,26 @@ def test_production_lists_the_missing_pages_for_buyers(
     assert checks(capsys)["what buyers look for"]["ok"]
 
 
+@pytest.mark.parametrize(
+    ("peer", "trusted", "ok"),
+    [("172.17.0.1", "", False), ("172.17.0.1", "172.16.0.0/12", None), ("9.9.9.9", "", True)],
+)
+def test_an_untrusted_proxy_is_shown_and_a_problem_if_it_is_in_a_private_network(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    peer: str,
+    trusted: str,
+    ok: bool | None,
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "untrusted_proxy").write_text(peer)
+    monkeypatch.setenv("TRUSTED_PROXIES", trusted)
+    found = checks(capsys).get("client addresses")
+    assert (found and found["ok"]) is ok
+    assert found is None or f"add {peer}" in found["detail"]
+
+
 def test_a_disk_that_is_almost_full_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -204,3 +237,34 @@ def test_a_disk_that_is_almost_full_is_a_problem(
     disk = checks(capsys)["disk"]
     assert not disk["ok"]
     assert disk["detail"].endswith(f"free in {tmp_path}. Free up some space")  # DATA_DIR itself is not there yet
+
+
+def test_the_table_has_every_setting_with_its_source_and_shows_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("hunter2-metrics")
+    monkeypatch.setenv("METRICS_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_hunter2")
+    monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.1:1")
+    monkeypatch.setenv("PORT", "4000")
+    with pytest.raises(typer.Exit):
+        doctor(as_json=False)
+    out = capsys.readouterr().out
+    table = {line.split()[0]: line for line in out.partition("\n\n")[0].splitlines()}
+    assert set(names()) - {f"{name}_FILE" for name in SECRETS} <= set(table)
+    assert "4000" in table["PORT"]
+    assert "environment" in table["PORT"]
+    assert "default" in table["WORKERS"]
+    assert f"file {tmp_path / 'token'}" in table["METRICS_TOKEN"]
+    assert "hunter2" not in out
+    assert "postgresql://127.0.0.1:1/none" in table["DATABASE_URL"]
+
+
+def test_the_table_says_what_is_wrong_with_a_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PORT", "http")
+    with pytest.raises(typer.Exit):
+        doctor(as_json=False)
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("PORT"))
+    assert "must be a whole number" in line

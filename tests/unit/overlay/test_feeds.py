@@ -186,23 +186,6 @@ async def test_a_closed_page_costs_nothing_afterwards(wire: Wire, workers: Worke
         assert (dict(each._feeds), each._watched, each._page_count) == ({}, {}, 0)
 
 
-async def test_pages_of_an_account_are_limited_over_all_workers(workers: Workers) -> None:
-    here, there, _ = (worker.feeds for worker in workers)
-    subscriptions = [here.subscribe(ANN, 1) for _ in range(module.MAX_PAGES_PER_ACCOUNT - 1)]
-    far = there.subscribe(ANN, 1)
-    await settled()
-    assert refusal(lambda: here.subscribe(ANN, 1)) == "too_many_watchers"
-    assert refusal(lambda: there.subscribe(ANN, 1)) == "too_many_watchers"
-    there.subscribe(BOB, 1)
-    here.unsubscribe(ANN, subscriptions[0])
-    there.unsubscribe(ANN, far)
-    await settled()
-    there.subscribe(ANN, 1)
-    here.subscribe(ANN, 1)
-    await settled()
-    assert refusal(lambda: here.subscribe(ANN, 1)) == "too_many_watchers"
-
-
 async def test_pages_of_a_process_are_limited(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PAGES_PER_PROCESS", 3)
     here, there, _ = (worker.feeds for worker in workers)

@@ -66,3 +66,24 @@ async def test_a_deepgram_client_opens_a_session_with_what_decides_its_price() -
         await switchboard.open_listen("token", "/v1/listen", query)
     (opening,) = openings
     assert (opening.addons, opening.rate_micro, opening.language) == (("diarize", "keyterm"), 1_560_000, "en")
+
+
+async def test_an_account_that_opens_too_many_sessions_is_told_when_to_come_back() -> None:
+    class Limits:
+        async def check(self, what: str, who: str, limit: int) -> None:
+            assert (what, who, limit) == ("open session", str(holder.user_id), 60)
+            raise Refusal("rate_limited", "Too many attempts. Try again in 9 seconds.", 9)
+
+    context: Any = SimpleNamespace(settler=SimpleNamespace(is_failing=False))
+    feeds: Any = None
+    holder = TokenHolder(uuid4(), 0)
+
+    async def verify_as_holder(token: str) -> TokenHolder:
+        return holder
+
+    switchboard = Switchboard(
+        verify_as_holder, Ledger(), rates.load(), context, feeds, uuid4(), 900, Limits(), opens_per_minute=60
+    )
+    with pytest.raises(Refusal, match="9 seconds") as refusal:
+        await switchboard.open(Auth("token"))
+    assert refusal.value.code == "too_many_connections"

@@ -1,10 +1,14 @@
 """The security headers around each answer."""
 
+from ipaddress import ip_network
+from pathlib import Path
+
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from tests.unit.web.exchange import exchange, http
 from transcription_proxy.web.envelope import Envelope
+from transcription_proxy.web.forwarding import UntrustedProxies, last_untrusted
 
 
 async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -39,3 +43,17 @@ async def test_what_nobody_expected_has_the_headers_too() -> None:
     assert (answer.status, answer.error) == (500, "internal")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_the_first_forwarded_address_of_an_untrusted_peer_is_logged_once_and_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    envelope = Envelope(app, [ip_network("10.0.0.0/8")], https_only=False, untrusted_proxies=UntrustedProxies(tmp_path))
+    forwarded = {"x-forwarded-for": "1.2.3.4"}
+    await exchange(envelope, http(client=("172.17.0.1", 1)))
+    await exchange(envelope, http(client=("10.0.0.1", 1), headers=forwarded))
+    assert last_untrusted(tmp_path) is None
+    for peer in ("172.17.0.1", "172.17.0.2"):
+        await exchange(envelope, http(client=(peer, 1), headers=forwarded))
+    assert last_untrusted(tmp_path) == "172.17.0.1"
+    assert capsys.readouterr().out.count("forwarded_for_ignored") == 1

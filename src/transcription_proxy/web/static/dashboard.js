@@ -8,7 +8,7 @@ import { Now } from "./now.js";
 import { PackagesPanel } from "./packages-panel.js";
 import { poll } from "./poll.js";
 import { purchaseTable, showPending } from "./purchases.js";
-import { COMMON, DASHBOARD, PURCHASES } from "./sentences.js";
+import { COMMON, CONFIRM, DASHBOARD, PURCHASES } from "./sentences.js";
 import { LiveList, liveSessions, noSessions, sessionTable } from "./sessions.js";
 import { MONTH, usage, UsagePanel } from "./usage.js";
 
@@ -95,6 +95,23 @@ setTimeout(() => {
 const look = poll(turn, POLL_MS);
 look();
 packages.load();
-site.then(({ sandbox }) => {
+site.then(({ sandbox, trial_seconds, trial_needs_confirmation }) => {
   byId("sandbox").hidden = !sandbox;
+  if (trial_seconds && trial_needs_confirmation) askToConfirm(trial_seconds);
 });
+
+/** Says that the trial waits for the email's confirmation, if it does. @param {number} seconds */
+async function askToConfirm(seconds) {
+  const { confirmed } = await api("GET", "/account/me");
+  if (confirmed !== false) return;
+  const again = h("button", { class: "link", type: "button" }, CONFIRM.again);
+  replace(byId("confirm"), `${CONFIRM.needed(seconds)} `, again);
+  again.addEventListener("click", async () => {
+    try {
+      const { message } = await api("POST", "/account/confirmation");
+      replace(byId("confirm"), message);
+    } catch (failure) {
+      replace(byId("confirm"), failure.message);
+    }
+  });
+}

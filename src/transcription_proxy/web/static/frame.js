@@ -8,12 +8,14 @@ import { followTabs } from "./session.js";
 
 /**
  * Data about this installation, from /site.
- * @typedef {{trial_seconds: number, sandbox: boolean, support_email: string | null, terms_url: string | null,
+ * @typedef {{trial_seconds: number, trial_needs_confirmation: boolean, sandbox: boolean,
+ *   support_email: string | null, terms_url: string | null,
  *   privacy_url: string | null, source_url: string | null, sessions_per_user: number}} Site
  */
 
 const NOTHING = {
   trial_seconds: 0,
+  trial_needs_confirmation: false,
   sandbox: false,
   support_email: null,
   terms_url: null,

@@ -52,6 +52,12 @@ export const START = {
   trial: (seconds) => `Your first ${inMinutes(seconds)} are free.`,
 };
 
+export const CONFIRM = {
+  noToken: "Open the link in the email that we sent you.",
+  needed: (seconds) => `Confirm your email to get ${inMinutes(seconds)} of captions for free.`,
+  again: "Send the email again",
+};
+
 export const REGISTER = {
   taken: "You already have an account. ",
   logIn: "Log in instead.",

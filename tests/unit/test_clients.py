@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from transcription_proxy.web.clients import NOWHERE, bucket, client_address, is_trusted
+from transcription_proxy.clients import NOWHERE, bucket, client_address, is_trusted
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
