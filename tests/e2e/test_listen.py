@@ -262,3 +262,27 @@ async def test_flux_is_relayed_unchanged_and_closed_without_a_code(service: Serv
 async def test_flux_and_other_models_keep_to_their_paths(service: Service) -> None:
     user = await service.user(3600)
     assert await refused(service, user, RAW, path="/v2/listen") == (400, "INVALID_QUERY_PARAMETER")
+
+
+# A handshake that waits
+
+
+async def test_a_client_that_leaves_before_its_answer_holds_nothing(service: Service, upstream: Upstream) -> None:
+    user = await service.user(3600)
+    config = upstream.scripted(Script(answers_handshake=False), **RAW)
+    opening = asyncio.create_task(listen(service, user, config))
+    await upstream.until(lambda: bool(upstream.met(config)))
+    assert (await service.balance(user))["seconds_held"] > 0
+    opening.cancel()
+    (record,) = upstream.met(config)
+    await upstream.until(lambda: record.closed)
+    async with asyncio.timeout(5):
+        while (await service.balance(user))["seconds_held"]:
+            await asyncio.sleep(0.05)
+    assert await service.sessions(user) == []
+
+
+async def test_an_upstream_that_does_not_answer_is_an_error_in_time(service: Service, upstream: Upstream) -> None:
+    user = await service.user(3600)
+    config = upstream.scripted(Script(answers_handshake=False), **RAW)
+    assert await refused(service, user, config, open_timeout=9) == (502, "BAD_GATEWAY")

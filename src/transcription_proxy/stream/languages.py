@@ -33,6 +33,8 @@ NAMES: Final = {
     "en-NZ": "English (New Zealand)",
     "en-GB": "English (United Kingdom)",
     "en-US": "English (United States)",
+    "af": "Afrikaans",
+    "hy": "Armenian",
     "be": "Belarusian",
     "bn": "Bengali",
     "bs": "Bosnian",
@@ -50,9 +52,11 @@ NAMES: Final = {
     "nl-BE": "Flemish",
     "fr": "French",
     "fr-CA": "French (Canada)",
+    "ka": "Georgian",
     "de": "German",
     "de-CH": "German (Switzerland)",
     "el": "Greek",
+    "gu": "Gujarati",
     "he": "Hebrew",
     "hi": "Hindi",
     "hu": "Hungarian",
@@ -60,6 +64,7 @@ NAMES: Final = {
     "it": "Italian",
     "ja": "Japanese",
     "kn": "Kannada",
+    "kk": "Kazakh",
     "ko": "Korean",
     "lv": "Latvian",
     "lt": "Lithuanian",
@@ -94,6 +99,7 @@ NAMES: Final = {
 """Display names of the languages, by the id that a session names."""
 _ENGLISH: Final = [id for id in NAMES if id.partition("-")[0] == "en"]
 _NOVA_3_ONLY: Final = {
+    "af", "gu", "hy", "ka", "kk",
     "be", "bn", "bs", "fa", "he", "hr", "kn", "mk", "mr", "ne", "pa", "sl", "sr", "ta", "te", "tl", "ur",
 }  # fmt: skip
 _FAMILIES: Final = {
