@@ -78,10 +78,10 @@ class Accounts:
                 raise trial.invalid()
         return 0
 
-    async def is_confirmed(self, user: User) -> bool:
-        """Return whether an account's email is confirmed, or need not be."""
+    async def is_confirmed(self, user: User) -> bool | None:
+        """Return whether an account's email is confirmed, or None where no trial needs that."""
         if not self._trial.needs_confirmation:
-            return True
+            return None
         async with self._database.transaction() as connection:
             return await store.is_confirmed(connection, user.id)
 

@@ -45,12 +45,12 @@ class Credits(BaseModel):
 
 
 class Me(BaseModel):
-    """`confirmed` false: the account gets its trial once its email is confirmed."""
+    """`confirmed`: there only where a trial needs it. false: the account gets its trial once its email is confirmed."""
 
     email: str
     credits: Credits
     created_at: Moment
-    confirmed: bool
+    confirmed: bool | None = None
 
 
 class Day(BaseModel):
@@ -157,7 +157,12 @@ async def change_password(body: PasswordChange, user: LoggedIn, client: Client, 
     return new_tokens(await services.accounts.change_password(user, body.current, body.new, client))
 
 
-@router.get("/me", summary="Get your account and balance", responses=documented("unauthorized"))
+@router.get(
+    "/me",
+    summary="Get your account and balance",
+    response_model_exclude_none=True,
+    responses=documented("unauthorized"),
+)
 async def me(user: SignedIn, services: Provided) -> Me:
     left = (await services.ledger.balance(user.id)).seconds_remaining
     balance = Credits(seconds_remaining=left, minutes_remaining=minutes(left))

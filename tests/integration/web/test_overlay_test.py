@@ -16,7 +16,7 @@ FINAL = {"session": "test", "start": 0.0, "text": sentences.TEST_CAPTION, "is_fi
 
 @pytest.fixture(autouse=True)
 def short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TEST_PAUSE", 0.02)
+    monkeypatch.setattr(module, "TEST_INTERIM_SECONDS", 0.02)
 
 
 async def test_a_test_line_reaches_only_the_accounts_overlays(site: Site, http: httpx.AsyncClient) -> None:

@@ -103,7 +103,7 @@ site.then(({ sandbox, trial_seconds, trial_needs_confirmation }) => {
 /** Says that the trial waits for the email's confirmation, if it does. @param {number} seconds */
 async function askToConfirm(seconds) {
   const { confirmed } = await api("GET", "/account/me");
-  if (confirmed) return;
+  if (confirmed !== false) return;
   const again = h("button", { class: "link", type: "button" }, CONFIRM.again);
   replace(byId("confirm"), `${CONFIRM.needed(seconds)} `, again);
   again.addEventListener("click", async () => {
