@@ -26,7 +26,8 @@ def render() -> str:
     sections = []
     for title, comment, settings in sections_of((ROOT / ".env.example").read_text()):
         rows = [
-            [code(name), code(value) if value else "", allowed.get(name, ""), text] for name, value, text in settings
+            [code(name), value and code(value), allowed.get(name, ""), _meaning(name, text)]
+            for name, value, text in settings
         ]
         parts = (f"## {title}", comment, table(["Name", "Default", "Must be", "Meaning"], rows))
         sections.append("\n\n".join(part for part in parts if part))
@@ -51,6 +52,11 @@ def sections_of(example: str) -> Iterator[tuple[str, str, list[tuple[str, str, s
                 loose += comment
                 comment = []
         yield title, " ".join(map(_sentence, filter(None, [remark.strip(), " ".join(loose)]))), settings
+
+
+def _meaning(name: str, comment: str) -> str:
+    """Return the comment. The file of a secret needs none."""
+    return comment or (f"A file that holds {code(name.removesuffix('_FILE'))}" if name.endswith("_FILE") else "")
 
 
 def _sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The trial: seconds that a new account gets once, for a mailbox that never had them (docs/decisions/0020).
+"""The trial: seconds that a new account gets once, for a mailbox that never had them (docs/decisions/0024).
 
 Where it `needs_confirmation`, the account gets them when its owner opens the link in the confirmation mail."""
 

@@ -71,9 +71,8 @@ async def _step(connection: AsyncConnection, schema: str | None, steps: dict[int
             )
         if version >= goal:
             return version
-        following = min(number for number in steps if number > version)
-        await connection.execute(steps[following])
-        await connection.execute("INSERT INTO schema_migrations (version) VALUES (%s)", [following])
+        await connection.execute(steps[version + 1])
+        await connection.execute("INSERT INTO schema_migrations (version) VALUES (%s)", [version + 1])
         return None
 
 

@@ -9,7 +9,6 @@ import resource
 import socket
 import sys
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from time import monotonic
 from types import FrameType
 from typing import Any, Final
@@ -25,6 +24,7 @@ from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.logs import configure_logging
 from transcription_proxy.process.lives import Life
 from transcription_proxy.process.service import Service
+from transcription_wire.version import VERSION
 
 EXIT_CONFIG: Final = 78
 """Exit status after printing what is wrong with the configuration. The supervisor does not restart such a worker."""
@@ -43,7 +43,7 @@ def main() -> int:
     except ConfigError as error:
         return _print_problems(error)
     configure_logging(settings.log_level, as_json=settings.production)
-    metrics.begin(version("transcription-proxy"))
+    metrics.begin(VERSION)
     _allow_many_sockets()
     try:
         uvloop.run(_run(settings))

@@ -116,7 +116,7 @@ def test_every_error_is_documented_in_our_own_shape(document: dict[str, Any]) ->
 
 
 async def test_answers_match_the_document(site: Site, http: httpx.AsyncClient, document: dict[str, Any]) -> None:
-    """Fields of each success, no more and no fewer."""
+    """Each success has all fields that are required, and none that is not documented."""
     headers = bearer(await site.register("ann@example.org"))
     login = {"email": "ann@example.org", "password": PASSWORD}
     refresh = {"refresh_token": (await http.post("/auth/login", json=login)).json()["refresh_token"]}
@@ -137,7 +137,7 @@ async def test_answers_match_the_document(site: Site, http: httpx.AsyncClient, d
         answer = await http.request(method, path, json=body, headers=headers)
         content = document["paths"][path][method]["responses"][str(answer.status_code)]["content"]["application/json"]
         schema = document["components"]["schemas"][content["schema"]["$ref"].rsplit("/", 1)[1]]
-        assert set(answer.json()) == set(schema["properties"]) == set(schema["required"]), path
+        assert set(schema["required"]) <= set(answer.json()) <= set(schema["properties"]), path
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -1,10 +1,11 @@
 """What keeps a release from being made."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tools.release import digests, objections
+from tools.release import ROOT, digests, objections
 from transcription_wire.version import VERSION
 
 DATED = f"# Changelog\n\n## [Unreleased]\n\n## [{VERSION}] - 2026-11-29\n"
@@ -32,3 +33,9 @@ def test_digests_tell_builds_apart(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "wheel").write_text(text)
     assert digests(tmp_path / "one") == digests(tmp_path / "two") != digests(tmp_path / "three")
+
+
+def test_documents_name_the_wheel_of_this_version() -> None:
+    texts = [path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+    named = {version for text in texts for version in re.findall(r"transcription_proxy-([\d.]+)-py3", text)}
+    assert named == {VERSION}
