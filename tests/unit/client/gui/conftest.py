@@ -1,6 +1,7 @@
 """Fixtures of the windows' tests. No window is shown: Qt draws off the screen."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ from transcription_client.store import Store
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 assert display.can_load_qt(), display.HOW_TO
+
+from pytestqt.qtbot import QtBot  # noqa: E402 - needs Qt
+
+from tests.unit.client.gui.fakes import Engines  # noqa: E402
+from transcription_client.gui.window import CaptionWindow, Parts  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +41,42 @@ def secrets(folder: Path) -> SecretStore:
 @pytest.fixture
 def config(folder: Path) -> Config:
     return Config.load(folder)
+
+
+@pytest.fixture
+def engines() -> Engines:
+    return Engines()
+
+
+@pytest.fixture
+def make(
+    qtbot: QtBot, config: Config, store: Store, secrets: SecretStore, engines: Engines
+) -> Iterator[Callable[[], CaptionWindow]]:
+    windows: list[CaptionWindow] = []
+
+    def show() -> CaptionWindow:
+        parts = Parts(config, store, secrets, engines, lambda device: None, list, ("Local", ""))
+        window = CaptionWindow(parts)
+        windows.append(window)
+        window.show()
+        qtbot.waitExposed(window)
+        return window
+
+    yield show
+    for window in windows:
+        window.log.unsaved = False
+        window.close()
+        qtbot.waitUntil(lambda window=window: window.session.phase == "off")  # type: ignore[misc]
+        window.deleteLater()
+
+
+@pytest.fixture
+def window(make: Callable[[], CaptionWindow]) -> CaptionWindow:
+    return make()
+
+
+@pytest.fixture
+def running(window: CaptionWindow, qtbot: QtBot) -> CaptionWindow:
+    window.toggle()
+    qtbot.waitUntil(lambda: window.session.phase == "running")
+    return window
