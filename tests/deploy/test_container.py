@@ -18,7 +18,7 @@ from tests.e2e.reverse_proxies import free_port
 
 ROOT = Path(__file__).parents[2]
 STEPS = steps(ROOT / "Dockerfile")
-LARGEST_MB = 450
+LARGEST_MB = 500
 """Of what is installed on top of the base image."""
 BUILD_SECONDS = 300
 AS_CONTAINER = """

@@ -105,7 +105,7 @@ async def rows_of(site: Site, login: dict[str, Any], name: str) -> list[dict[str
 
 
 async def test_the_csv_has_all_sessions(site: Site, ann: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "PAGE", 4)
+    monkeypatch.setattr(exports, "ROWS_PER_READ", 4)
     for count in (8, 2):
         await site.sql(SESSIONS, ann["user"]["id"], THEN, count)
         rows = await rows_of(site, ann, "sessions")
