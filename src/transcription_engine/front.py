@@ -22,7 +22,7 @@ class Front(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one without its type
-        self._timer = asyncio.get_running_loop().call_later(FIRST_BYTES_SECONDS, transport.abort)
+        self._timer = asyncio.get_running_loop().call_later(FIRST_BYTES_SECONDS, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
