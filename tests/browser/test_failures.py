@@ -82,7 +82,7 @@ async def test_a_form_shows_the_failure_and_keeps_the_input(visitor: Visitor, se
     await visitor.page.add_init_script(PATIENT)
     await visitor.goto(form.path)
     await visitor.fill(**form.fields)
-    alert = visitor.page.locator("form .alert")
+    alert = visitor.page.locator(f'form:has(button:text-is("{form.button}")) .alert')
     for sentence, fail in FAILURES.items():
         await fail(visitor, form.asks)
         await visitor.press(form.button)

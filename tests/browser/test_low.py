@@ -12,7 +12,7 @@ COUNTED = """
 (looks) => import("/static/countdown.js").then(({ Countdown }) => {
   const countdown = new Countdown();
   return looks.map(([seconds, at, rate]) => {
-    if (seconds !== null) countdown.look(seconds, at, rate);
+    if (seconds !== null) countdown.update(seconds, at, rate);
     return countdown.left(at);
   });
 })
