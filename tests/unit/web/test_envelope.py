@@ -56,4 +56,5 @@ async def test_the_first_forwarded_address_of_an_untrusted_peer_is_logged_once_a
     for peer in ("172.17.0.1", "172.17.0.2"):
         await exchange(envelope, http(client=(peer, 1), headers=forwarded))
     assert last_untrusted(tmp_path) == "172.17.0.1"
-    assert capsys.readouterr().out.count("forwarded_for_ignored") == 1
+    written = capsys.readouterr()  # where the log goes depends on whether it was configured before
+    assert (written.out + written.err).count("forwarded_for_ignored") == 1

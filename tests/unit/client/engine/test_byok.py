@@ -71,6 +71,7 @@ async def test_speech_comes_back_as_words_and_the_key_goes_to_deepgram_alone(dee
     wanted = {"model": "nova-3", "language": "de", "encoding": "linear16", "sample_rate": "16000", "channels": "1"}
     assert {name: record.value(name) for name in wanted} == wanted
     assert bytes(record.audio) == sound(3)
+    await deepgram.until(lambda: record.closed)
     assert (record.types(), record.close_code) == (["CloseStream"], 1000)
 
 
