@@ -12,6 +12,7 @@ from tests.e2e.client import Captions, sound
 from tests.e2e.reverse_proxies import Caddy, HAProxy, Kind, Nginx, ReverseProxy, proxying
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
+from tests.waiting import until
 
 KINDS = [Nginx, HAProxy, Caddy]
 
@@ -55,7 +56,8 @@ async def test_the_client_is_who_connected_and_not_who_it_says(behind: Service, 
     forged = {"X-Forwarded-For": "6.6.6.6", "X-Request-Id": "forged-request-id"}
     answer = await proxy.http.post(f"{proxy.url}/auth/login", json={}, headers=forged)
     assert answer.status_code == 422
-    [line] = [each for each in behind.log().splitlines() if answer.headers["X-Request-Id"] in each]
+    request_id = answer.headers["X-Request-Id"]
+    [line] = await until(lambda: [each for each in behind.log().splitlines() if request_id in each])
     assert "client=127.0.0.2" in line
     assert "forged-request-id" not in line
 
