@@ -17,10 +17,10 @@ INTEGRATION: Final = (
     *(f"--ignore=tests/integration/db/test_{name}.py" for name in ("embedded", "ownership")),
 )
 AT_ONCE: Final = (
-    "a_dropped_clients_ghost_is_replaced",
-    "the_user_ends_it",
-    "the_operator_ends_it",
-    "the_account_is_blocked_in_mid_session",
+    "a_client_that_lost_its_connection_replaces_its_session",
+    "a_user_can_end_a_session",
+    "the_operator_can_end_a_session",
+    "blocking_an_account_ends_its_session",
 )
 END_TO_END: Final = (
     *(f"tests/e2e/test_{name}.py" for name in ("captions", "purchase", "ends", "operator", "reset")),
