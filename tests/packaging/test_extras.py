@@ -120,5 +120,7 @@ def test_windows_and_macos_get_everything_as_wheels(wheel: Path, tmp_path: Path,
         sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--only-binary=:all:",
         "--platform", platform, "--python-version", "3.12", "--target", tmp_path, "--report", report, f"{wheel}[local]",
     )  # fmt: skip
-    resolved = {item["metadata"]["name"].lower() for item in json.loads(report.read_text())["install"]}
+    resolved = {
+        item["metadata"]["name"].lower().replace("_", "-") for item in json.loads(report.read_text())["install"]
+    }
     assert (distributions("desktop") | distributions("local")) <= resolved
