@@ -112,7 +112,7 @@ def _load(path: Path) -> Results:
         earlier = msgspec.json.decode(path.read_bytes(), type=Results)
         if earlier.machine == here:
             return earlier
-        _say(f"{path} is of another machine or of other versions: beginning anew")
+        _say(f"{path} comes from another machine or other versions: starting over")
     return Results(here)
 
 

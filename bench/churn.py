@@ -10,7 +10,7 @@ from bench.client import Client, ConnectFailed, noise
 
 FRAME_MS = 100
 LONGEST_SECONDS = 12
-"""Of a stream, long enough for a settle (money 12)."""
+"""Length of a stream, long enough for a settle (money 12)."""
 MUTED_SECONDS = 6
 """Longer than a session keeps its hold without audio (money 13)."""
 END_SECONDS = 30.0

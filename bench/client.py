@@ -13,7 +13,7 @@ SAMPLES_PER_MS = 16
 CONNECT_SECONDS = 30.0
 READ_BUFFER_BYTES = 4096
 LOUDNESS = 3000
-"""Of the noise that is sent: about -25 dBFS, so that no warning of silence comes."""
+"""Amplitude of the noise that is sent: about -25 dBFS, so that no warning of silence comes."""
 
 
 class ConnectFailed(Exception):

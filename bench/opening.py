@@ -39,7 +39,7 @@ class Plan(msgspec.Struct):
 
 
 class Opened(msgspec.Struct):
-    """What the generator has seen."""
+    """The measurements of the generator."""
 
     ready: Latency | None
     failed: int

@@ -12,7 +12,8 @@ from typing import Any
 
 CLOCK_MONOTONIC = 1
 SHORTEST_SECONDS = 50e-6
-"""Of the timer: interrupts in shorter intervals would cost more than the slots. Those due since then come together."""
+"""Shortest interval of the timer. More frequent interrupts would cost more than the slots, so slots that are due come
+together."""
 SLOTS_AT_ONCE = 100
 """Slots made up for before the event loop reads answers again."""
 PR_SET_TIMERSLACK = 29

@@ -14,7 +14,7 @@ MAX_KIB = 48.0
 MAX_TLS_KIB = 80.0
 MAX_REST_MIB = 120.0
 MAX_SETTLE_MS = 30.0
-"""Of the database's time, a second: 0.3 s in every 10 s."""
+"""Milliseconds of database time per second: 0.3 s in every 10 s."""
 MAX_BLOCK_MS = 5.0
 MAX_START_SECONDS = 5.0
 MIN_WORKERS_GAIN = 1.7

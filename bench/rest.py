@@ -34,7 +34,7 @@ def _start(service: subjects.Service) -> tuple[float, list[Memory]]:
         processes.until_answering(f"http://127.0.0.1:{service.port}/health")
         took = time.monotonic() - began
         time.sleep(SETTLE_DOWN_SECONDS)
-        server = subjects.postmaster(service.home)  # a child of no process of ours
+        server = subjects.postmaster(service.home)  # it is not a child of the service's processes
         pids = [pid for parent in (process.pid, server) for pid in (parent, *kernel.descendants(parent))]
         return took, _memory(pids)
 

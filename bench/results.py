@@ -120,7 +120,7 @@ class Settles(msgspec.Struct):
     settle: Latency | None
     loop_lag: Latency | None
     idle_lag: Latency | None
-    """Of the same event loop, before the first settle."""
+    """The lag of the same event loop before the first settle."""
 
 
 class Memory(msgspec.Struct):

@@ -81,7 +81,7 @@ def measure(subject: Subject, kind: Kind, seconds: float) -> Round:
         generator.stdin.write("\n")
         _step(generator.stdout, "begin")
         before = _Counts.now(subject)
-        _lags(subject)  # begins to measure them anew
+        _lags(subject)  # starts a new measurement
         load = _step(generator.stdout, "end").load
         after = _Counts.now(subject)
         grown = sum(kernel.rss_kib(pid) for pid in subject.pids) - sum(rest)

@@ -36,7 +36,7 @@ CREDITS_PER_SETTLE = 8
 IDLE_SECONDS = 3
 BATCH_ROWS = 1_000_000
 ROWS_PER_SESSION = 100
-"""Of the history: sessions of a quarter of an hour."""
+"""Ledger rows of a session in the history: sessions of a quarter of an hour."""
 USERS: LiteralString = """
   INSERT INTO users (email, password_hash)
     SELECT 'bench-' || n || '@example.org', '' FROM generate_series(1, %(sessions)s) n;
@@ -71,7 +71,7 @@ INDEXES: LiteralString = """
   SELECT 'ALTER TABLE usage_ledger DROP CONSTRAINT ' || conname,
     'ALTER TABLE usage_ledger ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid)
   FROM pg_constraint WHERE conrelid = 'usage_ledger'::regclass AND contype IN ('p', 'u')"""
-"""What drops each index of the ledger, and what makes it again."""
+"""Statements that drop each index of the ledger and create it again."""
 FILLING = {"max_wal_size": "4GB", "maintenance_work_mem": "512MB", "fsync": "off"}
 """PostgreSQL's settings while the history is written. Settles are measured with the bundled server's own."""
 

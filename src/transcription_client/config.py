@@ -32,7 +32,7 @@ Changes = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a value must be, and the words for it."""
+    """A check of a value, and the words that say what the value must be."""
 
     wanted: str
     holds: Callable[[Any], bool]

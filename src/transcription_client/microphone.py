@@ -215,7 +215,7 @@ class _PortAudio:
 
     @contextmanager
     def free(self) -> Iterator[Any]:
-        """Yield sounddevice, with the devices of this moment unless a stream of ours is open. Raise ClientError."""
+        """Yield sounddevice, with the devices of this moment unless one of our streams is open. Raise ClientError."""
         sounddevice = _sounddevice(sentences.NO_SOUNDDEVICE, sentences.NO_PORTAUDIO)
         with self._lock:
             self._refresh(sounddevice)

@@ -15,8 +15,8 @@ from transcription_client.core import printable
 from transcription_client.errors import ClientError
 
 LINE_LETTERS: Final = 42
+"""Characters of a line that players show well."""
 CUE_LINES: Final = 2
-"""What players show well."""
 
 
 @dataclass(frozen=True, slots=True)

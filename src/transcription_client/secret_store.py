@@ -15,7 +15,7 @@ SERVICE: Final = "transcription-client"
 SECURE_PRIORITY: Final = 1
 """The least priority of a keyring that encrypts. keyring gives 0 to one that only fails, and 0.5 to plain text."""
 MOST_LETTERS: Final = 1280
-"""What Windows keeps of a secret (CRED_MAX_CREDENTIAL_BLOB_SIZE is 2,560 bytes, in UTF-16)."""
+"""The longest secret that Windows keeps (CRED_MAX_CREDENTIAL_BLOB_SIZE is 2,560 bytes, in UTF-16)."""
 
 
 def folder() -> Path:

@@ -63,7 +63,7 @@ LIMITED: Final = (
     "test overlay",
     "confirmation mail",
 )
-"""What db/rate_limits.py counts."""
+"""The names of the rate limits in db/rate_limits.py, as values of a label."""
 
 _LABELS: Final = (
     (SOCKETS, ("authenticated", "unauthenticated")),

@@ -17,12 +17,12 @@ class Opening:
     model: str
     """As the client asked for it."""
     engine: str
-    """What listens, of metering/engines.py."""
+    """The speech engine, one of metering/engines.py."""
     language: str
     rate_micro: int
     """Micro-credits a second of audio of one channel."""
     cost_micro: int
-    """What the engine takes, in millionths of a dollar a minute of one channel: kept for the report."""
+    """The engine's price in millionths of a dollar per minute of one channel, kept for the report."""
     channels: int
     """Channels billed."""
     hold_cap: int

@@ -1,4 +1,4 @@
-"""What the dashboard shows of a payment, and what can be done to it."""
+"""The dashboard: a payment's state, and the actions that fit it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

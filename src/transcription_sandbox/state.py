@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of an event. `state`: waiting, delivered, given up or nowhere. `outcome`: of the last attempt."""
+    """The delivery of one event. `state`: waiting, delivered, given up or nowhere. `outcome`: of the last attempt."""
 
     state: str
     attempts: int

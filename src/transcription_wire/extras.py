@@ -7,11 +7,14 @@ from transcription_wire.sentences import missing_extra
 from transcription_wire.version import VERSION
 
 OURS: Final = "transcription_"
-"""What the names of our own packages begin with."""
+"""Begins the names of this project's packages."""
 
 
 def end_without(extra: str, program: str, error: ModuleNotFoundError) -> NoReturn:
-    """Exit with a sentence. `--version` needs no other package, so it succeeds. Raise the error of a module of ours."""
+    """Exit with a sentence. `--version` needs no other package, so it succeeds.
+
+    Raise the error where one of this project's own modules is missing.
+    """
     if (error.name or OURS).startswith(OURS):
         raise error
     if sys.argv[1:] == ["--version"]:

@@ -56,7 +56,8 @@ ENDS: Final[dict[Reason, End]] = {
     Reason.CLIENT_GONE: End("Disconnected", Sentence("The connection was lost.", "Check it, then start again.")),
     Reason.REPLACED: End("Moved to a new session", Sentence("Captions moved to another tab, device or app.")),
     Reason.SIGNED_OUT: End(
-        "Password changed", Sentence("Your password was changed, so captions stopped.", "Log in again.")
+        "Signed out",
+        Sentence("Your password was changed or your API key was revoked, so captions stopped.", "Log in again."),
     ),
     Reason.ENDED_BY_USER: End("Ended from the website", Sentence("You ended this session from the website.")),
     Reason.ENDED_BY_OPERATOR: End("Ended by support", Sentence("Support ended this session.")),

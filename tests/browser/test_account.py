@@ -44,7 +44,7 @@ async def test_a_new_password_ends_live_captions_and_the_page_warns_first(visito
     assert (captions.errors(), captions.close_code) == (["unauthorized"], 4401)
     await expect(warning).to_be_hidden()
     await visitor.goto("/dashboard")
-    await visitor.says("Password changed")
+    await visitor.says("Signed out")
 
 
 async def test_a_failure_to_end_a_session_is_shown(visitor: Visitor, service: Service) -> None:

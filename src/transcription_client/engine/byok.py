@@ -1,4 +1,4 @@
-"""Captions straight from Deepgram, with the user's own key. Deepgram bills the user; there are no sessions of ours."""
+"""Captions straight from Deepgram, with the user's own key. Deepgram bills the user; the service is not involved."""
 
 import asyncio
 import json

@@ -73,7 +73,7 @@ def recognize(model: Recognition, frames: "SimpleQueue[Frame]", out: BinaryIO) -
 
 
 def take_turn(frames: "SimpleQueue[Frame]") -> Frame:
-    """Wait for audio or a command. Return what is to be recognized at once, and the letter of the command after it."""
+    """Wait for audio or a command. Return the audio to recognize now, and the letter of the command after it."""
     sound = bytearray()
     while len(sound) < TURN_BYTES or (len(sound) < MOST_TURN_BYTES and not frames.empty()):
         letter, piece = frames.get()

@@ -14,7 +14,7 @@ CHOSEN: Final[frozenset[str]] = frozenset(
 
 
 class Next(Enum):
-    """What follows."""
+    """What the captioner does after a connection has ended."""
 
     END = auto()
     REDIAL = auto()

@@ -1,4 +1,4 @@
-"""What the captioner needs of a provider of captions: the service, Deepgram, or the model on this computer."""
+"""A provider of captions, as the captioner uses it: the service, Deepgram, or the model on this computer."""
 
 from collections.abc import Callable
 from typing import Protocol

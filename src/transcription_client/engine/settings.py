@@ -11,7 +11,7 @@ from transcription_client.errors import ClientError
 
 DEEPGRAM: Final = "wss://api.deepgram.com"
 AUDIO: Final = Format()
-"""What every audio source gives: 16 kHz, mono, linear16."""
+"""The format of every audio source: 16 kHz, mono, linear16."""
 
 
 @dataclass(frozen=True, slots=True)

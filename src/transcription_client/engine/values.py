@@ -25,7 +25,7 @@ class TranscriptionResult:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """What the engine is doing. `message`: a sentence for people. `reason`: why captions ended, set with "ended" only.
+    """The state of the engine. `message`: a sentence for people. `reason`: why captions ended, set with "ended" only.
 
     "fallback": the model on this machine captions until the service is back. `seconds_remaining`: the balance, None
     where it is unknown."""

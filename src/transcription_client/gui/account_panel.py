@@ -23,7 +23,7 @@ BUY_PATH: Final = "/dashboard#buy"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is known of a login: `seconds` left, or the sentence that says why it is unknown."""
+    """A login's balance: `seconds` left, or the sentence that says why it is unknown."""
 
     login: Login | None
     seconds: int | None = None

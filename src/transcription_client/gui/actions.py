@@ -1,4 +1,4 @@
-"""What the window can do, each with its menu and its keys."""
+"""The actions of the window, each with its menu and its keys."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ KEYS: Final = {
 }
 MENUS: Final = {"captions": sentences.CAPTION_MENU, "view": sentences.VIEW_MENU, "help": sentences.HELP_MENU}
 MORE_KEYS: Final = {"bigger": ("Ctrl+=",), "start": ("Ctrl+Enter",)}
-"""The same keys on other keyboards, and Enter of the number pad."""
+"""Other keys for an action: those of other keyboards, and Enter on the number pad."""
 
 
 def add_actions(window: QMainWindow) -> dict[str, QAction]:

@@ -51,7 +51,7 @@ def _work(emitter: _Emitter, number: int, work: Callable[[], Any], done: Callabl
         result = work()
     except ClientError as error:
         emitter.ended.emit((number, failed, str(error)))
-    except Exception as error:  # noqa: BLE001 - a defect of ours is shown, and does not leave the window waiting
+    except Exception as error:  # noqa: BLE001 - a bug is shown, and does not leave the window waiting
         traceback.print_exc(file=sys.stderr)
         emitter.ended.emit((number, failed, sentences.unexpected(error)))
     else:

@@ -17,7 +17,7 @@ RATE_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a view shows: final words, a line for each, and interim words after them."""
+    """The captions that a view shows: final words, a line for each, and interim words after them."""
 
     finals: Sequence[str] = ()
     interim: str = ""

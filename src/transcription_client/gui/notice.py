@@ -39,5 +39,5 @@ class Notice(QLabel):
 
     @property
     def sentence(self) -> str:
-        """What is said, without the sign."""
+        """The sentence shown, without the sign before it."""
         return self.text().removeprefix(SIGNS[self.kind])

@@ -13,7 +13,7 @@ Phase = Literal["off", "starting", "running", "stopping"]
 
 
 class Engine(Protocol):
-    """What the window needs of an engine."""
+    """An engine, as the window uses it."""
 
     @property
     def level(self) -> float: ...

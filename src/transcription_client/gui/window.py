@@ -43,7 +43,7 @@ USUAL: Final = (engine.CONNECTING, engine.LIVE, engine.LIVE_LOCALLY, behind(0))
 
 @dataclass(frozen=True)
 class Parts:
-    """What the window works with. `audio`: makes the source of an engine from the name of a microphone."""
+    """The objects that the window works with. `audio`: makes the source of an engine from the name of a microphone."""
 
     config: Config
     store: Store

@@ -68,7 +68,7 @@ def is_key(token: str) -> bool:
 
 
 def is_well_formed(key: str) -> bool:
-    """Return whether a key has the form of one of ours, with the right checksum."""
+    """Return whether a key has the form of an API key, with the right checksum."""
     random, checksum = key[len(PREFIX) : -CHECKSUM_CHARACTERS], key[-CHECKSUM_CHARACTERS:]
     return is_key(key) and len(random) == RANDOM_CHARACTERS and checksum == _checksum(random)
 

@@ -40,7 +40,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What a granted token may do: open sessions, within the limits of the API key that it was granted to, if any.
+    """The rights of a granted token: to open sessions, within the limits of the API key that it was granted to, if any.
 
     It reads no account and grants no further tokens."""
 

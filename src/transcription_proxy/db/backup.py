@@ -1,4 +1,4 @@
-"""Backups in pg_dump's own format: out of a database in use, and into one that has no tables of ours.
+"""Backups in pg_dump's own format: out of a database in use, and into one without the service's tables.
 
 A backup holds one schema, whether it is that of DATABASE_SCHEMA or the default one, so that a shared database's other
 schemas stay out of it. The programs are PostgreSQL's: those on PATH, or else the bundled ones, which know no TLS."""
@@ -24,7 +24,7 @@ SQL: Final = queries.load("transcription_proxy.db")
 LOCK_WAIT: Final = "60s"
 """How long pg_dump waits for a migration to release its tables."""
 TOO_NEW: Final = b"SET transaction_timeout = 0;\n"
-"""What pg_restore of PostgreSQL 17 and later sets, and what older servers do not know."""
+"""A setting that pg_restore of PostgreSQL 17 and later changes, and older servers do not know."""
 _FROM: Final = re.compile(r"^;\s+Dumped from database version: (\d+)", re.MULTILINE)
 _TABLE: Final = re.compile(r"^\d+; \d+ \d+ TABLE (\S+) schema_migrations ", re.MULTILINE)
 
@@ -39,7 +39,7 @@ class Target:
     """PostgreSQL's major version."""
     has_schema: bool
     has_tables: bool
-    """Whether the schema holds tables of ours."""
+    """Whether the schema holds tables of the service."""
 
     def environment(self) -> dict[str, str]:
         """Return variables for PostgreSQL's programs. All users of a machine see arguments, so the password is here."""

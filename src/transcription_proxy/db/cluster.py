@@ -158,7 +158,7 @@ class Cluster:
         return int(places.run(shell, self._uid))
 
     def _running(self) -> int | None:
-        """Return the server's process id. Remove a pid file that names no server of ours."""
+        """Return the server's process id. Remove a pid file that names no server of this cluster."""
         file = self._data / "postmaster.pid"
         try:
             pid = int(file.read_text().split("\n", 1)[0])

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from transcription_wire.lengths import length
 
 SUBJECT: Final = "Subject: "
-"""What the first line of a template begins with. An empty line follows, and then the text."""
+"""Begins the first line of a template. An empty line and the text follow."""
 
 
 @dataclass(frozen=True, slots=True)

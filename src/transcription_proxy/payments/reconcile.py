@@ -120,7 +120,7 @@ class Reconciler:
                     yield await ask(name)
 
     async def _unknown(self, thing: translate.Object) -> Unknown | None:
-        """Return a refund or dispute that is unknown here; None where it is known, or belongs to no purchase of ours.
+        """Return a refund or dispute that is unknown here; None where it is known, or belongs to no known purchase.
 
         A refund comes with all refunds of its charge: once one of them is known by its id, the sum of the known ones
         counts and the charge's own amount does not (money 28).

@@ -263,7 +263,7 @@ class Payments:
         return True
 
     async def unmatched(self, limit: int = 1000) -> list[store.UnmatchedEvent]:
-        """Return the events that belong to no purchase of ours: the newest `limit` of them, oldest first."""
+        """Return the events that belong to no known purchase: the newest `limit` of them, oldest first."""
         async with self._database.transaction() as connection:
             return await store.unmatched(connection, limit)
 

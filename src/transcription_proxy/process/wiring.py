@@ -58,14 +58,14 @@ ENGINE_START_SECONDS: Final = 10.0
 
 
 BUILTIN_STREAMS_PER_CORE: Final = 4
-"""What the built-in engine carries (transcription_engine/server.py)."""
+"""Channels that the built-in engine carries on one core (transcription_engine/server.py)."""
 OPENS_PER_MINUTE: Final = 60
 """Sessions that an account may try to open in a minute: many times what a client that redials does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a worker runs."""
+    """The parts of a worker, which its service starts and ends."""
 
     database: Database
     ledger: Ledger

@@ -137,7 +137,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
 
 
 class _Transport(httpx.AsyncHTTPTransport):
-    """httpx's transport with a network backend of ours, which its constructor does not take."""
+    """httpx's transport with another network backend, which its constructor does not take."""
 
     def __init__(self, backend: httpcore.AsyncNetworkBackend) -> None:
         super().__init__(trust_env=False)

@@ -202,7 +202,7 @@ class Switchboard:
 
     @property
     def unbooked(self) -> list[asyncio.Future[Any]]:
-        """What is done when the sessions are booked that are not booked yet."""
+        """Return futures that are done when the sessions that are not booked yet are booked."""
         relays = [relay.finished for relay in self.relays.values()]
         return relays + [recording.finished for recording in self.recordings.values()]
 

@@ -52,7 +52,7 @@ class Clock:
 
 
 Caption = wire.Transcript | wire.SpeechStarted | wire.UtteranceEnd
-"""What the client is sent of an upstream's message."""
+"""A message for the client that was made from one of the upstream."""
 
 
 def caption(message: deepgram.Message | deepgram.Unknown, clock: Clock) -> Caption | None:

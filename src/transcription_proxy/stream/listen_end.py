@@ -1,4 +1,4 @@
-"""What a Deepgram client gets last: an HTTP error in place of the 101, or a close."""
+"""The last answer to a Deepgram client: an HTTP error in place of the 101, or a close."""
 
 from typing import Final
 

@@ -23,7 +23,7 @@ class Control(Struct, frozen=True):
 
 
 class TurnInfo(Struct, tag="TurnInfo"):
-    """What Flux has heard of a turn. The window is in seconds of audio."""
+    """The state of a turn that Flux reports. The window is in seconds of audio."""
 
     event: str = ""
     audio_window_start: float = 0.0

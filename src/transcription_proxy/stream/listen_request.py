@@ -39,7 +39,7 @@ FLAGS: Final = {
 OFF: Final = ("", "false")
 MAX_CHANNELS: Final = 20
 MAX_KEYTERM_TOKENS: Final = 500
-"""Of all terms of one request. Deepgram falls silent after a Configure with more (deepgram 2.10)."""
+"""Tokens of all keyterms of one request. Deepgram falls silent after a Configure with more (deepgram 2.10)."""
 BYTES_PER_TOKEN: Final = 4
 """Bytes of a word that are counted as a token: which tokens Deepgram counts is not published."""
 MILLISECONDS: Final = AudioFormat("mulaw", sample_rate=1000)
@@ -63,7 +63,7 @@ class ListenRequest:
     addons: tuple[str, ...]
     """Options with a price of their own."""
     keyterm: Rate | None
-    """What keyterms add to the rate; None where they are not offered."""
+    """Return the rate that keyterms add; None where they are not offered."""
 
     @property
     def micro(self) -> int:

@@ -18,8 +18,8 @@ from transcription_proxy.stream.heartbeat import Heartbeat, Verdict
 from transcription_proxy.stream.listen_end import NORMAL_CLOSE, ListenEnd
 from transcription_proxy.stream.listen_meter import ListenMeter
 from transcription_proxy.stream.listen_request import ListenRequest
+from transcription_proxy.stream.machine import Machine, Timer
 from transcription_proxy.stream.phase import Phase
-from transcription_proxy.stream.session import Timer
 from transcription_proxy.stream.teardown import ANSWER_SECONDS, LAST_WORDS_SECONDS
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
 from transcription_proxy.values import Closing, Opened, Settled
@@ -35,16 +35,15 @@ CLOSE_SECONDS: Final = 1.0
 Frame = ev.ClientSentText | ev.AudioArrived
 
 
-class PassThrough:
+class PassThrough(Machine):
     """The state machine. After each `handle`, `deadline` is when to call it with TimePassed at the latest."""
 
     def __init__(self, opened: Opened, request: ListenRequest, idle_seconds: float, now: float) -> None:
+        super().__init__()
         self.id = opened.session_id
-        self.phase = Phase.DIALLING
         self.reason = Reason.INTERNAL
         """Why the session ends. Only meaningful from FINISHING on."""
         self._request = request
-        self._actions: list[ev.Action] = []
         self._client = SessionClient(self._actions, opened.seconds_remaining, now)
         self.credit = SessionCredit(opened, request.audio, request.micro, now)
         self._meter = ListenMeter(request, self.credit, now)
@@ -61,14 +60,9 @@ class PassThrough:
         self._idle_seconds = idle_seconds
         self._client_end = ListenEnd(self._actions, self._client)
         self._upstream_close = NORMAL_CLOSE, b""
-        """What the upstream is closed with."""
+        """The code and reason with which the upstream is closed."""
         self._dial_until = now + DIAL_SECONDS
         self._answer_at = self._latest_answer_at = self._commit_at = 0.0
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the session has an upstream and takes audio."""
-        return self.phase is Phase.LIVE
 
     @property
     def is_ending(self) -> bool:
@@ -81,20 +75,9 @@ class PassThrough:
         sent_ms = self._request.audio.milliseconds(self.credit.forwarded)
         return max(0, sent_ms - self._progress.results_ms) / 1000
 
-    def start(self) -> list[ev.Action]:
-        """Return the first actions."""
-        return [ev.Dial()]
-
     def url(self, base: str) -> str:
         """Return the URL to dial. `base`: the upstream's."""
         return base + self._request.target(self.id)
-
-    def handle(self, event: ev.Event, now: float) -> list[ev.Action]:
-        """Return the actions that an event causes, in order."""
-        self._actions.clear()
-        if self.phase is not Phase.OVER:
-            self._dispatch(event, now)
-        return self._actions.copy()
 
     @property
     def deadline(self) -> float | None:
@@ -313,16 +296,13 @@ class PassThrough:
             case Phase.DIALLING if now >= self._dial_until:
                 self._refuse(listen_errors.NO_ENGINE, now)
             case Phase.LIVE:
-                for at, act in self._timers():
-                    if now >= at and self.phase is Phase.LIVE:
-                        act(now)
+                self._run_due_timers(now)
             case Phase.FINISHING if now >= self._answer_at:
                 self._book(now)
             case Phase.CLOSING if now >= self._commit_at:
                 self._client_end.send(self.reason)
 
     def _timers(self) -> list[Timer]:
-        """What a live session does by when, if nothing else happens."""
         credit = self.credit
         release_hold_at = None if self._waiting else credit.release_hold_at
         timers: list[tuple[float | None, Callable[[float], None]]] = [

@@ -22,7 +22,7 @@ from transcription_wire.codes import ErrorCode
 HEAD_BYTES: Final = 4096
 """Bytes of a file that its length is looked for in."""
 EXPECTED_BYTES_PER_SECOND: Final = 4000
-"""Of compressed audio whose length is not known: few encoders of speech use less than 32 kbit/s."""
+"""The assumed rate of compressed audio whose length is not known: few encoders of speech use less than 32 kbit/s."""
 EXPECTED_CHANNELS: Final = 2
 UNPRICED: Final = (
     "summarize", "topics", "detect_topics", "custom_topic", "sentiment", "intents", "custom_intent",
@@ -78,7 +78,7 @@ class RecordingRequest:
 
 
 class Metadata(Struct):
-    """What the upstream's answer says about the recording."""
+    """Figures from the upstream's answer to a recording."""
 
     request_id: str = ""
     duration: float = 0.0

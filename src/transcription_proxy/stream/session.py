@@ -13,6 +13,7 @@ from transcription_proxy.stream import captions, deepgram, endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.client import SessionClient
 from transcription_proxy.stream.credit import SessionCredit
+from transcription_proxy.stream.machine import Machine, Timer
 from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.phase import RUNNING, Phase
 from transcription_proxy.stream.recovery import Recovery, Step
@@ -27,19 +28,16 @@ DIAL_SECONDS: Final = 25.0
 """Seconds to dial the first upstream: 10 s for the built-in engine to start, 10 s for a handshake, and some more."""
 EARLY_AUDIO_MS: Final = 5000
 """Milliseconds of audio buffered before `ready`."""
-Timer = tuple[float, Callable[[float], None]]
-"""When to call what, with the time as its argument."""
 
 
-class Session:
+class Session(Machine):
     """The state machine. After each `handle`, `deadline` is when to call it with TimePassed at the latest."""
 
     def __init__(self, opened: Opened, options: Options, idle_seconds: float, now: float) -> None:
+        super().__init__()
         self.id = opened.session_id
         self.options = options
-        self.phase = Phase.DIALLING
         self.credit = SessionCredit(opened, options.audio, options.micro, now)
-        self._actions: list[ev.Action] = []
         self._client = SessionClient(self._actions, opened.seconds_remaining, now)
         self._upstream = Uplink(self._actions, options.audio, options.channels_billed, self.credit, self.id.int)
         self._teardown = Teardown(self._actions, self.id, options, self._client)
@@ -59,11 +57,6 @@ class Session:
         return self._teardown.reason
 
     @property
-    def is_live(self) -> bool:
-        """Whether the session has an upstream and takes audio."""
-        return self.phase is Phase.LIVE
-
-    @property
     def is_ending(self) -> bool:
         """Whether the session's end has begun."""
         return self.phase not in (Phase.DIALLING, *RUNNING)
@@ -73,20 +66,9 @@ class Session:
         """Seconds of the client's audio for which there are no results yet."""
         return self._upstream.behind_ms / 1000
 
-    def start(self) -> list[ev.Action]:
-        """Return the first actions."""
-        return [ev.Dial()]
-
     def url(self, base: str) -> str:
         """Return the URL to dial. `base`: the upstream's."""
         return deepgram.request_target(base, self.options.query, str(self.id))
-
-    def handle(self, event: ev.Event, now: float) -> list[ev.Action]:
-        """Return the actions that an event causes, in order."""
-        self._actions.clear()
-        if self.phase is not Phase.OVER:
-            self._dispatch(event, now)
-        return self._actions.copy()
 
     @property
     def deadline(self) -> float | None:
@@ -320,14 +302,7 @@ class Session:
             case Phase.CLOSING if now >= self._teardown.commit_at:
                 self._teardown.send_pending()
 
-    def _run_due_timers(self, now: float) -> None:
-        phase = self.phase
-        for at, act in self._timers():
-            if now >= at and self.phase is phase:
-                act(now)
-
     def _timers(self) -> list[Timer]:
-        """What a running session does by when, if nothing else happens."""
         client, upstream, credit = self._client, self._upstream, self.credit
         audio_at = max(credit.last_audio, self._waited_at)
         timers: list[tuple[float | None, Callable[[float], None]]] = [

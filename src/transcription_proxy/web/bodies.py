@@ -56,7 +56,7 @@ class BodyLimit:
 class _Body:
     """`receive` and `send` of a request, with the limits applied. `left`: bytes that may still come.
 
-    `is_upload`: the time is counted anew from each piece, and the answer may come before the whole body is read."""
+    `is_upload`: the time starts again with each piece, and the answer may come before the whole body is read."""
 
     def __init__(self, receive: Receive, send: Send, left: int, within: float, *, is_upload: bool = False) -> None:
         self._receive = receive
