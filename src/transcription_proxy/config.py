@@ -3,22 +3,32 @@
 Only the programs that start things (cli, supervisor, worker) read them. All other modules get plain arguments."""
 
 import os
-import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
 from transcription_proxy import urls
 from transcription_proxy.errors import ConfigError
 from transcription_proxy.secret_files import SECRETS, UnusableSecret, file_setting, secret
+from transcription_proxy.setting_values import (
+    address,
+    between,
+    duration,
+    identifier,
+    mailbox,
+    networks,
+    one_of,
+    parts,
+    site_name,
+    smtp,
+)
 from transcription_wire.proxies import HTTP, UnusableProxy, choose, named
 
 EXAMPLE_JWT_SECRET: Final = "changeme_use_long_random_string"  # noqa: S105 - refused, not used
@@ -178,17 +188,17 @@ class _Reader:
             return ""
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
-        return self.take(name, default, _between(int, low, high), f"a whole number from {low} to {high}")
+        return self.take(name, default, between(int, low, high), f"a whole number from {low} to {high}")
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
-        return self.take(name, default, _between(float, low, high), f"a number from {low:g} to {high:g}")
+        return self.take(name, default, between(float, low, high), f"a number from {low:g} to {high:g}")
 
     def flag(self, name: str) -> bool:
-        return self.take(name, "false", _one_of(*_YES, *_NO), "true or false") in _YES
+        return self.take(name, "false", one_of(*_YES, *_NO), "true or false") in _YES
 
     def several(self, name: str) -> tuple[str, ...]:
         """Return values that are separated by commas."""
-        return tuple(_parts(self.text(name) or ""))
+        return tuple(parts(self.text(name) or ""))
 
     def file(self, name: str) -> Path | None:
         """Return the path of a file. A missing file is a problem, and its path is returned all the same."""
@@ -219,20 +229,10 @@ class _Reader:
         return self.url(name, lambda value: urls.link(value, "https", "http"), "https:// or http://, then a host")
 
 
-def _between(kind: Callable[[str], T], low: float, high: float) -> Callable[[str], T]:
-    def parse(value: str) -> T:
-        number = kind(value)
-        if not low <= number <= high:  # type: ignore[operator]
-            raise ValueError
-        return number
-
-    return parse
-
-
 def _read(reader: _Reader) -> Settings:
     port = reader.whole("PORT", 3000, 1, 65535)
     data_dir = Path(reader.text("DATA_DIR") or PROJECT / ".data").expanduser().resolve()
-    production = reader.take("APP_ENV", "development", _one_of("development", "production"), _MODES) == "production"
+    production = reader.take("APP_ENV", "development", one_of("development", "production"), _MODES) == "production"
     deepgram_key = reader.text("DEEPGRAM_API_KEY")
     deepgram_url = reader.url("DEEPGRAM_URL", urls.upstream, f"wss://, ws://, https:// or http://{_BASE}")
     if deepgram_url is None and deepgram_key is not None:
@@ -244,12 +244,12 @@ def _read(reader: _Reader) -> Settings:
         production=production,
         data_dir=data_dir,
         database_url=reader.url("DATABASE_URL", urls.database, _DATABASE),
-        database_schema=reader.take("DATABASE_SCHEMA", None, _identifier, "a plain lower-case name"),
+        database_schema=reader.take("DATABASE_SCHEMA", None, identifier, "a plain lower-case name"),
         public_url=reader.url("PUBLIC_URL", urls.site, _SITE) or f"http://127.0.0.1:{port}",
         public_url_given=reader.text("PUBLIC_URL") is not None,
-        site_name=reader.take("SITE_NAME", "Live Captions", _site_name, "1 to 60 printable characters"),
+        site_name=reader.take("SITE_NAME", "Live Captions", site_name, "1 to 60 printable characters"),
         jwt_secret=reader.text("JWT_SECRET") or "" if production else reader.secret("JWT_SECRET", data_dir),
-        jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), _duration, "a time such as 7d, 12h or 30m"),
+        jwt_expiry=reader.take("JWT_EXPIRY", timedelta(days=7), duration, "a time such as 7d, 12h or 30m"),
         auth_rate_per_minute=reader.whole("AUTH_RATE_PER_MINUTE", 10, 1, 1_000_000),
         max_sessions_per_user=reader.whole("MAX_SESSIONS_PER_USER", 2, 1, 1000),
         stripe_secret_key=stripe_key,
@@ -270,11 +270,11 @@ def _read(reader: _Reader) -> Settings:
         trial_seconds=reader.whole("TRIAL_SECONDS", 0 if stripe_key else 600, 0, 1_000_000),
         disposable_domains_file=reader.file("DISPOSABLE_DOMAINS_FILE"),
         rates_file=reader.file("RATES_FILE"),
-        trusted_proxies=reader.take("TRUSTED_PROXIES", (), _networks, "addresses or networks, separated by commas"),
-        smtp_url=reader.take("SMTP_URL", None, _smtp, _SMTP, shown=False),
-        mail_from=reader.take("MAIL_FROM", None, _mailbox, "an email address, or Name <address>"),
+        trusted_proxies=reader.take("TRUSTED_PROXIES", (), networks, "addresses or networks, separated by commas"),
+        smtp_url=reader.take("SMTP_URL", None, smtp, _SMTP, shown=False),
+        mail_from=reader.take("MAIL_FROM", None, mailbox, "an email address, or Name <address>"),
         source_url=reader.link("SOURCE_URL"),
-        support_email=reader.take("SUPPORT_EMAIL", None, _address, "an email address"),
+        support_email=reader.take("SUPPORT_EMAIL", None, address, "an email address"),
         terms_url=reader.link("TERMS_URL"),
         privacy_url=reader.link("PRIVACY_URL"),
         refunds_url=reader.link("REFUNDS_URL"),
@@ -284,7 +284,7 @@ def _read(reader: _Reader) -> Settings:
         keep_alive_seconds=reader.number("KEEP_ALIVE_SECONDS", 75, 1, 3600),
         drain_seconds=reader.number("DRAIN_SECONDS", 30, 0, 3600),
         idle_minutes=reader.number("IDLE_MINUTES", 15, 0.01, 1440),
-        log_level=reader.take("LOG_LEVEL", "info", _one_of(*_LEVELS), " or ".join(_LEVELS)),  # type: ignore[arg-type]
+        log_level=reader.take("LOG_LEVEL", "info", one_of(*_LEVELS), " or ".join(_LEVELS)),  # type: ignore[arg-type]
     )
 
 
@@ -333,8 +333,6 @@ _PATHS: Final = (
 )
 _YES: Final = ("true", "yes", "on", "1")
 _NO: Final = ("false", "no", "off", "0")
-_ATOMS: Final = r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*"
-_ADDRESS: Final = re.compile(rf"{_ATOMS}@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
 _BASE: Final = ", then a host, and no user, ? or #"
 _DATABASE: Final = "postgresql:// or postgres://, then [USER:PASSWORD@]HOST[:PORT]/NAME (%40 for @, and so on)"
 _STRIPE: Final = f"https:// or http://{_BASE}"
@@ -342,66 +340,3 @@ _SITE: Final = "https:// or http://, then a host, and no path, user, ? or #: giv
 _SMTP: Final = "a URL that starts with smtp:// or smtps://, then [USER:PASSWORD@]HOST[:PORT] (%40 for @, and so on)"
 _MODES: Final = "development or production"
 _LEVELS: Final = ("debug", "info", "warning", "error")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LONGEST: Final = timedelta(days=36_500)  # a moment that far ahead is still one
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.lower() not in choices:
-            raise ValueError
-        return value.lower()
-
-    return parse
-
-
-def _duration(value: str) -> timedelta:
-    match = re.fullmatch(r"(\d{1,9})([smhd]?)", value)
-    duration = timedelta(seconds=int(match[1]) * _UNITS[match[2] or "s"]) if match else timedelta(0)
-    if not timedelta(0) < duration <= _LONGEST:
-        raise ValueError
-    return duration
-
-
-def _identifier(value: str) -> str | None:
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value):
-        raise ValueError
-    return value
-
-
-def _address(value: str) -> str | None:
-    if not _ADDRESS.fullmatch(value):
-        raise ValueError
-    return value
-
-
-def _mailbox(value: str) -> str | None:
-    named = re.fullmatch(r"([^<>]*)<([^<>]*)>", value)
-    _address(named[2] if named else value)
-    if not value.isprintable():
-        raise ValueError
-    return value
-
-
-def _site_name(value: str) -> str:
-    if len(value) > 60 or not value.isprintable():
-        raise ValueError
-    return value
-
-
-def _smtp(value: str) -> str | None:
-    parts = urlsplit(value)
-    of_host_only = not (parts.path.strip("/") or parts.query or parts.fragment)
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0 or not of_host_only:
-        raise ValueError
-    if bool(parts.username) != bool(parts.password):
-        raise ValueError
-    return value
-
-
-def _parts(value: str) -> list[str]:
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(part) for part in _parts(value))

@@ -23,11 +23,14 @@ from tests.e2e.client import User
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.test_keys import create_key
 from tests.integration.engine.recordings import BECKETT, word_errors
+from tests.packaging.environments import SCRIPTS, run
 
 TOLERATED = 0.2
 SPEECH = str(files("moonshine_voice").joinpath("assets", "beckett.wav"))
 FILE = Path(SPEECH).read_bytes()
 MODEL = "nova-3"
+DEEPCTL = "deepctl==0.4.0"
+"""Deepgram's command line. It brings some 60 packages, so it gets an environment of its own."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -128,14 +131,25 @@ async def test_the_sdk_is_told_why_it_is_refused(service: Service, owner: tuple[
     assert missing.value.status_code == 404
 
 
-async def dg(service: Service, key: str, home: Path, *arguments: str) -> Any:
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install Deepgram's command line, and return its path."""
+    folder = tmp_path_factory.mktemp("deepctl")
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    python = folder / SCRIPTS / "python"
+    pip = (sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check")
+    run(*pip, "install", "--quiet", DEEPCTL)
+    return folder / SCRIPTS / "dg"
+
+
+async def dg(program: Path, service: Service, key: str, home: Path, *arguments: str) -> Any:
     """Run Deepgram's command line and return the JSON that it prints."""
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(home), "DEEPGRAM_API_KEY": key, "DEEPGRAM_BASE_URL": service.url,
         "DEEPCTL_TELEMETRY_DISABLED": "1", "CI": "1", "NO_COLOR": "1",
     }  # fmt: skip
     process = await asyncio.create_subprocess_exec(
-        str(Path(sys.executable).with_name("dg")),
+        str(program),
         *("--output", "json", *arguments),
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -148,13 +162,21 @@ async def dg(service: Service, key: str, home: Path, *arguments: str) -> Any:
     return json.loads(out[out.index(b"{") :])
 
 
-async def test_the_command_line_transcribes_a_file(service: Service, owner: tuple[User, str], tmp_path: Path) -> None:
-    found = await dg(service, owner[1], tmp_path, "listen", SPEECH, "--model", MODEL)
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_the_command_line_transcribes_a_file(
+    program: Path, service: Service, owner: tuple[User, str], tmp_path: Path
+) -> None:
+    found = await dg(program, service, owner[1], tmp_path, "listen", SPEECH, "--model", MODEL)
     transcript = found["results"]["channels"][0]["alternatives"][0]["transcript"]
     assert word_errors([transcript], [BECKETT]) < TOLERATED
     assert await used(service, owner[0]) == ceil(found["metadata"]["duration"])
 
 
-async def test_the_command_line_shows_the_project(service: Service, owner: tuple[User, str], tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_the_command_line_shows_the_project(
+    program: Path, service: Service, owner: tuple[User, str], tmp_path: Path
+) -> None:
     """Its other account commands need DEEPGRAM_PROJECT_ID, which it verifies at api.deepgram.com wherever it points."""
-    assert "Live Captions" in json.dumps(await dg(service, owner[1], tmp_path, "projects", "--list"))
+    assert "Live Captions" in json.dumps(await dg(program, service, owner[1], tmp_path, "projects", "--list"))
