@@ -177,3 +177,22 @@ async def test_a_form_sent_before_its_script_loads_waits(visitor: Visitor) -> No
     arrived.set()
     await visitor.is_at("/captions")
     assert visitor.asked("POST", "/auth/register") == 1
+
+
+async def test_log_out_waits_for_its_script(visitor: Visitor) -> None:
+    email = nobody()
+    await visitor.goto("/register")
+    await visitor.register(email)
+    await visitor.is_at("/captions")
+    is_clicked = asyncio.Event()
+
+    async def load_later(route: Route) -> None:
+        await is_clicked.wait()
+        await route.continue_()
+
+    await visitor.page.route("**/static/log-out.js", load_later)
+    await visitor.page.goto(f"{visitor.service.url}/dashboard", wait_until="commit")
+    await visitor.press("Log out")
+    is_clicked.set()
+    await visitor.is_at("/")
+    await visitor.says("You're logged out.")

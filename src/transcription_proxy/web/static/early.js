@@ -20,6 +20,12 @@
     location.replace("/");
   }
   root.dataset.steps = areOver() ? "over" : "open";
+  // A click on "Log out" before its module has loaded waits for the module.
+  addEventListener("click", (event) => {
+    /** @type {HTMLElement | null} */
+    const button = event.target instanceof Element ? event.target.closest("#log-out") : null;
+    if (button) button.dataset.clicked = "";
+  });
   // A form that is submitted before its module has loaded waits for the module; the browser must not submit it.
   addEventListener("submit", (event) => {
     event.preventDefault();

@@ -35,4 +35,6 @@ export function outside(url, text) {
 
 drawIcons();
 followTabs();
-byId("log-out").addEventListener("click", askLogOut);
+const logOutButton = byId("log-out");
+logOutButton.addEventListener("click", askLogOut);
+if ("clicked" in logOutButton.dataset) askLogOut();

@@ -58,11 +58,8 @@ def test_it_is_a_group_that_any_window_can_hold(opened: Open) -> None:
     assert isinstance(section, QGroupBox)
     assert section.title() == "Transcription Mode"
     assert section.mode == "local"
-    assert [button.text() for button in section._group.buttons()] == [
-        "Local (Whisper)",
-        "Remote - Managed",
-        "Remote - BYOK",
-    ]
+    modes = [button.text() for button in section._group.buttons()]
+    assert modes == ["Local (Whisper)", "Remote - Managed", "Remote - BYOK"]
 
 
 @pytest.mark.parametrize(
