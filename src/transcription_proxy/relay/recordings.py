@@ -127,7 +127,11 @@ class Recordings:
                 client.stream("POST", url, headers=headers, content=body.chunks()) as response,
             ):
                 content = await _limited(response)
-        except httpx.HTTPError as error:
+        except (
+            httpx.HTTPError,
+            ImportError,
+            ValueError,
+        ) as error:  # the last two for a SOCKS proxy, which httpx can't use
             log.warning("recording_failed", error=type(error).__name__)
             raise UpstreamFailed(listen_errors.NO_ENGINE) from None
         request_id = response.headers.get("dg-request-id")
