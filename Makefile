@@ -38,6 +38,7 @@ lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/node node_modules/@biomejs/biome/bin/biome ci --log-level=warn
 
 bench: $(STAMP) ## run the benchmarks (half an hour), or some: make bench ROWS="1000 tls" ROUNDS=5 SECONDS=20
+	@$(BIN)/python -m tests.debian nginx
 	@$(BIN)/python -m bench $(ROWS) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 	@$(if $(ROWS),:,$(BIN)/python -m bench.overlay)
 

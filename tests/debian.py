@@ -1,4 +1,4 @@
-"""Debian packages that tests need: `python -m tests.debian` installs what is missing, where it may.
+"""Debian packages that tests need: `python -m tests.debian [PROGRAM ...]` installs what is missing, where it may.
 
 It does so only where no systemd runs, that is in a container: elsewhere nginx and HAProxy would start at once, and at
 each boot."""
@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -59,19 +60,21 @@ def _rights() -> list[str] | None:
     return None
 
 
-def _missing() -> list[str]:
+def _missing(programs: Iterable[str]) -> list[str]:
+    """Return the packages of those programs that are not installed."""
     missing = []
-    for program, package in PROGRAMS.items():
+    for program in programs:
         try:
             find(program)
         except Missing:
-            missing.append(package)
+            missing.append(PROGRAMS[program])
     return missing
 
 
 if __name__ == "__main__":
-    if _missing() and not SYSTEMD.exists():
-        print(f"Installing {', '.join(_missing())} for the tests ...", flush=True)  # noqa: T201
-        install(*_missing())
-    if _missing():
-        sys.stderr.write(f"Some tests will fail. Debian: sudo apt-get install {' '.join(_missing())}\n")
+    wanted = sys.argv[1:] or list(PROGRAMS)
+    if _missing(wanted) and not SYSTEMD.exists():
+        print(f"Installing {', '.join(_missing(wanted))} ...", flush=True)  # noqa: T201
+        install(*_missing(wanted))
+    if _missing(wanted):
+        sys.stderr.write(f"Not installed. Debian: sudo apt-get install {' '.join(_missing(wanted))}\n")
