@@ -121,7 +121,7 @@ class CaptionSocket(SessionSocket):
             self._begin(relay)
 
     def _begin(self, relay: Relay) -> None:
-        self._relay = relay
+        self._relay, self._opening = relay, None
         self._record = relay.session.record
         self._choose_admit()
         self.resume()

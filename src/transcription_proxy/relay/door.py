@@ -37,7 +37,7 @@ answer."""
 MAX_UNACKNOWLEDGED_SECONDS: Final = 60
 """Seconds that sent bytes may go unacknowledged. TCP alone takes a quarter of an hour to find that a peer is gone that
 sends nothing, such as an overlay."""
-READ_BUFFER_BYTES: Final = 4096
+READ_BUFFER_BYTES: Final = 2048
 HANDSHAKE: Final = (
     b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
     b"sec-websocket-version: 13\r\nsec-websocket-key: %s\r\n\r\n"
@@ -59,6 +59,7 @@ class _PicowsLog(logging.LoggerAdapter[logging.Logger]):
         self.log(logging.INFO if is_clients else logging.ERROR, msg, *args, **kwargs)
 
 
+NO_PROTOCOL: Final = asyncio.Protocol()
 _picows_log = _PicowsLog(logging.getLogger("picows"))
 
 
@@ -298,6 +299,7 @@ class DoorProtocol(HttpToolsProtocol):
             None, False, 20, 20, WSAutoPingStrategy.PING_WHEN_IDLE, False, listener.max_frame, None, READ_BUFFER_BYTES,
         )  # fmt: skip
         protocol.connection_made(self.transport)
+        self.transport.set_protocol(NO_PROTOCOL)  # lets go of self: uvloop keeps the last unbuffered protocol
         self.transport.set_protocol(protocol)
         _feed(protocol, HANDSHAKE % dict(self.headers)[b"sec-websocket-key"] + self._unparsed)
         self._unparsed = b""

@@ -3,7 +3,6 @@
 The clock is read for each event: uvloop caches `loop.time()` per iteration, so it lags after a suspend."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -124,7 +123,7 @@ class SessionRelay(Generic[M]):
         self._feed = feed
         self._is_feed_cleared = False
         self._loop = asyncio.get_running_loop()
-        self._events: deque[ev.Event] = deque()
+        self._events: list[ev.Event] = []
         self._is_handling = False
         self._timer: asyncio.TimerHandle | None = None
         self._dialling: asyncio.Task[None] | None = None
@@ -145,7 +144,7 @@ class SessionRelay(Generic[M]):
             return
         self._is_handling = True
         while self._events:
-            self._perform_all(self._handle(self._events.popleft()))
+            self._perform_all(self._handle(self._events.pop(0)))
         self._is_handling = False
         if self._timer is None or not isinstance(event, ev.UpstreamSentText):  # words never make a deadline earlier
             self._set_timer()

@@ -1,6 +1,7 @@
 """The socket to the upstream: dials it, and reports what it sends as events of a session."""
 
 import asyncio
+import logging
 import re
 import ssl
 from collections.abc import Callable
@@ -18,12 +19,13 @@ from transcription_proxy.stream import events as ev
 HANDSHAKE_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.25
 """Seconds between tries while nothing answers."""
-READ_BUFFER_BYTES: Final = 4096
+READ_BUFFER_BYTES: Final = 2048
 MAX_MESSAGE_BYTES: Final = 1 << 20
 MAX_DETAIL_CHARACTERS: Final = 300
 MAX_BODY_BYTES: Final = 16 * 1024
 """Bytes of an error's body that are relayed."""
 TEXT: Final = WSMsgType.TEXT
+_picows_log = logging.LoggerAdapter(logging.getLogger("picows"))  # picows copies a plain Logger for each socket
 log = structlog.get_logger()
 
 
@@ -47,6 +49,8 @@ class Upstream(WSListener):
         self._report: Callable[[ev.Event], None] | None = self._early_events.append
         self._fragments = Fragments(MAX_MESSAGE_BYTES)
         self._transport: WSTransport | None = None
+        self.request_id: str | None = None
+        """The upstream's id for the request."""
 
     def start_reporting(self) -> None:
         """Report the queued events now, and later ones as they come. To be called after UpstreamOpened is handled."""
@@ -61,12 +65,6 @@ class Upstream(WSListener):
     def is_open(self) -> bool:
         """Whether the upstream answered the handshake with 101."""
         return self._transport is not None
-
-    @property
-    def request_id(self) -> str | None:
-        """The upstream's id for the request."""
-        headers = self._transport.response.headers if self._transport else {}
-        return headers.get("dg-request-id")
 
     @property
     def send(self) -> Callable[[WSMsgType, bytes | memoryview], None]:
@@ -96,6 +94,9 @@ class Upstream(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self.request_id = transport.response.headers.get("dg-request-id")
+        transport.request.headers.clear()  # picows keeps both for the connection's life
+        transport.response.headers.clear()
         if self._report is None:  # closed while it was being opened
             self.close()
 
@@ -177,6 +178,7 @@ class Dialler:
                     lambda: upstream,
                     url,
                     ssl_context=self._ssl,
+                    logger_name=_picows_log,
                     websocket_handshake_timeout=HANDSHAKE_SECONDS,
                     max_redirects=0,
                     max_frame_size=4 * MAX_MESSAGE_BYTES,

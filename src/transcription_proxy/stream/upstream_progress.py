@@ -1,6 +1,5 @@
 """What the upstream was sent and what it answered, in session time: for the bill, for replays, for the watchdog."""
 
-from collections import deque
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Final
@@ -53,7 +52,7 @@ class UpstreamProgress:
         self._begin_position = 0
         self._has_words = False
         self._finals_ms = [0] * channels
-        self._finals: deque[tuple[int, float, float, str]] = deque(maxlen=FINALS_REMEMBERED)
+        self._finals: list[tuple[int, float, float, str]] = []
         """Channel, start, duration and text of the current connection's latest finals."""
         self._sent = [SentState() for _ in range(channels)]
         self._sent_earlier = self._sent
@@ -121,6 +120,7 @@ class UpstreamProgress:
         if message.is_final:
             self._finals_ms[channel] = max(self._finals_ms[channel], end_ms)
             self._finals.append(_identity(channel, message))
+            del self._finals[:-FINALS_REMEMBERED]
             state.speaking = state.speaking and not message.speech_final
 
     def is_untouched(self, position: int) -> bool:

@@ -2,7 +2,6 @@
 
 The buffered audio is inspected when the upstream sends a message, never frame by frame."""
 
-from collections import deque
 from math import ceil
 from typing import Final
 
@@ -19,6 +18,7 @@ LATE_MS: Final = 4000
 LATE_FINALS_MS: Final = 10_000
 """The same limit without interim results, where words come a sentence at a time."""
 MARK_SECONDS: Final = 0.5
+MARKS_REMEMBERED: Final = 128
 """Least time between two remembered ends of the audio."""
 QUIET_MS: Final = 30_000
 """Milliseconds of quiet audio after which the client is warned."""
@@ -101,7 +101,7 @@ class Lateness:
         self._reported_ms = 0
         self._answered_at = now
         """All audio that came before this time has its words."""
-        self._marks: deque[tuple[int, float]] = deque(maxlen=128)
+        self._marks: list[tuple[int, float]] = []
         """The end of the audio at some times since then: position, time."""
         self.check_at = now + late_ms / 1000
 
@@ -135,11 +135,12 @@ class Lateness:
     def _record(self, end_ms: int, words_ms: int, now: float) -> None:
         marks = self._marks
         while marks and marks[0][0] <= words_ms:
-            self._answered_at = marks.popleft()[1]
+            self._answered_at = marks.pop(0)[1]
         if end_ms <= words_ms:
             self._answered_at = now
         elif not marks or (end_ms > marks[-1][0] and now >= marks[-1][1] + MARK_SECONDS):
             marks.append((end_ms, now))
+            del marks[:-MARKS_REMEMBERED]
 
 
 class Loudness:
