@@ -37,7 +37,7 @@ FRAMES: Final = Counter("transcription_audio_frames", "Audio frames of clients")
 BYTES: Final = Counter("transcription_audio_bytes", "Bytes of audio forwarded upstream for the first time")
 DELAY: Final = Histogram(
     "transcription_caption_delay_seconds",
-    "Seconds of audio without results, of each live session each second",
+    "Seconds of audio without results, of each live session every 10 seconds",
     buckets=(0.5, 1, 2, 3, 4, 6, 8, 10, 15, 30),
 )
 DIAL: Final = Histogram("transcription_upstream_dial_seconds", "Time to open an upstream", buckets=SHORT)

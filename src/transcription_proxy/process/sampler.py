@@ -12,6 +12,8 @@ from transcription_proxy.relay.switchboard import Switchboard
 SAMPLE_SECONDS: Final = 1.0
 DATABASE_SAMPLES: Final = 5
 """The database is asked with each fifth sample."""
+DELAY_SAMPLES: Final = 10
+"""Each session's delay is observed with each tenth sample: it costs 6 µs, in which no audio is relayed."""
 
 
 class Sampler:
@@ -27,19 +29,18 @@ class Sampler:
             due = monotonic() + SAMPLE_SECONDS
             await asyncio.sleep(SAMPLE_SECONDS)
             metrics.LOOP_LAG.observe(max(0.0, monotonic() - due))
-            self.sample()
+            self.sample(number)
             if number % DATABASE_SAMPLES == 0:
                 metrics.DATABASE_UP.set(await self._watch.is_writable())
 
-    def sample(self) -> None:
-        """Take what sessions and sockets have counted since the last sample."""
+    def sample(self, number: int) -> None:
+        """Take what sessions and sockets have counted since the last sample. `number`: of this sample."""
         relays = list(self._switchboard.relays.values())
-        for relay in relays:
-            relay.report_audio()
+        metrics.BYTES.inc(sum(relay.take_audio_bytes() for relay in relays))
+        metrics.FRAMES.inc(sum(socket.take_frames() for socket in self._switchboard.sockets))
+        for relay in relays[number % DELAY_SAMPLES :: DELAY_SAMPLES]:
             if relay.session.is_live:
                 metrics.DELAY.observe(relay.session.behind_seconds)
-        for socket in self._switchboard.sockets:
-            socket.report_frames()
         metrics.LIVE_SESSIONS.set(sum(relay.session.is_live for relay in relays))
         metrics.UNSETTLED.set(sum(relay.session.credit.unsettled for relay in relays))
         waiting = len(self._switchboard.unauthenticated)

@@ -44,7 +44,7 @@ class CaptionSocket(SessionSocket):
             super().on_message(message)
 
     def on_closed(self) -> None:
-        self.report_frames()
+        super().on_closed()
         self.report(ev.ClientLost())
 
     def on_violation(self, error: Error) -> None:

@@ -100,7 +100,7 @@ class ListenSocket(SessionSocket):
         """Do nothing: the client is authenticated."""
 
     def on_closed(self) -> None:
-        self.report_frames()
+        super().on_closed()
         self.report(ev.ClientLost(*received_close(self._transport)))
 
     def on_violation(self, error: Error) -> None:

@@ -287,14 +287,14 @@ class SessionRelay(Generic[M]):
         )
         self._context.settler.close(closing, self.handle_event)
 
-    def report_audio(self) -> None:
-        """Add the audio since the last report to the metrics."""
+    def take_audio_bytes(self) -> int:
+        """Return the bytes forwarded since the last call."""
         forwarded = self.session.credit.forwarded
-        metrics.BYTES.inc(forwarded - self._reported_bytes)
-        self._reported_bytes = forwarded
+        taken, self._reported_bytes = forwarded - self._reported_bytes, forwarded
+        return taken
 
     def _finish(self) -> None:
-        self.report_audio()
+        metrics.BYTES.inc(self.take_audio_bytes())
         self._clear_feed()
         if self._timer is not None:
             self._timer.cancel()

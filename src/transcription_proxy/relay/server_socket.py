@@ -78,8 +78,9 @@ class ServerSocket(WSListener):
         """End what the client was given, or refuse it: the service shuts down."""
         raise NotImplementedError
 
-    def report_frames(self) -> None:
-        """Add what was counted since the last report to the metrics."""
+    def take_frames(self) -> int:
+        """Return the audio frames that came since the last call."""
+        return 0
 
     def record_auth(self) -> None:
         """Stop the timer of a client that sent its auth message."""

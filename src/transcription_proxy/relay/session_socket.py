@@ -30,7 +30,7 @@ class SessionSocket(ServerSocket):
         self._forward: Callable[[WSMsgType, bytes], None] = _forward_nothing
         """The upstream's `send`, for frames that the session admitted."""
         self._frames = 0
-        """Audio frames since the last report."""
+        """Audio frames since the last call of `take_frames`."""
 
     # What picows calls
 
@@ -68,9 +68,12 @@ class SessionSocket(ServerSocket):
     def on_pong(self) -> None:
         self.report(ev.ClientPonged())
 
-    def report_frames(self) -> None:
-        metrics.FRAMES.inc(self._frames)
-        self._frames = 0
+    def on_closed(self) -> None:
+        metrics.FRAMES.inc(self.take_frames())
+
+    def take_frames(self) -> int:
+        taken, self._frames = self._frames, 0
+        return taken
 
     # What the relay calls
 

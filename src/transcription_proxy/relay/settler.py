@@ -24,8 +24,8 @@ BATCH_SESSIONS: Final = 500
 """Sessions settled in one statement, at most (money 19)."""
 MAX_LOCKED_SECONDS: Final = 5.0
 """Seconds after which a settle whose row stays locked counts as failed."""
-ANSWERS_AT_ONCE: Final = 50
-"""Answers reported before other tasks get a turn of the event loop."""
+ANSWERS_AT_ONCE: Final = 16
+"""Answers reported before other tasks get a turn of the event loop: about a millisecond."""
 CLOSES_AT_ONCE: Final = 4
 """Closes that use the database at the same time, at most."""
 RENEW_EVERY_SECONDS: Final = 10.0

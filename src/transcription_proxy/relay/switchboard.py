@@ -58,8 +58,8 @@ class Feeds(Protocol):
 class Socket(Protocol):
     """A client's socket, authenticated or not."""
 
-    def report_frames(self) -> None:
-        """Add what was counted since the last report to the metrics."""
+    def take_frames(self) -> int:
+        """Return the audio frames that came since the last call."""
 
     def shutdown(self) -> None:
         """End the session, or refuse to open one: the service shuts down."""
