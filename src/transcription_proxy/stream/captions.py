@@ -13,6 +13,8 @@ from transcription_wire import messages as wire
 
 LOW_MARKS: Final = (60, 300, 600)
 """Credits: `credits_low` is sent when the balance falls through one of these."""
+MAX_WORD_SECONDS: Final = 1e9
+"""A word's time beyond this makes no sense, and is passed on as it came."""
 MAX_BAD_MESSAGES: Final = 100
 """The client's hundredth bad message ends the session."""
 
@@ -138,12 +140,15 @@ def _words(alternative: deepgram.Alternative, clock: Clock) -> list[dict[str, An
     """Return the words in session time. On the session clock already, their JSON is passed on as it came."""
     if clock.is_session_clock:
         return cast("list[dict[str, Any]]", alternative.words)  # encodes to the same list
-    return [_word(word, clock) for word in alternative.word_list()]
-
-
-def _word(word: dict[str, Any], clock: Clock) -> dict[str, Any]:
-    times = {key: clock.session_time(word[key]) for key in ("start", "end") if isinstance(word.get(key), int | float)}
-    return {**word, **times}
+    shift_ms, begin_ms = clock.shift_ms, clock.begin_ms
+    words = alternative.word_list()
+    for word in words:
+        for key in ("start", "end"):
+            seconds = word.get(key)
+            if isinstance(seconds, int | float) and abs(seconds) < MAX_WORD_SECONDS:
+                ms = round(seconds * 1000) + shift_ms
+                word[key] = (ms if ms > begin_ms else begin_ms) / 1000
+    return words
 
 
 class LowCreditMarks:

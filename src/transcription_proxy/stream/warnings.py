@@ -18,8 +18,8 @@ LATE_MS: Final = 4000
 LATE_FINALS_MS: Final = 10_000
 """The same limit without interim results, where words come a sentence at a time."""
 MARK_SECONDS: Final = 0.5
-MARKS_REMEMBERED: Final = 128
 """Least time between two remembered ends of the audio."""
+MARKS_REMEMBERED: Final = 128
 QUIET_MS: Final = 30_000
 """Milliseconds of quiet audio after which the client is warned."""
 MUTED_POWER: Final = 1e-7
