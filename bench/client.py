@@ -93,8 +93,8 @@ class Client(WSListener):
         return (self.sent - self._final_frames) * len(self._frame)
 
     def send(self) -> None:
-        """Send the next frame."""
-        if self._transport is not None and not self.closed.done():
+        """Send the next frame, once the stream is ready."""
+        if self._transport is not None and self.ready.done() and not self.closed.done():
             self._sent_at.append(perf_counter())
             self._transport.send(WSMsgType.BINARY, self._frame)
 

@@ -1,6 +1,7 @@
 """The load generator, a process of its own: `python -m bench.load PLAN`, where PLAN is a Plan as JSON.
 
-It opens all streams and sends their frames evenly over time. Each step is a line of JSON on standard output."""
+It opens the streams evenly over time and sends their frames evenly over time. A stream begins to send when it is ready,
+as clients do. Each step is a line of JSON on standard output."""
 
 import asyncio
 import gc
@@ -19,9 +20,9 @@ from bench.pacer import Pacer
 from bench.results import Load
 
 SPREAD_SECONDS = 8
-"""Streams begin over this time, so that words and settles of different streams come evenly too."""
+"""Streams open over this time, so that words and settles of different streams come evenly too."""
 SETTLE_DOWN_SECONDS = 2
-"""Between the last stream's beginning and the measurement."""
+"""Between the last stream's opening and the measurement."""
 CONNECTING_AT_ONCE = 50
 CLOSE_SECONDS = 30.0
 
@@ -48,12 +49,16 @@ async def run(plan: Plan) -> None:
     tokens = read_tokens(plan.tokens) if plan.tokens else [None] * plan.streams
     frame = noise(plan.frame_ms)
     clients = [Client(frame, token) for token in tokens[: plan.streams]]
+    pacer = Pacer(plan.frame_ms / 1000 / len(clients), lambda slot: clients[slot % len(clients)].send())
+    pacer.start()
     await _open(clients, plan.url)
     say(Step("open"))
     await asyncio.to_thread(sys.stdin.readline)
     gc.collect()
     gc.disable()  # until the end: a collection would be seen as latency
-    load = await _stream(clients, plan)
+    await asyncio.sleep(SETTLE_DOWN_SECONDS)
+    load = await _measure(clients, plan, pacer)
+    pacer.stop()
     say(Step("end", load))
     await close_all(clients, CLOSE_SECONDS)
 
@@ -61,42 +66,30 @@ async def run(plan: Plan) -> None:
 async def _open(clients: list[Client], url: str) -> None:
     turn = asyncio.Semaphore(CONNECTING_AT_ONCE)
 
-    async def connect(client: Client) -> None:
+    async def connect(number: int, client: Client) -> None:
+        await asyncio.sleep(SPREAD_SECONDS * number / len(clients))
         async with turn:
             await client.connect(url)
 
-    await asyncio.gather(*(connect(client) for client in clients))
+    await asyncio.gather(*(connect(number, client) for number, client in enumerate(clients)))
 
 
-async def _stream(clients: list[Client], plan: Plan) -> Load:
-    period, count = plan.frame_ms / 1000, len(clients)
-    spread = round(SPREAD_SECONDS / period)
-
-    def send(slot: int) -> None:
-        cycle, number = divmod(slot, count)
-        if cycle >= number % spread:
-            clients[number].send()
-
-    pacer = Pacer(period / count, send)
-    pacer.start()
-    await asyncio.sleep(SPREAD_SECONDS + SETTLE_DOWN_SECONDS)
+async def _measure(clients: list[Client], plan: Plan, pacer: Pacer) -> Load:
     say(Step("begin"))
     Client.latencies = answers = array("d")
     first, sent = len(pacer.lateness), sum(client.sent for client in clients)
     used, began = process_time(), monotonic()
     await asyncio.sleep(plan.seconds)
     Client.latencies = None
-    load = Load(
+    return Load(
         frames=sum(client.sent for client in clients) - sent,
-        answers_share=round(len(answers) / (count * plan.seconds), 3),
+        answers_share=round(len(answers) / (len(clients) * plan.seconds), 3),
         dropped=sum(not client.is_open for client in clients),
         kept_kib=sum(client.unfinal_bytes for client in clients if client.is_open) / 1024,
         busy=round((process_time() - used) / (monotonic() - began), 3),
         latency=latency(answers),
         lateness=latency(pacer.lateness[first:]),
     )
-    pacer.stop()
-    return load
 
 
 def read_tokens(path: str) -> list[str]:
