@@ -27,9 +27,10 @@ log = logging.getLogger(__name__)
 
 MODULE: Final = (sys.executable, "-P", "-m")
 """-P: files of the current folder, such as a logging.py, must not shadow modules."""
+LEAN: Final = (*MODULE, "transcription_proxy.process.lean")
 ENGINE: Final = (*MODULE, "transcription_engine")
-SANDBOX: Final = (*MODULE, "transcription_sandbox")
-WORKER: Final = (*MODULE, "transcription_proxy.process.worker")
+SANDBOX: Final = (*LEAN, "transcription_sandbox")
+WORKER: Final = (*LEAN, "transcription_proxy.process.worker")
 ALLOCATOR: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(64 << 20),

@@ -61,8 +61,13 @@ def test_audio_kept_for_a_replay_is_not_counted_as_memory(memory: float, kept: b
 
 
 @pytest.mark.parametrize(("kib", "kept"), [(60 * 1024 - 1, True), (60 * 1024, False)])
-def test_all_processes_count_at_rest(kib: int, kept: bool) -> None:
-    rest = Rest(memory=[Memory("worker", kib), Memory("others", kib)], first_start_seconds=1, start_seconds=1, **AT)
+def test_the_services_own_processes_count_at_rest(kib: int, kept: bool) -> None:
+    rest = Rest(
+        memory=[Memory("worker", kib), Memory("supervisor", kib), Memory("PostgreSQL", kib)],
+        first_start_seconds=1,
+        start_seconds=1,
+        **AT,
+    )
     assert judged("at rest", rest=rest).kept is kept
 
 
