@@ -1,6 +1,7 @@
 """Access to the database: short transactions on pooled connections, and the exception Unavailable when it is away.
 
-Connections keep no session state, so a pooler in transaction mode may be between."""
+A pooler in transaction mode may be between, so connections keep no session state, except that a statement that asks for
+it (`prepare=True`) is prepared where the connection leads to PostgreSQL itself."""
 
 import asyncio
 import logging
@@ -42,6 +43,10 @@ AWAY: Final = (
     TimeoutError,
 )
 """Exceptions that mean that the database is away or too slow, whatever the statement."""
+UNPREPARED: Final = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.DuplicatePreparedStatement)
+"""Exceptions that mean that another server process got the statement than the one that prepared it."""
+ONLY_WHEN_ASKED: Final = 1 << 30
+"""Executions after which psycopg prepares a statement by itself: never."""
 RETRY_SECONDS: Final = 1.0
 """Pause between attempts to reach a database that is away."""
 
@@ -55,6 +60,7 @@ class Database:
         self._timeout = timeout
         self._path = sql.SQL("; SET LOCAL search_path = {}").format(sql.Identifier(schema)) if schema else sql.SQL("")
         self._away = False
+        self._may_prepare = True
         self._pool = AsyncConnectionPool(
             url,
             kwargs=CONNECTION,
@@ -95,6 +101,10 @@ class Database:
                         _refuse_to_commit_nothing(connection)
         except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
             raise TooSlow(f"The database is too slow: {error}") from error
+        except UNPREPARED as error:
+            self._may_prepare = False
+            await self._pool.drain()
+            raise Unavailable(f"A pooler lost a prepared statement; none is prepared from now on: {error}") from error
         except AWAY as error:
             raise Unavailable(f"Can't reach the database, or it is too slow: {error}") from error
 
@@ -130,7 +140,9 @@ class Database:
             await self._pool.drain()  # the server has closed the other connections too
             raise psycopg.OperationalError("the server closed the connection")
 
-    async def _reached(self, _connection: AsyncConnection) -> None:
+    async def _reached(self, connection: AsyncConnection) -> None:
+        if self._may_prepare and await _is_direct(connection):
+            connection.prepare_threshold = ONLY_WHEN_ASKED
         if self._away:
             log.info("the database is back")
         self._away = False
@@ -140,6 +152,12 @@ class Database:
             log.warning("the database cannot be reached")
         self._away = True
         await pool.check()  # makes the pool reconnect every RETRY_SECONDS, instead of with its own exponential back-off
+
+
+async def _is_direct(connection: AsyncConnection) -> bool:
+    """Return whether the connection leads to PostgreSQL itself. A pooler names a process of its own."""
+    row = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
+    return row == (connection.info.backend_pid,)
 
 
 def _cancellations() -> int:

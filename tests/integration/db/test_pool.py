@@ -182,3 +182,41 @@ async def test_a_frozen_server_delays_a_caller_only_by_its_timeout(server: Embed
         os.kill(row[0], 18)
         await database.close()
     assert postmaster(server)
+
+
+async def prepared(database: Database) -> list[str]:
+    async with database.transaction() as connection:
+        rows = await (await connection.execute("SELECT statement FROM pg_prepared_statements")).fetchall()
+    return [statement for (statement,) in rows]
+
+
+async def double(database: Database, number: int) -> object:
+    async with database.transaction() as connection:
+        cursor = await connection.execute("SELECT 2 * %s::int", [number], prepare=True)
+        row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def test_only_a_statement_that_asks_for_it_is_prepared(empty_database_url: str) -> None:
+    database = Database(empty_database_url, max_size=1)
+    await database.open()
+    for number in range(10):
+        assert await double(database, number) == 2 * number
+        assert await one(database, "SELECT 1") == 1
+    assert await prepared(database) == ["SELECT 2 * $1::int"]
+    await database.close()
+
+
+async def test_nothing_is_prepared_once_a_pooler_has_lost_a_statement(empty_database_url: str) -> None:
+    database = Database(empty_database_url, max_size=1)
+    await database.open()
+    assert await double(database, 1) == 2
+    async with database.transaction() as connection:
+        await connection.execute(
+            "DO $$BEGIN EXECUTE 'DEALLOCATE ALL'; END$$"
+        )  # psycopg doesn't see it, as with a pooler
+    with pytest.raises(Unavailable, match="pooler"):
+        await double(database, 2)
+    assert await double(database, 3) == 6
+    assert await prepared(database) == []
+    await database.close()
