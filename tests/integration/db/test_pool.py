@@ -212,9 +212,7 @@ async def test_nothing_is_prepared_once_a_pooler_has_lost_a_statement(empty_data
     await database.open()
     assert await double(database, 1) == 2
     async with database.transaction() as connection:
-        await connection.execute(
-            "DO $$BEGIN EXECUTE 'DEALLOCATE ALL'; END$$"
-        )  # psycopg doesn't see it, as with a pooler
+        await connection.execute("DO $$BEGIN EXECUTE 'DEALLOCATE ALL'; END$$")  # psycopg can't see it
     with pytest.raises(Unavailable, match="pooler"):
         await double(database, 2)
     assert await double(database, 3) == 6
