@@ -60,6 +60,7 @@ class LagProbe:
 
 def alive() -> dict[str, int]:
     """Return how many instances of each class this process has, of those that the collector knows."""
+    gc.unfreeze()  # what the worker froze at its start is replaced in time, and must count before as well as after
     gc.collect()
     return dict(Counter(type(thing).__name__ for thing in gc.get_objects()))
 
