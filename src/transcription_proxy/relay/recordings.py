@@ -5,6 +5,7 @@ Nothing is tried twice: the clients repeat failed requests themselves, and each 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 import httpx
@@ -106,18 +107,21 @@ class Recordings:
         length: Length | None,
     ) -> Transcribed:
         url = self._base + request.listen.target(session.id)
-        answer, request_id = await self._send(url, upload, body)
+        session.begin_upload(body)
+        answer = await self._send(session, url, upload, body)
         found = recording.read_answer(answer.body)
         if found is None:
             log.error("recording_without_metadata", session=str(session.id))
             billed = length or request.expected(body.sent)
         else:
             billed = request.billed(found, body.sent)
-        await session.bill(request.cost(billed), billed.milliseconds, request_id)
+            session.record_report(request.sent_ms(body.sent), found.milliseconds)
+        await session.bill(request.cost(billed), billed.milliseconds)
         return answer
 
-    async def _send(self, url: str, upload: Upload, body: "_Body") -> tuple[Transcribed, str | None]:
-        """Send a recording upstream, and return the answer and its id. Raise UpstreamFailed."""
+    async def _send(self, session: RecordingSession, url: str, upload: Upload, body: "_Body") -> Transcribed:
+        """Send a recording upstream, and return the answer. Raise UpstreamFailed."""
+        begun_at = monotonic()
         headers = {**self._headers, "Content-Type": upload.content_type or "application/octet-stream"}
         if upload.size is not None:
             headers["Content-Length"] = str(upload.size)
@@ -135,11 +139,12 @@ class Recordings:
             log.warning("recording_failed", error=type(error).__name__)
             raise UpstreamFailed(listen_errors.NO_ENGINE) from None
         request_id = response.headers.get("dg-request-id")
+        session.record_request(request_id, round((monotonic() - begun_at) * 1000))
         if response.status_code != 200:
             detail = _printable(response.headers)
             log.warning("recording_refused", status=response.status_code, detail=detail)
             raise UpstreamFailed(listen_errors.from_upstream(response.status_code, detail, content, request_id))
-        return Transcribed(content, response.headers.get("content-type", JSON), request_id), request_id
+        return Transcribed(content, response.headers.get("content-type", JSON), request_id)
 
     def _too_large(self) -> Refusal:
         return Refusal("too_large", sentences.recording_larger_than(self.max_bytes >> 20))

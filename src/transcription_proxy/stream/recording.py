@@ -68,6 +68,10 @@ class RecordingRequest:
             length.milliseconds
         )
 
+    def sent_ms(self, sent: int) -> int | None:
+        """Return the length of `sent` bytes of raw audio, None for any other file."""
+        return self.listen.audio.milliseconds(sent) if self.listen.is_raw else None
+
     def billed(self, metadata: "Metadata", sent: int) -> Length:
         """Return the length to bill: the upstream's, but of raw audio never more than the `sent` bytes (money 4)."""
         upstream = Length(metadata.milliseconds, metadata.channels)

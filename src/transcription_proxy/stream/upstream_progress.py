@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from transcription_proxy.stream import captions, deepgram
 from transcription_proxy.stream.bill import AudioUsage
+from transcription_proxy.values import UpstreamConnection
 
 WATCHDOG_SECONDS: Final = 15
 """An upstream has stalled if it got this much audio, in at least this much time, and sent no message."""
@@ -42,6 +43,10 @@ class UpstreamProgress:
         self.request_id: str | None = None
         """The latest connection's id at the upstream."""
         self.connections = 0
+        self.ended: tuple[UpstreamConnection, ...] = ()
+        """The connections that have ended, in order."""
+        self._opened_at: float | None = None
+        """When the current connection opened; None while there is none."""
         self.silence_ms = 0
         """Milliseconds of the service's own silence that the current connection got before any audio."""
         self.reported_ms: int | None = None
@@ -87,7 +92,18 @@ class UpstreamProgress:
         self.silence_ms = 0
         self._begin_ms = begin_ms
         self._begin_position = position
+        self._opened_at = now
         self._note_message(position, now)
+
+    def end_connection(self, sent_ms: int, now: float) -> None:
+        """Record the end of the current connection, if one is open. `sent_ms`: where the audio sent to it ends, in
+        session time."""
+        if self._opened_at is None:
+            return
+        socket_ms = round((now - self._opened_at) * 1000)
+        sent_ms += self.silence_ms - self._begin_ms
+        self.ended += (UpstreamConnection(self.request_id, socket_ms, sent_ms, self.reported_ms),)
+        self._opened_at = None
 
     def record_message(
         self, message: deepgram.Message | deepgram.Unknown, position: int, sent_ms: int, now: float
