@@ -38,6 +38,8 @@ class Sampler:
             relay.report_audio()
             if relay.session.is_live:
                 metrics.DELAY.observe(relay.session.behind_seconds)
+        for recording in list(self._switchboard.recordings.values()):
+            recording.report_audio()
         for socket in self._switchboard.sockets:
             socket.report_frames()
         metrics.LIVE_SESSIONS.set(sum(relay.session.is_live for relay in relays))

@@ -75,6 +75,9 @@ class Machine(Protocol):
     def is_ending(self) -> bool: ...
 
     @property
+    def forwarded_bytes(self) -> int: ...
+
+    @property
     def behind_seconds(self) -> float: ...
 
     def start(self) -> list[ev.Action]: ...
@@ -289,7 +292,7 @@ class SessionRelay(Generic[M]):
 
     def report_audio(self) -> None:
         """Add the audio since the last report to the metrics."""
-        forwarded = self.session.credit.forwarded
+        forwarded = self.session.forwarded_bytes
         metrics.BYTES.inc(forwarded - self._reported_bytes)
         self._reported_bytes = forwarded
 
