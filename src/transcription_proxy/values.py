@@ -96,7 +96,9 @@ class UpstreamConnection:
     sent_ms: int | None
     """Audio sent on this connection, milliseconds: a replay and the service's own silence included. None: not known."""
     reported_ms: int | None = None
-    """What the upstream reported of it, where it did."""
+    """What the upstream reported of it in its closing message, where there was one."""
+    heard_ms: int = 0
+    """The end of the last Results: the upstream has heard at least as much."""
 
 
 @dataclass(frozen=True, slots=True)

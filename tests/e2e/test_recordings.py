@@ -6,6 +6,7 @@ import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,7 +16,9 @@ from tests.e2e.checks import assert_books_balance
 from tests.e2e.client import User
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.test_keys import create_key
+from tests.e2e.test_usage import execute, reconciled
 from tests.standin.recordings import RecordingStandIn
+from tests.standin.usage import UsageStandIn
 
 PATH = "/v1/listen?model=nova-3"
 MP3 = b"\xff\xfb\x90\x00" * 2500
@@ -225,3 +228,26 @@ async def test_a_revoked_key_ends_its_recording(service: Service, standin: Recor
     assert refused(await uploading) == (401, "INVALID_AUTH")
     standin.answering.set()
     assert await left(service, user) == 100
+
+
+async def test_recordings_are_compared_with_the_usage_report(service: Service, standin: RecordingStandIn) -> None:
+    await execute(service, "UPDATE transcription_sessions SET started_at = started_at - interval '60 d'")
+    user = await service.user(600)
+    standin.usage = usage = UsageStandIn()
+    for standin.duration, standin.status, path in (
+        (7.3, 200, PATH),
+        (4.0, 200, f"{PATH}&encoding=linear16&sample_rate=16000"),
+        (0.0, 400, PATH),
+    ):
+        standin.request_id = str(uuid4())
+        assert (await post(service, user, bytes(128_000), path)).status_code == standin.status
+        target = standin.received[-1].target
+        usage.add(standin.request_id, target, duration=standin.duration, code=standin.status)
+    status, found = await reconciled(service)
+    assert (status, found["differences"]) == (0, [])
+    assert (found["sessions"], found["requests"]) == (3, 3)
+    assert found["upstream_seconds"] == found["sent_seconds"] == found["billed_seconds"] == 11.3
+    usage.requests[0]["response"]["details"]["duration"] = 9.0
+    status, found = await reconciled(service)
+    [difference] = found["differences"]
+    assert (status, difference["here_seconds"], difference["upstream_seconds"]) == (1, 7.3, 9.0)

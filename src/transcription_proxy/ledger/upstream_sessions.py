@@ -1,37 +1,20 @@
 """Reads what sessions sent to the upstream, to be compared with the upstream's own usage report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg.rows import kwargs_row
 
 from transcription_proxy.db.pool import Database
+from transcription_proxy.ledger.entries import UpstreamSession
 from transcription_proxy.ledger.store import SQL
 from transcription_proxy.metering import engines
 from transcription_proxy.values import UpstreamConnection
 
 STATEMENT_SECONDS: Final = 600.0
 """How long the statement may take."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamSession:
-    """A session of an upstream engine. `ended_at`: None while it is live. `audio_seconds`: billed, of one channel.
-
-    `connections`: none if the process died before the session's end."""
-
-    id: UUID
-    user_id: UUID
-    started_at: datetime
-    ended_at: datetime | None
-    audio_seconds: Decimal
-    channels: int
-    addons: Sequence[str]
-    connections: Sequence[UpstreamConnection]
 
 
 async def upstream_sessions(database: Database, since: datetime, ids: Sequence[UUID]) -> list[UpstreamSession]:

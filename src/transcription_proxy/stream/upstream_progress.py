@@ -53,6 +53,8 @@ class UpstreamProgress:
         """The duration in the current connection's closing Metadata."""
         self.results_ms = 0
         """The furthest end of any Results, in session time."""
+        self._heard_ms = 0
+        """The furthest end of the current connection's Results, in session time."""
         self._begin_ms = 0
         self._begin_position = 0
         self._has_words = False
@@ -90,7 +92,7 @@ class UpstreamProgress:
         self.request_id = request_id
         self.reported_ms = None
         self.silence_ms = 0
-        self._begin_ms = begin_ms
+        self._begin_ms = self._heard_ms = begin_ms
         self._begin_position = position
         self._opened_at = now
         self._note_message(position, now)
@@ -101,8 +103,8 @@ class UpstreamProgress:
         if self._opened_at is None:
             return
         socket_ms = round((now - self._opened_at) * 1000)
-        sent_ms += self.silence_ms - self._begin_ms
-        self.ended += (UpstreamConnection(self.request_id, socket_ms, sent_ms, self.reported_ms),)
+        sent_ms, heard_ms = sent_ms - self.shift_ms, self._heard_ms - self._begin_ms
+        self.ended += (UpstreamConnection(self.request_id, socket_ms, sent_ms, self.reported_ms, heard_ms),)
         self._opened_at = None
 
     def record_message(
@@ -129,6 +131,7 @@ class UpstreamProgress:
         self.reported_ms = None  # the closing Metadata comes after all Results
         self._has_words = self._has_words or message.text != ""
         self.results_ms = max(self.results_ms, end_ms)
+        self._heard_ms = max(self._heard_ms, end_ms)
         channel = self._channel(message.channel_index)
         state = self._sent[channel]
         if message.text:

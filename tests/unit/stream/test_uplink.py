@@ -115,12 +115,13 @@ def test_each_connection_is_recorded_with_the_audio_that_it_was_sent() -> None:
     harness.lose(106.0)
     harness.replay(106.0)
     harness.hear(noise(1), 108.0)
+    harness.say("two", 0.5, 1.5, is_final=True)
     harness.spoke(b'{"type":"Metadata","request_id":"request-9","duration":3.49}')
     harness.uplink.close(110.5)
     harness.uplink.close(111.0)
     assert harness.uplink.progress.ended == (
-        UpstreamConnection("request", 6000, 4000),
-        UpstreamConnection("request-9", 4500, 3500, 3490),
+        UpstreamConnection("request", 6000, 4000, heard_ms=1500),
+        UpstreamConnection("request-9", 4500, 3500, 3490, 2000),
     )
 
 
