@@ -262,12 +262,17 @@ WITH marked AS (
 SELECT pg_notify('session_ending', id::text) FROM marked
 
 -- name: mark_muted_ending
--- Mark the session that has been muted for the longest time, and for `seconds` at least, to end. Return its id.
-WITH marked AS (
+-- Mark the session that has been muted for the longest time, and for `seconds` at least, to end. Return its id. An opening
+-- that lacks a stream with diarization is only helped by the end of one with it.
+WITH lacking AS (
+  SELECT %(diarized)s AND count(*) >= %(max_diarized)s AS diarized FROM transcription_sessions
+  WHERE status = 'active' AND lease_until > clock_timestamp() AND 'diarize' = ANY (addons)
+), marked AS (
   UPDATE transcription_sessions SET ending = %(reason)s
   WHERE id = (
     SELECT id FROM transcription_sessions
     WHERE status = 'active' AND ending IS NULL AND muted_at < clock_timestamp() - make_interval(secs => %(seconds)s)
+      AND ('diarize' = ANY (addons) OR NOT (SELECT diarized FROM lacking))
     ORDER BY muted_at LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
   )

@@ -290,9 +290,14 @@ async def mark_ending(connection: Connection, session_id: UUID, reason: Reason, 
     return (await connection.execute(SQL["mark_ending"], values)).rowcount > 0
 
 
-async def mark_muted_ending(connection: Connection, reason: Reason, seconds: float) -> UUID | None:
-    """Mark the session that is muted for the longest time, and for `seconds` at least, to end. Return its id."""
-    session: UUID | None = await _scalar(connection, "mark_muted_ending", {"reason": reason, "seconds": seconds})
+async def mark_muted_ending(
+    connection: Connection, reason: Reason, seconds: float, diarized: bool, max_diarized: int
+) -> UUID | None:
+    """Mark the session that is muted for the longest time, and for `seconds` at least, to end. Return its id.
+
+    `diarized`: whether the opening that lacks a stream wants diarization."""
+    values = {"reason": reason, "seconds": seconds, "diarized": diarized, "max_diarized": max_diarized}
+    session: UUID | None = await _scalar(connection, "mark_muted_ending", values)
     return session
 
 
