@@ -151,14 +151,16 @@ async def test_a_recording_may_have_many_megabytes_but_not_too_many(
     assert (await post(service, user, megabytes(24), **size)).status_code == 200
     assert standin.received[-1].size == 24 << 20
     size = {"Content-Length": str(33 << 20)} if announced else {}
-    assert refused(await post(service, user, megabytes(33), **size)) == (413, "PAYLOAD_TOO_LARGE")
+    answer = await post(service, user, megabytes(33), **size)
+    assert refused(answer) == (413, "PAYLOAD_TOO_LARGE")
+    assert answer.headers["dg-error"] == "A recording may have at most 32 MB."
     assert await left(service, user) == 100_000 - 10
 
 
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [
-        (PATH, b"", "INVALID_QUERY_PARAMETER"),
+        (PATH, b"", "Bad Request"),
         ("/v1/listen?model=whisper", MP3, "INVALID_QUERY_PARAMETER"),
         (f"{PATH}&callback=http://example.com", MP3, "INVALID_QUERY_PARAMETER"),
         (f"{PATH}&summarize=v2", MP3, "INVALID_QUERY_PARAMETER"),
@@ -175,19 +177,29 @@ async def test_what_cannot_be_metered_is_refused(
 
 @pytest.mark.parametrize(
     "body", [b'{"url": "http://127.0.0.1/a.wav"}', b'{"url": "http://[::ffff:10.0.0.1]/"}', b'{"url": "file:///etc"}',
-             b'{"url": "http://localhost:1/"}', b'{"url": 5}', b"[]", b"{"]
+             b'{"url": "http://localhost:1/"}', b'{"url": "http://0x7f.1/"}', b'{"url": ""}']
 )  # fmt: skip
 async def test_a_url_inside_our_network_is_not_fetched(
     service: Service, standin: RecordingStandIn, body: bytes
 ) -> None:
     user = await service.user(100)
     answer = await post(service, user, body, **{"Content-Type": "application/json"})
-    assert refused(answer) == (400, "INVALID_QUERY_PARAMETER")
+    assert refused(answer) == (400, "REMOTE_CONTENT_ERROR")
+    assert standin.received == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"url": 5}', b'{"uri": "http://example.com/"}'])
+async def test_json_without_a_url_is_no_recording(service: Service, standin: RecordingStandIn, body: bytes) -> None:
+    user = await service.user(100)
+    answer = await post(service, user, body, **{"Content-Type": "Application/JSON; charset=utf-8"})
+    assert refused(answer) == (400, "Bad Request")
     assert standin.received == []
 
 
 async def test_a_forged_key_reaches_no_upstream(service: Service, standin: RecordingStandIn) -> None:
-    assert refused(await post(service, User("", "tpk_forged"), MP3)) == (401, "INVALID_AUTH")
+    answer = await post(service, User("", "tpk_forged"), MP3)
+    assert refused(answer) == (401, "INVALID_AUTH")
+    assert answer.headers["dg-error"] == "Invalid credentials."
     assert standin.received == []
 
 

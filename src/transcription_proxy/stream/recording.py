@@ -114,11 +114,11 @@ def read(query: str, rates: Rates, models: Sequence[str] | None = None) -> Recor
 
 
 def read_url(body: bytes) -> str:
-    """Return the URL in a JSON body. Raise Refusal invalid_config."""
+    """Return the URL in a JSON body. Raise Refusal bad_recording."""
     try:
         return msgspec.json.decode(body, type=_Location).url
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refusal(ErrorCode.INVALID_CONFIG, sentences.NO_RECORDING_URL) from None
+        raise Refusal("bad_recording", sentences.NO_RECORDING_URL) from None
 
 
 def read_answer(body: bytes) -> Metadata | None:
