@@ -145,7 +145,9 @@ def transcribe(
         Path | None,
         typer.Option("--output", metavar="FILE", help="Save the captions when done: .srt, .vtt, .json, or else text."),
     ] = None,
-    model: Annotated[str, typer.Option(metavar="NAME", help="Speech model.")] = "nova-2",
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Speech model. Default: what the service suggests.")
+    ] = None,
     language: Annotated[str, typer.Option(metavar="CODE", help="Language spoken.")] = "en-US",
     encoding: Annotated[
         str, typer.Option(metavar="NAME", help="Raw audio: linear16, linear32, mulaw or alaw.")
@@ -165,7 +167,7 @@ def transcribe(
     for those seconds. The receipt includes them.
     """
     _check_use(context, source, mic=mic, device=device)
-    chosen = _config(settings or []) | {"model": model, "language": language}
+    chosen = _config(settings or []) | {"language": language} | ({} if model is None else {"model": model})
     sound = Format(encoding, rate, channels) if source == "-" else Format()
     start: Start
     if source is None:
@@ -221,6 +223,7 @@ async def _transcribe(config: dict[str, Any], start: Start, record: output.Recor
     with start() as source:
         store = Store()
         login = await asyncio.to_thread(net.current, store)
+        config = await asyncio.to_thread(net.with_model, config, login.server)
         with ui.Screen(as_json=as_json) as screen, _interruptions(screen) as interrupted:
             renew = partial(net.renewed, store)
             transcription = Transcription(login, renew, config, screen, interrupted, keep=record.add)

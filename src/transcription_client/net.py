@@ -18,6 +18,8 @@ from transcription_wire.proxies import UnusableProxy, choose
 
 HTTP_SECONDS: Final = 15.0
 """Timeout of a request."""
+SUGGESTION_SECONDS: Final = 3.0
+"""Timeout of a request whose answer is not necessary."""
 RENEW_BEFORE_SECONDS: Final = 60.0
 """How long before it expires a token is renewed."""
 NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
@@ -47,6 +49,14 @@ class Receipt(msgspec.Struct):
 
 class _Usage(msgspec.Struct):
     sessions: list[Receipt]
+
+
+class _Defaults(msgspec.Struct):
+    model: str | None = None
+
+
+class _Options(msgspec.Struct):
+    default: _Defaults
 
 
 class _Tokens(msgspec.Struct):
@@ -102,6 +112,13 @@ class Api:
         """Return the last ten sessions, live ones included. Raise ClientError."""
         return self._call("GET", "/account/usage", _Usage, headers=_bearer(token)).sessions
 
+    def preferred_model(self) -> str | None:
+        """Return the model that the service suggests, None where it suggests none or does not answer soon."""
+        try:
+            return Api(self.server, SUGGESTION_SECONDS)._call("GET", "/captions/options", _Options).default.model
+        except ClientError:
+            return None  # the session shows what is wrong
+
     def _call(self, method: str, path: str, expected: type[T] | None, **request: Any) -> T:
         response = request_from(self.server, method, path, self._within, **request)
         if response.is_server_error:
@@ -114,6 +131,16 @@ class Api:
             return msgspec.json.decode(response.content or b"null", type=expected)
         except ValueError as error:  # a DecodeError is one
             raise ClientError(f"{self.server} {NOT_OURS}.") from error
+
+
+def with_model(config: dict[str, Any], server: str) -> dict[str, Any]:
+    """Return the options of a session with the model that the service suggests, if they name none.
+
+    `keywords` is for nova-2 only, which the service uses unless it is told otherwise."""
+    if "model" in config or "keywords" in config:
+        return config
+    model = Api(server).preferred_model()
+    return config if model is None else {"model": model, **config}
 
 
 def request_from(server: str, method: str, path: str, within: float = HTTP_SECONDS, **request: Any) -> httpx.Response:

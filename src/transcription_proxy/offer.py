@@ -4,8 +4,9 @@ It imports little, so that `serve` can check prices before it starts anything.""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from transcription_proxy.config import Settings
 from transcription_proxy.errors import ConfigError
@@ -15,6 +16,8 @@ from transcription_proxy.payments import packages, pricing
 from transcription_proxy.payments.packages import Package
 
 T = TypeVar("T")
+MAX_AGE_DAYS: Final = 90
+"""Prices that are older may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,23 @@ def problems(settings: Settings) -> list[str]:
     return [f"{loss}, or set ALLOW_LOSS_MAKING_PACKAGES=true" for loss in losses]
 
 
-def warnings(settings: Settings) -> list[str]:
-    """Return a sentence for everything that sells at a loss, unless that is allowed. Raise ConfigError."""
-    return _losses(settings)
+def warnings(settings: Settings, today: date) -> list[str]:
+    """Return a sentence for everything that sells at a loss, unless that is allowed, and one for old prices.
+
+    Raise ConfigError."""
+    old = None if settings.builtin_engine else outdated(settings, load(settings, builtin_engine=False).rates, today)
+    return _losses(settings) + ([old] if old else [])
+
+
+def outdated(settings: Settings, rates: Rates, today: date) -> str | None:
+    """Return a sentence if the engine's prices are older than MAX_AGE_DAYS, which may hide a loss."""
+    age = rates.age_days(today)
+    if age is None or age <= MAX_AGE_DAYS:
+        return None
+    since = f"the speech engine's prices are from {rates.date}, {age} days ago"
+    if settings.rates_file is None:
+        return f"{since}: set RATES_FILE to a file with today's prices"
+    return f"{since}: check RATES_FILE, and set its date"
 
 
 def _losses(settings: Settings) -> list[str]:

@@ -86,6 +86,22 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamConnection:
+    """One connection of a session to the upstream, or the recording that was sent to it, kept for reconciliation."""
+
+    request_id: str | None
+    """The upstream's id of the request."""
+    socket_ms: int | None
+    """How long the connection was open, milliseconds. None: the session is older than this figure."""
+    sent_ms: int | None
+    """Audio sent on this connection, milliseconds: a replay and the service's own silence included. None: not known."""
+    reported_ms: int | None = None
+    """What the upstream reported of it in its closing message, where there was one."""
+    heard_ms: int = 0
+    """The end of the last Results: the upstream has heard at least as much."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """The end of a session, with its true total (it may be lower than what was settled: money 17)."""
 
@@ -100,9 +116,11 @@ class Closing:
     upstream_ms: int | None = None
     """What the upstream reported, where it did."""
     request_id: str | None = None
-    """The upstream's id of the request, for reconciliation."""
+    """The upstream's id of the last request."""
     ready: bool = True
     """False: it never became ready; it bills nothing and is not listed (money 6)."""
+    connections: tuple[UpstreamConnection, ...] = ()
+    """The session's upstream connections, in order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ async def test_no_word_is_lost_after_a_lost_connection(
     config = upstream.scripted(Script(locate=where))
     user = await service.user()
     async with proxied(service) as (proxy, there), speaking(microphone_browser, there, user) as visitor:
+        await visitor.page.locator("#model").select_option("nova-2")
         await visitor.fill(terms=config["keywords"])
         await visitor.press("Start")
         await state(visitor, "Live")
@@ -128,6 +129,7 @@ async def test_a_redial_of_the_engine_is_shown(
 ) -> None:
     config = upstream.scripted(Script(reset_after=2.0), Script(handshake_delay=3.0))
     async with speaking(microphone_browser, service, await service.user()) as visitor:
+        await visitor.page.locator("#model").select_option("nova-2")
         await visitor.fill(terms=config["keywords"])
         await visitor.press("Start")
         await expect(visitor.page.locator("#finals")).to_contain_text(f"{WORD}3 {WORD}0", timeout=20_000)
@@ -197,6 +199,8 @@ async def test_add_ons_are_offered_where_they_are_priced_and_go_upstream(
 ) -> None:
     async with speaking(microphone_browser, service, await service.user()) as visitor:
         price, page = visitor.page.locator("#price"), visitor.page
+        await expect(page.locator("#model")).to_have_value("nova-3")
+        await page.locator("#model").select_option("nova-2")
         await expect(price).to_have_text("1 second of audio = 1 second of your balance.")
         await visitor.fill(terms="Zoë\n\n  Kubernetes ")
         await expect(price).to_have_text("1 second of audio = 1 second of your balance.")
@@ -245,7 +249,7 @@ async def test_options_that_failed_to_load_are_requested_again(visitor: Visitor,
     await visitor.says("You have no minutes to use, so captions can't start.")
     await visitor.context.unroute_all()
     await visitor.press("Try again")
-    await expect(visitor.page.locator("#model")).to_have_value("nova-2")
+    await expect(visitor.page.locator("#model")).to_have_value("nova-3")
 
 
 async def test_transcripts_can_be_saved_as_text_and_subtitles(
@@ -339,6 +343,7 @@ async def test_markup_and_long_words_are_text_without_axe_violations(
     async with speaking(
         microphone_browser, service, await service.user(), color_scheme=scheme, viewport=size
     ) as visitor:
+        await visitor.page.locator("#model").select_option("nova-2")
         await visitor.fill(terms=config["keywords"])
         await visitor.press("Start")
         await expect(visitor.page.locator("#finals")).to_contain_text(f"{HOSTILE}1")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -9,18 +10,59 @@ import pytest_asyncio
 
 from tests.e2e.checks import database_url
 from tests.e2e.client import Captions, sound
+from tests.e2e.listening import CLOSE_STREAM, RAW, listen, refused, rest
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
 from tests.waiting import until
 from transcription_proxy.relay.unauthenticated import MAX_UNAUTHENTICATED
 
 OTHER_ADDRESS = ("127.0.0.2", 0)
+LABELS = {"diarize": True}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def small(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
     async with serving(environment(scratch / "small", upstream.url, UPSTREAM_MAX_STREAMS="2")) as service:
         yield service
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def two_workers(scratch: Path, upstream: Upstream) -> AsyncIterator[Service]:
+    limits = {"UPSTREAM_MAX_STREAMS": "4", "UPSTREAM_MAX_DIARIZED": "2"}
+    async with serving(environment(scratch / "two-workers", upstream.url, WORKERS="2", **limits)) as service:
+        yield service
+
+
+def answered(captions: Captions) -> bool:
+    return bool(captions.of("ready") or captions.errors())
+
+
+async def test_streams_with_speaker_labels_are_limited_over_workers_and_sockets(two_workers: Service) -> None:
+    users = [await two_workers.user(600) for _ in range(6)]
+    captions = [await two_workers.captions(user, LABELS) for user in users]
+    for each in captions:
+        await each.until(partial(answered, each))
+    live = [each for each in captions if each.of("ready")]
+    assert (len(live), [each.errors() for each in captions if each not in live]) == (2, [["busy"]] * 4)
+    assert [await each.closed() for each in captions if each not in live] == [1013] * 4
+    for query in ({**RAW, "diarize": "true"}, {**RAW, "diarize_model": "latest"}):
+        assert await refused(two_workers, users[0], query) == (429, "TOO_MANY_REQUESTS")
+    plain = await two_workers.captions(users[2])
+    await plain.ready()
+    streamed = await listen(two_workers, users[3], RAW)  # the fourth of all streams
+    assert await refused(two_workers, users[4], RAW) == (429, "TOO_MANY_REQUESTS")
+    await live[0].stop()
+    labelled = await listen(two_workers, users[4], {**RAW, "diarize": "true"})
+    last = await two_workers.captions(users[5], LABELS)
+    assert (await last.first("error"))["code"] == "busy"
+    headers = {"Authorization": f"Token {users[5].token}"}
+    upload = await two_workers.http.post("/v1/listen?model=nova-3&diarize=true", content=b"RIFF", headers=headers)
+    assert (upload.status_code, upload.json()["err_code"]) == (429, "TOO_MANY_REQUESTS")
+    for connection in (labelled, streamed):
+        await connection.send(CLOSE_STREAM)
+        await rest(connection)
+    for each in (live[1], plain):
+        await each.stop()
 
 
 async def test_a_flood_of_sockets_from_one_address_does_not_keep_another_out(

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.client import sound
+from tests.e2e.listening import listen
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.upstream import Upstream
 from tests.waiting import until
@@ -69,6 +70,16 @@ async def test_one_scrape_answers_for_all_workers(measured: Service, upstream: U
     await settles_at(measured, "transcription_live_sessions", 0)
     assert (await scrape(measured))['transcription_sessions_ended_total{reason="client_stop"}'] == 4
     assert (await scrape(measured))["transcription_unsettled_seconds"] == 0
+
+
+async def test_audio_that_is_not_raw_is_counted_in_bytes(measured: Service) -> None:
+    before = (await scrape(measured))["transcription_audio_bytes_total"]
+    user = await measured.user(600)
+    connection = await listen(measured, user, {"model": "nova-3"})
+    for _ in range(3):
+        await connection.send(b"OggS" * 1000)
+    await settles_at(measured, "transcription_audio_bytes_total", before + 12_000)
+    await connection.close()
 
 
 async def test_limits_hold_over_both_workers_and_are_counted(measured: Service) -> None:

@@ -6,6 +6,7 @@ import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,7 +16,9 @@ from tests.e2e.checks import assert_books_balance
 from tests.e2e.client import User
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.test_keys import create_key
+from tests.e2e.test_usage import execute, reconciled
 from tests.standin.recordings import RecordingStandIn
+from tests.standin.usage import UsageStandIn
 
 PATH = "/v1/listen?model=nova-3"
 MP3 = b"\xff\xfb\x90\x00" * 2500
@@ -148,14 +151,16 @@ async def test_a_recording_may_have_many_megabytes_but_not_too_many(
     assert (await post(service, user, megabytes(24), **size)).status_code == 200
     assert standin.received[-1].size == 24 << 20
     size = {"Content-Length": str(33 << 20)} if announced else {}
-    assert refused(await post(service, user, megabytes(33), **size)) == (413, "PAYLOAD_TOO_LARGE")
+    answer = await post(service, user, megabytes(33), **size)
+    assert refused(answer) == (413, "PAYLOAD_TOO_LARGE")
+    assert answer.headers["dg-error"] == "A recording may have at most 32 MB."
     assert await left(service, user) == 100_000 - 10
 
 
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [
-        (PATH, b"", "INVALID_QUERY_PARAMETER"),
+        (PATH, b"", "Bad Request"),
         ("/v1/listen?model=whisper", MP3, "INVALID_QUERY_PARAMETER"),
         (f"{PATH}&callback=http://example.com", MP3, "INVALID_QUERY_PARAMETER"),
         (f"{PATH}&summarize=v2", MP3, "INVALID_QUERY_PARAMETER"),
@@ -172,19 +177,29 @@ async def test_what_cannot_be_metered_is_refused(
 
 @pytest.mark.parametrize(
     "body", [b'{"url": "http://127.0.0.1/a.wav"}', b'{"url": "http://[::ffff:10.0.0.1]/"}', b'{"url": "file:///etc"}',
-             b'{"url": "http://localhost:1/"}', b'{"url": 5}', b"[]", b"{"]
+             b'{"url": "http://localhost:1/"}', b'{"url": "http://0x7f.1/"}', b'{"url": ""}']
 )  # fmt: skip
 async def test_a_url_inside_our_network_is_not_fetched(
     service: Service, standin: RecordingStandIn, body: bytes
 ) -> None:
     user = await service.user(100)
     answer = await post(service, user, body, **{"Content-Type": "application/json"})
-    assert refused(answer) == (400, "INVALID_QUERY_PARAMETER")
+    assert refused(answer) == (400, "REMOTE_CONTENT_ERROR")
+    assert standin.received == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"url": 5}', b'{"uri": "http://example.com/"}'])
+async def test_json_without_a_url_is_no_recording(service: Service, standin: RecordingStandIn, body: bytes) -> None:
+    user = await service.user(100)
+    answer = await post(service, user, body, **{"Content-Type": "Application/JSON; charset=utf-8"})
+    assert refused(answer) == (400, "Bad Request")
     assert standin.received == []
 
 
 async def test_a_forged_key_reaches_no_upstream(service: Service, standin: RecordingStandIn) -> None:
-    assert refused(await post(service, User("", "tpk_forged"), MP3)) == (401, "INVALID_AUTH")
+    answer = await post(service, User("", "tpk_forged"), MP3)
+    assert refused(answer) == (401, "INVALID_AUTH")
+    assert answer.headers["dg-error"] == "Invalid credentials."
     assert standin.received == []
 
 
@@ -225,3 +240,26 @@ async def test_a_revoked_key_ends_its_recording(service: Service, standin: Recor
     assert refused(await uploading) == (401, "INVALID_AUTH")
     standin.answering.set()
     assert await left(service, user) == 100
+
+
+async def test_recordings_are_compared_with_the_usage_report(service: Service, standin: RecordingStandIn) -> None:
+    await execute(service, "UPDATE transcription_sessions SET started_at = started_at - interval '60 d'")
+    user = await service.user(600)
+    standin.usage = usage = UsageStandIn()
+    for standin.duration, standin.status, path in (
+        (7.3, 200, PATH),
+        (4.0, 200, f"{PATH}&encoding=linear16&sample_rate=16000"),
+        (0.0, 400, PATH),
+    ):
+        standin.request_id = str(uuid4())
+        assert (await post(service, user, bytes(128_000), path)).status_code == standin.status
+        target = standin.received[-1].target
+        usage.add(standin.request_id, target, duration=standin.duration, code=standin.status)
+    status, found = await reconciled(service)
+    assert (status, found["differences"]) == (0, [])
+    assert (found["sessions"], found["requests"]) == (3, 3)
+    assert found["upstream_seconds"] == found["sent_seconds"] == found["billed_seconds"] == 11.3
+    usage.requests[0]["response"]["details"]["duration"] = 9.0
+    status, found = await reconciled(service)
+    [difference] = found["differences"]
+    assert (status, difference["here_seconds"], difference["upstream_seconds"]) == (1, 7.3, 9.0)

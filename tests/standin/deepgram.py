@@ -25,6 +25,7 @@ from tests.standin.flux import FluxSpeech
 from tests.standin.record import Record, Text
 from tests.standin.script import SCRIPTS, Handshake, Refusal, Script
 from tests.standin.speech import Speech
+from tests.standin.usage import UsageStandIn, as_bytes
 
 RECEIVE_BUFFER = 16 * 1024
 """Bytes, for a connection that will stop reading, so that its writer notices soon."""
@@ -50,6 +51,8 @@ class DeepgramStandIn:
         self.records: list[Record] = []
         self.streams: dict[int, Stream] = {}
         """The open connections, by the number of their record."""
+        self.usage = UsageStandIn()
+        """What the upstream reports of its requests. Nothing is added by itself."""
         self._host, self._port = host, port
         self._finished = finished
         self.heard = heard
@@ -111,6 +114,8 @@ class DeepgramStandIn:
 
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         assert isinstance(connection, _Connection)
+        if request.path.startswith("/v1/projects"):
+            return _reported(connection, self.usage, request)
         record = Record(len(self.records), request.path, list(request.headers.raw_items()))
         connection.record, connection.standin = record, self
         record.port = connection.remote_address[1]
@@ -334,6 +339,20 @@ def _refuse(connection: ServerConnection, refusal: Refusal, request_id: str) -> 
     response.headers["Content-Type"] = "application/json"
     response.headers["dg-request-id"] = request_id
     response.headers["dg-error"] = refusal.message
+    return response
+
+
+def _reported(connection: ServerConnection, usage: UsageStandIn, request: Request) -> Response:
+    """Answer a question to the usage API."""
+    status, headers, body = usage.answer("GET", request.path, {k.lower(): v for k, v in request.headers.raw_items()})
+    response = connection.respond(HTTPStatus(status), "")
+    response.body = as_bytes(body)
+    for name, value in {"Content-Type": "application/json", **headers}.items():
+        if name in response.headers:
+            del response.headers[name]
+        response.headers[name] = value
+    del response.headers["Content-Length"]
+    response.headers["Content-Length"] = str(len(response.body))
     return response
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import uuid4
 
+from tests.standin.usage import UsageStandIn, as_bytes
+
 
 @dataclass
 class Received:
@@ -16,6 +18,12 @@ class Received:
     size: int = 0
 
 
+def _write(writer: asyncio.StreamWriter, status: int, headers: dict[str, str], body: bytes) -> None:
+    named = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n{named}Connection: close\r\n\r\n"
+    writer.write(head.encode() + body)
+
+
 @dataclass
 class RecordingStandIn:
     """`async with RecordingStandIn() as standin`. `duration`, `channels`: what its answers say of a recording."""
@@ -24,6 +32,8 @@ class RecordingStandIn:
     duration: float = 10.0
     channels: int = 1
     received: list[Received] = field(default_factory=list)
+    usage: UsageStandIn = field(default_factory=UsageStandIn)
+    """What the upstream reports of its requests. Nothing is added by itself."""
     request_id: str = field(default_factory=lambda: str(uuid4()))
     answering: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared: recordings are taken but not answered."""
@@ -50,13 +60,17 @@ class RecordingStandIn:
         try:
             lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
-            received = Received(lines[0].split(" ")[1], headers)
+            method, target, _ = lines[0].split(" ")
+            if target.startswith("/v1/projects"):
+                status, named, body = self.usage.answer(method, target, headers)
+                _write(writer, status, {"Content-Type": "application/json", **named}, as_bytes(body))
+                return
+            received = Received(target, headers)
             self.received.append(received)
             await self._read(reader, received)
             await self.answering.wait()
             body = json.dumps(self._answer()).encode()
-            head = f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n"
-            writer.write(f"{head}dg-request-id: {self.request_id}\r\nConnection: close\r\n\r\n".encode() + body)
+            _write(writer, self.status, {"Content-Type": "application/json", "dg-request-id": self.request_id}, body)
             await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             pass

@@ -1,5 +1,6 @@
 """Rates and packages together: every mistake at once, and what loses money."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ PRODUCTION = {
     "STRIPE_WEBHOOK_SECRET": "whsec_x",
     "PUBLIC_URL": "https://captions.example.org",
 }
+TODAY = date(2026, 11, 29)
 PACKS = ["pack_500", "pack_1200", "pack_3000"]
 DEAR = '[[package]]\nid = "dear"\nlabel = "Dear"\nseconds = 60\nprice_cents = 500\n'
 CHEAP = DEAR.replace("dear", "cheap").replace("60", "6000000")
@@ -146,7 +148,7 @@ def test_of_a_file_that_is_not_there_that_is_all_that_is_said(files: Path, env: 
 
 def test_development_starts_and_warns() -> None:
     found = load(DEVELOPMENT, also=offer.problems)
-    said = offer.warnings(found)
+    said = offer.warnings(found, TODAY)
     assert [warning.split()[2] for warning in said] == PACKS
     assert not any("ALLOW" in warning for warning in said)
 
@@ -155,4 +157,20 @@ def test_development_starts_and_warns() -> None:
     "env", [{"JWT_SECRET": SECRET}, {**DEVELOPMENT, "ALLOW_LOSS_MAKING_PACKAGES": "1"}], ids=["built-in", "allowed"]
 )
 def test_nothing_is_said_where_nothing_is_lost_or_that_is_allowed(env: dict[str, str]) -> None:
-    assert offer.warnings(load(env, also=offer.problems)) == []
+    assert offer.warnings(load(env, also=offer.problems), TODAY) == []
+
+
+@pytest.mark.parametrize(("days", "is_old"), [(0, False), (90, False), (91, True), (400, True)])
+def test_prices_older_than_90_days_are_named(files: Path, days: int, is_old: bool) -> None:
+    (files / "dated.toml").write_text(f'date = "{TODAY - timedelta(days)}"\n' + FREE_RATES)
+    said = offer.warnings(load({**DEVELOPMENT, "RATES_FILE": str(files / "dated.toml")}), TODAY)
+    old = f"the speech engine's prices are from {TODAY - timedelta(days)}, {days} days ago: check RATES_FILE"
+    assert [warning.startswith(old) for warning in said] == [True] * is_old
+
+
+def test_built_in_prices_grow_old_too_unless_the_engine_costs_nothing(files: Path) -> None:
+    later = date(2027, 6, 1)
+    assert offer.warnings(load(DEVELOPMENT), later)[-1].endswith("set RATES_FILE to a file with today's prices")
+    assert offer.warnings(load({"JWT_SECRET": SECRET}), later) == []
+    undated = load({**DEVELOPMENT, "RATES_FILE": str(files / "rates.toml")})
+    assert offer.warnings(undated, later) == []

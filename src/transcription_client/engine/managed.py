@@ -13,7 +13,7 @@ from transcription_client.engine.background import in_thread
 from transcription_client.engine.providers import OnMessage
 from transcription_client.engine.settings import Settings
 from transcription_client.errors import ClientError, Unreachable
-from transcription_client.net import RENEW_BEFORE_SECONDS, Api
+from transcription_client.net import RENEW_BEFORE_SECONDS, Api, with_model
 from transcription_client.redial import Ended
 from transcription_client.store import Login
 from transcription_wire import messages as wire
@@ -86,6 +86,8 @@ class Managed:
         """The id of the last session, which the next one replaces."""
 
     async def connect(self, on_message: OnMessage) -> CaptionConnection | Ended:
+        if self._session_id is None:
+            self._config = await in_thread(lambda: with_model(self._config, self._tokens.server))
         ended = await self._connect(on_message, await self._tokens.fresh())
         refused = isinstance(ended, Ended) and ended.error == ErrorCode.UNAUTHORIZED
         if not refused or not self._tokens.can_renew:

@@ -10,6 +10,8 @@ from transcription_client.engine import sentences
 from transcription_client.errors import ClientError
 
 DEEPGRAM: Final = "wss://api.deepgram.com"
+MODEL: Final = "nova-3"
+"""Deepgram's model unless the user names one. It refuses `keywords`."""
 AUDIO: Final = Format()
 """The format of every audio source: 16 kHz, mono, linear16."""
 
@@ -33,7 +35,7 @@ def read(config: Mapping[str, Any]) -> Settings:
     mode = _text(config, "mode") or ("byok" if _text(config, "byok_api_key") else "managed")
     settings = Settings(
         mode,
-        _session(config),
+        _session(config, mode),
         _text(config, "server_url"),
         _text(config, "auth_token"),
         _text(config, "refresh_token"),
@@ -46,14 +48,20 @@ def read(config: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _session(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a session. `options` in `config` adds to them, with the words of the `auth` message."""
+def _session(config: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """Return the options of a session. `options` in `config` adds to them, with the words of the `auth` message.
+
+    A session of the service names no model unless `config` does: the service suggests one."""
+    options = config.get("options") or {}
+    model = _text(config, "deepgram_model")
+    if mode == "byok" and not model:
+        model = "nova-2" if "keywords" in options else MODEL
     return {
-        "model": _text(config, "deepgram_model") or "nova-2",
+        **({"model": model} if model else {}),
         "language": _text(config, "language") or "en-US",
         "interim_results": True,
         "punctuate": True,
-        **(config.get("options") or {}),
+        **options,
         "encoding": AUDIO.encoding,
         "sample_rate": AUDIO.sample_rate,
         "channels": AUDIO.channels,

@@ -5,13 +5,14 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QP
 
 from transcription_client.config import BYOK_KEY
 from transcription_client.deepgram_key import check_key
+from transcription_client.engine.settings import MODEL
 from transcription_client.gui import sentences
 from transcription_client.gui.background import Background
 from transcription_client.gui.notice import Notice
 from transcription_client.gui.reveal import add_reveal
 from transcription_client.secret_store import SecretStore
 
-MODELS = ("nova-2", "nova-2-general", "nova-2-meeting", "nova-2-phonecall", "nova-3", "nova-3-general")
+MODELS = (MODEL, "nova-3-general", "nova-2", "nova-2-general", "nova-2-meeting", "nova-2-phonecall")
 
 
 class KeyPanel(QWidget):
@@ -26,13 +27,14 @@ class KeyPanel(QWidget):
         self._loading = Background(self)
         self._background = Background(self)
         self._kept = ""
+        self._named_model = model
         self.is_testing = False
         self.key = QLineEdit(placeholderText=sentences.KEY_EXAMPLE)
         self.test = QPushButton(sentences.TEST)
         self.test.setAutoDefault(False)
         self.model = QComboBox(editable=True)
         self.model.addItems(MODELS)
-        self.model.setCurrentText(model)
+        self.model.setCurrentText(model or MODEL)
         self.notice = Notice()
         add_reveal(self.key, sentences.SHOW_KEY)
         self._arrange()
@@ -48,6 +50,12 @@ class KeyPanel(QWidget):
     def _key(self) -> str:
         """The key that counts: the typed one, or else the saved one."""
         return self.key.text().strip() or self._kept
+
+    @property
+    def chosen_model(self) -> str:
+        """The model that is chosen, empty while none was ever named: then a service may suggest another one."""
+        text = self.model.currentText().strip()
+        return text if self._named_model or text != MODEL else ""
 
     def save(self) -> None:
         """Keep the typed key. Raise ClientError."""

@@ -44,7 +44,7 @@ class TranscriptionModeSection(QGroupBox):
         self._secrets = secrets or SecretStore()
         self.account = AccountPanel(str(remote.get("server_url", "")), store or Store(), may_renew=may_renew)
         self.key = KeyPanel(
-            str(remote.get("deepgram_model", "nova-2")), str(remote.get("deepgram_url", DEEPGRAM)), self._secrets
+            str(remote.get("deepgram_model") or ""), str(remote.get("deepgram_url", DEEPGRAM)), self._secrets
         )
         self.fallback = QCheckBox(sentences.FALLBACK)
         self.fallback.setChecked(remote.get("fallback") == "local")
@@ -74,7 +74,7 @@ class TranscriptionModeSection(QGroupBox):
         return {
             "mode": self.mode,
             "server_url": self.account.address,
-            "deepgram_model": self.key.model.currentText().strip() or "nova-2",
+            "deepgram_model": self.key.chosen_model,
             "fallback": "local" if self.fallback.isChecked() else "",
         }
 

@@ -5,6 +5,7 @@ import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -85,8 +86,8 @@ def _checks(settings: Settings) -> list[Check]:
 def _prices(settings: Settings) -> str:
     if problems := offer.problems(settings):
         raise ConfigError(problems)
-    losses = offer.warnings(settings)
-    return "; ".join(losses) if losses else "valid, and nothing sells at a loss unless allowed"
+    found = offer.warnings(settings, datetime.now(UTC).date())
+    return "; ".join(found) if found else "valid, and nothing sells at a loss unless allowed"
 
 
 def _tried(name: str, look: Callable[[], str]) -> Check:

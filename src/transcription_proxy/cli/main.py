@@ -21,6 +21,7 @@ from transcription_proxy.cli import (
     report,
     serve,
     sessions,
+    usage,
     users,
 )
 from transcription_proxy.cli.tables import one_line
@@ -65,6 +66,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(money.credits_app, name="credits")
 app.add_typer(payments.app, name="payments")
 app.add_typer(sessions.app, name="session")
+app.add_typer(usage.app, name="usage")
 app.add_typer(money.ledger_app, name="ledger")
 
 

@@ -1,6 +1,7 @@
 """`pricing`: the margin of each package after engine and Stripe, and the prices for a wanted margin."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -33,6 +34,9 @@ def pricing_command(
     """
     settings = _settings()
     found = offer.load(settings, builtin_engine=False)
+    old = offer.outdated(settings, found.rates, datetime.now(UTC).date())
+    if old is not None:
+        typer.echo(f"Warning: {old}.", err=True)
     if suggest is None:
         sales = [pricing.sale(package, found.rates) for package in found.packages]
         _print_json(sales, found) if as_json else _print(sales, found, settings)
@@ -77,6 +81,8 @@ def _print(sales: Sequence[Sale], found: Offer, settings: Settings) -> None:
     typer.echo(_topups(found))
     if any(sale.loses for sale in sales):
         typer.echo("The service won't start in production with packages that lose money. Try pricing --suggest 30%.")
+    if found.rates.date:
+        typer.echo(f"The engine's prices are from {found.rates.date}.")
     if settings.builtin_engine:
         typer.echo("The built-in engine, used here, costs nothing. These figures are from the rates file.")
 
@@ -122,6 +128,7 @@ def _print_json(sales: Sequence[Sale], found: Offer) -> None:
     print_json(
         {
             "rates_date": found.rates.date,
+            "rates_age_days": found.rates.age_days(datetime.now(UTC).date()),
             "packages": [_plain(sale) for sale in sales],
             "topups": {
                 "sold": found.topups,

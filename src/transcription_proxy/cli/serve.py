@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -20,7 +21,7 @@ def serve() -> None:
     Example: PORT=8080 transcription-proxy serve
     """
     settings = load(also=offer.problems)
-    for warning in offer.warnings(settings):
+    for warning in offer.warnings(settings, datetime.now(UTC).date()):
         typer.echo(f"Warning: {warning}.", err=True)
     raise typer.Exit(supervisor.serve(settings))
 

@@ -2,6 +2,7 @@
 
 The SQL of a settle does the same arithmetic for a whole batch; tests compare it with these functions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
-from transcription_proxy.values import Opening
+from transcription_proxy.values import Opening, UpstreamConnection
 from transcription_wire.codes import ErrorCode, Reason, Status
 
 MAX_CREDITS: Final = 1_000_000_000
@@ -102,6 +103,22 @@ class Finding:
     check: str
     subject: UUID
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamSession:
+    """A session of an upstream engine. `ended_at`: None while it is live. `audio_seconds`: billed, of one channel.
+
+    `connections`: none if the process died before the session's end."""
+
+    id: UUID
+    user_id: UUID
+    started_at: datetime
+    ended_at: datetime | None
+    audio_seconds: Decimal
+    channels: int
+    addons: Sequence[str]
+    connections: Sequence[UpstreamConnection]
 
 
 @dataclass(frozen=True, slots=True)

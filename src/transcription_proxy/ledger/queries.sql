@@ -215,7 +215,7 @@ WITH ended AS (
   UPDATE transcription_sessions
   SET status = %(status)s, reason = %(reason)s, number = %(number)s, seconds_used = %(billed)s, hold = 0,
     hold_released = NULL, ended_at = clock_timestamp(), audio_seconds = %(audio_seconds)s, upstream_seconds = %(upstream_seconds)s,
-    upstream_request_id = %(request_id)s, sent_seconds = %(sent_seconds)s,
+    upstream_request_id = %(request_id)s, sent_seconds = %(sent_seconds)s, upstream_connections = %(connections)s,
     ready_at = CASE WHEN %(ready)s THEN coalesce(ready_at, started_at) END
   WHERE id = %(session_id)s
   RETURNING key_id
@@ -262,12 +262,17 @@ WITH marked AS (
 SELECT pg_notify('session_ending', id::text) FROM marked
 
 -- name: mark_muted_ending
--- Mark the session that has been muted for the longest time, and for `seconds` at least, to end. Return its id.
-WITH marked AS (
+-- Mark the session that has been muted for the longest time, and for `seconds` at least, to end. Return its id. An opening
+-- that lacks a stream with diarization is only helped by the end of one with it.
+WITH lacking AS (
+  SELECT %(diarized)s AND count(*) >= %(max_diarized)s AS diarized FROM transcription_sessions
+  WHERE status = 'active' AND lease_until > clock_timestamp() AND 'diarize' = ANY (addons)
+), marked AS (
   UPDATE transcription_sessions SET ending = %(reason)s
   WHERE id = (
     SELECT id FROM transcription_sessions
     WHERE status = 'active' AND ending IS NULL AND muted_at < clock_timestamp() - make_interval(secs => %(seconds)s)
+      AND ('diarize' = ANY (addons) OR NOT (SELECT diarized FROM lacking))
     ORDER BY muted_at LIMIT 1
     FOR NO KEY UPDATE SKIP LOCKED
   )
@@ -377,6 +382,18 @@ WHERE s.ready_at IS NOT NULL
   AND (%(before_at)s::timestamptz IS NULL OR (s.started_at, s.id) < (%(before_at)s, %(before_id)s::uuid))
 ORDER BY s.started_at DESC, s.id DESC
 LIMIT %(limit)s
+
+-- name: upstream_sessions
+-- Sessions of an upstream engine since a moment, and those with certain ids, with their connections. An older session has
+-- only its last connection.
+SELECT id, user_id, started_at, ended_at, coalesce(audio_seconds, 0) AS audio_seconds, channels, addons,
+  CASE WHEN upstream_connections = '[]' AND upstream_request_id IS NOT NULL THEN jsonb_build_array(jsonb_build_object(
+    'request_id', upstream_request_id, 'socket_ms', NULL, 'sent_ms', round(sent_seconds * 1000),
+    'reported_ms', round(upstream_seconds * 1000)
+  )) ELSE upstream_connections END AS connections
+FROM transcription_sessions
+WHERE engine = %(engine)s AND (started_at >= %(since)s OR id = ANY (%(ids)s))
+ORDER BY started_at, id
 
 -- name: live_ids
 -- Up to two live sessions whose id begins with `prefix`. Two are enough to know that the prefix is ambiguous.

@@ -80,7 +80,7 @@ class Ledger:
         that session's client is gone.
         """
         answer = await self._try_open(opening)
-        if isinstance(answer, Refusal) and answer.code == ErrorCode.BUSY and await self._free_stream():
+        if isinstance(answer, Refusal) and answer.code == ErrorCode.BUSY and await self._free_stream(opening):
             answer = await self._open_when_free(opening, answer)
         if isinstance(answer, Refusal):
             metrics.OPENINGS.labels(answer.code).inc()
@@ -93,10 +93,11 @@ class Ledger:
             await store.lock_for_booking(connection)
             return await self._open(connection, opening)
 
-    async def _free_stream(self) -> bool:
+    async def _free_stream(self, opening: Opening) -> bool:
         """Have a muted session end, because streams run short. Return False where none has been muted long enough."""
+        diarized = "diarize" in opening.addons
         async with self._database.transaction() as connection:
-            muted = await store.mark_muted_ending(connection, Reason.IDLE, MUTED_SECONDS)
+            muted = await store.mark_muted_ending(connection, Reason.IDLE, MUTED_SECONDS, diarized, self._max_diarized)
         if muted is not None:
             log.info("muted_session_gives_way", session=str(muted))
         return muted is not None

@@ -4,7 +4,7 @@ A caller of several of them in a transaction keeps the lock order: balance rows 
 `users` row for update before a balance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, kwargs_row, scalar_row
+from psycopg.types.json import Jsonb
 
 from transcription_proxy import sentences
 from transcription_proxy.db import queries
@@ -31,7 +32,7 @@ from transcription_proxy.ledger.entries import (
     upstream_seconds,
 )
 from transcription_proxy.metering.engines import engine_name
-from transcription_proxy.values import Closing, Opening, Settled, Settlement
+from transcription_proxy.values import Closing, Opening, Settled, Settlement, UpstreamConnection
 from transcription_wire.codes import Reason, Status, status_of
 
 Connection = AsyncConnection[Any]
@@ -195,10 +196,20 @@ async def close(connection: Connection, closing: Closing, locked: Locked, billed
         "sent_seconds": upstream_seconds(closing.sent_ms),
         "audio_seconds": audio_seconds(closing.audio_ms),
         "upstream_seconds": upstream_seconds(closing.upstream_ms),
-        "request_id": None if closing.request_id is None else closing.request_id.replace("\0", ""),
+        "request_id": _printable(closing.request_id),
+        "connections": Jsonb([_stored(one) for one in closing.connections]),
     }
     await connection.execute(SQL["close"], values)
     return remaining
+
+
+def _stored(connection: UpstreamConnection) -> dict[str, Any]:
+    return asdict(replace(connection, request_id=_printable(connection.request_id)))
+
+
+def _printable(request_id: str | None) -> str | None:
+    """Return an id without the characters that PostgreSQL does not store."""
+    return None if request_id is None else request_id.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 async def lock_or_add_balance(connection: Connection, user_id: UUID) -> Balance:
@@ -279,9 +290,14 @@ async def mark_ending(connection: Connection, session_id: UUID, reason: Reason, 
     return (await connection.execute(SQL["mark_ending"], values)).rowcount > 0
 
 
-async def mark_muted_ending(connection: Connection, reason: Reason, seconds: float) -> UUID | None:
-    """Mark the session that is muted for the longest time, and for `seconds` at least, to end. Return its id."""
-    session: UUID | None = await _scalar(connection, "mark_muted_ending", {"reason": reason, "seconds": seconds})
+async def mark_muted_ending(
+    connection: Connection, reason: Reason, seconds: float, diarized: bool, max_diarized: int
+) -> UUID | None:
+    """Mark the session that is muted for the longest time, and for `seconds` at least, to end. Return its id.
+
+    `diarized`: whether the opening that lacks a stream wants diarization."""
+    values = {"reason": reason, "seconds": seconds, "diarized": diarized, "max_diarized": max_diarized}
+    session: UUID | None = await _scalar(connection, "mark_muted_ending", values)
     return session
 
 

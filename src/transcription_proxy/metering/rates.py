@@ -1,5 +1,6 @@
 """What a second of audio costs us, and how many credits it takes, by model, language and add-ons (money 32)."""
 
+import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -54,12 +55,20 @@ class Rates:
     stripe_fee_percent: Decimal = Decimal("2.9")
     stripe_fee_cents: int = 30
     date: str = ""
+    """When the figures were right, as YYYY-MM-DD."""
     flat: Rate | None = None
 
     @property
     def engine(self) -> str:
         """The engine that these rates are for, a name of metering/engines.py."""
         return engines.DEEPGRAM if self.flat is None else engines.BUILTIN
+
+    def age_days(self, today: datetime.date) -> int | None:
+        """Return how many days ago the figures were right, None if the file doesn't say."""
+        try:
+            return (today - datetime.date.fromisoformat(self.date[:10])).days
+        except ValueError:
+            return None
 
     def rate(self, model: str, language: str, addons: Iterable[str] = ()) -> Rate:
         """Return the rate of a stream. Raises Unpriced."""

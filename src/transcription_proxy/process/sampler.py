@@ -46,6 +46,7 @@ class Sampler:
                 metrics.DELAY.observe(relay.session.behind_seconds)
             if count % RELAYS_AT_ONCE == RELAYS_AT_ONCE - 1:
                 await asyncio.sleep(0)
+        audio_bytes += sum(recording.take_audio_bytes() for recording in self._switchboard.recordings.values())
         metrics.BYTES.inc(audio_bytes)
         metrics.FRAMES.inc(sum(socket.take_frames() for socket in self._switchboard.sockets))
         metrics.LIVE_SESSIONS.set(live)

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from dataclasses import replace
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
 
-from transcription_proxy import sentences
+from transcription_proxy import metrics, sentences
 from transcription_proxy.errors import Refusal, Unavailable
 from transcription_proxy.relay.settler import Settler
 from transcription_proxy.stream import events as ev
-from transcription_proxy.values import Closing, Opened, Settled, Settlement
+from transcription_proxy.values import Closing, Opened, Settled, Settlement, UpstreamConnection
 from transcription_wire.codes import ErrorCode, Reason
 
 RENEW_SECONDS: Final = 10.0
@@ -22,6 +23,13 @@ CLOSE_SECONDS: Final = 10.0
 """Seconds that an answer waits for its booking. After that the booking goes on by itself (money 23)."""
 Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
+
+
+class Body(Protocol):
+    """A recording on its way."""
+
+    sent: int
+    """Bytes that were passed on."""
 
 
 class RecordingSession:
@@ -39,6 +47,9 @@ class RecordingSession:
         self._end: Reason | None = None
         """Why the session was ended from outside."""
         self._is_closed = False
+        self._request: UpstreamConnection | None = None
+        self._body: Body | None = None
+        self._reported_bytes = 0
 
     async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Return the result of `work`, which bills the session. If it fails, the session ends unbilled.
@@ -59,22 +70,31 @@ class RecordingSession:
                 reason = self._end or Reason.UPSTREAM_CLOSED
                 await self._close(Closing(self.id, self._next_number(), 0, reason, 0, ready=False))
 
-    async def bill(self, total: int, audio_ms: int, request_id: str | None) -> None:
+    def begin_upload(self, body: Body) -> None:
+        """Count the bytes of a body for the metrics, from now on."""
+        self._body = body
+
+    def take_audio_bytes(self) -> int:
+        """Return the bytes sent since the last call."""
+        sent = 0 if self._body is None else self._body.sent
+        taken, self._reported_bytes = sent - self._reported_bytes, sent
+        return taken
+
+    def record_request(self, request_id: str | None, socket_ms: int) -> None:
+        """Record the request to the upstream, which is booked with the end."""
+        self._request = UpstreamConnection(request_id, socket_ms, None)
+
+    def record_report(self, sent_ms: int | None, reported_ms: int) -> None:
+        """Record how long the recording was: by its bytes, where they tell, and as the upstream reported it."""
+        if self._request is not None:
+            self._request = replace(self._request, sent_ms=sent_ms, reported_ms=reported_ms)
+
+    async def bill(self, total: int, audio_ms: int) -> None:
         """Book `total` credits, as far as the user has them, and end the session."""
         await self._cover(total)
         if total > self._grant:
             log.warning("recording_not_covered", session=str(self.id), unbilled=total - self._grant)
-        await self._close(
-            Closing(
-                self.id,
-                self._next_number(),
-                total,
-                Reason.CLIENT_STOP,
-                audio_ms,
-                upstream_ms=audio_ms,
-                request_id=request_id,
-            )
-        )
+        await self._close(Closing(self.id, self._next_number(), total, Reason.CLIENT_STOP, audio_ms))
 
     def handle_event(self, event: ev.Event) -> None:
         """Take notice of a changed row. A drain lets the recording go on."""
@@ -125,6 +145,15 @@ class RecordingSession:
     async def _close(self, closing: Closing) -> None:
         """Book the end. Return once it is booked, or after CLOSE_SECONDS."""
         self._is_closed = True
+        metrics.BYTES.inc(self.take_audio_bytes())
+        if (sent := self._request) is not None:
+            closing = replace(
+                closing,
+                sent_ms=sent.sent_ms,
+                upstream_ms=sent.reported_ms,
+                request_id=sent.request_id,
+                connections=(sent,),
+            )
         self._settler.close(closing, lambda event: _resolve(self.finished, event))
         await asyncio.wait([self.finished], timeout=CLOSE_SECONDS)
 

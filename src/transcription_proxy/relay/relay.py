@@ -75,6 +75,9 @@ class Machine(Protocol):
     def is_ending(self) -> bool: ...
 
     @property
+    def forwarded_bytes(self) -> int: ...
+
+    @property
     def behind_seconds(self) -> float: ...
 
     def start(self) -> list[ev.Action]: ...
@@ -289,7 +292,7 @@ class SessionRelay(Generic[M]):
 
     def take_audio_bytes(self) -> int:
         """Return the bytes forwarded since the last call."""
-        forwarded = self.session.credit.forwarded
+        forwarded = self.session.forwarded_bytes
         taken, self._reported_bytes = forwarded - self._reported_bytes, forwarded
         return taken
 

@@ -17,6 +17,8 @@ BY_CODE: Final[dict[str, tuple[int, str]]] = {
     ErrorCode.INSUFFICIENT_CREDITS: (402, "ASR_PAYMENT_REQUIRED"),
     "forbidden": (403, "INSUFFICIENT_PERMISSIONS"),
     ErrorCode.INVALID_CONFIG: (400, "INVALID_QUERY_PARAMETER"),
+    "bad_recording": (400, "Bad Request"),
+    "bad_url": (400, "REMOTE_CONTENT_ERROR"),
     "not_found": (404, "NOT_FOUND"),
     "too_large": (413, "PAYLOAD_TOO_LARGE"),
     ErrorCode.TOO_MANY_CONNECTIONS: (429, "TOO_MANY_REQUESTS"),
@@ -47,7 +49,9 @@ class ListenError(Struct, frozen=True):
 def from_refusal(refusal: Refusal) -> ListenError:
     """Return the error for a refusal of our own."""
     status, code = BY_CODE.get(refusal.code, INTERNAL)
-    return ListenError(status, code, refusal.message, retry_after=refusal.retry_after)
+    is_credential = refusal.code == ErrorCode.UNAUTHORIZED  # our own sentence is for people, who can log in
+    message = sentences.NO_CREDENTIALS if is_credential else refusal.message
+    return ListenError(status, code, message, retry_after=refusal.retry_after)
 
 
 UNAVAILABLE: Final = from_refusal(Refusal(ErrorCode.SERVICE_UNAVAILABLE, sentences.UNAVAILABLE))

@@ -20,6 +20,8 @@ class ListenMeter:
         self._request = request
         self._credit = credit
         self._forwarded_at = now
+        self._encoded_bytes = 0
+        """Bytes that went upstream of audio that is not raw, of which `credit` counts milliseconds."""
         self._has_keyterms = "keyterm" in request.addons
         self._configured = self._has_keyterms
         """Whether keyterms are in use once the upstream has answered the latest Configure."""
@@ -37,6 +39,7 @@ class ListenMeter:
         gap = min(now - self._forwarded_at, MAX_GAP_SECONDS)
         self._forwarded_at = now
         self._credit.charge(round(gap * 1000), now)
+        self._encoded_bytes += nbytes
         return nbytes
 
     def record_heard(self, heard_ms: int, now: float) -> None:
@@ -45,9 +48,19 @@ class ListenMeter:
             self._credit.charge(heard_ms - self._credit.forwarded, now)
 
     @property
+    def forwarded_bytes(self) -> int:
+        """Bytes of audio that went upstream."""
+        return self._credit.forwarded if self._request.is_raw else self._encoded_bytes
+
+    @property
+    def counted_ms(self) -> int:
+        """Milliseconds of audio counted so far."""
+        return self._request.audio.milliseconds(self._credit.forwarded)
+
+    @property
     def sent_ms(self) -> int:
         """Milliseconds of audio sent, beyond which nothing the upstream reports is believed."""
-        return self._request.audio.milliseconds(self._credit.forwarded) if self._request.is_raw else MAX_AUDIO_MS
+        return self.counted_ms if self._request.is_raw else MAX_AUDIO_MS
 
     # Keyterms that begin or end in mid-stream (money 3)
 

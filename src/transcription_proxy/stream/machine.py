@@ -22,6 +22,11 @@ class Machine(ABC):
         """Whether the session has an upstream and takes audio."""
         return self.phase is Phase.LIVE
 
+    @property
+    @abstractmethod
+    def forwarded_bytes(self) -> int:
+        """Bytes of the client's audio that went upstream, each counted once."""
+
     def start(self) -> list[ev.Action]:
         """Return the first actions."""
         return [ev.Dial()]

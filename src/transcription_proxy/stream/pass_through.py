@@ -11,7 +11,6 @@ from typing import Final
 
 from transcription_proxy.stream import captions, deepgram, listen_errors, listen_messages
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream.bill import compute_bill
 from transcription_proxy.stream.client import SessionClient
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.heartbeat import Heartbeat, Verdict
@@ -20,9 +19,9 @@ from transcription_proxy.stream.listen_meter import ListenMeter
 from transcription_proxy.stream.listen_request import ListenRequest
 from transcription_proxy.stream.machine import Machine, Timer
 from transcription_proxy.stream.phase import Phase
-from transcription_proxy.stream.teardown import ANSWER_SECONDS, LAST_WORDS_SECONDS
+from transcription_proxy.stream.teardown import ANSWER_SECONDS, LAST_WORDS_SECONDS, final_statement
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
-from transcription_proxy.values import Closing, Opened, Settled
+from transcription_proxy.values import Opened, Settled
 from transcription_wire import messages as wire
 from transcription_wire.codes import Reason
 
@@ -72,8 +71,12 @@ class PassThrough(Machine):
     @property
     def behind_seconds(self) -> float:
         """Seconds of the client's audio for which there are no results yet."""
-        sent_ms = self._request.audio.milliseconds(self.credit.forwarded)
-        return max(0, sent_ms - self._progress.results_ms) / 1000
+        return max(0, self._meter.counted_ms - self._progress.results_ms) / 1000
+
+    @property
+    def forwarded_bytes(self) -> int:
+        """Bytes of the client's audio that went upstream."""
+        return self._meter.forwarded_bytes
 
     def url(self, base: str) -> str:
         """Return the URL to dial. `base`: the upstream's."""
@@ -381,17 +384,7 @@ class PassThrough(Machine):
         self.phase = Phase.CLOSING
         self._regulate(now)
         self._commit_at = now + COMMIT_SECONDS
-        progress = self._progress
-        bill = compute_bill(progress.audio_usage(self.credit.forwarded), self._request.audio, self.credit.tariff)
-        closing = Closing(
-            self.id,
-            self.credit.number + 1,
-            bill.total,
-            self.reason,
-            audio_ms=bill.audio_ms,
-            sent_ms=self._request.audio.milliseconds(self.credit.forwarded),
-            upstream_ms=progress.reported_ms,
-            request_id=progress.request_id,
-            ready=self._became_ready,
-        )
+        self._progress.end_connection(self._meter.counted_ms, now)
+        audio, ready = self._request.audio, self._became_ready
+        closing = final_statement(self.id, self.reason, audio, self.credit, self._progress, ready)
         self._actions.append(ev.Close(closing))

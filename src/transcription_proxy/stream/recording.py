@@ -68,6 +68,10 @@ class RecordingRequest:
             length.milliseconds
         )
 
+    def sent_ms(self, sent: int) -> int | None:
+        """Return the length of `sent` bytes of raw audio, None for any other file."""
+        return self.listen.audio.milliseconds(sent) if self.listen.is_raw else None
+
     def billed(self, metadata: "Metadata", sent: int) -> Length:
         """Return the length to bill: the upstream's, but of raw audio never more than the `sent` bytes (money 4)."""
         upstream = Length(metadata.milliseconds, metadata.channels)
@@ -110,11 +114,11 @@ def read(query: str, rates: Rates, models: Sequence[str] | None = None) -> Recor
 
 
 def read_url(body: bytes) -> str:
-    """Return the URL in a JSON body. Raise Refusal invalid_config."""
+    """Return the URL in a JSON body. Raise Refusal bad_recording."""
     try:
         return msgspec.json.decode(body, type=_Location).url
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refusal(ErrorCode.INVALID_CONFIG, sentences.NO_RECORDING_URL) from None
+        raise Refusal("bad_recording", sentences.NO_RECORDING_URL) from None
 
 
 def read_answer(body: bytes) -> Metadata | None:

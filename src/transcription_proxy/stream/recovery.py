@@ -41,13 +41,13 @@ class Recovery:
 
     def handle_refusal(self, phase: Phase, status: int | None, now: float) -> Step:
         """Record that the upstream refused the handshake, or was not reached (`status` None). Return what to do."""
-        self._upstream.record_loss()
+        self._upstream.record_loss(now)
         may_pass = status is None or status == TOO_MANY_REQUESTS or status >= 500
         return self._try_again(now) if phase is Phase.REDIALLING and may_pass else Step.REFUSED
 
     def handle_loss(self, phase: Phase, code: int | None, now: float) -> Step:
         """Record that the upstream closed with `code`, or is dead (`code` None). Return what to do."""
-        self._upstream.record_loss()
+        self._upstream.record_loss(now)
         if phase is Phase.FINISHING:
             is_answer = code in (NORMAL_CLOSE, POLICY_CLOSE)
             return Step.CLOSE if is_answer or not self._owes_last_words else self._redial_for_last_words(now)
@@ -56,7 +56,7 @@ class Recovery:
     def handle_no_answer(self, now: float) -> Step:
         """Close an upstream that did not answer CloseStream in time. Return what to do: an upstream that still owes
         words counts as lost (money 7)."""
-        self._upstream.close()
+        self._upstream.close(now)
         if not self._owes_last_words:
             return Step.CLOSE
         return Step.FAIL if self._teardown.is_wait_exhausted(now) else self._redial_for_last_words(now)

@@ -62,6 +62,11 @@ class Session(Machine):
         return self.phase not in (Phase.DIALLING, *RUNNING)
 
     @property
+    def forwarded_bytes(self) -> int:
+        """Bytes of the client's audio that went upstream, each counted once."""
+        return self.credit.forwarded
+
+    @property
     def behind_seconds(self) -> float:
         """Seconds of the client's audio for which there are no results yet."""
         return self._upstream.behind_ms / 1000
@@ -336,7 +341,7 @@ class Session(Machine):
 
     def _check_upstream(self, now: float) -> None:
         if not self._upstream.check_connection(now):
-            self._upstream.close()
+            self._upstream.close(now)
             self._take_step(self._recovery.handle_loss(self.phase, None, now), now)
 
     def _end_without_credit(self, now: float) -> None:
@@ -361,7 +366,7 @@ class Session(Machine):
 
     def _close(self, now: float) -> None:
         """Have the ledger book the bill. The client is closed after that, when its hold is free."""
-        self._upstream.close()
+        self._upstream.close(now)
         self.phase = Phase.CLOSING
         self._teardown.request_close(self.credit, self._upstream.progress, now)
 

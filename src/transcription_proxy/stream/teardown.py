@@ -3,6 +3,7 @@
 from typing import Final
 from uuid import UUID
 
+from transcription_proxy.metering.audio import AudioFormat
 from transcription_proxy.stream import endings
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.bill import Bill, compute_bill
@@ -20,6 +21,25 @@ LAST_WORDS_SECONDS: Final = 30.0
 """Seconds to wait in all for an upstream that keeps sending Results: as long as a replay may be."""
 COMMIT_SECONDS: Final = 10.0
 """Seconds until a client that waits for the ledger gets `session_end` with `"pending": true` (money 23)."""
+
+
+def final_statement(
+    session_id: UUID, reason: Reason, audio: AudioFormat, credit: SessionCredit, progress: UpstreamProgress, ready: bool
+) -> Closing:
+    """Return a session's bill, and what is kept beside it, for the ledger to close the session with."""
+    bill = compute_bill(progress.audio_usage(credit.forwarded), audio, credit.tariff)
+    return Closing(
+        session_id,
+        credit.number + 1,
+        bill.total,
+        reason,
+        audio_ms=bill.audio_ms,
+        sent_ms=audio.milliseconds(credit.forwarded),
+        upstream_ms=progress.reported_ms,
+        request_id=progress.request_id,
+        ready=ready,
+        connections=progress.ended,
+    )
 
 
 class Teardown:
@@ -65,18 +85,8 @@ class Teardown:
     def request_close(self, credit: SessionCredit, progress: UpstreamProgress, now: float) -> None:
         """Compute the bill and have the ledger close the session with it."""
         self.commit_at = now + COMMIT_SECONDS
-        self._bill = compute_bill(progress.audio_usage(credit.forwarded), self._options.audio, credit.tariff)
-        closing = Closing(
-            self._id,
-            credit.number + 1,
-            self._bill.total,
-            self.reason,
-            audio_ms=self._bill.audio_ms,
-            sent_ms=self._options.audio.milliseconds(credit.forwarded),
-            upstream_ms=progress.reported_ms,
-            request_id=progress.request_id,
-            ready=self.became_ready,
-        )
+        closing = final_statement(self._id, self.reason, self._options.audio, credit, progress, self.became_ready)
+        self._bill = Bill(closing.total, closing.audio_ms)
         self._actions.append(ev.Close(closing))
 
     def complete(self, seconds_used: int, reason: Reason) -> None:

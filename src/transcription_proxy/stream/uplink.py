@@ -71,14 +71,15 @@ class Uplink:
         """Record a loss after CloseStream. Return whether another upstream may find the last words."""
         return self.redial.may_retry_last_words(self.progress.final_ms)
 
-    def record_loss(self) -> None:
+    def record_loss(self, now: float) -> None:
         """Record that there is no upstream any more."""
         self.is_active = self.is_stalled = False
+        self.progress.end_connection(self._audio.milliseconds(self.buffer.position), now)
 
-    def close(self) -> None:
+    def close(self, now: float) -> None:
         """Close the upstream, or give up dialling it."""
         if self.is_active:
-            self.record_loss()
+            self.record_loss(now)
             self._actions.append(ev.CloseUpstream())
 
     def send_text(self, text: bytes, now: float) -> None:

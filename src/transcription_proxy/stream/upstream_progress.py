@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from transcription_proxy.stream import captions, deepgram
 from transcription_proxy.stream.bill import AudioUsage
+from transcription_proxy.values import UpstreamConnection
 
 WATCHDOG_SECONDS: Final = 15
 """An upstream has stalled if it got this much audio, in at least this much time, and sent no message."""
@@ -42,12 +43,18 @@ class UpstreamProgress:
         self.request_id: str | None = None
         """The latest connection's id at the upstream."""
         self.connections = 0
+        self.ended: tuple[UpstreamConnection, ...] = ()
+        """The connections that have ended, in order."""
+        self._opened_at: float | None = None
+        """When the current connection opened; None while there is none."""
         self.silence_ms = 0
         """Milliseconds of the service's own silence that the current connection got before any audio."""
         self.reported_ms: int | None = None
         """The duration in the current connection's closing Metadata."""
         self.results_ms = 0
         """The furthest end of any Results, in session time."""
+        self._heard_ms = 0
+        """The furthest end of the current connection's Results, in session time."""
         self._begin_ms = 0
         self._begin_position = 0
         self._has_words = False
@@ -85,9 +92,20 @@ class UpstreamProgress:
         self.request_id = request_id
         self.reported_ms = None
         self.silence_ms = 0
-        self._begin_ms = begin_ms
+        self._begin_ms = self._heard_ms = begin_ms
         self._begin_position = position
+        self._opened_at = now
         self._note_message(position, now)
+
+    def end_connection(self, sent_ms: int, now: float) -> None:
+        """Record the end of the current connection, if one is open. `sent_ms`: where the audio sent to it ends, in
+        session time."""
+        if self._opened_at is None:
+            return
+        socket_ms = round((now - self._opened_at) * 1000)
+        sent_ms, heard_ms = sent_ms - self.shift_ms, self._heard_ms - self._begin_ms
+        self.ended += (UpstreamConnection(self.request_id, socket_ms, sent_ms, self.reported_ms, heard_ms),)
+        self._opened_at = None
 
     def record_message(
         self, message: deepgram.Message | deepgram.Unknown, position: int, sent_ms: int, now: float
@@ -113,6 +131,7 @@ class UpstreamProgress:
         self.reported_ms = None  # the closing Metadata comes after all Results
         self._has_words = self._has_words or message.text != ""
         self.results_ms = max(self.results_ms, end_ms)
+        self._heard_ms = max(self._heard_ms, end_ms)
         channel = self._channel(message.channel_index)
         state = self._sent[channel]
         if message.text:

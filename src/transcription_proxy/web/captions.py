@@ -16,6 +16,8 @@ from transcription_proxy.web.services import Provided
 router = APIRouter(prefix="/captions", tags=["Captions"])
 ADDON_NAMES: Final = {"diarize": "Speaker labels", "keyterm": "Custom vocabulary"}
 BUILTIN_ENCODINGS: Final = ["linear16"]
+SUGGESTED: Final = "nova-3"
+"""The model that pages and the client choose where it has a rate. A session that names none gets DEFAULTS."""
 
 
 class Model(BaseModel):
@@ -72,7 +74,7 @@ def describe(rates: Rates) -> Options:
         ],
         addons=_addons(rates, models) if rates.flat is None else [],
         encodings=list(SAMPLE_BYTES) if rates.flat is None else BUILTIN_ENCODINGS,
-        default={**DEFAULTS, "model": _default_model(rates)},
+        default={**DEFAULTS, "model": _suggested_model(rates)},
     )
 
 
@@ -92,7 +94,7 @@ def _models(rates: Rates) -> list[Model]:
 def _builtin(rates: Rates, rate: Rate) -> Model:
     """Return the built-in engine's only model, which it uses for any model name."""
     return Model(
-        id=_default_model(rates),
+        id=_suggested_model(rates),
         name=engines.BUILTIN_NAME,
         credits_per_second=_credits(rate),
         languages=languages.BUILTIN_ENGINE,
@@ -117,10 +119,12 @@ def _addons(rates: Rates, models: list[Model]) -> list[Addon]:
     ]
 
 
-def _default_model(rates: Rates) -> str:
-    """Return the model of a session that names none, or the first one if that is not on offer."""
+def _suggested_model(rates: Rates) -> str:
+    """Return the model to begin with: SUGGESTED, or else that of a session that names none, or the first on offer."""
     usual: str = DEFAULTS["model"]
-    return usual if usual in rates.models else next((model for model in rates.models if not is_flux(model)), usual)
+    wanted = (SUGGESTED, usual) if rates.flat is None else (usual,)
+    offered = [model for model in rates.models if not is_flux(model)]
+    return next((model for model in wanted if model in offered), offered[0] if offered else usual)
 
 
 def _credits(rate: Rate) -> float:

@@ -30,6 +30,7 @@ from transcription_wire.codes import ErrorCode
 
 PREFIXES: Final = ("/v1", "/v2")
 MAX_GRANT_SECONDS: Final = 3600
+UPLOAD: Final = "/v1/listen"
 _SLASHES: Final = re.compile("/{2,}")
 v1 = APIRouter()
 log = structlog.get_logger(__name__)
@@ -124,6 +125,9 @@ async def _by_status(request: Request, error: Exception) -> Response:
     """Answer an error of the framework, or of a body's limits. An unknown method is as good as an unknown path."""
     assert isinstance(error, HTTPException)
     found = _FRAMEWORK.get(error.status_code, listen_errors.NO_PATH)
+    recordings: Recordings | None = request.app.state.recordings
+    if error.status_code == 413 and recordings is not None and request.url.path.endswith(UPLOAD):
+        found = listen_errors.from_refusal(recordings.too_large())
     response = answer(found, request.state.dg_request_id)
     response.headers.update(error.headers or {})
     return response

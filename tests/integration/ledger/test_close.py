@@ -1,4 +1,5 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -8,8 +9,11 @@ from structlog.testing import capture_logs
 from tests.integration.ledger.harness import LedgerHarness, closing, opening
 from transcription_proxy.errors import Unavailable
 from transcription_proxy.ledger.entries import Balance, Description
-from transcription_proxy.values import Closed
+from transcription_proxy.ledger.upstream_sessions import upstream_sessions
+from transcription_proxy.values import Closed, UpstreamConnection
 from transcription_wire.codes import Reason
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 async def test_a_close_books_the_rest_and_releases_the_hold(harness: LedgerHarness) -> None:
@@ -25,6 +29,7 @@ async def test_a_close_books_the_rest_and_releases_the_hold(harness: LedgerHarne
         sent_ms=12_001,
         upstream_ms=12_345,
         request_id="r\0-1",
+        connections=(UpstreamConnection("r\0-0", 9_000, 8_000), UpstreamConnection("r\0-1", 5_000, 4_001, 12_345)),
     )
     assert await harness.ledger.close(ended) == Closed(session, 12, Reason.UPSTREAM_CLOSED, 988)
     assert await harness.ledger.balance(user) == Balance(988, 0, 0)
@@ -41,6 +46,39 @@ async def test_a_close_books_the_rest_and_releases_the_hold(harness: LedgerHarne
         "r-1",
     )
     assert await harness.row(session, "ended_at >= started_at") == (True,)
+    [found] = await upstream_sessions(harness.database, NEVER, [session])
+    assert (found.id, found.user_id, found.audio_seconds) == (session, user, Decimal("11.9"))
+    assert found.connections == [
+        UpstreamConnection("r-0", 9_000, 8_000),
+        UpstreamConnection("r-1", 5_000, 4_001, 12_345),
+    ]
+
+
+async def test_sessions_are_found_by_their_start_and_by_their_id(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    old = await harness.open(user)
+    await harness.ledger.close(closing(old, 3, 1))
+    live, builtin = await harness.open(user), await harness.open(user, engine="builtin")
+    since = datetime.now(UTC) - timedelta(hours=1)
+    await harness.sql("UPDATE transcription_sessions SET started_at = now() - interval '2 h' WHERE id = %s", old)
+
+    async def ids(*named: UUID) -> set[UUID]:
+        found = await upstream_sessions(harness.database, since, named)
+        return {one.id for one in found if one.user_id == user}
+
+    assert await ids() == {live}
+    assert await ids(old, builtin, uuid4()) == {live, old}
+    [row] = [one for one in await upstream_sessions(harness.database, since, []) if one.id == live]
+    assert (row.ended_at, row.connections) == (None, [])
+
+
+async def test_a_session_older_than_the_list_of_connections_has_its_last_one(harness: LedgerHarness) -> None:
+    user = await harness.user(1000)
+    session = await harness.open(user)
+    ended = closing(session, 3, 12, sent_ms=12_001, upstream_ms=12_345, request_id="r-1")
+    await harness.ledger.close(ended)
+    [found] = await upstream_sessions(harness.database, NEVER, [session])
+    assert found.connections == [UpstreamConnection("r-1", None, 12_001, 12_345)]
 
 
 async def test_a_lower_total_gives_the_difference_back_in_one_row(harness: LedgerHarness) -> None:

@@ -188,6 +188,22 @@ async def test_a_session_that_speaks_again_or_was_muted_just_now_keeps_its_strea
     assert [await few.row(session, "ending") for session in (again, pausing)] == [(None,)] * 2
 
 
+async def test_a_muted_session_gives_way_only_where_its_end_helps(harness: LedgerHarness) -> None:
+    """A stream with speaker labels that is refused for their limit is not helped by the end of one without."""
+    few = LedgerHarness(harness.database, max_streams=4, max_diarized=1)
+    users = [await few.user(100) for _ in range(3)]
+    plain, labelled = await few.open(users[0]), await few.open(users[1], addons=("diarize",))
+    await mute(few, plain, 60)
+    assert await refused(few, users[2], addons=("diarize",)) == "busy"
+    assert [await few.row(session, "ending") for session in (plain, labelled)] == [(None,)] * 2
+    await mute(few, labelled, 30)
+    opened, _ = await asyncio.gather(
+        few.ledger.open_session(opening(users[2], addons=("diarize",))), close_when_marked(few, labelled)
+    )
+    assert opened.grant > 0
+    assert await few.row(plain, "ending") == (None,)
+
+
 async def test_concurrent_openings_never_exceed_max_sessions(harness: LedgerHarness) -> None:
     user = await harness.user(20)
     answers = await asyncio.gather(

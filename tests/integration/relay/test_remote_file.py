@@ -97,7 +97,7 @@ async def test_the_address_that_was_checked_is_the_one_that_is_dialled(port: int
 async def test_a_failed_download_is_refused(port: int, path: str) -> None:
     with pytest.raises(Refusal) as refused:
         await download(Names().files(), f"http://outside:{port}{path}")
-    assert refused.value.code == "invalid_config"
+    assert refused.value.code == "bad_url"
 
 
 @pytest.mark.parametrize("url", ["", "http://", "ftp://example.com/a", "file:///etc/passwd", "http://[/", "no url"])

@@ -162,3 +162,17 @@ def test_all_mistakes_are_shown_at_once(capsys: Out, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PACKAGES_FILE", "/nowhere/packages.toml")
     with pytest.raises(ConfigError, match="PACKAGES_FILE must be a file that exists"):
         pricing()
+
+
+def test_old_prices_are_warned_of_beside_every_output(
+    capsys: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "old.toml"
+    file.write_text('date = "2020-01-01"\n[models.own]\ncost_per_minute = "0.001"\ncredits_per_second = "1"\n')
+    monkeypatch.setenv("RATES_FILE", str(file))
+    for suggest, as_json in ((None, False), (None, True), ("30%", False)):
+        pricing(suggest, as_json=as_json)
+        out, err = capsys.readouterr()
+        assert "Warning" not in out
+        assert err.startswith("Warning: the speech engine's prices are from 2020-01-01, ")
+        assert err.endswith(" days ago: check RATES_FILE, and set its date.\n")

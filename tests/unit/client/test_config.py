@@ -36,7 +36,7 @@ def test_without_a_file_the_defaults_hold_and_nothing_is_written(tmp_path: Path)
         "auth_token": "",
         "refresh_token": "",
         "byok_api_key": "",
-        "deepgram_model": "nova-2",
+        "deepgram_model": "",
         "deepgram_url": "wss://api.deepgram.com",
         "language": "en-US",
         "fallback": "",

@@ -20,7 +20,7 @@ from websockets.http11 import Response
 from tests.standin.smtp import CERTIFICATE
 from tests.unit.client.servers import Answer, Http
 from transcription_client.errors import ClientError, Unreachable
-from transcription_client.net import Api, Balance, Receipt, current, renewed, unreachable
+from transcription_client.net import Api, Balance, Receipt, current, renewed, unreachable, with_model
 from transcription_client.store import Login, Store
 
 LOGIN = Login("http://127.0.0.1:1", "me@example.com", "a-token", "a-refresh-token", 0.0)
@@ -49,6 +49,26 @@ def test_the_balance_is_asked_with_the_token(http: Http) -> None:
     http.answers["GET /billing/balance"] = (200, {**BALANCE, "of_a_newer_server": 1})
     assert Api(http.url).balance("a-token") == Balance(**BALANCE)
     assert http.asked[0].authorization == "Bearer a-token"
+
+
+@pytest.mark.parametrize(
+    ("answer", "model"),
+    [
+        ((200, {"engine": "deepgram", "default": {"model": "nova-3", "language": "en-US"}}), "nova-3"),
+        ((200, {"default": {}}), None),
+        ((200, b"<html>"), None),
+        ((404, b""), None),
+        ((500, SENTENCE), None),
+    ],
+)
+def test_the_services_model_is_used_where_none_is_named(http: Http, answer: Answer, model: str | None) -> None:
+    http.answers["GET /captions/options"] = answer
+    named = {} if model is None else {"model": model}
+    assert with_model({"language": "de"}, http.url) == {"language": "de", **named}
+    for config in ({"model": "nova-2"}, {"keywords": "a:2"}):
+        assert with_model(config, http.url) == config
+    assert len(http.asked) == 1
+    assert with_model({}, "http://127.0.0.1:1") == {}
 
 
 def test_receipts_are_those_of_the_last_sessions(http: Http) -> None:

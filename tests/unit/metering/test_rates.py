@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from datetime import date
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
@@ -37,7 +38,7 @@ def rate_of(model: str = "nova-2", language: str = "en-US", *addons: str) -> tup
 
 @pytest.mark.parametrize("model", ["nova-2", "nova-2-meeting", "nova-2-conversational-ai", "nova-3", "NOVA-2-Meeting"])
 def test_a_model_has_the_rate_of_its_family(model: str) -> None:
-    assert rate_of(model) == ("1", "0.0048" if model == "nova-3" else "0.006")
+    assert rate_of(model) == ("1", "0.006")
 
 
 @pytest.mark.parametrize(
@@ -57,16 +58,16 @@ def test_the_nearest_family_counts() -> None:
 
 @pytest.mark.parametrize("language", ["multi", "MULTI"])
 def test_multi_replaces_the_figures_of_the_model(language: str) -> None:
-    assert rate_of("nova-3", language) == ("1.2", "0.0058")
+    assert rate_of("nova-3", language) == ("1.2", "0.0072")
 
 
 @pytest.mark.parametrize(
     ("language", "addons", "expected"),
     [
-        ("en-US", ["diarize"], ("1.34", "0.0068")),
-        ("en-US", ["keyterm"], ("1.22", "0.0061")),
-        ("en-US", ["diarize", "keyterm"], ("1.56", "0.0081")),
-        ("multi", ["diarize", "keyterm"], ("1.76", "0.0091")),
+        ("en-US", ["diarize"], ("1.34", "0.0080")),
+        ("en-US", ["keyterm"], ("1.22", "0.0073")),
+        ("en-US", ["diarize", "keyterm"], ("1.56", "0.0093")),
+        ("multi", ["diarize", "keyterm"], ("1.76", "0.0105")),
     ],
 )
 def test_add_ons_are_added(language: str, addons: list[str], expected: tuple[str, str]) -> None:
@@ -99,7 +100,7 @@ def test_the_built_in_engine_takes_one_credit_a_second_and_costs_nothing(languag
 
 
 def test_the_built_in_file_has_the_published_prices() -> None:
-    assert (BUILTIN.date, BUILTIN.stripe_fee_percent, BUILTIN.stripe_fee_cents) == ("2026-11-28", Decimal("2.9"), 30)
+    assert (BUILTIN.date, BUILTIN.stripe_fee_percent, BUILTIN.stripe_fee_cents) == ("2026-11-23", Decimal("2.9"), 30)
     assert set(BUILTIN.models) == {"nova-2", "nova-3", "flux-general-en", "flux-general-multi"}
     assert set(BUILTIN.languages) == {"multi"}
     assert set(BUILTIN.addons) == set(ADDONS)
@@ -121,6 +122,20 @@ def test_names_in_a_file_may_have_capitals() -> None:
 
 def test_a_date_may_be_written_as_one() -> None:
     assert load("date = 2026-11-23\n" + MODEL).date == "2026-11-23"
+
+
+@pytest.mark.parametrize(
+    ("line", "age"),
+    [
+        ("date = 2026-11-23\n", 40),
+        ("date = 2026-11-23T08:00:00Z\n", 40),
+        ('date = "2027-01-02"\n', 0),
+        ('date = "2027-02-02"\n', -31),
+        *((line, None) for line in ("", 'date = "today"\n', "date = 7\n", 'date = "2026-13-01"\n')),
+    ],
+)
+def test_the_age_of_a_file_counts_from_its_date(line: str, age: int | None) -> None:
+    assert load(line + MODEL).age_days(date(2027, 1, 2)) == age
 
 
 @pytest.mark.parametrize(

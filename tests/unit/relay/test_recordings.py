@@ -22,6 +22,8 @@ async def test_an_upstream_out_of_reach_is_the_engines_failure(proxy: str | None
     switchboard: Any = SimpleNamespace(context=SimpleNamespace(upstream_url="ws://127.0.0.1:1"))
     recordings = Recordings(switchboard, None, max_bytes=1, proxy=proxy)
     body: Any = Body()
+    upload = Upload("audio/wav", None, body.chunks)
+    session: Any = None  # no answer comes, so there is nothing to record
     with pytest.raises(UpstreamFailed) as failure:
-        await recordings._send("http://127.0.0.1:1/v1/listen", Upload("audio/wav", None, body.chunks), body)
+        await recordings._send(session, "http://127.0.0.1:1/v1/listen", upload, body)
     assert failure.value.error == listen_errors.NO_ENGINE

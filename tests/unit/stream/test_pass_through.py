@@ -7,11 +7,13 @@ import pytest
 from tests.unit.stream.deepgram_client import RAW, SECOND, Played
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.listen_request import V2
+from transcription_proxy.values import UpstreamConnection
 from transcription_wire.codes import Reason
 
 CLOSE_STREAM = b'{"type":"CloseStream"}'
 REFUSED = b'{"err_code":"INVALID_QUERY_PARAMETER","err_msg":"No.","request_id":"1"}'
 FLUX = "model=flux-general-en&encoding=linear16&sample_rate=16000"
+REQUEST = "9d9d1a5e-0000-4000-8000-000000000001"
 
 
 def closes(played: Played) -> list[tuple[int, bytes]]:
@@ -186,6 +188,10 @@ def test_compressed_audio_counts_as_it_arrives_and_is_billed_as_reported() -> No
     played.say("Metadata", duration=3.95)
     played.tell(ev.UpstreamLost(1000))
     assert played.bill == (4, 3950, Reason.CLIENT_STOP)
+    assert played.session.forwarded_bytes == 40 * len(b"opus")
+    [connection] = played.closing.connections
+    assert (connection.request_id, connection.reported_ms, connection.heard_ms) == (REQUEST, 3950, 3500)
+    assert 3000 <= (connection.sent_ms or 0) <= 4000
 
 
 def test_a_compressed_file_at_once_is_counted_by_what_the_upstream_heard() -> None:
@@ -221,6 +227,8 @@ def test_flux_is_metered_by_bytes_and_by_its_turns() -> None:
     assert played.all(ev.ShowCaption)[0].transcript.is_final
     played.ask("CloseStream")
     played.tell(ev.UpstreamLost(0))
+    assert played.closing.connections == (UpstreamConnection(REQUEST, 0, 10_000, heard_ms=3000),)
+    assert played.session.forwarded_bytes == 320_000
     assert played.closing.audio_ms == 8000  # five silent seconds after the last turn, at most
     played.commit()
     assert closes(played) == [(0, b"")]

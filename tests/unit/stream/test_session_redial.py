@@ -86,6 +86,10 @@ def test_no_byte_is_billed_twice_and_several_connections_are_billed_by_what_was_
     driver.client_sends("stop")
     driver.handle(metadata(1.0))
     assert closing(driver) == (7, 7000)
+    [closed] = [action.closing for action in driver.actions if isinstance(action, ev.Close)]
+    assert sum(one.sent_ms or 0 for one in closed.connections) == len(driver.sent) * 1000 // SECOND
+    assert [one.reported_ms for one in closed.connections] == [None, None, None, 1000]
+    assert closed.connections[0].socket_ms == 4000
 
 
 def test_a_finalize_is_sent_again_after_the_same_audio_unless_its_audio_is_final() -> None:

@@ -12,7 +12,7 @@ from transcription_proxy.stream import deepgram
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.uplink import PIECE_BYTES, REPLAY_MS, Uplink
-from transcription_proxy.values import Opened, Settled
+from transcription_proxy.values import Opened, Settled, UpstreamConnection
 from transcription_wire.messages import Finalize, encode
 
 AUDIO = AudioFormat()
@@ -40,7 +40,7 @@ class UplinkHarness:
 
     def lose(self, now: float = 100.0) -> None:
         """Lose this connection, and open another one that gets what is buffered."""
-        self.uplink.record_loss()
+        self.uplink.record_loss(now)
         self.uplink.plan_redial(now)
         self.uplink.buffer.rewind()
         self.uplink.dial()
@@ -74,8 +74,8 @@ def test_the_upstream_is_wanted_from_the_start_and_hung_up_on_once() -> None:
     harness = UplinkHarness()
     assert harness.uplink.is_active
     harness.uplink.is_stalled = True
-    harness.uplink.close()
-    harness.uplink.close()
+    harness.uplink.close(200.0)
+    harness.uplink.close(200.0)
     assert harness.actions == [ev.CloseUpstream()]
     assert not harness.uplink.is_active
     assert not harness.uplink.is_stalled
@@ -83,16 +83,16 @@ def test_the_upstream_is_wanted_from_the_start_and_hung_up_on_once() -> None:
 
 def test_an_upstream_that_is_lost_is_not_hung_up_on() -> None:
     harness = UplinkHarness()
-    harness.uplink.record_loss()
-    harness.uplink.close()
+    harness.uplink.record_loss(200.0)
+    harness.uplink.close(200.0)
     assert harness.actions == []
 
 
 def test_an_upstream_that_is_dialled_is_wanted_and_can_be_hung_up_on() -> None:
     harness = UplinkHarness()
-    harness.uplink.record_loss()
+    harness.uplink.record_loss(200.0)
     harness.uplink.dial()
-    harness.uplink.close()
+    harness.uplink.close(200.0)
     assert harness.actions == [ev.Dial(), ev.CloseUpstream()]
 
 
@@ -103,6 +103,42 @@ def test_an_upstream_that_dies_of_the_last_words_is_replaced_once_and_again_if_s
     harness.say("words", 0.0, 2.0, is_final=True)
     found += [harness.uplink.may_retry_last_words(), harness.uplink.may_retry_last_words()]
     assert found == [True, True, False]
+
+
+# What each connection got
+
+
+def test_each_connection_is_recorded_with_the_audio_that_it_was_sent() -> None:
+    harness = UplinkHarness()
+    harness.hear(noise(4))
+    harness.say("one", 0.0, 1.5, is_final=True)
+    harness.lose(106.0)
+    harness.replay(106.0)
+    harness.hear(noise(1), 108.0)
+    harness.say("two", 0.5, 1.5, is_final=True)
+    harness.spoke(b'{"type":"Metadata","request_id":"request-9","duration":3.49}')
+    harness.uplink.close(110.5)
+    harness.uplink.close(111.0)
+    assert harness.uplink.progress.ended == (
+        UpstreamConnection("request", 6000, 4000, heard_ms=1500),
+        UpstreamConnection("request-9", 4500, 3500, 3490, 2000),
+    )
+
+
+def test_our_own_silence_counts_as_sent_to_its_connection() -> None:
+    harness = UplinkHarness()
+    harness.uplink.send_keep_alive(104.0)
+    harness.hear(noise(1), 105.0)
+    harness.uplink.record_loss(106.0)
+    assert harness.uplink.progress.ended == (UpstreamConnection("request", 6000, 1100),)
+
+
+def test_a_connection_that_could_not_be_opened_is_not_recorded() -> None:
+    harness = UplinkHarness()
+    harness.uplink.record_loss(101.0)
+    harness.uplink.dial()
+    harness.uplink.record_loss(103.0)
+    assert len(harness.uplink.progress.ended) == 1
 
 
 # What goes up
@@ -198,7 +234,7 @@ def test_words_that_are_not_final_keep_it_within_its_bound() -> None:
 def test_without_an_upstream_thirty_seconds_are_full() -> None:
     harness = UplinkHarness()
     harness.hear(bytes(20 * SECOND))
-    harness.uplink.record_loss()
+    harness.uplink.record_loss(200.0)
     harness.uplink.buffer.rewind()
     harness.uplink.buffer.append(bytes(10 * SECOND - 2))
     assert not harness.uplink.is_full(REPLAY_MS)

@@ -33,7 +33,7 @@ def test_the_built_in_rates_file_offers_what_the_contract_prices() -> None:
     assert {addon.id: addon.credits_per_second for addon in found.addons} == {"diarize": 0.34, "keyterm": 0.22}
     assert {one.id: one.credits_per_second for one in found.languages if one.credits_per_second} == {"multi": 1.2}
     assert found.encodings == list(SAMPLE_BYTES)
-    assert found.default == options.DEFAULTS
+    assert found.default == {**options.DEFAULTS, "model": "nova-3"}
 
 
 def test_an_add_on_names_the_models_that_know_it() -> None:

@@ -27,8 +27,14 @@ def test_the_plans_keys_are_enough() -> None:
 
 def test_what_is_left_out_has_a_default() -> None:
     read = settings.read(BYOK)
-    assert (read.session["model"], read.session["language"]) == ("nova-2", "en-US")
+    assert (read.session["model"], read.session["language"]) == ("nova-3", "en-US")
     assert read.deepgram_url == "wss://api.deepgram.com"
+
+
+def test_a_model_that_is_not_named_is_left_to_the_service_and_fits_the_options() -> None:
+    assert "model" not in settings.read(MANAGED | {"deepgram_model": " "}).session
+    older = settings.read(BYOK | {"options": {"keywords": "a:2"}})
+    assert older.session["model"] == "nova-2"  # nova-3 refuses keywords
 
 
 def test_other_options_are_passed_on_but_the_audio_stays_as_it_is() -> None:

@@ -94,6 +94,13 @@ def test_the_values_have_the_plans_keys_and_no_secret(opened: Open) -> None:
     }
 
 
+def test_a_model_that_was_never_named_stays_open(opened: Open) -> None:
+    section = opened(mode="byok", deepgram_model="")
+    assert (section.key.model.currentText(), section.values()["deepgram_model"]) == ("nova-3", "")
+    section.key.model.setCurrentText("nova-2-meeting")
+    assert section.values()["deepgram_model"] == "nova-2-meeting"
+
+
 def test_where_secrets_are_kept_is_said(opened: Open, folder: object) -> None:
     assert f"Logins and keys are kept in {folder}, in files only you can read." in opened(mode="byok").place.sentence
 
