@@ -29,6 +29,7 @@ class RecordingSession:
 
     def __init__(self, opened: Opened, settler: Settler) -> None:
         self.id: UUID = opened.session_id
+        self._user_id = opened.user_id
         self.finished = asyncio.get_running_loop().create_future()
         self._grant = opened.grant
         self._settler = settler
@@ -57,7 +58,7 @@ class RecordingSession:
             task.cancel()
             if not self._is_closed:
                 reason = self._end or Reason.UPSTREAM_CLOSED
-                await self._close(Closing(self.id, self._next_number(), 0, reason, 0, ready=False))
+                await self._close(Closing(self.id, self._user_id, self._next_number(), 0, reason, 0, ready=False))
 
     async def bill(self, total: int, audio_ms: int, request_id: str | None) -> None:
         """Book `total` credits, as far as the user has them, and end the session."""
@@ -67,6 +68,7 @@ class RecordingSession:
         await self._close(
             Closing(
                 self.id,
+                self._user_id,
                 self._next_number(),
                 total,
                 Reason.CLIENT_STOP,
@@ -113,7 +115,8 @@ class RecordingSession:
         async with self._settling:
             answer: asyncio.Future[ev.Event] = asyncio.get_running_loop().create_future()
             self._settler.settle(
-                Settlement(self.id, self._next_number(), total, extend), lambda event: _resolve(answer, event)
+                Settlement(self.id, self._user_id, self._next_number(), total, extend),
+                lambda event: _resolve(answer, event),
             )
             done, _ = await asyncio.wait([answer], timeout=SETTLE_SECONDS)
             event = answer.result() if done else None

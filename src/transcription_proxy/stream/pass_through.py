@@ -41,6 +41,7 @@ class PassThrough(Machine):
     def __init__(self, opened: Opened, request: ListenRequest, idle_seconds: float, now: float) -> None:
         super().__init__()
         self.id = opened.session_id
+        self._user_id = opened.user_id
         self.reason = Reason.INTERNAL
         """Why the session ends. Only meaningful from FINISHING on."""
         self._request = request
@@ -385,6 +386,7 @@ class PassThrough(Machine):
         bill = compute_bill(progress.audio_usage(self.credit.forwarded), self._request.audio, self.credit.tariff)
         closing = Closing(
             self.id,
+            self._user_id,
             self.credit.number + 1,
             bill.total,
             self.reason,

@@ -1,7 +1,6 @@
 """The teardown of one session: the reason it ends, its final bill, and the last messages for its client."""
 
 from typing import Final
-from uuid import UUID
 
 from transcription_proxy.stream import endings
 from transcription_proxy.stream import events as ev
@@ -10,7 +9,7 @@ from transcription_proxy.stream.client import SessionClient
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
-from transcription_proxy.values import Closing
+from transcription_proxy.values import Closing, Opened
 from transcription_wire import messages as wire
 from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode, Reason
 
@@ -25,9 +24,9 @@ COMMIT_SECONDS: Final = 10.0
 class Teardown:
     """Appends the actions that end a session to the session's list."""
 
-    def __init__(self, actions: list[ev.Action], session_id: UUID, options: Options, client: SessionClient) -> None:
+    def __init__(self, actions: list[ev.Action], opened: Opened, options: Options, client: SessionClient) -> None:
         self._actions = actions
-        self._id = session_id
+        self._opened = opened
         self._options = options
         self._client = client
         self.became_ready = False
@@ -67,7 +66,8 @@ class Teardown:
         self.commit_at = now + COMMIT_SECONDS
         self._bill = compute_bill(progress.audio_usage(credit.forwarded), self._options.audio, credit.tariff)
         closing = Closing(
-            self._id,
+            self._opened.session_id,
+            self._opened.user_id,
             credit.number + 1,
             self._bill.total,
             self.reason,
