@@ -26,7 +26,7 @@ WITH made AS (
   INSERT INTO credit_balance (user_id, seconds_remaining, seconds_held) SELECT id, 100000, 30 FROM made
 ), life AS (SELECT %s::uuid AS life)
 INSERT INTO transcription_sessions (user_id, mode, hold, lease_until, life, rate_micro, channels)
-SELECT made.id, 'managed', 30, now() + interval '1 hour', life, 1000000, 1 FROM made, life RETURNING id
+SELECT made.id, 'managed', 30, now() + interval '1 hour', life, 1000000, 1 FROM made, life RETURNING id, user_id
 """
 SIZES = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn, pg_total_relation_size('usage_ledger')"
 
@@ -36,7 +36,7 @@ async def measure(url: str) -> None:
     database = Database(url, max_size=2, timeout=60)
     await database.open()
     ledger = Ledger(database, may_open, max_sessions=2, max_streams=100_000)
-    sessions = [UUID(str(row[0])) for row in await rows(database, PEOPLE, SESSIONS, uuid4())]
+    sessions = [(row[0], row[1]) for row in await rows(database, PEOPLE, SESSIONS, uuid4())]
     pids = postmaster(url)
     await rounds(ledger, sessions, 1, 3)  # the first ones read the tables
     [before] = await rows(database, SIZES)
@@ -52,11 +52,11 @@ async def measure(url: str) -> None:
     await database.close()
 
 
-async def rounds(ledger: Ledger, sessions: list[UUID], first: int, count: int) -> int:
+async def rounds(ledger: Ledger, sessions: list[tuple[UUID, UUID]], first: int, count: int) -> int:
     """Settle all sessions again and again, 8 s of audio each time, and return how many settles that was."""
     settled = 0
     for number in range(first, first + count):
-        batch = [Settlement(session, number, number * 8) for session in sessions]
+        batch = [Settlement(*session, number, number * 8) for session in sessions]
         settled += len(await ledger.settle(batch))
     return settled
 

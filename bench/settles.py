@@ -62,7 +62,7 @@ LIVE: LiteralString = """
     (user_id, mode, started_at, deepgram_model, engine, language, hold, life, lease_until, ready_at)
   SELECT id, 'managed', clock_timestamp(), 'nova-2', 'deepgram', 'en-US', 45, gen_random_uuid(),
     clock_timestamp() + interval '60 seconds', clock_timestamp()
-  FROM users RETURNING id"""
+  FROM users RETURNING id, user_id"""
 INDEXES: LiteralString = """
   SELECT 'DROP INDEX ' || indexname, indexdef FROM pg_indexes
   WHERE tablename = 'usage_ledger' AND schemaname = current_schema()
@@ -95,15 +95,15 @@ def measure(sessions: int, history_rows: int, seconds: float, report: Callable[[
             os.sched_setaffinity(0, cores)
 
 
-def _fill(url: str, sessions: int, history_rows: int) -> list[UUID]:
-    """Write accounts, history and live sessions. Return the ids of the live ones."""
+def _fill(url: str, sessions: int, history_rows: int) -> list[tuple[UUID, UUID]]:
+    """Write accounts, history and live sessions. Return the ids of the live ones, each with its user's."""
     asyncio.run(migrate(url))
     with closing(database.connect(url)) as connection:
         connection.execute("SET session_replication_role = replica")  # no checks of foreign keys: they are right
         for statement in USERS.split(";"):
             connection.execute(statement, {"sessions": sessions})
         _write_history(connection, sessions, history_rows)
-        live = [row[0] for row in connection.execute(LIVE)]
+        live = [(row[0], row[1]) for row in connection.execute(LIVE)]
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")
     return live
@@ -122,7 +122,7 @@ def _write_history(connection: "psycopg.Connection[Any]", sessions: int, rows: i
         connection.execute(make)
 
 
-async def _settle(url: str, server: int, ids: list[UUID], history_rows: int, seconds: float) -> Settles:
+async def _settle(url: str, server: int, ids: list[tuple[UUID, UUID]], history_rows: int, seconds: float) -> Settles:
     """Settle each session every ten seconds, evenly over time, and measure database and event loop."""
     pool = Database(url)
     await pool.open()
@@ -166,7 +166,7 @@ async def _settle(url: str, server: int, ids: list[UUID], history_rows: int, sec
 class _Sessions:
     """The live sessions, as far as the settler knows them."""
 
-    def __init__(self, settler: Settler, ids: list[UUID]) -> None:
+    def __init__(self, settler: Settler, ids: list[tuple[UUID, UUID]]) -> None:
         self._settler = settler
         self._ids = ids
         self.begin()
@@ -188,7 +188,7 @@ class _Sessions:
                 self.failed += 1
 
         total = CREDITS_PER_SETTLE * (number + 1)
-        self._settler.settle(Settlement(self._ids[index], number + 1, total), report)
+        self._settler.settle(Settlement(*self._ids[index], number + 1, total), report)
 
 
 def _server_cpu(server: int) -> float:

@@ -46,6 +46,7 @@ class Opened:
     `seconds_remaining`: the user's balance, or what the limit of the API key leaves where that is less."""
 
     session_id: UUID
+    user_id: UUID
     grant: int
     seconds_remaining: int
 
@@ -55,6 +56,8 @@ class Settlement:
     """One live session's state for the ledger. `total` is absolute: credits used since the start."""
 
     session_id: UUID
+    user_id: UUID
+    """The session's user, by whom the ledger's rows are found."""
     number: int
     """Grows with each statement of this session; a repeat changes nothing (money 16)."""
     total: int
@@ -106,6 +109,7 @@ class Closing:
     """The end of a session, with its true total (it may be lower than what was settled: money 17)."""
 
     session_id: UUID
+    user_id: UUID
     number: int
     total: int
     reason: Reason

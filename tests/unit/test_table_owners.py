@@ -27,6 +27,7 @@ OWNERS: Final = {
     "overlays": "overlay",
     "overlay_pages": "overlay",
     "purchases": "payments",
+    "purchase_owners": "payments",
     "payment_claims": "payments",
     "stripe_events": "payments",
 }

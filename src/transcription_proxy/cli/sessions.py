@@ -64,7 +64,8 @@ def end(
 
 async def _end(services: CommandServices, prefix: str) -> None:
     """Mark a session to end. One that ends by itself meanwhile is not an error."""
-    await services.ledger.mark_ending(await services.ledger.live_session(prefix), Reason.ENDED_BY_OPERATOR)
+    session_id, user_id = await services.ledger.live_session(prefix)
+    await services.ledger.mark_ending(session_id, user_id, Reason.ENDED_BY_OPERATOR)
 
 
 def short_ids(ids: Sequence[str]) -> list[str]:

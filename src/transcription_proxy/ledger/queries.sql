@@ -1,4 +1,6 @@
 -- Lock order, which prevents deadlocks: balance rows by user, then sessions (money 9).
+-- Each statement names the user whose rows it touches, so that they can lie on one node (docs/scale.md). Those that ask
+-- about all users are listed in tests/integration/db/test_one_user.py.
 -- FOR NO KEY UPDATE excludes other writers as FOR UPDATE does, but not the checks of foreign keys.
 
 -- name: lock_balance
@@ -15,27 +17,27 @@ SELECT
   (SELECT coalesce(max(seq), 0) FROM usage_ledger WHERE user_id = %(user_id)s) AS last_seq
 
 -- name: lock_streams
--- Let one session open at a time, over all hosts, until its commit, so that the count of streams in `open` is exact.
+-- Let one session open at a time, over all hosts, until its commit, so that `count_streams` is exact.
 SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.streams', 0))
 
+-- name: count_streams
+-- The live sessions of all users, and those with speaker labels among them, without one that is being replaced.
+SELECT count(*) AS taken, count(*) FILTER (WHERE 'diarize' = ANY (addons)) AS diarized FROM transcription_sessions
+WHERE status = 'active' AND lease_until > clock_timestamp()
+  AND NOT (user_id = %(user_id)s AND id IS NOT DISTINCT FROM %(replaces)s)
+
 -- name: open
--- Add a session with its hold, unless all streams, or all diarized ones, are taken. The session that it replaces is not counted.
-WITH streams AS (
-  SELECT count(*) AS taken, count(*) FILTER (WHERE 'diarize' = ANY (addons)) AS diarized FROM transcription_sessions
-  WHERE status = 'active' AND lease_until > clock_timestamp()
-    AND NOT (user_id = %(user_id)s AND id IS NOT DISTINCT FROM %(replaces)s)
-), opened AS (
+-- Add a session with its hold.
+WITH opened AS (
   INSERT INTO transcription_sessions
     (user_id, mode, started_at, deepgram_model, engine, language, rate_micro, cost_micro, channels, hold, hold_cap, life,
      opened_seq, lease_until, key_id, addons)
-  SELECT %(user_id)s, 'managed', clock_timestamp(), %(model)s, %(engine)s, %(language)s, %(rate_micro)s, %(cost_micro)s,
-    %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s, %(key_id)s,
-    %(addons)s
-  FROM streams
-  WHERE taken < %(max_streams)s AND (diarized < %(max_diarized)s OR NOT 'diarize' = ANY (%(addons)s::text[]))
+  VALUES (%(user_id)s, 'managed', clock_timestamp(), %(model)s, %(engine)s, %(language)s, %(rate_micro)s,
+    %(cost_micro)s, %(channels)s, %(hold)s, %(hold_cap)s, %(life)s, %(opened_seq)s, clock_timestamp() + %(lease)s,
+    %(key_id)s, %(addons)s)
   RETURNING id
 ), reserved AS (
-  UPDATE key_spending SET seconds_held = seconds_held + %(hold)s FROM opened WHERE key_id = %(key_id)s
+  UPDATE key_spending SET seconds_held = seconds_held + %(hold)s WHERE key_id = %(key_id)s AND user_id = %(user_id)s
 )
 UPDATE credit_balance SET seconds_held = seconds_held + %(hold)s, updated_at = now()
 FROM opened WHERE user_id = %(user_id)s
@@ -47,11 +49,11 @@ RETURNING opened.id
 -- `key_free` what the limit of its API key leaves then, null without a limit. The planner does not know a batch's size,
 -- so rows are looked up by key, and window functions take the place of joins.
 WITH batch AS MATERIALIZED (
-  SELECT DISTINCT ON (id) *, (SELECT s.user_id FROM transcription_sessions s WHERE s.id = asked.id) AS user_id
+  SELECT DISTINCT ON (id) *
   FROM unnest(
-    %(ids)b::uuid[], %(numbers)b::bigint[], %(totals)b::bigint[], %(keeps)b::bigint[], %(extends)b::boolean[],
-    %(readies)b::boolean[]
-  ) AS asked(id, asked_number, total, keep, extend, ready)
+    %(ids)b::uuid[], %(users)b::uuid[], %(numbers)b::bigint[], %(totals)b::bigint[], %(keeps)b::bigint[],
+    %(extends)b::boolean[], %(readies)b::boolean[]
+  ) AS asked(id, user_id, asked_number, total, keep, extend, ready)
   ORDER BY id, asked_number DESC
 ), balances AS MATERIALIZED (
   SELECT user_id, seconds_remaining, seconds_held,
@@ -67,7 +69,7 @@ WITH batch AS MATERIALIZED (
     status = 'active' AND asked_number > number AS due
   FROM settleable CROSS JOIN LATERAL (
     SELECT status, number, seconds_used, hold, hold_cap, ending, reason, key_id
-    FROM transcription_sessions s WHERE s.id = settleable.id
+    FROM transcription_sessions s WHERE s.id = settleable.id AND s.user_id = settleable.user_id
     FOR NO KEY UPDATE SKIP LOCKED
   ) s
 ), booked AS (
@@ -83,7 +85,8 @@ WITH batch AS MATERIALIZED (
   FROM given_back LEFT JOIN LATERAL (
     SELECT k.seconds_held AS key_held, k.limit_seconds - k.seconds_held -
       CASE WHEN k.daily AND k.day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE k.seconds_used END AS room
-    FROM key_spending k WHERE k.key_id = given_back.key_id AND k.limit_seconds IS NOT NULL
+    FROM key_spending k
+    WHERE k.key_id = given_back.key_id AND k.user_id = given_back.user_id AND k.limit_seconds IS NOT NULL
   ) k ON true
 ), wanted AS (
   SELECT *, CASE WHEN due AND extend AND ending IS NULL AND NOT blocked THEN
@@ -111,7 +114,7 @@ WITH batch AS MATERIALIZED (
     started_at = CASE WHEN settled.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.started_at END,
     ready_at = CASE WHEN settled.ready AND s.ready_at IS NULL THEN clock_timestamp() ELSE s.ready_at END,
     muted_at = CASE WHEN new_hold = 0 THEN coalesce(s.muted_at, clock_timestamp()) END
-  FROM settled WHERE s.id = settled.id AND due
+  FROM settled WHERE s.id = settled.id AND s.user_id = settled.user_id AND due
 ), charged AS (
   UPDATE credit_balance b SET seconds_remaining = remaining, seconds_held = held, updated_at = now()
   FROM (SELECT DISTINCT user_id, remaining, held FROM settled) totals
@@ -121,10 +124,10 @@ WITH batch AS MATERIALIZED (
   SET seconds_used = CASE WHEN daily AND day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE seconds_used END + used,
     seconds_held = seconds_held + held, day = (now() AT TIME ZONE 'UTC')::date
   FROM (
-    SELECT key_id, sum(delta) AS used, sum(new_hold - hold) AS held FROM settled WHERE key_id IS NOT NULL
-    GROUP BY key_id
+    SELECT key_id, user_id, sum(delta) AS used, sum(new_hold - hold) AS held FROM settled WHERE key_id IS NOT NULL
+    GROUP BY key_id, user_id
   ) totals
-  WHERE k.key_id = totals.key_id AND (used, held) <> (0, 0)
+  WHERE k.key_id = totals.key_id AND k.user_id = totals.user_id AND (used, held) <> (0, 0)
 ), entered AS (
   INSERT INTO usage_ledger (user_id, session_id, seconds, description, balance_after)
   SELECT user_id, id, -delta, 'session_usage', balance_after FROM settled WHERE delta > 0
@@ -164,7 +167,7 @@ SELECT remaining - seconds_held AS available, remaining
 FROM (
   SELECT seconds_held,
     limit_seconds - CASE WHEN daily AND day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE seconds_used END AS remaining
-  FROM key_spending WHERE key_id = %(key_id)s AND limit_seconds IS NOT NULL
+  FROM key_spending WHERE key_id = %(key_id)s AND user_id = %(user_id)s AND limit_seconds IS NOT NULL
 ) limited
 
 -- name: mark_key_ending
@@ -179,9 +182,11 @@ SELECT pg_notify('session_ending', id::text) FROM marked
 -- name: renew_leases
 -- Renew leases and book nothing, for sessions whose settle or close fails (money 21). No other table is used.
 UPDATE transcription_sessions SET lease_until = clock_timestamp() + %(lease)s
-WHERE id IN (
-  SELECT id FROM transcription_sessions WHERE id = ANY (%(ids)b::uuid[]) AND status = 'active'
-  FOR NO KEY UPDATE SKIP LOCKED
+WHERE (id, user_id) IN (
+  SELECT s.id, s.user_id FROM unnest(%(ids)b::uuid[], %(users)b::uuid[]) AS asked(id, user_id)
+  JOIN transcription_sessions s USING (id, user_id)
+  WHERE status = 'active'
+  FOR NO KEY UPDATE OF s SKIP LOCKED
 )
 
 -- name: lock_for_booking
@@ -199,14 +204,13 @@ WHERE id IN (SELECT id FROM write_probe FOR UPDATE SKIP LOCKED)
 -- Lock a session and its user's balance, and read both as they are then.
 WITH balance AS MATERIALIZED (
   SELECT user_id, seconds_remaining, seconds_remaining::bigint - seconds_held - seconds_frozen AS available
-  FROM credit_balance
-  WHERE user_id = (SELECT user_id FROM transcription_sessions WHERE id = %(session_id)s)
+  FROM credit_balance WHERE user_id = %(user_id)s
   FOR NO KEY UPDATE
 )
 SELECT s.user_id, s.status = 'active' AS active, s.number, s.seconds_used, s.hold, s.hold_released, s.reason,
   seconds_remaining, available
 FROM transcription_sessions s JOIN balance USING (user_id)
-WHERE s.id = %(session_id)s
+WHERE s.id = %(session_id)s AND s.user_id = %(user_id)s
 FOR NO KEY UPDATE OF s
 
 -- name: close
@@ -217,7 +221,7 @@ WITH ended AS (
     hold_released = NULL, ended_at = clock_timestamp(), audio_seconds = %(audio_seconds)s, upstream_seconds = %(upstream_seconds)s,
     upstream_request_id = %(request_id)s, sent_seconds = %(sent_seconds)s, upstream_connections = %(connections)s,
     ready_at = CASE WHEN %(ready)s THEN coalesce(ready_at, started_at) END
-  WHERE id = %(session_id)s
+  WHERE id = %(session_id)s AND user_id = %(user_id)s
   RETURNING key_id
 ), spent AS (
   UPDATE key_spending k
@@ -225,7 +229,7 @@ WITH ended AS (
       CASE WHEN daily AND day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE seconds_used END + %(delta)s, 0
     ),
     seconds_held = seconds_held - %(hold)s, day = (now() AT TIME ZONE 'UTC')::date
-  FROM ended WHERE k.key_id = ended.key_id
+  FROM ended WHERE k.key_id = ended.key_id AND k.user_id = %(user_id)s
 ), entered AS (
   INSERT INTO usage_ledger (user_id, session_id, seconds, description, balance_after)
   SELECT %(user_id)s, %(session_id)s, -%(delta)s::integer, 'session_usage', %(balance_after)s
@@ -256,7 +260,7 @@ UPDATE credit_balance SET seconds_frozen = seconds_frozen + %(seconds)s, updated
 -- Mark a session to end: its relay learns of it by NOTIFY, or with the next settle. The first reason stays.
 WITH marked AS (
   UPDATE transcription_sessions SET ending = coalesce(ending, %(reason)s)
-  WHERE id = %(session_id)s AND status = 'active' AND user_id = coalesce(%(user_id)s, user_id)
+  WHERE id = %(session_id)s AND user_id = %(user_id)s AND status = 'active'
   RETURNING id
 )
 SELECT pg_notify('session_ending', id::text) FROM marked
@@ -269,8 +273,8 @@ WITH lacking AS (
   WHERE status = 'active' AND lease_until > clock_timestamp() AND 'diarize' = ANY (addons)
 ), marked AS (
   UPDATE transcription_sessions SET ending = %(reason)s
-  WHERE id = (
-    SELECT id FROM transcription_sessions
+  WHERE (id, user_id) = (
+    SELECT id, user_id FROM transcription_sessions
     WHERE status = 'active' AND ending IS NULL AND muted_at < clock_timestamp() - make_interval(secs => %(seconds)s)
       AND ('diarize' = ANY (addons) OR NOT (SELECT diarized FROM lacking))
     ORDER BY muted_at LIMIT 1
@@ -292,8 +296,8 @@ SELECT pg_notify('session_ending', id::text) FROM marked
 -- name: cut_leases
 -- Shorten leases that end further ahead than a lease is long, which only another clock can have written (money 21).
 UPDATE transcription_sessions SET lease_until = clock_timestamp() + %(lease)s
-WHERE id IN (
-  SELECT id FROM transcription_sessions
+WHERE (id, user_id) IN (
+  SELECT id, user_id FROM transcription_sessions
   WHERE status = 'active' AND lease_until > clock_timestamp() + %(lease)s
   FOR NO KEY UPDATE SKIP LOCKED
 )
@@ -321,12 +325,13 @@ WITH abandoned AS (
   FROM (SELECT user_id, sum(hold) AS freed FROM locked GROUP BY user_id) holds WHERE b.user_id = holds.user_id
 ), unreserved AS (
   UPDATE key_spending k SET seconds_held = seconds_held - freed
-  FROM (SELECT key_id, sum(hold) AS freed FROM locked GROUP BY key_id) holds WHERE k.key_id = holds.key_id
+  FROM (SELECT key_id, user_id, sum(hold) AS freed FROM locked GROUP BY key_id, user_id) holds
+  WHERE k.key_id = holds.key_id AND k.user_id = holds.user_id
 )
 UPDATE transcription_sessions s
 SET status = 'terminated', reason = %(reason)s, hold = 0, hold_released = locked.hold, ended_at = clock_timestamp(),
   audio_seconds = round(seconds_used * 1000000.0 / nullif(rate_micro * channels, 0), 1)
-FROM locked WHERE s.id = locked.id
+FROM locked WHERE s.id = locked.id AND s.user_id = locked.user_id
 RETURNING s.id AS session_id, s.user_id, s.seconds_used, locked.hold AS released
 
 -- name: life_is_over
@@ -372,12 +377,11 @@ WHERE user_id = %(user_id)s AND ready_at IS NOT NULL
   AND started_at >= ((clock_timestamp() AT TIME ZONE %(tz)s)::date - %(days)s::integer + 1)::timestamp AT TIME ZONE %(tz)s
 
 -- name: sessions
--- Sessions that became ready, newest first; with `before_at`, those that follow that row in this order.
+-- A user's sessions that became ready, newest first; with `before_at`, those that follow that row in this order.
 SELECT s.id, s.user_id, u.email, s.started_at, s.ended_at, s.seconds_used,
   s.audio_seconds::float8, s.deepgram_model AS model, s.engine, s.status, coalesce(s.reason, s.ending) AS reason
 FROM transcription_sessions s JOIN users u ON u.id = s.user_id
-WHERE s.ready_at IS NOT NULL
-  AND (%(user_id)s::uuid IS NULL OR s.user_id = %(user_id)s)
+WHERE s.user_id = %(user_id)s AND s.ready_at IS NOT NULL
   AND (NOT %(live)s OR s.status = 'active' AND s.lease_until > clock_timestamp())
   AND (%(before_at)s::timestamptz IS NULL OR (s.started_at, s.id) < (%(before_at)s, %(before_id)s::uuid))
 ORDER BY s.started_at DESC, s.id DESC
@@ -395,9 +399,19 @@ FROM transcription_sessions
 WHERE engine = %(engine)s AND (started_at >= %(since)s OR id = ANY (%(ids)s))
 ORDER BY started_at, id
 
+-- name: sessions_of_all
+-- Sessions of all users that became ready, newest first.
+SELECT s.id, s.user_id, u.email, s.started_at, s.ended_at, s.seconds_used,
+  s.audio_seconds::float8, s.deepgram_model AS model, s.engine, s.status, coalesce(s.reason, s.ending) AS reason
+FROM transcription_sessions s JOIN users u ON u.id = s.user_id
+WHERE s.ready_at IS NOT NULL AND (NOT %(live)s OR s.status = 'active' AND s.lease_until > clock_timestamp())
+  AND (%(before_at)s::timestamptz IS NULL OR (s.started_at, s.id) < (%(before_at)s, %(before_id)s::uuid))
+ORDER BY s.started_at DESC, s.id DESC
+LIMIT %(limit)s
+
 -- name: live_ids
 -- Up to two live sessions whose id begins with `prefix`. Two are enough to know that the prefix is ambiguous.
-SELECT id FROM transcription_sessions
+SELECT id, user_id FROM transcription_sessions
 WHERE status = 'active' AND starts_with(id::text, %(prefix)s)
 ORDER BY started_at DESC LIMIT 2
 
@@ -460,17 +474,18 @@ WHERE status = 'active' AND lease_until < clock_timestamp() - interval '90 secon
 
 -- name: audit_sessions
 -- A session's seconds_used is minus the sum of its entries, which belong to its user.
-SELECT s.id AS subject, 'seconds_used ' || seconds_used || ', rows ' || coalesce(total, 0) AS detail
-FROM transcription_sessions s LEFT JOIN (
+SELECT coalesce(s.id, rows.session_id) AS subject,
+  'seconds_used ' || coalesce(seconds_used, 0) || ', rows ' || coalesce(total, 0) AS detail
+FROM transcription_sessions s FULL JOIN (
   SELECT session_id, user_id, sum(seconds) AS total FROM usage_ledger WHERE session_id IS NOT NULL
   GROUP BY session_id, user_id
-) rows ON rows.session_id = s.id
-WHERE seconds_used <> -coalesce(total, 0) OR rows.user_id <> s.user_id
+) rows ON rows.session_id = s.id AND rows.user_id = s.user_id
+WHERE coalesce(seconds_used, 0) <> -coalesce(total, 0) OR s.id IS NULL
 
 -- name: audit_overdrafts
 -- An entry for usage leaves a balance below 0 only after a claw-back since the session's start (money 24).
 SELECT l.session_id AS subject, 'row ' || l.seq || ' leaves ' || l.balance_after || ' and no claw-back explains it' AS detail
-FROM usage_ledger l LEFT JOIN transcription_sessions s ON s.id = l.session_id
+FROM usage_ledger l LEFT JOIN transcription_sessions s ON s.id = l.session_id AND s.user_id = l.user_id
 WHERE l.description = 'session_usage' AND l.balance_after < 0 AND NOT EXISTS (
   SELECT FROM usage_ledger back
   WHERE back.user_id = l.user_id AND back.description IN ('refund', 'dispute') AND back.seconds < 0

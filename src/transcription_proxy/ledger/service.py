@@ -3,7 +3,7 @@
 Every call is one transaction (a long batch: several), and raises Unavailable when the database is away."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from math import inf
 from typing import Final
@@ -117,13 +117,13 @@ class Ledger:
         if not await self._may_open(connection, opening):
             return Refusal(ErrorCode.UNAUTHORIZED, sentences.ACCOUNT_GONE)
         if opening.replaces is not None:
-            await store.mark_ending(connection, opening.replaces, Reason.REPLACED, opening.user_id)
+            await store.mark_ending(connection, opening.replaces, opening.user_id, Reason.REPLACED)
         found = await store.opening_state(connection, opening)
         if found.live >= self._max_sessions:
             return Refusal(ErrorCode.TOO_MANY_CONNECTIONS, ERRORS[ErrorCode.TOO_MANY_CONNECTIONS].full)
         if balance is None or balance.available <= 0:
             return Refusal(ErrorCode.INSUFFICIENT_CREDITS, sentences.OUT_OF_MINUTES)
-        left = None if opening.key_id is None else await spending.left(connection, opening.key_id)
+        left = None if opening.key_id is None else await spending.left(connection, opening.user_id, opening.key_id)
         hold = first_hold(balance.available, None if left is None else left.available, opening, self._max_sessions)
         if isinstance(hold, Refusal):
             return hold
@@ -133,7 +133,7 @@ class Ledger:
         if session_id is None:
             return Refusal(ErrorCode.BUSY, ERRORS[ErrorCode.BUSY].full)
         remaining = balance.seconds_remaining
-        return Opened(session_id, hold, remaining if left is None else min(remaining, left.remaining))
+        return Opened(session_id, opening.user_id, hold, remaining if left is None else min(remaining, left.remaining))
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         """Book a batch of settlements. Return answers for those whose rows were not locked; retry the others later."""
@@ -154,8 +154,8 @@ class Ledger:
         half = len(batch) // 2
         return await self._settle(batch[:half]) + await self._settle(batch[half:])
 
-    async def renew_leases(self, sessions: Sequence[UUID]) -> None:
-        """Renew leases and book nothing: for sessions whose settle or close fails (money 21)."""
+    async def renew_leases(self, sessions: Mapping[UUID, UUID]) -> None:
+        """Renew leases and book nothing: for sessions, each with its user, whose settle or close fails (money 21)."""
         async with self._database.transaction(RENEW_TIMEOUT_SECONDS) as connection:
             await store.renew_leases(connection, sessions)
 
@@ -170,7 +170,7 @@ class Ledger:
         A session that the reaper ended is billed what its hold covered, as far as the user still has it (money 21).
         """
         async with self._database.transaction() as connection:
-            locked = await store.lock_session(connection, closing.session_id)
+            locked = await store.lock_session(connection, closing.session_id, closing.user_id)
             if locked is None:
                 metrics.UNBILLED.inc(closing.total)
                 log.error("close_of_unknown_session", session_id=str(closing.session_id), unbilled=closing.total)
@@ -203,10 +203,10 @@ class Ledger:
             after = await store.credit(connection, user_id, balance, seconds, description, reason=reason, actor=actor)
             return after.seconds_remaining
 
-    async def mark_ending(self, session_id: UUID, reason: Reason, user_id: UUID | None = None) -> bool:
-        """Mark a session to end. Return False where it is not active, or not of `user_id` if that is given."""
+    async def mark_ending(self, session_id: UUID, user_id: UUID, reason: Reason) -> bool:
+        """Mark a user's session to end. Return False where it is not active, or another user's."""
         async with self._database.transaction() as connection:
-            return await store.mark_ending(connection, session_id, reason, user_id)
+            return await store.mark_ending(connection, session_id, user_id, reason)
 
     async def mark_user_ending(self, user_id: UUID, reason: Reason) -> int:
         """Mark all active sessions of a user to end, and return how many there were."""
@@ -288,8 +288,8 @@ class Ledger:
         async with self._database.transaction() as connection:
             return await store.sessions(connection, user_id, live, limit, before)
 
-    async def live_session(self, prefix: str) -> UUID:
-        """Return the id of the live session that begins with `prefix`. Raise Refusal not_found, ambiguous."""
+    async def live_session(self, prefix: str) -> tuple[UUID, UUID]:
+        """Return the live session whose id begins with `prefix`, and its user. Raise Refusal not_found, ambiguous."""
         async with self._database.transaction() as connection:
             found = await store.live_ids(connection, prefix)
         if len(found) > 1:

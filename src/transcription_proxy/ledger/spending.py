@@ -55,8 +55,8 @@ async def of_user(connection: Connection, user_id: UUID) -> dict[UUID, Spending]
         return {row.key_id: row for row in await cursor.fetchall()}
 
 
-async def left(connection: Connection, key_id: UUID) -> Left | None:
+async def left(connection: Connection, user_id: UUID, key_id: UUID) -> Left | None:
     """Return what a key's limit leaves, None without a limit. The user's balance is locked."""
     async with connection.cursor(row_factory=class_row(Left)) as cursor:
-        await cursor.execute(SQL["key_left"], {"key_id": key_id})
+        await cursor.execute(SQL["key_left"], {"user_id": user_id, "key_id": key_id})
         return await cursor.fetchone()

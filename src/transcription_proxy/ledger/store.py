@@ -3,7 +3,7 @@
 A caller of several of them in a transaction keeps the lock order: balance rows by user, then sessions. It locks no
 `users` row for update before a balance."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -55,6 +55,14 @@ class OpeningState:
 
 
 @dataclass(frozen=True, slots=True)
+class Streams:
+    """The number of live sessions of all users, and of those with speaker labels."""
+
+    taken: int
+    diarized: int
+
+
+@dataclass(frozen=True, slots=True)
 class Locked:
     """A session as it is stored, locked together with its user's balance."""
 
@@ -98,6 +106,9 @@ async def open_session(
 ) -> UUID | None:
     """Add a session and its hold, and return its id; None where too many sessions are live."""
     await connection.execute(SQL["lock_streams"])
+    streams = await _count_streams(connection, opening)
+    if streams.taken >= max_streams or ("diarize" in opening.addons and streams.diarized >= max_diarized):
+        return None
     values = {
         "user_id": opening.user_id,
         "life": opening.life,
@@ -108,18 +119,23 @@ async def open_session(
         "cost_micro": opening.cost_micro,
         "channels": opening.channels,
         "hold_cap": opening.hold_cap,
-        "replaces": opening.replaces,
         "key_id": opening.key_id,
         "hold": hold,
         "opened_seq": opened_seq,
         "addons": list(opening.addons),
-        "max_streams": max_streams,
-        "max_diarized": max_diarized,
         "lease": LEASE,
     }
     async with connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(SQL["open"], values)
         found: UUID | None = await cursor.fetchone()
+        return found
+
+
+async def _count_streams(connection: Connection, opening: Opening) -> Streams:
+    async with connection.cursor(row_factory=class_row(Streams)) as cursor:
+        await cursor.execute(SQL["count_streams"], {"user_id": opening.user_id, "replaces": opening.replaces})
+        found = await cursor.fetchone()
+        assert found is not None
         return found
 
 
@@ -130,6 +146,7 @@ async def settle(connection: Connection, batch: Sequence[Settlement], max_sessio
     """
     values = {
         "ids": [one.session_id for one in batch],
+        "users": [one.user_id for one in batch],
         "numbers": [one.number for one in batch],
         "totals": [one.total for one in batch],
         "keeps": [MAX_CREDITS if one.keep is None else one.keep for one in batch],
@@ -152,8 +169,10 @@ def _settled(ending: str | None, **rest: Any) -> Settled:
     return Settled(ending=None if ending is None else Reason(ending), **rest)
 
 
-async def renew_leases(connection: Connection, sessions: Sequence[UUID]) -> None:
-    await connection.execute(SQL["renew_leases"], {"ids": list(sessions), "lease": LEASE})
+async def renew_leases(connection: Connection, sessions: Mapping[UUID, UUID]) -> None:
+    """`sessions`: the user of each session."""
+    values = {"ids": list(sessions), "users": list(sessions.values()), "lease": LEASE}
+    await connection.execute(SQL["renew_leases"], values)
 
 
 async def lock_for_booking(connection: Connection) -> None:
@@ -172,9 +191,9 @@ async def prove_writable(connection: Connection) -> None:
         raise Unavailable(f"Can't write to the database: {error}") from error
 
 
-async def lock_session(connection: Connection, session_id: UUID) -> Locked | None:
+async def lock_session(connection: Connection, session_id: UUID, user_id: UUID) -> Locked | None:
     async with connection.cursor(row_factory=class_row(Locked)) as cursor:
-        await cursor.execute(SQL["lock_session"], {"session_id": session_id})
+        await cursor.execute(SQL["lock_session"], {"session_id": session_id, "user_id": user_id})
         return await cursor.fetchone()
 
 
@@ -285,8 +304,8 @@ async def _add_entry(
         await connection.execute(SQL["credit"], values)
 
 
-async def mark_ending(connection: Connection, session_id: UUID, reason: Reason, user_id: UUID | None = None) -> bool:
-    values = {"session_id": session_id, "reason": reason, "user_id": user_id}
+async def mark_ending(connection: Connection, session_id: UUID, user_id: UUID, reason: Reason) -> bool:
+    values = {"session_id": session_id, "user_id": user_id, "reason": reason}
     return (await connection.execute(SQL["mark_ending"], values)).rowcount > 0
 
 
@@ -363,7 +382,7 @@ async def sessions(
     at, row_id = before or (None, None)
     values = {"user_id": user_id, "live": live, "limit": limit, "before_at": at, "before_id": row_id}
     async with connection.cursor(row_factory=kwargs_row(_session_row)) as cursor:
-        await cursor.execute(SQL["sessions"], values)
+        await cursor.execute(SQL["sessions_of_all" if user_id is None else "sessions"], values)
         return await cursor.fetchall()
 
 
@@ -381,9 +400,9 @@ async def live_count(connection: Connection) -> int:
     return int(await _scalar(connection, "live_count", {}))
 
 
-async def live_ids(connection: Connection, prefix: str) -> list[UUID]:
-    """Return up to two ids of live sessions that begin with `prefix`."""
-    async with connection.cursor(row_factory=scalar_row) as cursor:
+async def live_ids(connection: Connection, prefix: str) -> list[tuple[UUID, UUID]]:
+    """Return up to two ids of live sessions that begin with `prefix`, each with its user's."""
+    async with connection.cursor() as cursor:
         await cursor.execute(SQL["live_ids"], {"prefix": prefix})
         return await cursor.fetchall()
 

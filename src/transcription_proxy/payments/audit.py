@@ -9,6 +9,7 @@ from transcription_proxy.payments.store import SQL, Connection
 CHECKS: Final = {
     "frozen": Severity.WARNING,
     "purchases": Severity.ERROR,
+    "checkouts": Severity.ERROR,
 }
 
 

@@ -39,7 +39,7 @@ class BuyerEmails:
             await self._fetch_receipt(key)
         async with self._database.transaction() as connection:
             purchase = await store.purchase(connection, UUID(key))
-            balance = await store.balance_credited(connection, purchase.id)
+            balance = await store.balance_credited(connection, purchase)
         cents = purchase.paid_cents or 0
         about = (purchase.label, cents, purchase.currency, purchase.seconds)
         await self._send(purchase, receipts.paid(self._site, *about, balance, purchase.receipt_url))

@@ -65,7 +65,7 @@ class Fulfillment:
             balance_after(balance, draft.seconds)  # raises a Refusal before anything is written
         if isinstance(draft, Draft):
             await store.add_purchase(connection, draft)
-        purchase = await store.set_status(connection, draft.id, status, fact)
+        purchase = await store.set_status(connection, draft, status, fact)
         if status == "failed" != status_before:
             await jobs.enqueue(connection, notices.FAILED, str(purchase.id))
         if pays:
@@ -124,10 +124,10 @@ async def _apply_claims(connection: Connection, purchase: Purchase, balance: Bal
     balance_clawed_back(balance, take)  # raises a Refusal before anything of the claims is written
     await store.match_claims(connection, claims)
     if take or freeze or new.refunded != purchase.refunded_cents:
-        await store.set_standing(connection, purchase.id, new)
+        await store.set_standing(connection, purchase, new)
     if take or freeze:
         may_have_lost = purchase.seconds_taken > 0 and any(claim.kind is Kind.DISPUTE for claim in claims)
-        lost_before = await store.lost(connection, purchase.id) if may_have_lost else 0
+        lost_before = await store.lost(connection, purchase) if may_have_lost else 0
         await _claw_back(connection, purchase, balance, new, lost_before)
         log.warning("purchase_clawed_back", purchase=str(purchase.id), taken=take, frozen=freeze)
 

@@ -1,4 +1,5 @@
 -- Lock order, which prevents deadlocks: the payment (lock_payment), then the purchase, then the user's balance.
+-- Stripe names no users: `purchase_owners` finds the user of a purchase, whose rows may lie on another node.
 
 -- name: lock_payment
 -- Lock a payment by each id it is known by, over all hosts, until the transaction ends.
@@ -12,6 +13,51 @@ WHERE user_id = %(user_id)s AND package_id = %(package_id)s AND (seconds, amount
   AND status = 'open' AND created_at > now() - %(within)s
 ORDER BY created_at DESC LIMIT 1
 
+-- name: own_purchase
+-- Note whose purchase it is and how Stripe names it; a name that is known stays. Return its Checkout Session; no row
+-- where the purchase or the Checkout Session is another user's or another purchase's.
+INSERT INTO purchase_owners AS o (purchase_id, user_id, checkout_session, payment_intent)
+SELECT %(id)s, %(user_id)s, %(checkout_session)s::text, %(payment_intent)s::text
+WHERE NOT EXISTS (
+  SELECT FROM purchase_owners WHERE checkout_session = %(checkout_session)s AND purchase_id <> %(id)s
+)
+ON CONFLICT (purchase_id) DO UPDATE SET
+  checkout_session = coalesce(o.checkout_session, excluded.checkout_session),
+  payment_intent = coalesce(o.payment_intent, excluded.payment_intent)
+WHERE o.user_id = excluded.user_id
+RETURNING checkout_session
+
+-- name: owner_of_purchase
+-- Whose purchase it is, by its id.
+SELECT {Owner} FROM purchase_owners WHERE purchase_id = %(id)s
+
+-- name: owner_of_checkout
+-- Whose purchase belongs to a Checkout Session: by the session, or by the purchase id in its metadata if that has no
+-- session yet.
+SELECT {Owner} FROM purchase_owners
+WHERE checkout_session = %(checkout_session)s OR (purchase_id = %(id)s AND checkout_session IS NULL)
+ORDER BY checkout_session NULLS LAST LIMIT 1
+
+-- name: owner_of_payment
+-- Whose purchase belongs to a claim: by the payment, by the payment of the claim's charge, or by the purchase id in its
+-- metadata if that purchase has no payment yet.
+SELECT {Owner} FROM purchase_owners
+WHERE payment_intent = %(payment_intent)s
+  OR payment_intent = ANY (ARRAY(SELECT payment_intent FROM payment_claims WHERE charge = %(charge)s))
+  OR (purchase_id = %(id)s AND (payment_intent IS NULL OR %(payment_intent)s::text IS NULL))
+ORDER BY payment_intent IS NOT DISTINCT FROM %(payment_intent)s DESC LIMIT 1
+
+-- name: unowned
+-- Purchases that a worker of version 0.2 wrote beside this one, during an upgrade: it knows no `purchase_owners`.
+SELECT id AS purchase_id, user_id, checkout_session, payment_intent FROM purchases
+WHERE (id = %(id)s OR checkout_session = %(checkout_session)s OR payment_intent = %(payment_intent)s
+    OR payment_intent = ANY (ARRAY(SELECT payment_intent FROM payment_claims WHERE charge = %(charge)s)))
+  AND NOT EXISTS (
+    SELECT FROM purchase_owners o
+    WHERE o.purchase_id = id AND o.checkout_session IS NOT DISTINCT FROM purchases.checkout_session
+      AND o.payment_intent IS NOT DISTINCT FROM purchases.payment_intent
+  )
+
 -- name: add_purchase
 -- Add a purchase: before Stripe is asked for its checkout (money 27), or for a Checkout Session without a purchase.
 INSERT INTO purchases (id, user_id, package_id, label, seconds, amount_cents, currency, checkout_session)
@@ -19,29 +65,13 @@ VALUES (%(id)s, %(user_id)s, %(package_id)s, %(label)s, %(seconds)s, %(cents)s, 
 RETURNING {Purchase}
 
 -- name: set_checkout
--- Store the Checkout Session that Stripe created, unless it belongs to another purchase. A webhook may have been first.
+-- Store the Checkout Session that Stripe created, unless the purchase has another. A webhook may have been first.
 UPDATE purchases SET checkout_session = %(session_id)s, checkout_url = %(url)s
-WHERE id = %(id)s AND coalesce(checkout_session, %(session_id)s) = %(session_id)s
-  AND NOT EXISTS (SELECT FROM purchases WHERE checkout_session = %(session_id)s AND id <> %(id)s)
-
--- name: purchase_of_checkout
--- The purchase of a Checkout Session: by the session, or by the purchase id in its metadata if that has no session yet.
-SELECT {Purchase} FROM purchases
-WHERE checkout_session = %(session_id)s OR (id = %(purchase_id)s AND checkout_session IS NULL)
-ORDER BY checkout_session NULLS LAST LIMIT 1
-
--- name: purchase_of_payment
--- The purchase of a claim: by the payment, by the payment of the claim's charge, or by the purchase id in its metadata
--- if that purchase has no payment yet.
-SELECT {Purchase} FROM purchases
-WHERE payment_intent = %(payment_intent)s
-  OR payment_intent = ANY (ARRAY(SELECT payment_intent FROM payment_claims WHERE charge = %(charge)s))
-  OR (id = %(purchase_id)s AND (payment_intent IS NULL OR %(payment_intent)s::text IS NULL))
-ORDER BY payment_intent IS NOT DISTINCT FROM %(payment_intent)s DESC LIMIT 1
+WHERE id = %(id)s AND user_id = %(user_id)s AND coalesce(checkout_session, %(session_id)s) = %(session_id)s
 
 -- name: purchase
--- A purchase by its id.
-SELECT {Purchase} FROM purchases WHERE id = %(id)s
+-- A user's purchase by its id.
+SELECT {Purchase} FROM purchases WHERE id = %(id)s AND user_id = %(user_id)s
 
 -- name: set_status
 -- Set a purchase's status, Checkout Session and payment. The first paid_at and paid_cents stay.
@@ -50,22 +80,23 @@ SET status = %(status)s, checkout_session = coalesce(checkout_session, %(session
   payment_intent = coalesce(payment_intent, %(payment_intent)s), receipt_url = coalesce(%(receipt_url)s, receipt_url),
   paid_at = CASE WHEN %(status)s = 'paid' THEN coalesce(paid_at, now()) END,
   paid_cents = CASE WHEN %(status)s = 'paid' THEN coalesce(paid_cents, %(paid_cents)s) END
-WHERE id = %(id)s
+WHERE id = %(id)s AND user_id = %(user_id)s
 RETURNING {Purchase}
 
 -- name: set_standing
 -- Set what refunds and disputes have taken and frozen of a purchase.
 UPDATE purchases SET seconds_taken = %(taken)s, seconds_frozen = %(frozen)s, refunded_cents = %(refunded)s
-WHERE id = %(id)s
+WHERE id = %(id)s AND user_id = %(user_id)s
 
 -- name: lost
 -- Seconds of a purchase that disputes have taken so far.
-SELECT -coalesce(sum(seconds), 0) FROM usage_ledger WHERE purchase_id = %(id)s AND description = 'dispute'
+SELECT -coalesce(sum(seconds), 0) FROM usage_ledger
+WHERE purchase_id = %(id)s AND user_id = %(user_id)s AND description = 'dispute'
 
 -- name: begin_lookup
 -- Note that Stripe is asked about a purchase now, unless it was asked within the last `pause`.
 UPDATE purchases SET asked_at = now()
-WHERE id = %(id)s AND (asked_at IS NULL OR asked_at < now() - %(pause)s OR asked_at > now())
+WHERE id = %(id)s AND user_id = %(user_id)s AND (asked_at IS NULL OR asked_at < now() - %(pause)s OR asked_at > now())
 RETURNING id
 
 -- name: merge_claim
@@ -167,7 +198,8 @@ SELECT email FROM users WHERE id = %(user_id)s AND blocked_at IS NULL
 
 -- name: balance_credited
 -- The balance right after a purchase was added to it.
-SELECT balance_after FROM usage_ledger WHERE purchase_id = %(purchase_id)s AND description = 'credit_purchase'
+SELECT balance_after FROM usage_ledger
+WHERE purchase_id = %(id)s AND user_id = %(user_id)s AND description = 'credit_purchase'
 
 -- name: audit_frozen
 -- A user's seconds_frozen is the sum of what is frozen of the user's purchases.
@@ -179,16 +211,21 @@ WHERE coalesce(b.seconds_frozen, 0) <> coalesce(frozen, 0)
 
 -- name: audit_purchases
 -- A paid purchase has one credit, of its seconds and user. What was taken back is the sum of its claw-backs, at most that.
-SELECT p.id AS subject, p.status || ', ' || p.seconds || ' s, taken ' || p.seconds_taken || ': ' || coalesce(credits, 0)
-  || ' credits of ' || coalesce(credited, 0) || ' s, claw-backs of ' || coalesce(clawed, 0) || ' s' AS detail
-FROM purchases p LEFT JOIN (
+SELECT coalesce(p.id, rows.purchase_id) AS subject, coalesce(p.status, 'not there') || ', ' || coalesce(p.seconds, 0)
+  || ' s, taken ' || coalesce(p.seconds_taken, 0) || ': ' || coalesce(credits, 0) || ' credits of ' || coalesce(credited, 0)
+  || ' s, claw-backs of ' || coalesce(clawed, 0) || ' s' AS detail
+FROM purchases p FULL JOIN (
   SELECT purchase_id, user_id,
     count(*) FILTER (WHERE description = 'credit_purchase') AS credits,
     sum(seconds) FILTER (WHERE description = 'credit_purchase') AS credited,
     -sum(seconds) FILTER (WHERE description IN ('refund', 'dispute')) AS clawed
   FROM usage_ledger WHERE purchase_id IS NOT NULL GROUP BY purchase_id, user_id
-) rows ON rows.purchase_id = p.id
-WHERE coalesce(credits, 0) <> (p.status = 'paid')::integer
+) rows ON rows.purchase_id = p.id AND rows.user_id = p.user_id
+WHERE p.id IS NULL OR coalesce(credits, 0) <> (p.status = 'paid')::integer
   OR coalesce(credited, 0) <> CASE p.status WHEN 'paid' THEN p.seconds ELSE 0 END
   OR coalesce(clawed, 0) <> p.seconds_taken OR coalesce(clawed, 0) NOT BETWEEN 0 AND coalesce(credited, 0)
-  OR rows.user_id <> p.user_id
+
+-- name: audit_checkouts
+-- A Checkout Session belongs to one purchase, of all users' (money 27).
+SELECT min(id::text)::uuid AS subject, count(*) || ' purchases of the Checkout Session ' || checkout_session AS detail
+FROM purchases WHERE checkout_session IS NOT NULL GROUP BY checkout_session HAVING count(*) > 1

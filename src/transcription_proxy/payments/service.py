@@ -102,8 +102,7 @@ class Payments:
             session_id, url = await self._create_checkout(purchase, buyer)
             async with self._database.transaction() as connection:
                 await store.lock_payment(connection, [session_id, str(purchase.id)])
-                await store.set_checkout(connection, purchase.id, session_id, url)
-                purchase = await store.purchase(connection, purchase.id)
+                purchase = await store.set_checkout(connection, purchase, session_id, url)
             if purchase.checkout_session != session_id:
                 log.error("checkout_session_taken", purchase=str(purchase.id))  # another purchase has it
                 raise _unavailable()
@@ -148,7 +147,7 @@ class Payments:
             if found is None or found.user_id != user_id:
                 raise Refusal("not_found", sentences.NO_SUCH_CHECKOUT)
             is_unpaid = found.status in ("open", "pending")
-            needs_lookup = is_unpaid and await store.begin_lookup(connection, found.id, ASK_PAUSE)
+            needs_lookup = is_unpaid and await store.begin_lookup(connection, found, ASK_PAUSE)
         if needs_lookup:
             try:
                 await self.look_up(session_id)

@@ -49,6 +49,16 @@ class Purchase:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose purchase it is, and the names that Stripe knows it by."""
+
+    purchase_id: UUID
+    user_id: UUID
+    checkout_session: str | None
+    payment_intent: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A purchase that is not written yet. `cents`: its price in `currency`."""
 
@@ -83,7 +93,7 @@ class UnmatchedEvent:
     body: str
 
 
-SQL: Final = queries.load("transcription_proxy.payments", Purchase, Buyer)
+SQL: Final = queries.load("transcription_proxy.payments", Purchase, Owner, Buyer)
 
 
 async def lock_payment(connection: Connection, names: Sequence[str | None]) -> None:
@@ -95,36 +105,45 @@ async def open_purchase(connection: Connection, draft: Draft, within: timedelta)
 
 
 async def add_purchase(connection: Connection, draft: Draft) -> Purchase:
+    owned = await _own(connection, Owner(draft.id, draft.user_id, draft.checkout_session, None))
+    assert owned == draft.checkout_session
     added = await _purchase(connection, "add_purchase", **asdict(draft))
     assert added is not None
     return added
 
 
-async def set_checkout(connection: Connection, purchase_id: UUID, session_id: str, url: str) -> None:
-    await connection.execute(SQL["set_checkout"], {"id": purchase_id, "session_id": session_id, "url": url})
+async def set_checkout(connection: Connection, purchase: Purchase, session_id: str, url: str) -> Purchase:
+    """Store a purchase's Checkout Session, unless another purchase has it. Return the purchase as it is then."""
+    owned = await _own(connection, Owner(purchase.id, purchase.user_id, session_id, None))
+    if owned == session_id:
+        await connection.execute(SQL["set_checkout"], {**_key(purchase), "session_id": session_id, "url": url})
+    updated = await _purchase(connection, "purchase", id=purchase.id, user_id=purchase.user_id)
+    assert updated is not None
+    return updated
 
 
 async def purchase_of_checkout(
     connection: Connection, session_id: str, purchase_id: UUID | None = None, *, lock: bool = False
 ) -> Purchase | None:
-    values: dict[str, Any] = {"session_id": session_id, "purchase_id": purchase_id}
-    return await _purchase(connection, "purchase_of_checkout", lock=lock, **values)
+    return await _find(connection, "owner_of_checkout", lock, checkout_session=session_id, id=purchase_id)
 
 
 async def purchase_of_payment(connection: Connection, claim: Claim, *, lock: bool = False) -> Purchase | None:
-    values: dict[str, Any] = asdict(claim)
-    return await _purchase(connection, "purchase_of_payment", lock=lock, **values)
+    names = {"id": claim.purchase_id, "payment_intent": claim.payment_intent, "charge": claim.charge}
+    return await _find(connection, "owner_of_payment", lock, **names)
 
 
 async def purchase(connection: Connection, purchase_id: UUID) -> Purchase:
-    found = await _purchase(connection, "purchase", id=purchase_id)
+    found = await _find(connection, "owner_of_purchase", id=purchase_id)
     assert found is not None
     return found
 
 
-async def set_status(connection: Connection, purchase_id: UUID, status: str, checkout: Checkout) -> Purchase:
+async def set_status(connection: Connection, purchase: Purchase | Draft, status: str, checkout: Checkout) -> Purchase:
+    owned = await _own(connection, Owner(purchase.id, purchase.user_id, checkout.session_id, checkout.payment_intent))
+    assert owned is not None  # the purchase was found by this Checkout Session, while the payment is locked
     values: dict[str, Any] = {
-        "id": purchase_id,
+        **_key(purchase),
         "status": status,
         "session_id": checkout.session_id,
         "payment_intent": checkout.payment_intent,
@@ -136,20 +155,20 @@ async def set_status(connection: Connection, purchase_id: UUID, status: str, che
     return updated
 
 
-async def set_standing(connection: Connection, purchase_id: UUID, standing: Standing) -> None:
-    await connection.execute(SQL["set_standing"], {"id": purchase_id, **asdict(standing)})
+async def set_standing(connection: Connection, purchase: Purchase, standing: Standing) -> None:
+    await connection.execute(SQL["set_standing"], {**_key(purchase), **asdict(standing)})
 
 
-async def lost(connection: Connection, purchase_id: UUID) -> int:
+async def lost(connection: Connection, purchase: Purchase) -> int:
     """Return the seconds of a purchase that disputes have taken so far."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(SQL["lost"], {"id": purchase_id})
+        await cursor.execute(SQL["lost"], _key(purchase))
         return int(await cursor.fetchone() or 0)
 
 
-async def begin_lookup(connection: Connection, purchase_id: UUID, pause: timedelta) -> bool:
+async def begin_lookup(connection: Connection, purchase: Purchase, pause: timedelta) -> bool:
     """Note that Stripe is asked about a purchase now. Return False where it was asked less than `pause` ago."""
-    return (await connection.execute(SQL["begin_lookup"], {"id": purchase_id, "pause": pause})).rowcount > 0
+    return (await connection.execute(SQL["begin_lookup"], {**_key(purchase), "pause": pause})).rowcount > 0
 
 
 async def merge_claim(connection: Connection, claim: Claim) -> None:
@@ -240,10 +259,10 @@ async def open_address(connection: Connection, user_id: UUID) -> str | None:
         return found
 
 
-async def balance_credited(connection: Connection, purchase_id: UUID) -> int:
+async def balance_credited(connection: Connection, purchase: Purchase) -> int:
     """Return the balance in seconds right after a paid purchase was added to it."""
     async with connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(SQL["balance_credited"], {"purchase_id": purchase_id})
+        await cursor.execute(SQL["balance_credited"], _key(purchase))
         return int(await cursor.fetchone() or 0)
 
 
@@ -256,6 +275,52 @@ async def buyer(connection: Connection, user_id: UUID) -> Buyer | None:
 async def set_customer(connection: Connection, user_id: UUID, customer: str, instead_of: str | None) -> None:
     values = {"user_id": user_id, "customer": customer, "instead_of": instead_of}
     await connection.execute(SQL["set_customer"], values)
+
+
+def _key(purchase: Purchase | Draft) -> dict[str, UUID]:
+    return {"id": purchase.id, "user_id": purchase.user_id}
+
+
+async def _own(connection: Connection, owner: Owner) -> str | None:
+    """Note whose a purchase is. Return its Checkout Session; None where it has none, or a name belongs elsewhere."""
+    values = {**asdict(owner), "id": owner.purchase_id}
+    async with connection.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute(SQL["own_purchase"], values)
+        session: str | None = await cursor.fetchone()
+        return session
+
+
+async def _find(connection: Connection, query: str, lock: bool = False, **names: Any) -> Purchase | None:
+    """Return the purchase that an `owner_of` query names, also where a worker of version 0.2 wrote it."""
+    values = {"id": None, "checkout_session": None, "payment_intent": None, "charge": None, **names}
+    found, is_current = await _look(connection, query, lock, values)
+    if not is_current and await _adopt(connection, values | ({"id": found.id} if found else {})):
+        found, _ = await _look(connection, query, lock, values)
+    return found
+
+
+async def _look(connection: Connection, query: str, lock: bool, values: dict[str, Any]) -> tuple[Purchase | None, bool]:
+    """Return a purchase, and whether its owner's row has all of its names."""
+    owner = next(iter(await _owners(connection, query, values)), None)
+    if owner is None:
+        return None, False
+    found = await _purchase(connection, "purchase", lock=lock, id=owner.purchase_id, user_id=owner.user_id)
+    names = (owner.checkout_session, owner.payment_intent)
+    return found, found is not None and names == (found.checkout_session, found.payment_intent)
+
+
+async def _adopt(connection: Connection, values: dict[str, Any]) -> bool:
+    """Note whose purchases these are where that is missing, and return whether it was."""
+    unowned = await _owners(connection, "unowned", values)
+    for owner in unowned:
+        await _own(connection, owner)
+    return bool(unowned)
+
+
+async def _owners(connection: Connection, query: str, values: dict[str, Any]) -> list[Owner]:
+    async with connection.cursor(row_factory=class_row(Owner)) as cursor:
+        await cursor.execute(SQL[query], values)
+        return await cursor.fetchall()
 
 
 async def _purchase(connection: Connection, query: str, *, lock: bool = False, **values: Any) -> Purchase | None:

@@ -37,6 +37,7 @@ class RecordingSession:
 
     def __init__(self, opened: Opened, settler: Settler) -> None:
         self.id: UUID = opened.session_id
+        self._user_id = opened.user_id
         self.finished = asyncio.get_running_loop().create_future()
         self._grant = opened.grant
         self._settler = settler
@@ -68,7 +69,7 @@ class RecordingSession:
             task.cancel()
             if not self._is_closed:
                 reason = self._end or Reason.UPSTREAM_CLOSED
-                await self._close(Closing(self.id, self._next_number(), 0, reason, 0, ready=False))
+                await self._close(Closing(self.id, self._user_id, self._next_number(), 0, reason, 0, ready=False))
 
     def begin_upload(self, body: Body) -> None:
         """Count the bytes of a body for the metrics, from now on."""
@@ -94,7 +95,7 @@ class RecordingSession:
         await self._cover(total)
         if total > self._grant:
             log.warning("recording_not_covered", session=str(self.id), unbilled=total - self._grant)
-        await self._close(Closing(self.id, self._next_number(), total, Reason.CLIENT_STOP, audio_ms))
+        await self._close(Closing(self.id, self._user_id, self._next_number(), total, Reason.CLIENT_STOP, audio_ms))
 
     def handle_event(self, event: ev.Event) -> None:
         """Take notice of a changed row. A drain lets the recording go on."""
@@ -133,7 +134,8 @@ class RecordingSession:
         async with self._settling:
             answer: asyncio.Future[ev.Event] = asyncio.get_running_loop().create_future()
             self._settler.settle(
-                Settlement(self.id, self._next_number(), total, extend), lambda event: _resolve(answer, event)
+                Settlement(self.id, self._user_id, self._next_number(), total, extend),
+                lambda event: _resolve(answer, event),
             )
             done, _ = await asyncio.wait([answer], timeout=SETTLE_SECONDS)
             event = answer.result() if done else None

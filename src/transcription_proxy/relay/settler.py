@@ -3,7 +3,7 @@
 While they fail, the settler renews the sessions' leases apart from them, and counts the failures."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
@@ -44,7 +44,7 @@ class SessionLedger(Protocol):
 
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]: ...
 
-    async def renew_leases(self, sessions: Sequence[UUID]) -> None: ...
+    async def renew_leases(self, sessions: Mapping[UUID, UUID]) -> None: ...
 
     async def close(self, closing: Closing) -> Closed: ...
 
@@ -55,6 +55,7 @@ class Failure:
 
     at: float
     general: bool
+    user_id: UUID
 
 
 class Settler:
@@ -64,7 +65,7 @@ class Settler:
         self._ledger = ledger
         self._due: dict[UUID, tuple[Settlement, Report, float]] = {}
         self._wake = asyncio.Event()
-        self._closes: dict[UUID, asyncio.Task[None]] = {}
+        self._closes: dict[asyncio.Task[None], Closing] = {}
         self._close_slots = asyncio.Semaphore(CLOSES_AT_ONCE)
         self._failed: dict[UUID, Failure] = {}
         self.failures = 0
@@ -84,8 +85,9 @@ class Settler:
     def close(self, closing: Closing, report: Report) -> None:
         """Close a session, however many tries it takes. `report` gets CloseCommitted."""
         self._due.pop(closing.session_id, None)  # the close supersedes the settle
-        self._closes[closing.session_id] = task = asyncio.create_task(self._close(closing, report))
-        task.add_done_callback(lambda _: self._closes.pop(closing.session_id))
+        task = asyncio.create_task(self._close(closing, report))
+        self._closes[task] = closing
+        task.add_done_callback(self._closes.pop)
 
     async def run(self) -> None:
         """Settle until cancelled: a single settle at once, many in batches, one batch a tick."""
@@ -105,18 +107,20 @@ class Settler:
             if unbooked := self._unbooked():
                 await self._renew(unbooked)
 
-    async def _renew(self, sessions: list[UUID]) -> None:
+    async def _renew(self, sessions: Mapping[UUID, UUID]) -> None:
+        """`sessions`: the user of each session."""
         try:
             await self._ledger.renew_leases(sessions)
         except Exception as error:  # noqa: BLE001 - the next renewal may succeed
             self.failures += 1
             log.warning("lease_renewal_failed", sessions=len(sessions), error=str(error))
 
-    def _unbooked(self) -> list[UUID]:
-        """Return the sessions that are closing, whose settle is overdue, or whose last settle failed."""
+    def _unbooked(self) -> dict[UUID, UUID]:
+        """Return the users of sessions that are closing, whose settle is overdue, or whose last settle failed."""
         self._forget_old_failures()
-        waiting = [session for session in self._due if self._is_overdue(session)]
-        return list({*self._closes, *waiting, *self._failed})
+        closing = {closing.session_id: closing.user_id for closing in self._closes.values()}
+        waiting = {session: due[0].user_id for session, due in self._due.items() if self._is_overdue(session)}
+        return closing | waiting | {session: failure.user_id for session, failure in self._failed.items()}
 
     def _forget_old_failures(self) -> None:
         old = asyncio.get_running_loop().time() - FAILURE_SECONDS
@@ -126,7 +130,7 @@ class Settler:
     async def finish(self, within: float) -> int:
         """Wait for the closes under way, `within` seconds at most. Return how many are left."""
         if self._closes:
-            await asyncio.wait(self._closes.values(), timeout=within)
+            await asyncio.wait(self._closes, timeout=within)
         return len(self._closes)
 
     def _batches(self) -> list[list[Settlement]]:
@@ -143,7 +147,7 @@ class Settler:
                 log.warning("settles_failing", error=str(error))
             self._fail(batch, general=True)
             if isinstance(error, TooSlow):  # it held the rows locked, and the next settle will
-                await self._renew([settlement.session_id for settlement in batch])
+                await self._renew({settlement.session_id: settlement.user_id for settlement in batch})
             return
         metrics.SETTLES.labels("booked").inc(len(answers))
         for count, answer in enumerate(answers):
@@ -165,7 +169,8 @@ class Settler:
         for settlement in batch:
             entry = self._due.get(settlement.session_id)
             if entry is not None and entry[0] is settlement:
-                self._failed[settlement.session_id] = Failure(asyncio.get_running_loop().time(), general)
+                now = asyncio.get_running_loop().time()
+                self._failed[settlement.session_id] = Failure(now, general, settlement.user_id)
                 self._report(settlement.session_id, settlement.number, ev.SettleFailed())
 
     def _report(self, session_id: UUID, number: int, event: ev.Event) -> None:
@@ -184,9 +189,10 @@ class Settler:
                 if not isinstance(error, Unavailable):
                     log.exception("close_failed", session=str(closing.session_id))
                 general = isinstance(error, Unavailable) and not isinstance(error, TooSlow)
-                self._failed[closing.session_id] = Failure(asyncio.get_running_loop().time(), general)
+                now = asyncio.get_running_loop().time()
+                self._failed[closing.session_id] = Failure(now, general, closing.user_id)
                 if isinstance(error, TooSlow):
-                    await self._renew([closing.session_id])
+                    await self._renew({closing.session_id: closing.user_id})
                 metrics.SETTLES.labels("failed").inc()
                 failures += 1
                 await asyncio.sleep(CLOSE_BACKOFF.pause(failures))

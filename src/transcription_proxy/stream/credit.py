@@ -49,6 +49,7 @@ class SessionCredit:
         "_released_at_bytes",
         "_settle_sent_at",
         "_stated",
+        "_user_id",
         "_was_sent_in_need",
         "allowance",
         "expires",
@@ -64,6 +65,7 @@ class SessionCredit:
     def __init__(self, opened: Opened, audio: AudioFormat, micro: int, now: float) -> None:
         """`micro`: micro-credits a second for all channels billed."""
         self._id = opened.session_id
+        self._user_id = opened.user_id
         self._block = audio.block
         self._bytes_per_second = audio.bytes_per_second
         self.tariff = Tariff(audio.bytes_per_second, micro)
@@ -226,6 +228,7 @@ class SessionCredit:
         is_released = self._is_hold_released
         return Settlement(
             self._id,
+            self._user_id,
             self.number,
             self.total,
             extend=not is_released,

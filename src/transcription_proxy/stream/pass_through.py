@@ -40,6 +40,7 @@ class PassThrough(Machine):
     def __init__(self, opened: Opened, request: ListenRequest, idle_seconds: float, now: float) -> None:
         super().__init__()
         self.id = opened.session_id
+        self._opened = opened
         self.reason = Reason.INTERNAL
         """Why the session ends. Only meaningful from FINISHING on."""
         self._request = request
@@ -386,5 +387,5 @@ class PassThrough(Machine):
         self._commit_at = now + COMMIT_SECONDS
         self._progress.end_connection(self._meter.counted_ms, now)
         audio, ready = self._request.audio, self._became_ready
-        closing = final_statement(self.id, self.reason, audio, self.credit, self._progress, ready)
+        closing = final_statement(self._opened, self.reason, audio, self.credit, self._progress, ready)
         self._actions.append(ev.Close(closing))

@@ -40,7 +40,7 @@ class Session(Machine):
         self.credit = SessionCredit(opened, options.audio, options.micro, now)
         self._client = SessionClient(self._actions, opened.seconds_remaining, now)
         self._upstream = Uplink(self._actions, options.audio, options.channels_billed, self.credit, self.id.int)
-        self._teardown = Teardown(self._actions, self.id, options, self._client)
+        self._teardown = Teardown(self._actions, opened, options, self._client)
         self._recovery = Recovery(self._client, self._upstream, self._teardown)
         self._warnings = Warnings(self._client, self._upstream, options, now)
         self.admit = self.credit.admit

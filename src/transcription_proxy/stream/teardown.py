@@ -1,7 +1,6 @@
 """The teardown of one session: the reason it ends, its final bill, and the last messages for its client."""
 
 from typing import Final
-from uuid import UUID
 
 from transcription_proxy.metering.audio import AudioFormat
 from transcription_proxy.stream import endings
@@ -11,7 +10,7 @@ from transcription_proxy.stream.client import SessionClient
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.options import Options
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
-from transcription_proxy.values import Closing
+from transcription_proxy.values import Closing, Opened
 from transcription_wire import messages as wire
 from transcription_wire.codes import CLOSE_CODES, REASON_CLOSE_CODES, ErrorCode, Reason
 
@@ -24,12 +23,13 @@ COMMIT_SECONDS: Final = 10.0
 
 
 def final_statement(
-    session_id: UUID, reason: Reason, audio: AudioFormat, credit: SessionCredit, progress: UpstreamProgress, ready: bool
+    opened: Opened, reason: Reason, audio: AudioFormat, credit: SessionCredit, progress: UpstreamProgress, ready: bool
 ) -> Closing:
     """Return a session's bill, and what is kept beside it, for the ledger to close the session with."""
     bill = compute_bill(progress.audio_usage(credit.forwarded), audio, credit.tariff)
     return Closing(
-        session_id,
+        opened.session_id,
+        opened.user_id,
         credit.number + 1,
         bill.total,
         reason,
@@ -45,9 +45,9 @@ def final_statement(
 class Teardown:
     """Appends the actions that end a session to the session's list."""
 
-    def __init__(self, actions: list[ev.Action], session_id: UUID, options: Options, client: SessionClient) -> None:
+    def __init__(self, actions: list[ev.Action], opened: Opened, options: Options, client: SessionClient) -> None:
         self._actions = actions
-        self._id = session_id
+        self._opened = opened
         self._options = options
         self._client = client
         self.became_ready = False
@@ -85,7 +85,7 @@ class Teardown:
     def request_close(self, credit: SessionCredit, progress: UpstreamProgress, now: float) -> None:
         """Compute the bill and have the ledger close the session with it."""
         self.commit_at = now + COMMIT_SECONDS
-        closing = final_statement(self._id, self.reason, self._options.audio, credit, progress, self.became_ready)
+        closing = final_statement(self._opened, self.reason, self._options.audio, credit, progress, self.became_ready)
         self._bill = Bill(closing.total, closing.audio_ms)
         self._actions.append(ev.Close(closing))
 

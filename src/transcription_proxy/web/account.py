@@ -245,7 +245,7 @@ async def purchases(user: SignedIn, services: Provided, before: Before = None, l
 async def end_session(session_id: str, user: SignedIn, services: Provided) -> None:
     """The session ends with reason `ended_by_user` once its last words have arrived."""
     wanted = _session_id(session_id)
-    if wanted is None or not await services.ledger.mark_ending(wanted, Reason.ENDED_BY_USER, user_id=user.id):
+    if wanted is None or not await services.ledger.mark_ending(wanted, user.id, Reason.ENDED_BY_USER):
         raise Refusal("not_found", sentences.NO_SUCH_SESSION)
 
 

@@ -9,10 +9,21 @@ from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Description, Finding
 from transcription_proxy.ledger.service import Ledger
-from transcription_proxy.values import Closing, Opening, Settled, Settlement
+from transcription_proxy.values import Closing, Opened, Opening, Settled, Settlement
 from transcription_wire.codes import Reason
 
 LIFE = UUID(int=7)
+OWNERS: dict[UUID, UUID] = {}
+"""The user of each session that a test opened, as relays know it."""
+
+
+class RememberingLedger(Ledger):
+    """A ledger that notes the user of each session."""
+
+    async def open_session(self, opening: Opening) -> Opened:
+        opened = await super().open_session(opening)
+        OWNERS[opened.session_id] = opened.user_id
+        return opened
 
 
 class LedgerHarness:
@@ -21,7 +32,9 @@ class LedgerHarness:
     def __init__(self, database: Database, max_streams: int = 100, max_diarized: int | None = None) -> None:
         self.database = database
         self.keys = ApiKeys(database)
-        self.ledger = Ledger(database, may_open, max_sessions=2, max_streams=max_streams, max_diarized=max_diarized)
+        self.ledger = RememberingLedger(
+            database, may_open, max_sessions=2, max_streams=max_streams, max_diarized=max_diarized
+        )
 
     async def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         async with self.database.transaction() as connection:
@@ -46,10 +59,13 @@ class LedgerHarness:
     async def settle(self, session: UUID, number: int, total: int, **changes: Any) -> Settled:
         """Settle as the relay does: a session that was locked is settled at the next tick."""
         while True:
-            answers = await self.ledger.settle([Settlement(session, number, total, **changes)])
+            answers = await self.ledger.settle([settlement(session, number, total, **changes)])
             if answers:
                 return answers[0]
             await asyncio.sleep(0.001)
+
+    async def mark_ending(self, session: UUID, reason: Reason) -> bool:
+        return await self.ledger.mark_ending(session, OWNERS[session], reason)
 
     async def claw_back(self, user: UUID, seconds: int, description: str = "refund") -> None:
         """Take credit back as a refund does. The balance may become negative."""
@@ -97,6 +113,15 @@ def opening(user: UUID, **changes: Any) -> Opening:
     return Opening(**(values | changes))
 
 
+def settlement(session: UUID, number: int, total: int, **changes: Any) -> Settlement:
+    return Settlement(session, owner(session), number, total, **changes)
+
+
 def closing(session: UUID, number: int, total: int, **changes: Any) -> Closing:
     values: dict[str, Any] = {"reason": Reason.CLIENT_STOP, "audio_ms": total * 1000}
-    return Closing(session, number, total, **(values | changes))
+    return Closing(session, owner(session), number, total, **(values | changes))
+
+
+def owner(session: UUID) -> UUID:
+    """Return a session's user; for a session that no test opened, a user that there is not."""
+    return OWNERS.get(session, UUID(int=0))

@@ -19,8 +19,8 @@ async def test_a_mark_notifies_and_keeps_hold_and_first_reason(harness: LedgerHa
     session = await harness.open(user)
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as listener:
         await listener.execute("LISTEN session_ending")
-        assert await harness.ledger.mark_ending(session, Reason.ENDED_BY_USER, user)
-        assert await harness.ledger.mark_ending(session, Reason.ENDED_BY_OPERATOR)
+        assert await harness.ledger.mark_ending(session, user, Reason.ENDED_BY_USER)
+        assert await harness.mark_ending(session, Reason.ENDED_BY_OPERATOR)
         heard = [note.payload async for note in listener.notifies(timeout=5, stop_after=2)]
     assert heard == [str(session)] * 2
     assert await harness.row(session, "ending, hold, status") == ("ended_by_user", 25, "active")
@@ -29,10 +29,10 @@ async def test_a_mark_notifies_and_keeps_hold_and_first_reason(harness: LedgerHa
 async def test_only_the_owners_active_session_can_be_marked(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await harness.open(user)
-    assert not await harness.ledger.mark_ending(session, Reason.ENDED_BY_USER, uuid4())
-    assert not await harness.ledger.mark_ending(uuid4(), Reason.ENDED_BY_USER)
+    assert not await harness.ledger.mark_ending(session, uuid4(), Reason.ENDED_BY_USER)
+    assert not await harness.ledger.mark_ending(uuid4(), user, Reason.ENDED_BY_USER)
     await harness.ledger.close(closing(session, 2, 0))
-    assert not await harness.ledger.mark_ending(session, Reason.ENDED_BY_USER, user)
+    assert not await harness.ledger.mark_ending(session, user, Reason.ENDED_BY_USER)
     assert await harness.row(session, "ending") == (None,)
 
 
@@ -49,7 +49,7 @@ async def test_the_reaper_ends_expired_sessions_and_bills_what_was_settled(harne
     user = await harness.user(1000)
     gone, alive = await harness.open(user, rate_micro=1_200_000, channels=2), await harness.open(user)
     await harness.settle(gone, 2, 12)
-    await harness.ledger.mark_ending(gone, Reason.REPLACED)
+    await harness.mark_ending(gone, Reason.REPLACED)
     await harness.expire(gone)
     assert await harness.ledger.reap() == [Ended(gone, user, 12, 45)]
     assert await harness.ledger.reap() == []

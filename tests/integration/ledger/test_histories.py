@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.integration.ledger import model
-from tests.integration.ledger.harness import LedgerHarness, closing, opening
+from tests.integration.ledger.harness import LedgerHarness, closing, opening, settlement
 from tests.integration.ledger.model import Account, Key, Session
 from transcription_proxy.db.pool import Database
 from transcription_proxy.errors import Refusal
@@ -94,7 +94,8 @@ class Histories(RuleBasedStateMachine):
         number = session.number + data.draw(st.sampled_from([1, 1, 1, 2, 0, -1]))
         total = session.used + data.draw(st.integers(-2, session.hold + 2))
         keep = data.draw(st.none() | st.integers(max(total, 0), session.grant + 2))
-        return Settlement(session.id, number, total, data.draw(st.booleans()), keep, data.draw(st.booleans()))
+        extend, ready = data.draw(st.booleans()), data.draw(st.booleans())
+        return settlement(session.id, number, total, extend=extend, keep=keep, ready=ready)
 
     @precondition(lambda self: self.sessions)
     @rule(data=st.data(), further=st.sampled_from([1, 1, 0]), reason=st.sampled_from(Reason), ready=st.booleans())
@@ -135,7 +136,7 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data(), reason=st.sampled_from([Reason.ENDED_BY_USER, Reason.ENDED_BY_OPERATOR]))
     def mark(self, data: st.DataObject, reason: Reason) -> None:
         session = self.session(data)
-        assert self.run(self.harness.ledger.mark_ending(session.id, reason)) == session.active
+        assert self.run(self.harness.mark_ending(session.id, reason)) == session.active
         if session.active:
             session.ending = session.ending or reason
 
@@ -222,7 +223,7 @@ async def _stream(harness: LedgerHarness, user: UUID, chance: random.Random) -> 
     session, total, grant = opened.session_id, 0, opened.grant
     for number in range(1, chance.randint(2, 8)):
         total += chance.randint(0, grant - total)
-        settled = Settlement(session, number, total, extend=chance.random() < 0.8)
+        settled = settlement(session, number, total, extend=chance.random() < 0.8)
         answers = await harness.ledger.settle([settled] * chance.randint(1, 2))
         grant = answers[0].grant if answers else grant
     if chance.random() < 0.2:

@@ -75,7 +75,7 @@ async def test_the_session_limit_is_checked_before_the_credit(harness: LedgerHar
 async def test_ending_sessions_and_expired_leases_do_not_count(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     first, second = await harness.open(user), await harness.open(user)
-    await harness.ledger.mark_ending(first, Reason.ENDED_BY_USER)
+    await harness.mark_ending(first, Reason.ENDED_BY_USER)
     await harness.expire(second)
     await harness.open(user)
     await harness.open(user)
@@ -122,7 +122,7 @@ async def test_streams_are_limited_over_all_users(harness: LedgerHarness) -> Non
     await few.open(users[1])
     assert await refused(few, users[2]) == "busy"
     assert await few.ledger.balance(users[2]) == Balance(100, 0, 0)
-    await few.ledger.mark_ending(first, Reason.ENDED_BY_USER)
+    await few.mark_ending(first, Reason.ENDED_BY_USER)
     assert await refused(few, users[2]) == "busy"  # it counts until it has ended
     await few.open(users[0], replaces=first)  # but its successor may open
 

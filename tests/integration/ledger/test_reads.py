@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.integration.ledger.harness import LedgerHarness, closing
+from tests.integration.ledger.harness import OWNERS, LedgerHarness, closing
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.audit import AUDIT_SECONDS, audit
 from transcription_proxy.ledger.entries import Audit, Day, Description
@@ -66,13 +66,14 @@ async def test_a_live_session_is_found_by_a_prefix_of_its_id(harness: LedgerHarn
     ids = [UUID(f"abcd{n}000-0000-4000-8000-000000000000") for n in range(2)]
     for session, name in zip([await harness.open(user), await harness.open(other)], ids, strict=True):
         await harness.sql("UPDATE transcription_sessions SET id = %s WHERE id = %s", name, session)
-    assert await harness.ledger.live_session("abcd1") == ids[1]
+        OWNERS[name] = OWNERS[session]
+    assert await harness.ledger.live_session("abcd1") == (ids[1], other)
     for prefix, code in [("abcd", "ambiguous"), ("abce", "not_found"), ("%", "not_found")]:
         with pytest.raises(Refusal) as refusal:
             await harness.ledger.live_session(prefix)
         assert refusal.value.code == code
     await harness.ledger.close(closing(ids[1], 2, 1))
-    assert await harness.ledger.live_session("abcd") == ids[0]
+    assert await harness.ledger.live_session("abcd") == (ids[0], user)
 
 
 async def test_the_audit_reports_how_many_entries_it_checked(harness: LedgerHarness) -> None:
@@ -109,7 +110,7 @@ async def test_live_sessions_are_listed(harness: LedgerHarness) -> None:
     user, other = await harness.user(1000), await harness.user(1000)
     lost, live, foreign = await harness.open(user), await harness.open(user), await harness.open(other)
     await harness.expire(lost)
-    await harness.ledger.mark_ending(live, Reason.IDLE)
+    await harness.mark_ending(live, Reason.IDLE)
     assert [(row.id, row.reason) for row in await harness.ledger.sessions(user, live=True)] == [(live, Reason.IDLE)]
     assert [row.id for row in await harness.ledger.sessions(live=True)] == [foreign, live]
     assert await harness.ledger.live_count() == 2

@@ -5,10 +5,10 @@ from uuid import UUID, uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.ledger.harness import LedgerHarness, closing, opening
+from tests.integration.ledger.harness import LedgerHarness, closing, opening, settlement
 from transcription_proxy.db.pool import Database
 from transcription_proxy.ledger.entries import Balance, Description, new_hold
-from transcription_proxy.values import Settled, Settlement
+from transcription_proxy.values import Settled
 from transcription_wire.codes import Reason
 
 
@@ -113,7 +113,7 @@ async def test_keep_releases_credit_and_the_next_settle_extends_again(harness: L
 async def test_an_ending_session_is_booked_but_not_extended(harness: LedgerHarness) -> None:
     user = await harness.user(1000)
     session = await harness.open(user)
-    await harness.ledger.mark_ending(session, Reason.ENDED_BY_OPERATOR)
+    await harness.mark_ending(session, Reason.ENDED_BY_OPERATOR)
     answer = await harness.settle(session, 2, 10)
     assert answer == Settled(session, 2, 45, 10, 990, 0, ending=Reason.ENDED_BY_OPERATOR)
 
@@ -132,7 +132,7 @@ async def test_one_batch_may_settle_two_sessions_of_a_user(harness: LedgerHarnes
     alone = await harness.open(other)
     holds = {one: (await harness.row(one, "hold"))[0], two: (await harness.row(two, "hold"))[0]}
     assert sorted(holds.values()) == [19, 25]
-    answers = await harness.ledger.settle([Settlement(two, 2, 5), Settlement(alone, 2, 1), Settlement(one, 2, 7)])
+    answers = await harness.ledger.settle([settlement(two, 2, 5), settlement(alone, 2, 1), settlement(one, 2, 7)])
     by_id = {answer.session_id: answer for answer in answers}
     assert await harness.rows(user) == [(-7, 93), (-5, 88)]
     assert await harness.rows(other) == [(-1, 49)]
@@ -147,7 +147,7 @@ async def test_one_batch_may_settle_two_sessions_of_a_user(harness: LedgerHarnes
 async def test_one_batch_never_grants_more_than_is_available(harness: LedgerHarness) -> None:
     user = await harness.user(3)
     sessions = [await harness.open(user), await harness.open(user)]
-    answers = await harness.ledger.settle([Settlement(session, 2, 1) for session in sessions])
+    answers = await harness.ledger.settle([settlement(session, 2, 1) for session in sessions])
     assert sorted(answer.grant for answer in answers) == [1, 2]
     assert await harness.ledger.balance(user) == Balance(1, 1, 0)
 
@@ -155,7 +155,7 @@ async def test_one_batch_never_grants_more_than_is_available(harness: LedgerHarn
 async def test_credit_released_in_a_batch_can_be_granted_in_the_same_batch(harness: LedgerHarness) -> None:
     user = await harness.user(2)
     one, two = await harness.open(user), await harness.open(user)
-    answers = await harness.ledger.settle([Settlement(one, 2, 0, keep=0), Settlement(two, 2, 1)])
+    answers = await harness.ledger.settle([settlement(one, 2, 0, keep=0), settlement(two, 2, 1)])
     grants = {answer.session_id: (answer.grant, answer.elsewhere) for answer in answers}
     assert grants == {one: (0, 1), two: (2, 0)}
 
@@ -218,7 +218,7 @@ async def test_frozen_credit_ends_a_session_too(harness: LedgerHarness) -> None:
 async def test_locked_rows_are_left_for_the_next_tick(harness: LedgerHarness) -> None:
     users = [await harness.user(100) for _ in range(4)]
     sessions = [await harness.open(user) for user in users]
-    batch = [Settlement(session, 2, 3) for session in sessions]
+    batch = [settlement(session, 2, 3) for session in sessions]
     async with harness.database.transaction() as connection:
         await connection.execute("SELECT FROM credit_balance WHERE user_id = %s FOR UPDATE", (users[0],))
         await connection.execute("SELECT FROM transcription_sessions WHERE id = %s FOR UPDATE", (sessions[1],))
@@ -232,7 +232,7 @@ async def test_locked_rows_are_left_for_the_next_tick(harness: LedgerHarness) ->
 async def test_a_failing_row_does_not_fail_the_rest_of_its_batch(harness: LedgerHarness) -> None:
     sessions = [await harness.open(await harness.user(100)) for _ in range(9)]
     await harness.sql(f"ALTER TABLE transcription_sessions ADD CHECK (id <> '{sessions[4]}' OR seconds_used = 0)")
-    answers = await harness.ledger.settle([Settlement(session, 2, 3) for session in sessions])
+    answers = await harness.ledger.settle([settlement(session, 2, 3) for session in sessions])
     assert {answer.session_id for answer in answers} == set(sessions) - {sessions[4]}
     assert await harness.row(sessions[4], "number, seconds_used, hold") == (1, 0, 25)
 
@@ -240,7 +240,7 @@ async def test_a_failing_row_does_not_fail_the_rest_of_its_batch(harness: Ledger
 async def test_a_session_listed_twice_in_a_batch_is_settled_once(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await harness.open(user)
-    batch = [Settlement(session, 3, 6), Settlement(session, 2, 5), Settlement(session, 3, 6)]
+    batch = [settlement(session, 3, 6), settlement(session, 2, 5), settlement(session, 3, 6)]
     [answer] = await harness.ledger.settle(batch)
     assert (answer.number, answer.seconds_used) == (3, 6)
     assert await harness.rows(user) == [(-6, 94)]
@@ -248,13 +248,13 @@ async def test_a_session_listed_twice_in_a_batch_is_settled_once(harness: Ledger
 
 async def test_unknown_sessions_and_empty_batches_are_answered(harness: LedgerHarness) -> None:
     assert await harness.ledger.settle([]) == []
-    assert await harness.ledger.settle([Settlement(uuid4(), 1, 1)]) == []
+    assert await harness.ledger.settle([settlement(uuid4(), 1, 1)]) == []
 
 
 async def test_more_settlements_than_a_batch_are_all_booked(harness: LedgerHarness) -> None:
     user = await harness.user(100)
     session = await harness.open(user)
-    batch = [Settlement(uuid4(), 1, 1) for _ in range(1200)] + [Settlement(session, 2, 1)]
+    batch = [settlement(uuid4(), 1, 1) for _ in range(1200)] + [settlement(session, 2, 1)]
     [answer] = await harness.ledger.settle(batch)
     assert answer.session_id == session
 
@@ -280,7 +280,7 @@ async def test_the_settle_statement_computes_holds_as_new_hold_does(
     held = sum(hold for hold, *_ in rows)
     change = "UPDATE credit_balance SET seconds_held = %s, seconds_remaining = %s WHERE user_id = %s"
     await harness.sql(change, held, available + held, user)
-    batch = [Settlement(session, 2, row[2], extend=row[3]) for session, row in zip(sessions, rows, strict=True)]
+    batch = [settlement(session, 2, row[2], extend=row[3]) for session, row in zip(sessions, rows, strict=True)]
     answers = {answer.session_id: answer for answer in await harness.ledger.settle(batch)}
     taken = 0
     for session, (hold, cap, total, extend) in zip(sessions, rows, strict=True):

@@ -7,6 +7,14 @@ from tests.integration.payments.harness import PaymentsHarness
 from transcription_proxy.db.pool import Database
 
 
+async def test_a_checkout_session_of_two_users_is_found(database: Database) -> None:
+    harness = PaymentsHarness(database)
+    for _ in range(2):
+        await harness.old_purchase(await harness.buyer(), "cs_1")
+    [finding] = await harness.findings()
+    assert (finding.severity, finding.check) == ("error", "checkouts")
+
+
 @pytest.mark.parametrize(
     ("harm", "checks"),
     [

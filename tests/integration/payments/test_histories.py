@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.integration.ledger.harness import closing, opening
+from tests.integration.ledger.harness import closing, opening, settlement
 from tests.integration.payments.checkout_server import CheckoutServer
 from tests.integration.payments.events import Body
 from tests.integration.payments.harness import PaymentsHarness
@@ -30,7 +30,6 @@ from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import Balance
 from transcription_proxy.payments import store
 from transcription_proxy.payments.standing import Claim, Kind, Refund
-from transcription_proxy.values import Settlement
 
 T = TypeVar("T")
 ORDER = st.tuples(
@@ -149,7 +148,7 @@ class Histories(RuleBasedStateMachine):
                 == live.total
             )
         else:
-            [answer] = self.run(self.harness.ledger.settle([Settlement(live.id, live.number, live.total, ready=True)]))
+            [answer] = self.run(self.harness.ledger.settle([settlement(live.id, live.number, live.total, ready=True)]))
             live.grant = answer.grant
 
     @precondition(lambda self: self.sent_events)

@@ -55,14 +55,14 @@ async def dispute_lost(harness: PaymentsHarness, user: UUID) -> Body:
 @pytest.mark.parametrize(
     ("prepare", "most"),
     [
-        (paid, 10),
+        (paid, 12),
         (repeated, 3),
-        (paid_again, 7),
-        (without_a_purchase, 12),
-        (refunded, 12),
-        (charge_refunded, 14),
-        (disputed, 11),
-        (dispute_lost, 13),
+        (paid_again, 9),
+        (without_a_purchase, 15),
+        (refunded, 13),
+        (charge_refunded, 15),
+        (disputed, 12),
+        (dispute_lost, 14),
     ],
 )
 async def test_a_webhook_makes_few_round_trips(harness: PaymentsHarness, prepare: Prepare, most: int) -> None:

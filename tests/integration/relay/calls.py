@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
@@ -38,7 +38,7 @@ class FakeLedger:
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         return [Settled(each.session_id, each.number, each.total + 45, each.total, 1000, 0) for each in batch]
 
-    async def renew_leases(self, sessions: Sequence[UUID]) -> None: ...
+    async def renew_leases(self, sessions: Mapping[UUID, UUID]) -> None: ...
 
     async def close(self, closing: Closing) -> Closed:
         self.closings.append(closing)
@@ -86,7 +86,7 @@ class Call:
     def __init__(self, url: str, patience: float = 0.0) -> None:
         self.ledger, self.client = FakeLedger(), Client()
         self.settler = Settler(self.ledger)
-        session = Session(Opened(UUID(int=7), 45, 1000), options.read(None, rates.load()), 900, monotonic())
+        session = Session(Opened(UUID(int=7), uuid4(), 45, 1000), options.read(None, rates.load()), 900, monotonic())
         self.lines = RelayContext(self.settler, Dialler(None, patience), url)
         self.relay = Relay(session, self.client, self.lines, Feeds(uuid4(), Nothing(), Nothing()).feed(uuid4()))
 

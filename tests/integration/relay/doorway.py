@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,7 +53,7 @@ class Nothing:
     async def settle(self, batch: Sequence[Settlement]) -> list[Settled]:
         raise AssertionError(batch)
 
-    async def renew_leases(self, sessions: Sequence[UUID]) -> None:
+    async def renew_leases(self, sessions: Mapping[UUID, UUID]) -> None:
         raise AssertionError(sessions)
 
     async def close(self, closing: Closing) -> Closed:

@@ -13,7 +13,7 @@ from transcription_proxy.stream.options import InvalidConfig
 from transcription_proxy.values import Opened, Opening
 from transcription_wire.messages import Auth
 
-OPENED = Opened(UUID(int=1), 45, 1000)
+OPENED = Opened(UUID(int=1), UUID(int=2), 45, 1000)
 
 
 class Ledger:

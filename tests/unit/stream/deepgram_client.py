@@ -13,6 +13,7 @@ from transcription_proxy.values import Closed, Closing, Opened, Settled, Settlem
 from transcription_wire.codes import Reason
 
 ID: Final = UUID(int=15)
+USER: Final = UUID(int=3)
 RATES: Final = rates.load()
 RAW: Final = "model=nova-3&encoding=linear16&sample_rate=16000"
 SECOND: Final = 32_000
@@ -24,7 +25,9 @@ class Played:
 
     def __init__(self, query: str = RAW, *, path: str = V1, grant: int = 45, idle: float = 900) -> None:
         self.now = 1000.0
-        self.session = PassThrough(Opened(ID, grant, 1000), listen_request.read(path, query, RATES), idle, self.now)
+        self.session = PassThrough(
+            Opened(ID, USER, grant, 1000), listen_request.read(path, query, RATES), idle, self.now
+        )
         self.done: list[ev.Action] = self.session.start()
         self.grant = grant
 

@@ -15,6 +15,7 @@ from transcription_proxy.values import Closed, Opened, Settled, Settlement
 from transcription_wire import messages as wire
 
 ID: Final = UUID("5e55105e-0000-4000-8000-000000000001")
+USER: Final = UUID(int=3)
 RATES: Final = rates.load()
 SECOND: Final = 32_000
 """Bytes of a second of the default audio."""
@@ -30,7 +31,7 @@ class SessionDriver:
     ) -> None:
         self.now = 1000.0
         self.remaining = remaining
-        self.session = Session(Opened(ID, grant, remaining), options.read(config, RATES), idle, self.now)
+        self.session = Session(Opened(ID, USER, grant, remaining), options.read(config, RATES), idle, self.now)
         self.ledger: Callable[[Settlement], ev.Event | None] = self.generous
         self.pongs = True
         self.actions: list[ev.Action] = self.session.start()

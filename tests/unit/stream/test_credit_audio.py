@@ -10,13 +10,14 @@ from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.values import Opened, Settled
 
 ID = UUID(int=7)
+USER = UUID(int=3)
 AUDIO = AudioFormat()
 SECOND = AUDIO.bytes_per_second
 
 
 def live(grant: int, micro: int = MICRO, audio: AudioFormat = AUDIO) -> SessionCredit:
     """Return a credit opened at 0 s, which admits frames."""
-    credit = SessionCredit(Opened(ID, grant, 1000), audio, micro, 0.0)
+    credit = SessionCredit(Opened(ID, USER, grant, 1000), audio, micro, 0.0)
     credit.set_open(True)
     return credit
 
@@ -37,7 +38,7 @@ def fail(credit: SessionCredit) -> None:
 
 
 def test_a_new_credit_admits_nothing() -> None:
-    credit = SessionCredit(Opened(ID, 45, 1000), AUDIO, MICRO, 0.0)
+    credit = SessionCredit(Opened(ID, USER, 45, 1000), AUDIO, MICRO, 0.0)
     assert not credit.admit(2, 0.0)
     credit.set_open(True)
     assert credit.admit(2, 0.0)

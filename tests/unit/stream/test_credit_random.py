@@ -15,6 +15,7 @@ from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.values import Opened, Settled
 
 ID = UUID(int=7)
+USER = UUID(int=3)
 SECONDS = st.fractions(0, 60, max_denominator=1000)
 
 
@@ -32,7 +33,7 @@ class Credit(RuleBasedStateMachine):
         self.asked_in_need = self.refused = False
         self.lenient = self.open_ = False
         micro = micro_of(rate) * (audio.channels if multichannel else 1)
-        self.credit = SessionCredit(Opened(ID, self.grant, 1000), audio, micro, self.now)
+        self.credit = SessionCredit(Opened(ID, USER, self.grant, 1000), audio, micro, self.now)
 
     # What the rules say
 

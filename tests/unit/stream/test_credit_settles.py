@@ -11,6 +11,7 @@ from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.values import Opened, Settled, Settlement
 
 ID = UUID(int=7)
+USER = UUID(int=3)
 AUDIO = AudioFormat("linear16", 500)
 """A second is 1000 bytes and costs a credit."""
 
@@ -19,7 +20,7 @@ class CreditHarness:
     """A session's credit, opened at 0 s with a grant of some seconds; frames may pass."""
 
     def __init__(self, grant: int = 45) -> None:
-        self.credit = SessionCredit(Opened(ID, grant, 1000), AUDIO, MICRO, 0.0)
+        self.credit = SessionCredit(Opened(ID, USER, grant, 1000), AUDIO, MICRO, 0.0)
         self.credit.set_open(True)
         self.stated: Settlement
 
@@ -46,10 +47,10 @@ class CreditHarness:
 def test_a_settle_states_the_absolute_total_rounded_up_under_a_growing_number() -> None:
     harness = CreditHarness()
     harness.hear(2.5, 1.0)
-    assert harness.state(3.0) == Settlement(ID, 1, 3, extend=True, keep=None, ready=False)
+    assert harness.state(3.0) == Settlement(ID, USER, 1, 3, extend=True, keep=None, ready=False)
     harness.answer(48)
     harness.hear(0.5, 4.0)
-    assert harness.state(5.0) == Settlement(ID, 2, 3, extend=True, keep=None, ready=False)
+    assert harness.state(5.0) == Settlement(ID, USER, 2, 3, extend=True, keep=None, ready=False)
 
 
 def test_ready_is_stated_until_a_settle_that_said_so_is_booked() -> None:
@@ -222,7 +223,7 @@ def test_a_session_without_audio_for_five_seconds_releases_its_hold() -> None:
     harness = CreditHarness()
     harness.hear(2.5, 3.0)
     assert harness.credit.release_hold_at == 8.0
-    assert harness.state(8.0, release_hold=True) == Settlement(ID, 1, 3, extend=False, keep=3, ready=False)
+    assert harness.state(8.0, release_hold=True) == Settlement(ID, USER, 1, 3, extend=False, keep=3, ready=False)
     assert harness.credit.grant == 3
     harness.answer(3)
     assert harness.credit.release_hold_at is None
@@ -231,7 +232,7 @@ def test_a_session_without_audio_for_five_seconds_releases_its_hold() -> None:
 def test_a_muted_session_does_not_take_its_released_hold_again() -> None:
     harness = CreditHarness()
     harness.settle(5.0, 0, release_hold=True)
-    assert harness.state(15.0) == Settlement(ID, 2, 0, extend=False, keep=0, ready=False)
+    assert harness.state(15.0) == Settlement(ID, USER, 2, 0, extend=False, keep=0, ready=False)
 
 
 def test_a_released_hold_that_failed_is_stated_again() -> None:
@@ -239,7 +240,7 @@ def test_a_released_hold_that_failed_is_stated_again() -> None:
     harness.state(5.0, release_hold=True)
     harness.credit.record_failure()
     assert harness.credit.release_hold_at is None
-    assert harness.state(6.0) == Settlement(ID, 2, 0, extend=False, keep=0, ready=False)
+    assert harness.state(6.0) == Settlement(ID, USER, 2, 0, extend=False, keep=0, ready=False)
 
 
 def test_a_session_asks_for_a_hold_again_when_audio_waits() -> None:
@@ -247,7 +248,7 @@ def test_a_session_asks_for_a_hold_again_when_audio_waits() -> None:
     harness.settle(5.0, 0, release_hold=True)
     harness.credit.record_need(True, 6.0)
     assert harness.credit.needs_settle(6.0)
-    assert harness.state(6.0) == Settlement(ID, 2, 0, extend=True, keep=None, ready=False)
+    assert harness.state(6.0) == Settlement(ID, USER, 2, 0, extend=True, keep=None, ready=False)
     assert harness.answer(45)
     harness.hear(0.1, 6.0)
     assert harness.credit.release_hold_at == 11.0

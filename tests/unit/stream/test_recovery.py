@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.stream.driver import ID, noise
+from tests.unit.stream.driver import ID, USER, noise
 from transcription_proxy.metering import rates
 from transcription_proxy.stream import events as ev
 from transcription_proxy.stream import options
@@ -25,14 +25,14 @@ class Outage:
     def __init__(self, seconds: float = 3, reason: Reason | None = None) -> None:
         self.actions: list[ev.Action] = []
         audio = OPTIONS.audio
-        credit = SessionCredit(Opened(ID, 1000, 1000), audio, OPTIONS.micro, 0.0)
+        credit = SessionCredit(Opened(ID, USER, 1000, 1000), audio, OPTIONS.micro, 0.0)
         self.client = SessionClient(self.actions, 1000, 0.0)
         self.upstream = Uplink(self.actions, audio, 1, credit, 0)
         self.upstream.begin_connection(None, 0.0)
         self.upstream.buffer.append(noise(seconds))
         self.upstream.send_pending(0.0)
         self.actions.clear()
-        self.teardown = Teardown(self.actions, ID, OPTIONS, self.client)
+        self.teardown = Teardown(self.actions, Opened(ID, USER, 1000, 1000), OPTIONS, self.client)
         if reason is not None:
             self.teardown.set_reason(reason)
             self.teardown.start_answer_timeout(95.0)

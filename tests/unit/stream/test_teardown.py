@@ -19,6 +19,7 @@ from transcription_wire.codes import Reason
 from transcription_wire.messages import Error
 
 ID = UUID(int=7)
+USER = UUID(int=3)
 OPTIONS = options.read(None, rates.load())
 SECOND = OPTIONS.audio.bytes_per_second
 
@@ -29,9 +30,9 @@ class TeardownHarness:
     def __init__(self, seconds: float = 2.3, began: bool = True) -> None:
         self.actions: list[ev.Action] = []
         self.client = SessionClient(self.actions, 1000, 0.0)
-        self.teardown = Teardown(self.actions, ID, OPTIONS, self.client)
+        self.teardown = Teardown(self.actions, Opened(ID, USER, 1000, 1000), OPTIONS, self.client)
         self.teardown.became_ready = began
-        self.credit = SessionCredit(Opened(ID, 1000, 1000), OPTIONS.audio, 1_000_000, 0.0)
+        self.credit = SessionCredit(Opened(ID, USER, 1000, 1000), OPTIONS.audio, 1_000_000, 0.0)
         self.credit.take(round(seconds * SECOND), 0.0)
         self.credit.number = 4
         self.progress = UpstreamProgress(1)
@@ -84,7 +85,16 @@ def test_the_close_states_what_was_sent_under_the_next_number() -> None:
     end = TeardownHarness()
     end.teardown.set_reason(Reason.CLIENT_STOP)
     assert end.book() == Closing(
-        ID, 5, 3, Reason.CLIENT_STOP, audio_ms=2300, sent_ms=2300, upstream_ms=None, request_id="request-1", ready=True
+        ID,
+        USER,
+        5,
+        3,
+        Reason.CLIENT_STOP,
+        audio_ms=2300,
+        sent_ms=2300,
+        upstream_ms=None,
+        request_id="request-1",
+        ready=True,
     )
 
 

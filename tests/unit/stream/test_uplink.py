@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.stream.driver import ID, SECOND, noise
+from tests.unit.stream.driver import ID, SECOND, USER, noise
 from transcription_proxy.metering.audio import AudioFormat
 from transcription_proxy.metering.credits import MICRO
 from transcription_proxy.stream import deepgram
@@ -23,7 +23,7 @@ class UplinkHarness:
 
     def __init__(self, grant: int = 1000, channels: int = 1, audio: AudioFormat = AUDIO) -> None:
         self.actions: list[ev.Action] = []
-        self.credit = SessionCredit(Opened(ID, grant, 1000), audio, MICRO, 100.0)
+        self.credit = SessionCredit(Opened(ID, USER, grant, 1000), audio, MICRO, 100.0)
         self.uplink = Uplink(self.actions, audio, channels, self.credit, 0)
         self.uplink.begin_connection("request", 100.0)
 

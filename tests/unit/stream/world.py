@@ -21,6 +21,7 @@ from transcription_proxy.values import Closed, Closing, Opened, Settled, Settlem
 from transcription_wire.messages import encode
 
 ID: Final = UUID("5e55105e-0000-4000-8000-0000000000f1")
+USER: Final = UUID(int=3)
 RATES: Final = rates.load()
 MIB: Final = 1 << 20
 NOISE: Final = Random(7).randbytes(24 * MIB)
@@ -74,7 +75,7 @@ class World:
         chosen = options.read(config, RATES)
         self.audio = chosen.audio
         self.rate = Fraction(chosen.micro, 1_000_000)
-        self.session = Session(Opened(ID, grant, remaining), chosen, idle, self.now)
+        self.session = Session(Opened(ID, USER, grant, remaining), chosen, idle, self.now)
         self.ledger = Ledger(grant, remaining)
         self.prompt = self.eager = True
         self.client_pongs = self.upstream_pongs = True
