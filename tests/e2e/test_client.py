@@ -171,6 +171,18 @@ async def test_a_long_file_is_sent_at_most_ten_seconds_ahead(
     assert len(without_a_word) <= 100 + 10 * late + 1  # ten seconds at once, then in real time
 
 
+async def test_the_model_is_what_the_service_suggests_unless_it_is_named(
+    known: Desktop, upstream: Upstream, tmp_path: Path
+) -> None:
+    file, models = str(wav(tmp_path / "talk.wav", sound(1))), []
+    for arguments in ((), ("--model", "nova-2-meeting")):
+        before = upstream.dialled
+        await known.run("transcribe", file, "--fast", "--set", "keyterm=Zoë", *arguments)
+        (record,) = upstream._standin.records[before:]
+        models.append(record.value("model"))
+    assert models == ["nova-3", "nova-2-meeting"]
+
+
 async def test_a_file_can_be_sent_in_real_time(known: Desktop, upstream: Upstream, tmp_path: Path) -> None:
     config, arguments = scripted(upstream)
     path = wav(tmp_path / "talk.wav", sound(2))

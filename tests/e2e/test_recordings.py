@@ -16,6 +16,7 @@ from tests.e2e.checks import assert_books_balance
 from tests.e2e.client import User
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.test_keys import create_key
+from tests.e2e.test_metrics import TOKEN, scrape, settles_at
 from tests.e2e.test_usage import execute, reconciled
 from tests.standin.recordings import RecordingStandIn
 from tests.standin.usage import UsageStandIn
@@ -33,7 +34,8 @@ async def standin() -> AsyncIterator[RecordingStandIn]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def service(scratch: Path, standin: RecordingStandIn) -> AsyncIterator[Service]:
-    async with serving(environment(scratch / "recordings", standin.url, MAX_RECORDING_MB="32")) as running:
+    env = environment(scratch / "recordings", standin.url, MAX_RECORDING_MB="32", METRICS_TOKEN=TOKEN)
+    async with serving(env) as running:
         yield running
 
 
@@ -240,6 +242,12 @@ async def test_a_revoked_key_ends_its_recording(service: Service, standin: Recor
     assert refused(await uploading) == (401, "INVALID_AUTH")
     standin.answering.set()
     assert await left(service, user) == 100
+
+
+async def test_the_bytes_of_recordings_are_counted(service: Service) -> None:
+    before = (await scrape(service)).get("transcription_audio_bytes_total", 0.0)
+    assert (await post(service, await service.user(100), wav(10))).status_code == 200
+    await settles_at(service, "transcription_audio_bytes_total", before + len(wav(10)))
 
 
 async def test_recordings_are_compared_with_the_usage_report(service: Service, standin: RecordingStandIn) -> None:
