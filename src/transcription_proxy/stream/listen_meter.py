@@ -20,6 +20,8 @@ class ListenMeter:
         self._request = request
         self._credit = credit
         self._forwarded_at = now
+        self._heard_ms = 0
+        """Milliseconds of audio that the upstream reported, where bytes do not tell."""
         self._has_keyterms = "keyterm" in request.addons
         self._configured = self._has_keyterms
         """Whether keyterms are in use once the upstream has answered the latest Configure."""
@@ -40,9 +42,20 @@ class ListenMeter:
         return nbytes
 
     def record_heard(self, heard_ms: int, now: float) -> None:
-        """Count what the upstream has heard in all, where bytes do not tell."""
-        if not self._request.is_raw and heard_ms > self._credit.forwarded:
-            self._credit.charge(heard_ms - self._credit.forwarded, now)
+        """Count what the upstream has heard in all, where bytes do not tell, as far as the grant covers it."""
+        if not self._request.is_raw:
+            self._heard_ms = max(self._heard_ms, heard_ms)
+            self.record_grant(now)
+
+    def record_grant(self, now: float) -> None:
+        """Count what was heard beyond the grant before it grew."""
+        if self.is_short:
+            self._credit.charge(self._heard_ms - self._credit.forwarded, now)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the upstream has heard more than was counted."""
+        return self._heard_ms > self._credit.forwarded
 
     @property
     def sent_ms(self) -> int:

@@ -11,10 +11,10 @@ from typing import Final
 
 from transcription_proxy.stream import captions, deepgram, listen_errors, listen_messages
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream.bill import compute_bill
 from transcription_proxy.stream.client import SessionClient
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.heartbeat import Heartbeat, Verdict
+from transcription_proxy.stream.listen_bill import ListenBill
 from transcription_proxy.stream.listen_end import NORMAL_CLOSE, ListenEnd
 from transcription_proxy.stream.listen_meter import ListenMeter
 from transcription_proxy.stream.listen_request import ListenRequest
@@ -22,7 +22,7 @@ from transcription_proxy.stream.machine import Machine, Timer
 from transcription_proxy.stream.phase import Phase
 from transcription_proxy.stream.teardown import ANSWER_SECONDS, LAST_WORDS_SECONDS
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
-from transcription_proxy.values import Closing, Opened, Settled
+from transcription_proxy.values import Opened, Settled
 from transcription_wire import messages as wire
 from transcription_wire.codes import Reason
 
@@ -48,6 +48,7 @@ class PassThrough(Machine):
         self.credit = SessionCredit(opened, request.audio, request.micro, now)
         self._meter = ListenMeter(request, self.credit, now)
         self._progress = UpstreamProgress(request.channels_billed)
+        self._bill = ListenBill(self.id, request, self.credit, self._meter, self._progress)
         self._interims = captions.Interims()
         self.admit = self._meter.admit
         self._waiting: deque[Frame] = deque()
@@ -72,8 +73,7 @@ class PassThrough(Machine):
     @property
     def behind_seconds(self) -> float:
         """Seconds of the client's audio for which there are no results yet."""
-        sent_ms = self._request.audio.milliseconds(self.credit.forwarded)
-        return max(0, sent_ms - self._progress.results_ms) / 1000
+        return max(0, self._request.audio.milliseconds(self.credit.forwarded) - self._progress.results_ms) / 1000
 
     def url(self, base: str) -> str:
         """Return the URL to dial. `base`: the upstream's."""
@@ -124,7 +124,7 @@ class PassThrough(Machine):
                 self._upstream_lost(code, reason, now)
             case ev.SettleAnswered(answer):
                 self._settle_answered(answer, now)
-            case ev.SettleFailed() if self.phase is Phase.LIVE and self.credit.is_settling:
+            case ev.SettleFailed() if self.phase in (Phase.LIVE, Phase.FINISHING) and self.credit.is_settling:
                 self.credit.record_failure()
                 self._send_waiting(now)
             case ev.CloseCommitted():
@@ -275,13 +275,18 @@ class PassThrough(Machine):
         self._actions.append(ev.Settle(self.credit.begin_settle(now, ready=ready, release_hold=release_hold)))
 
     def _settle_answered(self, answer: Settled, now: float) -> None:
-        if self.phase is not Phase.LIVE or not self.credit.is_settling or answer.number != self.credit.number:
+        if not self.credit.is_settling or answer.number != self.credit.number:
+            return
+        if self.phase is Phase.FINISHING and self._bill.record_answer(answer, now):
+            self._book(now)
+        if self.phase is not Phase.LIVE:
             return
         if answer.gone:
             self._end(answer.ending or Reason.LEASE_EXPIRED, now)
             self._book(now)
             return
         has_hope = self.credit.record_answer(answer)
+        self._meter.record_grant(now)
         if answer.ending is not None:
             self._end(answer.ending, now)
         elif has_hope:
@@ -373,25 +378,23 @@ class PassThrough(Machine):
 
     def _book(self, now: float) -> None:
         """Have the ledger book the bill. The client gets its answer or close after that, when its hold is free."""
+        self.credit.set_open(False)
+        self._waiting.clear()
+        if self._bill.must_wait(now):
+            self._wait_for_credit(now)
+            return
         if self._has_upstream:
             self._has_upstream = False
             self._actions.append(ev.CloseUpstream(*self._upstream_close))
-        self.credit.set_open(False)
-        self._waiting.clear()
         self.phase = Phase.CLOSING
         self._regulate(now)
         self._commit_at = now + COMMIT_SECONDS
-        progress = self._progress
-        bill = compute_bill(progress.audio_usage(self.credit.forwarded), self._request.audio, self.credit.tariff)
-        closing = Closing(
-            self.id,
-            self.credit.number + 1,
-            bill.total,
-            self.reason,
-            audio_ms=bill.audio_ms,
-            sent_ms=self._request.audio.milliseconds(self.credit.forwarded),
-            upstream_ms=progress.reported_ms,
-            request_id=progress.request_id,
-            ready=self._became_ready,
-        )
-        self._actions.append(ev.Close(closing))
+        self._actions.append(ev.Close(self._bill.closing(self.reason, self._became_ready)))
+
+    def _wait_for_credit(self, now: float) -> None:
+        """Wait for the answer to a settle, then book."""
+        self.phase = Phase.FINISHING
+        self._regulate(now)
+        self._answer_at = self._bill.wait_until or now
+        if (settlement := self._bill.begin_settle(now)) is not None:
+            self._actions.append(ev.Settle(settlement))

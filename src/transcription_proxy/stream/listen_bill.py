@@ -1,0 +1,87 @@
+"""The bill of a Deepgram client: its figures, and the credit that it waits for."""
+
+from typing import Final
+from uuid import UUID
+
+from transcription_proxy.stream.bill import compute_bill
+from transcription_proxy.stream.credit import SessionCredit
+from transcription_proxy.stream.listen_meter import ListenMeter
+from transcription_proxy.stream.listen_request import ListenRequest
+from transcription_proxy.stream.upstream_progress import UpstreamProgress
+from transcription_proxy.values import Closing, Settled, Settlement
+from transcription_wire.codes import Reason
+
+WAIT_SECONDS: Final = 2.0
+"""Seconds that a bill waits for the answer to a settle."""
+
+
+class ListenBill:
+    """Books what a session used, and waits before that while settles extend its grant.
+
+    How long the audio of a container is, the upstream says. When a file was sent faster than real time, all of it has
+    gone up by then, and the grant may cover less although the user has more."""
+
+    def __init__(
+        self,
+        session_id: UUID,
+        request: ListenRequest,
+        credit: SessionCredit,
+        meter: ListenMeter,
+        progress: UpstreamProgress,
+    ) -> None:
+        self._id = session_id
+        self._request = request
+        self._credit = credit
+        self._meter = meter
+        self._progress = progress
+        self.wait_until: float | None = None
+        """Until when the bill waits, None if it does not."""
+        self._asked = 0
+        """The number of the latest settle that the bill waited for."""
+
+    def begin_settle(self, now: float) -> Settlement | None:
+        """Return the settle to send for a bill that must wait, None if none is due."""
+        if self._credit.is_settling:
+            return None
+        self._credit.record_need(True, now)
+        settlement = self._credit.begin_settle(now)
+        self._asked = settlement.number
+        return settlement
+
+    def must_wait(self, now: float) -> bool:
+        """Return whether the bill must wait for an answer."""
+        if not self._meter.is_short:
+            return False
+        if self.wait_until is None:
+            self.wait_until = now + WAIT_SECONDS
+        return now < self.wait_until
+
+    def record_answer(self, answer: Settled, now: float) -> bool:
+        """Record an answer after the last audio, and return whether the bill has waited for it.
+
+        Where the grant has not grown there is no more credit."""
+        grant = self._credit.grant
+        if not answer.gone:
+            self._credit.record_answer(answer)
+            self._meter.record_grant(now)
+        if self.wait_until is None:
+            return False
+        is_refused = answer.gone or (answer.number == self._asked and self._credit.grant <= grant)
+        self.wait_until = now if is_refused else now + WAIT_SECONDS
+        return True
+
+    def closing(self, reason: Reason, ready: bool) -> Closing:
+        """Return the close that books the bill. `ready`: whether the session began."""
+        credit, progress, audio = self._credit, self._progress, self._request.audio
+        bill = compute_bill(progress.audio_usage(credit.forwarded), audio, credit.tariff)
+        return Closing(
+            self._id,
+            credit.number + 1,
+            bill.total,
+            reason,
+            audio_ms=bill.audio_ms,
+            sent_ms=audio.milliseconds(credit.forwarded),
+            upstream_ms=progress.reported_ms,
+            request_id=progress.request_id,
+            ready=ready,
+        )
