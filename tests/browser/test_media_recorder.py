@@ -1,4 +1,4 @@
-"""A browser's MediaRecorder on `/v1/listen`, its key in the subprotocol. The header of its WebM is in the first piece."""
+"""A browser's MediaRecorder on `/v1/listen`, its key in the subprotocol. Only the first piece has the header."""
 
 from collections.abc import AsyncIterator
 from importlib.resources import files

@@ -152,13 +152,16 @@ async def test_a_file_sent_at_once_is_billed_whole_though_its_hold_was_smaller(e
     await assert_billed(engine, user, 100, 45, "client_stop")
 
 
-async def test_a_file_sent_at_once_costs_no_more_than_there_is(engine: Service, webm: bytes) -> None:
-    user = await engine.user(7)
+async def test_of_a_file_sent_at_once_only_the_words_that_are_paid_are_delivered(engine: Service, webm: bytes) -> None:
+    user = await engine.user(5)
     connection = await listen(engine, user, {"model": "nova-3"})
     await connection.send(webm)
     await connection.send(CLOSE_STREAM)
-    await ended(connection)
-    await assert_billed(engine, user, 7, 7, "client_stop")
+    messages = await ended(connection)
+    assert text(messages).lower().startswith("ever tried")
+    assert "better" not in text(messages).lower()
+    assert messages[-1]["type"] == "Metadata"
+    await assert_billed(engine, user, 5, 5, "client_stop")
 
 
 async def test_what_is_no_audio_costs_nothing_and_is_closed_as_deepgram_does(engine: Service) -> None:

@@ -36,12 +36,14 @@ class ListenBill:
         self._progress = progress
         self.wait_until: float | None = None
         """Until when the bill waits, None if it does not."""
+        self.is_refused = False
+        """There is no more credit."""
         self._asked = 0
-        """The number of the latest settle that the bill waited for."""
+        """The number of the latest settle that asked for credit after the last audio."""
 
     def begin_settle(self, now: float) -> Settlement | None:
-        """Return the settle to send for a bill that must wait, None if none is due."""
-        if self._credit.is_settling:
+        """Return a settle that asks for credit for what the upstream has heard, None if none is due."""
+        if self._credit.is_settling or not self._meter.is_short or self.is_refused:
             return None
         self._credit.record_need(True, now)
         settlement = self._credit.begin_settle(now)
@@ -50,25 +52,22 @@ class ListenBill:
 
     def must_wait(self, now: float) -> bool:
         """Return whether the bill must wait for an answer."""
-        if not self._meter.is_short:
+        if not self._meter.is_short or self.is_refused:
             return False
         if self.wait_until is None:
             self.wait_until = now + WAIT_SECONDS
         return now < self.wait_until
 
-    def record_answer(self, answer: Settled, now: float) -> bool:
-        """Record an answer after the last audio, and return whether the bill has waited for it.
-
-        Where the grant has not grown there is no more credit."""
+    def record_answer(self, answer: Settled, now: float) -> None:
+        """Record an answer after the last audio. Where the grant has not grown there is no more credit."""
         grant = self._credit.grant
         if not answer.gone:
             self._credit.record_answer(answer)
             self._meter.record_grant(now)
-        if self.wait_until is None:
-            return False
-        is_refused = answer.gone or (answer.number == self._asked and self._credit.grant <= grant)
-        self.wait_until = now if is_refused else now + WAIT_SECONDS
-        return True
+        if answer.gone or (answer.number == self._asked and self._credit.grant <= grant):
+            self.is_refused = True
+        if self.wait_until is not None:
+            self.wait_until = now + WAIT_SECONDS
 
     def closing(self, reason: Reason, ready: bool) -> Closing:
         """Return the close that books the bill. `ready`: whether the session began."""

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from transcription_proxy.stream import listen_messages
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.deepgram import MAX_AUDIO_MS
 from transcription_proxy.stream.listen_messages import Configured, NotConfigured
@@ -57,6 +58,10 @@ class ListenMeter:
         """Whether the upstream has heard more than was counted."""
         return self._heard_ms > self._credit.forwarded
 
+    def is_paid(self, begin_ms: int) -> bool:
+        """Return whether the words that begin there are paid."""
+        return not self.is_short or begin_ms < self._credit.forwarded
+
     @property
     def sent_ms(self) -> int:
         """Milliseconds of audio sent, beyond which nothing the upstream reports is believed."""
@@ -64,11 +69,19 @@ class ListenMeter:
 
     # Keyterms that begin or end in mid-stream (money 3)
 
-    def configure(self, has_keyterms: bool) -> None:
-        """Record that a Configure goes upstream. Keyterms are charged from here on; without them, once it succeeds."""
-        self._configured = has_keyterms
-        if has_keyterms:
-            self._change(True)
+    def take_configure(self, keyterms: list[str] | None, request_id: str | None) -> bytes | None:
+        """Return the answer to a Configure that must not go upstream, None for one that may. `keyterms`: None for any
+        other message.
+
+        Keyterms are charged from here on; without them, once it succeeds."""
+        if keyterms is None:
+            return None
+        failure = listen_messages.configure_failure(keyterms, self._request.keyterm is not None, request_id)
+        if failure is None:
+            self._configured = bool(keyterms)
+            if keyterms:
+                self._change(True)
+        return failure
 
     def record_configured(self, answer: Configured | NotConfigured) -> None:
         """Record the upstream's answer to the latest Configure."""

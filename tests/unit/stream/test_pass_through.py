@@ -255,6 +255,44 @@ def test_audio_heard_beyond_the_grant_is_counted_when_the_grant_grows() -> None:
     assert played.session.credit.total == 25
 
 
+def shown(actions: list[ev.Action]) -> list[str]:
+    """Return the texts of the Results that the client gets."""
+    sent = [json.loads(action.text) for action in actions if isinstance(action, ev.SendClientText)]
+    return [each["channel"]["alternatives"][0]["transcript"] for each in sent if each["type"] == "Results"]
+
+
+def test_words_that_are_not_paid_wait_for_the_grant_and_keep_their_order() -> None:
+    played = Played("model=nova-3", grant=10).live()
+    played.tell(ev.AudioArrived(b"file"))
+    assert shown(played.hear(12, "first", 12)) == ["first"]  # it begins within the grant
+    assert shown(played.hear(20, "second", 8)) == []
+    played.say("SpeechStarted", timestamp=19.0)
+    assert len(played.all(ev.SendClientText)) == 1
+    played.answer(45)
+    assert shown(played.done) == ["first", "second"]
+    assert json.loads(played.all(ev.SendClientText)[-1].text)["type"] == "SpeechStarted"
+
+
+def test_words_that_nobody_pays_for_are_not_shown_and_metadata_is() -> None:
+    played = Played("model=nova-3", grant=10).live()
+    played.tell(ev.AudioArrived(b"file"))
+    played.hear(12, "first", 12)
+    played.hear(20, "second", 8)
+    played.answer(10)
+    played.answer(10)
+    assert played.all(ev.SendUpstream) == [ev.SendUpstream(CLOSE_STREAM)]
+    played.hear(30, "third", 10)
+    played.answer(10)
+    played.say("Metadata", duration=60.0)
+    assert shown(played.done) == ["first"]
+    assert [caption.transcript.text for caption in played.all(ev.ShowCaption)] == ["first"]
+    assert json.loads(played.all(ev.SendClientText)[-1].text)["type"] == "Metadata"
+    played.tell(ev.UpstreamLost(1000))
+    assert played.bill == (10, 10_000, Reason.INSUFFICIENT_CREDITS)
+    played.commit()
+    assert [code for code, _ in closes(played)] == [1000]
+
+
 def test_compressed_audio_waits_when_the_grant_is_used_up() -> None:
     played = Played("model=nova-3", grant=5).live()
     played.tell(ev.AudioArrived(b"file"))
