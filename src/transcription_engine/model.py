@@ -9,7 +9,7 @@ from moonshine_voice.moonshine_api import ModelArch
 from moonshine_voice.transcriber import Transcriber, Transcript
 from numpy.typing import NDArray
 
-from transcription_engine.resample import RATE
+from transcription_engine.pcm import RATE
 
 _NEVER_SECONDS: Final = 1e12
 _CUT_SECONDS: Final = 10.0

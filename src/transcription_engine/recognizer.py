@@ -6,8 +6,9 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from transcription_engine.decode import PcmDecoder
+from transcription_engine.pcm import Samples
 from transcription_engine.request import Request
-from transcription_engine.resample import Resampler, Samples
 from transcription_engine.segments import Ended, Line, Segment, Segments, SpeechEvent, Started
 
 RESET_SECONDS: Final = 180.0
@@ -35,8 +36,9 @@ class Recognizer:
     """Recognizes the audio of one request."""
 
     def __init__(self, request: Request, open_stream: OpenStream) -> None:
-        """`open_stream`: returns a new stream of the model."""
+        """`request`: one for raw audio. `open_stream`: returns a new stream of the model."""
         self._request = request
+        self._decoder = PcmDecoder(request)
         self._odd_bytes = b""
         self._frames = 0
         self._channels = [_Channel(open_stream(), request) for _ in range(request.separate_channels)]
@@ -48,7 +50,7 @@ class Recognizer:
         self._odd_bytes = data[whole:]
         self._frames += whole // self._request.block
         clock = self._frames / self._request.sample_rate
-        samples = np.frombuffer(data[:whole], "<i2").reshape(-1, self._request.channels).astype(np.float32) / 32768
+        samples = self._decoder.feed(data[:whole]).astype(np.float32) / 32768
         voices = samples.T if self._request.multichannel else [samples.mean(axis=1)]
         return self._select_wanted(
             [
@@ -86,13 +88,12 @@ class Recognizer:
 class _Channel:
     def __init__(self, stream: Stream, request: Request) -> None:
         self._stream = stream
-        self._resampler = Resampler(request.sample_rate)
         self._segments = Segments(
             endpointing=_seconds(request.endpointing), utterance_end=_seconds(request.utterance_end_ms)
         )
 
     def feed(self, samples: Samples, clock: float) -> list[SpeechEvent]:
-        events = self._segments.update(self._stream.feed(self._resampler.feed(samples)), clock)
+        events = self._segments.update(self._stream.feed(samples), clock)
         if not self._segments.is_speaking and clock - self._segments.origin > RESET_SECONDS:
             events += self.finish()
         return events

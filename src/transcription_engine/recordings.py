@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from transcription_engine import messages
-from transcription_engine.decode import Pcm, Undecodable, decoded
+from transcription_engine.decode import Undecodable, decoded
+from transcription_engine.pcm import RATE, Pcm
 from transcription_engine.progress import Pace
 from transcription_engine.recognizer import ChannelEvent, OpenStream, Recognizer
 from transcription_engine.request import (
@@ -25,7 +26,6 @@ from transcription_engine.request import (
     authorized,
     read_recording,
 )
-from transcription_engine.resample import RATE
 from transcription_engine.segments import Segment
 
 MAX_RECORDINGS_PER_CORE: Final = 2
@@ -99,7 +99,7 @@ class Recordings:
             await _receive(receive, file, sha256.update)
             file.seek(0)
             leaving = asyncio.ensure_future(receive())  # the next message is that the client left
-            work = _Work(decoded(file, request.raw))
+            work = _Work(decoded(file, request.encoded))
             try:
                 while not leaving.done() and await self._in_thread(self._turn, request, work):
                     pass

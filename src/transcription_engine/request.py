@@ -5,20 +5,39 @@
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
+from transcription_engine.pcm import RATE, SAMPLE_BYTES
+
 PATH: Final = "/v1/listen"
-RAW_FORMATS: Final = {"linear16": "s16le", "linear32": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
-"""FFmpeg's names of Deepgram's raw encodings."""
+PACKETS: Final = ("opus", "speex")
+"""Encodings of which each message of a stream is one packet. A file has no messages."""
+SAMPLE_RATES: Final = {"flac": 16_000, "ogg-opus": 48_000, "amr-nb": 8000, "amr-wb": 16_000, "g729": 8000}
+"""Sample rates that the encoding itself tells, so that `sample_rate` may be left out."""
+ENCODINGS: Final = (*SAMPLE_BYTES, *SAMPLE_RATES, *PACKETS)
+CONTAINER_CHANNELS: Final = 2
+"""Channels that are expected of a container until its header is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Audio without a container. `encoding`: Deepgram's name. Where the bytes tell `sample_rate` and `channels`, these
+    do not count."""
+
+    encoding: str
+    sample_rate: int
+    channels: int
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The format of raw linear16 audio, and the messages wanted. `endpointing`: milliseconds, None for off."""
+    """The format of the audio, and the messages wanted. `endpointing`: milliseconds, None for off.
+
+    `encoding`: None for a container, whose header tells `sample_rate` and `channels`."""
 
     sample_rate: int
     channels: int = 1
@@ -27,6 +46,21 @@ class Request:
     endpointing: int | None = 10
     vad_events: bool = False
     utterance_end_ms: int | None = None
+    encoding: str | None = "linear16"
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the bytes are samples, so that they tell the length of the audio."""
+        return self.encoding in SAMPLE_BYTES
+
+    @property
+    def encoded(self) -> Encoded | None:
+        """The encoding of audio without a container."""
+        return Encoded(self.encoding, self.sample_rate, self.channels) if self.encoding else None
+
+    def as_decoded(self, channels: int) -> "Request":
+        """Return the request for the audio that the decoder makes of this request's."""
+        return replace(self, encoding="linear16", sample_rate=RATE, channels=channels)
 
     @property
     def separate_channels(self) -> int:
@@ -35,26 +69,17 @@ class Request:
 
     @property
     def block(self) -> int:
-        """Bytes of one sample of all channels."""
-        return 2 * self.channels
-
-
-@dataclass(frozen=True, slots=True)
-class RawFormat:
-    """Audio without a header. `format`: FFmpeg's name of it."""
-
-    format: str
-    sample_rate: int
-    channels: int
+        """Bytes of one sample of all channels of raw audio."""
+        return SAMPLE_BYTES[self.encoding or ""] * self.channels
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingRequest:
-    """A request to transcribe a file. `raw`: None for a container, whose header says what is in it."""
+    """A request to transcribe a file. `encoded`: None for a container, whose header says what is in it."""
 
     multichannel: bool = False
     utterances: bool = False
-    raw: RawFormat | None = None
+    encoded: Encoded | None = None
 
 
 class HandshakeRefused(Exception):
@@ -74,12 +99,12 @@ class HandshakeRefused(Exception):
 def read(target: str) -> Request:
     """Return the request in a handshake's target. The first of repeated parameters counts. Raises HandshakeRefused."""
     query = _query(target)
-    if query.get("encoding") != "linear16":
-        raise _invalid("The built-in engine decodes raw audio only. Use encoding=linear16 and set sample_rate.")
+    encoded = _encoded(query, ENCODINGS)
     request = Request(
-        sample_rate=_whole(query, "sample_rate", None, 8000, 48_000),
-        channels=_whole(query, "channels", 1, 1, 8),
+        sample_rate=encoded.sample_rate if encoded else RATE,
+        channels=encoded.channels if encoded else CONTAINER_CHANNELS,
         multichannel=_flag(query, "multichannel"),
+        encoding=encoded.encoding if encoded else None,
         interim_results=_flag(query, "interim_results"),
         endpointing=_milliseconds_or_false(query, "endpointing", 10),
         vad_events=_flag(query, "vad_events"),
@@ -93,16 +118,18 @@ def read(target: str) -> Request:
 def read_recording(target: str) -> RecordingRequest:
     """Return the request to transcribe a file in a POST's target, as `read` does."""
     query = _query(target)
-    raw = None
-    if "encoding" in query:
-        if query["encoding"] not in RAW_FORMATS:
-            raise _invalid(f"encoding must be one of {', '.join(RAW_FORMATS)}, or left out for files with a header.")
-        raw = RawFormat(
-            RAW_FORMATS[query["encoding"]],
-            sample_rate=_whole(query, "sample_rate", None, 8000, 48_000),
-            channels=_whole(query, "channels", 1, 1, 8),
-        )
-    return RecordingRequest(_flag(query, "multichannel"), _flag(query, "utterances"), raw)
+    encoded = _encoded(query, [name for name in ENCODINGS if name not in PACKETS])
+    return RecordingRequest(_flag(query, "multichannel"), _flag(query, "utterances"), encoded)
+
+
+def _encoded(query: Mapping[str, str], known: Sequence[str]) -> Encoded | None:
+    encoding = query.get("encoding")
+    if encoding is None:
+        return None
+    if encoding not in known:
+        raise _invalid(f"encoding must be one of {', '.join(known)}, or left out for audio with a header.")
+    rate = _whole(query, "sample_rate", SAMPLE_RATES.get(encoding), 8000, 48_000)
+    return Encoded(encoding, rate, _whole(query, "channels", 1, 1, 8))
 
 
 def _query(target: str) -> dict[str, str]:

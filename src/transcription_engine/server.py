@@ -20,7 +20,7 @@ from websockets.http11 import Response
 from transcription_engine import front
 from transcription_engine.front import Front
 from transcription_engine.progress import Pace
-from transcription_engine.recognizer import OpenStream, Recognizer
+from transcription_engine.recognizer import OpenStream
 from transcription_engine.recordings import Recordings
 from transcription_engine.request import HandshakeRefused, Request, authorized, read
 from transcription_engine.stream import Stream
@@ -117,8 +117,7 @@ class Engine:
     async def _handle_connection(self, connection: ServerConnection) -> None:
         try:
             request, request_id = self._requests[connection]
-            recognizer = Recognizer(request, self._open_stream)
-            stream = Stream(connection, request, request_id, recognizer, self._threads, self._pace)
+            stream = Stream(connection, request, request_id, self._open_stream, self._threads, self._pace)
             await self._run(stream)
         except (ConnectionClosed, TimeoutError):
             pass  # the client left, or stopped reading

@@ -15,8 +15,10 @@ from websockets.exceptions import ConnectionClosed
 
 from transcription_engine import messages
 from transcription_engine.backlog import Backlog
+from transcription_engine.live_decoder import LiveDecoder
+from transcription_engine.pcm import Pcm
 from transcription_engine.progress import REPORT_SECONDS, Pace, Progress
-from transcription_engine.recognizer import ChannelEvent, Recognizer
+from transcription_engine.recognizer import ChannelEvent, OpenStream, Recognizer
 from transcription_engine.request import Request
 from transcription_engine.segments import SpeechEvent
 
@@ -26,10 +28,17 @@ SEND_TIMEOUT_SECONDS: Final = 20.0
 """How long a client may take to read a message before it counts as gone."""
 LATE_SECONDS: Final = 2.0
 """A stream with this much waiting audio reports its progress."""
+UNDECODED_SECONDS: Final = 30.0
+"""A stream is closed when bytes have arrived for this long and none could be decoded: there is nothing to answer."""
 Result = TypeVar("Result")
 CloseReason = tuple[int, str]
 """A close code and its reason."""
 NORMAL_CLOSE: Final[CloseReason] = (1000, "")
+DATA_0000: Final[CloseReason] = (1008, "DATA-0000")
+NET_0000: Final[CloseReason] = (
+    1011,
+    "Deepgram did not provide a response message within the timeout window. See https://dpgr.am/net0000",
+)
 NET_0001: Final[CloseReason] = (
     1011,
     "Deepgram did not receive audio data or a text message within the timeout window. See https://dpgr.am/net0001",
@@ -48,25 +57,43 @@ class Stream:
         connection: ServerConnection,
         request: Request,
         request_id: UUID,
-        recognizer: Recognizer,
+        open_stream: OpenStream,
         threads: Executor,
         pace: Pace,
     ) -> None:
         self._connection = connection
-        self._request = request
         self._id = request_id
-        self._recognizer = recognizer
+        self._open_stream = open_stream
         self._threads = threads
         self._pace = pace
         self._turn_began_at: float | None = None
         """When the turn under way got its thread, None while there is none."""
-        self._backlog = Backlog(request.sample_rate, request.block)
-        self._progress = Progress(request.separate_channels, _now())
         self._changed = asyncio.Event()
         self._ending = False
         self._recognized_bytes = 0
         self._sha256 = hashlib.sha256()
         self._created = datetime.now(UTC)
+        self._recognizer: Recognizer | None = None
+        """None until the decoder knows how many channels there are."""
+        self._decoder: LiveDecoder | None = None
+        """None for raw audio."""
+        self._undecoded_since: float | None = None
+        """When the first bytes arrived, None while there are none, and once audio was decoded."""
+        if request.is_raw:
+            self._begin(request)
+        else:
+            self._expect(request.as_decoded(request.channels))
+            self._decoder = LiveDecoder(request.encoded, self._add_decoded, self._finalize, self._changed.set)
+
+    def _begin(self, request: Request) -> None:
+        """Begin to recognize audio as `request` says, which is one for raw audio."""
+        self._expect(request)
+        self._recognizer = Recognizer(request, self._open_stream)
+
+    def _expect(self, request: Request) -> None:
+        self._request = request
+        self._backlog = Backlog(request.sample_rate, request.block)
+        self._progress = Progress(request.separate_channels, _now())
         self.channels = request.separate_channels
 
     def lag(self, now: float) -> float:
@@ -85,59 +112,110 @@ class Stream:
         reporting = asyncio.create_task(self._report_progress(reading))
         try:
             close_reason = await self._recognize_all(reading)
-            await self._send_events(self._recognizer.finish)
+            if self._recognizer is not None:
+                await self._send_events(self._recognizer.finish)
             reporting.cancel()
             await self._send(self._metadata())
         finally:
             reading.cancel()
             reporting.cancel()
             await asyncio.gather(reading, reporting, return_exceptions=True)
-            await self._in_thread(self._recognizer.close)
-            self.channels = 0
+            await self._free()
         await self._close(*close_reason)
 
+    async def _free(self) -> None:
+        self._ending = True
+        self._changed.set()
+        if self._decoder is not None:
+            self._decoder.abort()
+            await self._decoder.wait()
+        if self._recognizer is not None:
+            await self._in_thread(self._recognizer.close)
+        self.channels = 0
+
     async def _read(self) -> CloseReason:
-        """Read from the client while the backlog has room. Return the reason to close."""
+        """Read from the client while there is room. Return the reason to close, when all audio is in the backlog."""
         try:
-            while True:
-                while self._backlog.is_full:
-                    await self._wait_for_change()
-                try:
-                    async with asyncio.timeout(NO_DATA_SECONDS):
-                        message = await self._connection.recv()
-                except TimeoutError:
-                    return NET_0001
-                if await self._handle_message(message):
-                    return NORMAL_CLOSE
-                self._changed.set()
+            reason = await self._read_messages()
         except ConnectionClosed:
             self._backlog.clear()
             raise
+        if self._decoder is not None:
+            self._decoder.end()
+            await self._decoder.wait()
+        return DATA_0000 if reason == NORMAL_CLOSE and self._is_undecodable else reason
+
+    async def _read_messages(self) -> CloseReason:
+        while True:
+            while self._is_full:
+                await self._wait_for_change()
+            try:
+                async with asyncio.timeout(NO_DATA_SECONDS):
+                    message = await self._connection.recv()
+            except TimeoutError:
+                return NET_0001
+            if await self._handle_message(message):
+                return NORMAL_CLOSE
+            if self._undecoded_since is not None and _now() >= self._undecoded_since + UNDECODED_SECONDS:
+                return NET_0000
+            self._changed.set()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._backlog.is_full or (self._decoder is not None and self._decoder.is_full)
 
     async def _handle_message(self, message: str | bytes) -> bool:
+        """Handle a message of the client. Return whether it ends the stream."""
         if isinstance(message, bytes):
-            self._backlog.add(message, _now())
+            self._add(message)
             return message == b""
         match _kind(message):
             case "CloseStream":
                 return True
             case "Finalize":
-                self._backlog.finalize()
+                self._decoder.finalize() if self._decoder else self._finalize()
             case "KeepAlive":
                 pass
             case _:
                 await self._send(messages.schema_error(message))
         return False
 
+    def _add(self, audio: bytes) -> None:
+        if self._decoder is None:
+            self._backlog.add(audio, _now())
+        elif audio:
+            if self._recognizer is None and self._undecoded_since is None:
+                self._undecoded_since = _now()
+            self._sha256.update(audio)
+            self._decoder.add(audio)
+
+    async def _add_decoded(self, audio: Pcm) -> None:
+        """Add what the decoder made. Wait while there is no room."""
+        if self._recognizer is None:
+            self._begin(self._request.as_decoded(audio.shape[1]))
+            self._undecoded_since = None
+        while self._backlog.is_full and not self._ending:
+            await self._wait_for_change()
+        self._backlog.add(audio.tobytes(), _now())
+        self._changed.set()
+
+    def _finalize(self) -> None:
+        if self._recognizer is not None:
+            self._backlog.finalize()
+            self._changed.set()
+
     async def _recognize_all(self, reading: asyncio.Task[CloseReason]) -> CloseReason:
         """Recognize the audio until the reader or the engine ends. Return how to close. Raise the reader's error."""
         while not self._ending:
-            if self._backlog.pop_finalize():
+            is_last = reading.done() or self._is_undecodable
+            if self._recognizer is not None and self._backlog.pop_finalize():
                 await self._send_events(self._recognizer.finalize)
-            elif turn := self._backlog.take(_now(), rest=reading.done()):
+            elif turn := self._backlog.take(_now(), rest=is_last):
                 await self._recognize(turn)
             elif reading.done():
                 return reading.result()
+            elif is_last:
+                return DATA_0000
             else:
                 await self._wait_for_change()
                 self._progress.record_position(self._recognized_seconds, _now())
@@ -146,10 +224,16 @@ class Stream:
             await self._recognize(turn)
         return NORMAL_CLOSE
 
+    @property
+    def _is_undecodable(self) -> bool:
+        return self._decoder is not None and self._decoder.is_undecodable
+
     async def _recognize(self, audio: bytes) -> None:
+        assert self._recognizer is not None
         await self._send_events(self._recognizer.feed, audio)
         self._recognized_bytes += len(audio)
-        self._sha256.update(audio)
+        if self._decoder is None:
+            self._sha256.update(audio)
         self._progress.record_position(self._recognized_seconds, _now())
 
     async def _report_progress(self, reading: asyncio.Task[CloseReason]) -> None:

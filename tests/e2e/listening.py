@@ -50,7 +50,7 @@ async def rest(connection: ClientConnection) -> list[str | bytes]:
     """Everything until the close."""
     received: list[str | bytes] = []
     with pytest.raises(ConnectionClosed):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 received.append(await connection.recv())
     return received

@@ -13,10 +13,12 @@ from deepgram.core.events import EventType
 from deepgram.environment import DeepgramClientEnvironment
 
 from tests.e2e.checks import assert_books_balance
-from tests.e2e.client import User
+from tests.e2e.client import User, sound
 from tests.e2e.service import Service, environment, serving
 from tests.e2e.test_keys import create_key
+from tests.e2e.upstream import Upstream
 from tests.integration.engine.recordings import BECKETT, at_rate, recording, word_errors
+from tests.standin.script import Hangup, Script
 
 NODE = Path(__file__).parents[2] / ".venv/bin/node"
 SCRIPT = Path(__file__).with_name("deepgram_sdk.mjs")
@@ -108,9 +110,11 @@ async def test_the_asynchronous_python_sdk_streams_with_a_token(engine: Service,
     await check_bill(engine, user, speech)
 
 
-async def run_node(service: Service, key: str, audio: Path, speed: float, end: str, model: str = "nova-3") -> Any:
+async def run_node(
+    service: Service, key: str, audio: Path, speed: float, end: str, model: str = "nova-3", *keywords: str
+) -> Any:
     process = await asyncio.create_subprocess_exec(
-        str(NODE), str(SCRIPT), service.url, key, str(audio), model, str(speed), end,
+        str(NODE), str(SCRIPT), service.url, key, str(audio), model, str(speed), end, *keywords,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(), 90)
@@ -145,3 +149,24 @@ async def test_the_javascript_sdk_is_told_why_it_is_refused(engine: Service, spe
     seen = await run_node(engine, "tpk_forged", audio, 4, "stay")
     assert seen["opened"] == 0
     assert "401" in seen["errors"][0]
+
+
+async def test_the_javascript_sdk_comes_back_after_a_lost_upstream_and_both_sessions_are_billed(
+    service: Service, upstream: Upstream, tmp_path: Path
+) -> None:
+    """It connects again after every close but 1000. What it had sent to the lost upstream is not sent again."""
+    audio = tmp_path / "audio.raw"
+    audio.write_bytes(sound(6))
+    user, key = await programs_key(service)
+    lost = Script(hangup=Hangup(2.0, 1011, "NET-0000"))
+    case = upstream.scripted(lost, Script())
+    seen = await run_node(service, key, audio, 4, "again", "nova-2", case["keywords"])
+    assert (seen["opened"], seen["closes"], seen["types"][-1]) == (2, [1011, 1000], "Metadata")
+    first, second = upstream.met(case)
+    assert (first.audio_bytes + second.audio_bytes) <= len(sound(6))
+    sessions = await service.sessions(user)
+    assert [each["reason"] for each in sessions] == ["client_stop", "upstream_closed"]
+    for session, record in zip(sessions, (second, first), strict=True):
+        assert session["seconds_used"] == -(-record.audio_bytes // 32_000)
+    balance = await service.balance(user)
+    assert balance["seconds_remaining"] == 3600 - sum(each["seconds_used"] for each in sessions)

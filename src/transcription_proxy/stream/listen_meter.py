@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from transcription_proxy.stream import listen_messages
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.deepgram import MAX_AUDIO_MS
 from transcription_proxy.stream.listen_messages import Configured, NotConfigured
@@ -22,6 +23,8 @@ class ListenMeter:
         self._forwarded_at = now
         self._encoded_bytes = 0
         """Bytes that went upstream of audio that is not raw, of which `credit` counts milliseconds."""
+        self._heard_ms = 0
+        """Milliseconds of audio that the upstream reported, where bytes do not tell."""
         self._has_keyterms = "keyterm" in request.addons
         self._configured = self._has_keyterms
         """Whether keyterms are in use once the upstream has answered the latest Configure."""
@@ -43,9 +46,24 @@ class ListenMeter:
         return nbytes
 
     def record_heard(self, heard_ms: int, now: float) -> None:
-        """Count what the upstream has heard in all, where bytes do not tell."""
-        if not self._request.is_raw and heard_ms > self._credit.forwarded:
-            self._credit.charge(heard_ms - self._credit.forwarded, now)
+        """Count what the upstream has heard in all, where bytes do not tell, as far as the grant covers it."""
+        if not self._request.is_raw:
+            self._heard_ms = max(self._heard_ms, heard_ms)
+            self.record_grant(now)
+
+    def record_grant(self, now: float) -> None:
+        """Count what was heard beyond the grant before it grew."""
+        if self.is_short:
+            self._credit.charge(self._heard_ms - self._credit.forwarded, now)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the upstream has heard more than was counted."""
+        return self._heard_ms > self._credit.forwarded
+
+    def is_paid(self, begin_ms: int) -> bool:
+        """Return whether the words that begin there are paid."""
+        return not self.is_short or begin_ms < self._credit.forwarded
 
     @property
     def forwarded_bytes(self) -> int:
@@ -64,11 +82,19 @@ class ListenMeter:
 
     # Keyterms that begin or end in mid-stream (money 3)
 
-    def configure(self, has_keyterms: bool) -> None:
-        """Record that a Configure goes upstream. Keyterms are charged from here on; without them, once it succeeds."""
-        self._configured = has_keyterms
-        if has_keyterms:
-            self._change(True)
+    def take_configure(self, keyterms: list[str] | None, request_id: str | None) -> bytes | None:
+        """Return the answer to a Configure that must not go upstream, None for one that may. `keyterms`: None for any
+        other message.
+
+        Keyterms are charged from here on; without them, once it succeeds."""
+        if keyterms is None:
+            return None
+        failure = listen_messages.configure_failure(keyterms, self._request.keyterm is not None, request_id)
+        if failure is None:
+            self._configured = bool(keyterms)
+            if keyterms:
+                self._change(True)
+        return failure
 
     def record_configured(self, answer: Configured | NotConfigured) -> None:
         """Record the upstream's answer to the latest Configure."""

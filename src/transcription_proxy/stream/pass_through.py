@@ -1,12 +1,12 @@
 """One session of a Deepgram client: `handle(event, now) -> actions`, no I/O, no clock. Frames pass unchanged, in order.
 
-Unlike session.py it has one upstream, which it dials before the client's handshake is answered. It keeps no audio for
-another one, and sends the client nothing but the upstream's frames and close. Audio that is admitted goes from socket
-to socket; every other frame of the client arrives as an event, and waits in line while audio lacks credit."""
+Unlike session.py it has one upstream, which it dials before the client's handshake is answered, and keeps no audio for
+another one. Admitted audio goes from socket to socket; every other frame waits in line while audio lacks credit."""
 
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import Final
 
 from transcription_proxy.stream import captions, deepgram, listen_errors, listen_messages
@@ -14,12 +14,14 @@ from transcription_proxy.stream import events as ev
 from transcription_proxy.stream.client import SessionClient
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.heartbeat import Heartbeat, Verdict
+from transcription_proxy.stream.listen_bill import ListenBill
 from transcription_proxy.stream.listen_end import NORMAL_CLOSE, ListenEnd
 from transcription_proxy.stream.listen_meter import ListenMeter
 from transcription_proxy.stream.listen_request import ListenRequest
+from transcription_proxy.stream.listen_words import PaidWords
 from transcription_proxy.stream.machine import Machine, Timer
 from transcription_proxy.stream.phase import Phase
-from transcription_proxy.stream.teardown import ANSWER_SECONDS, LAST_WORDS_SECONDS, final_statement
+from transcription_proxy.stream.teardown import ANSWER_SECONDS, LAST_WORDS_SECONDS
 from transcription_proxy.stream.upstream_progress import UpstreamProgress
 from transcription_proxy.values import Opened, Settled
 from transcription_wire import messages as wire
@@ -40,7 +42,6 @@ class PassThrough(Machine):
     def __init__(self, opened: Opened, request: ListenRequest, idle_seconds: float, now: float) -> None:
         super().__init__()
         self.id = opened.session_id
-        self._opened = opened
         self.reason = Reason.INTERNAL
         """Why the session ends. Only meaningful from FINISHING on."""
         self._request = request
@@ -48,6 +49,8 @@ class PassThrough(Machine):
         self.credit = SessionCredit(opened, request.audio, request.micro, now)
         self._meter = ListenMeter(request, self.credit, now)
         self._progress = UpstreamProgress(request.channels_billed)
+        self._bill = ListenBill(opened, request, self.credit, self._meter, self._progress)
+        self._words = PaidWords(self._actions, self._client, self._meter)
         self._interims = captions.Interims()
         self.admit = self._meter.admit
         self._waiting: deque[Frame] = deque()
@@ -92,7 +95,7 @@ class PassThrough(Machine):
             case Phase.LIVE:
                 return min(at for at, _ in self._timers())
             case Phase.FINISHING:
-                return self._answer_at
+                return min(self._answer_at, self.credit.settle_at or inf)
             case Phase.CLOSING if not self._client.is_closed:
                 return self._commit_at
             case _:
@@ -128,7 +131,7 @@ class PassThrough(Machine):
                 self._upstream_lost(code, reason, now)
             case ev.SettleAnswered(answer):
                 self._settle_answered(answer, now)
-            case ev.SettleFailed() if self.phase is Phase.LIVE and self.credit.is_settling:
+            case ev.SettleFailed() if self.phase in (Phase.LIVE, Phase.FINISHING) and self.credit.is_settling:
                 self.credit.record_failure()
                 self._send_waiting(now)
             case ev.CloseCommitted():
@@ -181,21 +184,13 @@ class PassThrough(Machine):
 
     def _send_text(self, text: bytes, now: float) -> None:
         control = listen_messages.parse_control(text)
-        if control.keyterms is not None and self._is_configure_refused(control.keyterms):
+        failure = self._meter.take_configure(control.keyterms, self._progress.request_id)
+        if failure is not None:
+            self._actions.append(ev.SendClientText(failure))
             return
         self._actions.append(ev.SendUpstream(text))
         if control.type == listen_messages.CLOSE_STREAM:
             self._finish(Reason.CLIENT_STOP, now)
-
-    def _is_configure_refused(self, keyterms: list[str]) -> bool:
-        """Answer a Configure that must not go upstream; otherwise charge for its keyterms from here on."""
-        is_offered = self._request.keyterm is not None
-        failure = listen_messages.configure_failure(keyterms, is_offered, self._progress.request_id)
-        if failure is not None:
-            self._actions.append(ev.SendClientText(failure))
-        else:
-            self._meter.configure(bool(keyterms))
-        return failure is not None
 
     def _client_lost(self, code: int | None, reason: bytes, now: float) -> None:
         self._client.is_gone = True
@@ -225,18 +220,20 @@ class PassThrough(Machine):
     def _upstream_spoke(self, text: bytes, now: float) -> None:
         if self.phase not in (Phase.LIVE, Phase.FINISHING):
             return
-        if not self._client.is_gone:
-            self._actions.append(ev.SendClientText(text))
         self._heartbeat.record_traffic(now)
         message = listen_messages.parse(text)
+        shown: list[ev.Action] = [ev.SendClientText(text)]
         if isinstance(message, listen_messages.Configured | listen_messages.NotConfigured):
             self._meter.record_configured(message)
+            self._words.add(message, shown)
             return
         self._progress.record_message(message, self.credit.forwarded, self._meter.sent_ms, now)
         self._meter.record_heard(max(self._progress.results_ms, self._progress.reported_ms or 0), now)
         caption = self._interims.caption(message, message, self._progress.clock)
         if isinstance(caption, wire.Transcript):
-            self._actions.append(ev.ShowCaption(caption))
+            shown.append(ev.ShowCaption(caption))
+        self._words.add(message, shown)
+        self._settle_up(now)
         if self.phase is Phase.FINISHING:
             self._finish_on(message, now)
         else:
@@ -261,7 +258,7 @@ class PassThrough(Machine):
         self._client_end.set_upstream_close(code, reason)
         self._book(now)
 
-    # Credit
+    # Credit and time
 
     def _regulate(self, now: float) -> None:
         """Pause or resume the client, let frames pass or not, and settle if it is time."""
@@ -271,7 +268,7 @@ class PassThrough(Machine):
         has_waiting = bool(self._waiting)
         self._client.set_paused(has_waiting or self._is_upstream_stalled)
         self.credit.set_open(not self._client.is_paused)
-        self.credit.record_need(has_waiting and not self._is_upstream_stalled, now)
+        self.credit.record_need((has_waiting and not self._is_upstream_stalled) or self._meter.is_short, now)
         if self.credit.needs_settle(now):
             self._settle(now)
 
@@ -279,21 +276,26 @@ class PassThrough(Machine):
         self._actions.append(ev.Settle(self.credit.begin_settle(now, ready=ready, release_hold=release_hold)))
 
     def _settle_answered(self, answer: Settled, now: float) -> None:
-        if self.phase is not Phase.LIVE or not self.credit.is_settling or answer.number != self.credit.number:
+        if not self.credit.is_settling or answer.number != self.credit.number:
+            return
+        if self.phase is Phase.FINISHING:
+            self._bill.record_answer(answer, now)
+            (self._settle_up if self._bill.wait_until is None else self._book)(now)
+        if self.phase is not Phase.LIVE:
             return
         if answer.gone:
             self._end(answer.ending or Reason.LEASE_EXPIRED, now)
             self._book(now)
             return
         has_hope = self.credit.record_answer(answer)
+        self._meter.record_grant(now)
+        self._words.release()
         if answer.ending is not None:
             self._end(answer.ending, now)
         elif has_hope:
             self._send_waiting(now)
         else:
             self._end(Reason.INSUFFICIENT_CREDITS, now)
-
-    # Time
 
     def _time_passed(self, now: float) -> None:
         match self.phase:
@@ -303,20 +305,21 @@ class PassThrough(Machine):
                 self._run_due_timers(now)
             case Phase.FINISHING if now >= self._answer_at:
                 self._book(now)
+            case Phase.FINISHING if now >= (self.credit.settle_at or inf):
+                self._settle(now)  # which renews the lease
             case Phase.CLOSING if now >= self._commit_at:
                 self._client_end.send(self.reason)
 
     def _timers(self) -> list[Timer]:
-        credit = self.credit
-        release_hold_at = None if self._waiting else credit.release_hold_at
+        credit, away = self.credit, Reason.DATABASE_AWAY
         timers: list[tuple[float | None, Callable[[float], None]]] = [
             (credit.last_audio + self._idle_seconds, partial(self._end, Reason.IDLE)),
             (self._client.heartbeat.deadline_given(credit.last_audio), self._check_client),
             (self._client.too_slow_at, partial(self._end, Reason.TOO_SLOW)),
             (self._heartbeat.deadline, self._check_upstream),
             (self._progress.check_at, self._check_progress),
-            (release_hold_at, partial(self._settle, release_hold=True)),
-            (credit.give_up_at, self._end_without_credit),
+            (None if self._waiting else credit.release_hold_at, partial(self._settle, release_hold=True)),
+            (credit.give_up_at, partial(self._end, away if credit.is_database_away else Reason.INSUFFICIENT_CREDITS)),
             (credit.settle_at, self._regulate),
         ]
         return [(at, act) for at, act in timers if at is not None]
@@ -337,9 +340,6 @@ class PassThrough(Machine):
         if self._progress.check_stalled(self.credit.forwarded, self._request.audio.bytes_per_second, now):
             self._fail(now, Reason.UPSTREAM_CLOSED)
 
-    def _end_without_credit(self, now: float) -> None:
-        self._end(Reason.DATABASE_AWAY if self.credit.is_database_away else Reason.INSUFFICIENT_CREDITS, now)
-
     # The end
 
     def _refuse(self, error: listen_errors.ListenError, now: float) -> None:
@@ -355,6 +355,8 @@ class PassThrough(Machine):
             self._client_end.set_reason(reason)
             self._actions.append(ev.SendUpstream(deepgram.CLOSE_STREAM))
             self._finish(reason, now)
+        elif self.phase is Phase.FINISHING:
+            self._latest_answer_at = min(self._latest_answer_at, now + LAST_WORDS_SECONDS)
 
     def _finish(self, reason: Reason, now: float) -> None:
         """Begin to wait for the last words: CloseStream was sent."""
@@ -363,7 +365,7 @@ class PassThrough(Machine):
         self.credit.set_open(False)
         self._waiting.clear()
         self._answer_at = now + ANSWER_SECONDS
-        self._latest_answer_at = now + LAST_WORDS_SECONDS
+        self._latest_answer_at = inf if reason is Reason.CLIENT_STOP else now + LAST_WORDS_SECONDS
         self._regulate(now)
 
     def _fail(self, now: float, reason: Reason = Reason.INTERNAL) -> None:
@@ -377,15 +379,27 @@ class PassThrough(Machine):
 
     def _book(self, now: float) -> None:
         """Have the ledger book the bill. The client gets its answer or close after that, when its hold is free."""
+        self.credit.set_open(False)
+        self._waiting.clear()
+        if self._bill.must_wait(now):
+            self.phase = Phase.FINISHING
+            self._answer_at = self._bill.wait_until or now
+            self._settle_up(now)
+            self._regulate(now)
+            return
+        self._words.drop()
         if self._has_upstream:
             self._has_upstream = False
             self._actions.append(ev.CloseUpstream(*self._upstream_close))
-        self.credit.set_open(False)
-        self._waiting.clear()
         self.phase = Phase.CLOSING
         self._regulate(now)
         self._commit_at = now + COMMIT_SECONDS
-        self._progress.end_connection(self._meter.counted_ms, now)
-        audio, ready = self._request.audio, self._became_ready
-        closing = final_statement(self._opened, self.reason, audio, self.credit, self._progress, ready)
-        self._actions.append(ev.Close(closing))
+        self._actions.append(ev.Close(self._bill.closing(self.reason, self._became_ready, now)))
+
+    def _settle_up(self, now: float) -> None:
+        """After the last audio, relay the words that are paid, and ask for credit for the others."""
+        self._words.release()
+        if self._bill.is_refused:
+            self._words.drop()
+        elif self.phase is Phase.FINISHING and (settlement := self._bill.begin_settle(now)) is not None:
+            self._actions.append(ev.Settle(settlement))

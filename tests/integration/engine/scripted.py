@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from tests.integration.engine.running import TIMEOUT_SECONDS, Client
 from tests.unit.engine.voices import Spoken, Voice
 from tests.waiting import until
+from transcription_engine.pcm import Samples
 from transcription_engine.recognizer import OpenStream
-from transcription_engine.resample import Samples
 from transcription_engine.server import Engine
 
 

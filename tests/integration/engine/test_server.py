@@ -15,7 +15,7 @@ from tests.integration.engine.scripted import BlockedStream, TurnStream, ping, s
 from tests.unit.engine.voices import Spoken, Voice
 from tests.waiting import until
 from transcription_engine import server, stream
-from transcription_engine.resample import Samples
+from transcription_engine.pcm import Samples
 from transcription_engine.server import MAX_CHANNELS_PER_CORE
 
 TURN_SECONDS = SECOND // 2

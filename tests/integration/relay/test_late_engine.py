@@ -12,7 +12,7 @@ import pytest
 from tests.integration.relay.calls import PATIENCE, calling
 from tests.unit.engine.voices import Spoken, Voice
 from transcription_engine import progress, stream
-from transcription_engine.resample import Samples
+from transcription_engine.pcm import Samples
 from transcription_engine.server import Engine
 from transcription_proxy.stream import teardown, upstream_progress
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription_engine.request import HandshakeRefused, Request, authorized, read
+from transcription_engine.request import Encoded, HandshakeRefused, Request, authorized, read, read_recording
 
 RAW = "/v1/listen?encoding=linear16&sample_rate=16000"
 
@@ -77,6 +77,35 @@ def test_endpointing_is_in_milliseconds_or_off(endpointing: str, milliseconds: i
     assert read(f"{RAW}&endpointing={endpointing}").endpointing == milliseconds
 
 
+@pytest.mark.parametrize("query", ["", "sample_rate=16000", "channels=2&sample_rate=banana"])
+def test_without_an_encoding_the_header_tells_the_format(query: str) -> None:
+    request = read(f"/v1/listen?{query}")
+    assert (request.encoding, request.encoded, request.is_raw) == (None, None, False)
+    assert request.as_decoded(2) == Request(16_000, channels=2)
+
+
+@pytest.mark.parametrize(
+    ("query", "encoded"),
+    [
+        ("encoding=opus&sample_rate=48000&channels=2", Encoded("opus", 48_000, 2)),
+        ("encoding=ogg-opus", Encoded("ogg-opus", 48_000, 1)),
+        ("encoding=amr-nb", Encoded("amr-nb", 8000, 1)),
+        ("encoding=flac&sample_rate=44100", Encoded("flac", 44_100, 1)),
+        ("encoding=mulaw&sample_rate=8000", Encoded("mulaw", 8000, 1)),
+    ],
+)
+def test_deepgrams_encodings_are_read(query: str, encoded: Encoded) -> None:
+    request = read(f"/v1/listen?{query}")
+    assert request.encoded == encoded
+    assert request.is_raw == (encoded.encoding == "mulaw")
+
+
+def test_a_file_has_no_packets() -> None:
+    with pytest.raises(HandshakeRefused, match="encoding"):
+        read_recording("/v1/listen?encoding=opus&sample_rate=48000")
+    assert read_recording("/v1/listen?encoding=amr-wb").encoded == Encoded("amr-wb", 16_000, 1)
+
+
 def test_no_utterance_end_is_wanted_with_zero() -> None:
     assert read(f"{RAW}&utterance_end_ms=0").utterance_end_ms is None
 
@@ -84,9 +113,9 @@ def test_no_utterance_end_is_wanted_with_zero() -> None:
 @pytest.mark.parametrize(
     ("query", "names"),
     [
-        ("", "encoding"),
-        ("sample_rate=16000", "encoding"),
-        ("encoding=opus&sample_rate=16000", "encoding"),
+        ("encoding=opus", "sample_rate"),
+        ("encoding=mp3&sample_rate=16000", "encoding"),
+        ("encoding=&sample_rate=16000", "encoding"),
         ("encoding=LINEAR16&sample_rate=16000", "encoding"),
         ("encoding=linear16", "sample_rate"),
         ("encoding=linear16&sample_rate=", "sample_rate"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transcription_engine.resample import Samples
+from transcription_engine.pcm import Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Voice:
     def __init__(self, *answers: Sequence[Spoken], rest: Sequence[Spoken] = ()) -> None:
         self._answers = list(answers)
         self._rest = [rest]
-        self._pieces: list[Samples] = []
+        self.pieces: list[Samples] = []
         self.finishes = 0
         self.closes = 0
 
     def feed(self, samples: Samples) -> Sequence[Spoken]:
-        self._pieces.append(samples)
+        self.pieces.append(samples)
         return self._answers.pop(0) if self._answers else ()
 
     def finish(self) -> Sequence[Spoken]:
@@ -44,4 +44,4 @@ class Voice:
     @property
     def samples(self) -> Samples:
         """All audio that was fed."""
-        return np.concatenate(self._pieces)
+        return np.concatenate(self.pieces)

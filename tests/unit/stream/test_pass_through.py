@@ -194,17 +194,109 @@ def test_compressed_audio_counts_as_it_arrives_and_is_billed_as_reported() -> No
     assert 3000 <= (connection.sent_ms or 0) <= 4000
 
 
-def test_a_compressed_file_at_once_is_counted_by_what_the_upstream_heard() -> None:
-    played = Played("model=nova-3", grant=10).live()
+def at_once(grant: int) -> Played:
+    """A file of a minute that was sent whole: the upstream has closed, and the grant is used up."""
+    played = Played("model=nova-3", grant=grant).live()
     played.tell(ev.AudioArrived(b"file"))
     played.hear(8)
-    assert played.session.credit.total == 8
-    played.answer()
+    assert played.session.credit.total == min(8, grant)
     played.ask("CloseStream")
     played.hear(60)
     played.say("Metadata", duration=60.0)
     played.tell(ev.UpstreamLost(1000))
-    assert played.bill == (10, 10_000, Reason.CLIENT_STOP)  # never more than the grant
+    return played
+
+
+def test_a_compressed_file_at_once_is_billed_whole_as_far_as_there_is_credit() -> None:
+    played = at_once(10)
+    played.answer(10)  # to the settle that was under way
+    assert not played.all(ev.Close)
+    played.answer(45)
+    played.answer(80)
+    assert played.bill == (60, 60_000, Reason.CLIENT_STOP)
+    played.commit()
+    assert closes(played) == [(1000, b"")]
+
+
+def test_a_compressed_file_at_once_is_billed_no_more_than_there_is_credit() -> None:
+    played = at_once(10)
+    played.answer(10)
+    played.answer(30)
+    assert not played.all(ev.Close)
+    played.answer(30)
+    assert played.bill == (30, 30_000, Reason.CLIENT_STOP)
+
+
+@pytest.mark.parametrize("failure", [None, ev.SettleFailed()])
+def test_a_bill_does_not_wait_long_for_the_ledger(failure: ev.Event | None) -> None:
+    played = at_once(10)
+    if failure:
+        played.tell(failure)
+    assert not played.all(ev.Close)
+    played.wait(2.5)
+    assert played.bill == (10, 10_000, Reason.CLIENT_STOP)
+
+
+def test_a_session_that_is_gone_from_the_ledger_asks_for_no_more() -> None:
+    played = at_once(10)
+    played.answer(gone=True)
+    assert played.bill == (10, 10_000, Reason.CLIENT_STOP)
+
+
+def test_a_bill_of_raw_audio_never_waits() -> None:
+    played = Played(grant=10).live()
+    played.send(5)
+    played.ask("CloseStream")
+    played.say("Metadata", duration=60.0)
+    played.tell(ev.UpstreamLost(1000))
+    assert played.bill == (5, 5000, Reason.CLIENT_STOP)
+
+
+def test_audio_heard_beyond_the_grant_is_counted_when_the_grant_grows() -> None:
+    played = Played("model=nova-3", grant=10).live()
+    played.tell(ev.AudioArrived(b"file"))
+    played.hear(30)
+    assert played.session.credit.total == 10
+    played.answer(25)
+    assert played.session.credit.total == 25
+
+
+def shown(actions: list[ev.Action]) -> list[str]:
+    """Return the texts of the Results that the client gets."""
+    sent = [json.loads(action.text) for action in actions if isinstance(action, ev.SendClientText)]
+    return [each["channel"]["alternatives"][0]["transcript"] for each in sent if each["type"] == "Results"]
+
+
+def test_words_that_are_not_paid_wait_for_the_grant_and_keep_their_order() -> None:
+    played = Played("model=nova-3", grant=10).live()
+    played.tell(ev.AudioArrived(b"file"))
+    assert shown(played.hear(12, "first", 12)) == ["first"]  # it begins within the grant
+    assert shown(played.hear(20, "second", 8)) == []
+    played.say("SpeechStarted", timestamp=19.0)
+    assert len(played.all(ev.SendClientText)) == 1
+    played.answer(45)
+    assert shown(played.done) == ["first", "second"]
+    assert json.loads(played.all(ev.SendClientText)[-1].text)["type"] == "SpeechStarted"
+
+
+def test_words_that_nobody_pays_for_are_not_shown_and_metadata_is() -> None:
+    played = Played("model=nova-3", grant=10).live()
+    played.tell(ev.AudioArrived(b"file"))
+    played.hear(12, "first", 12)
+    played.hear(20, "second", 8)
+    played.answer(10)
+    played.answer(10)
+    assert played.all(ev.SendUpstream) == [ev.SendUpstream(CLOSE_STREAM)]
+    played.hear(30, "third", 10)
+    played.answer(10)
+    played.say("Metadata", duration=60.0)
+    assert shown(played.done) == ["first"]
+    assert [caption.transcript.text for caption in played.all(ev.ShowCaption)] == ["first"]
+    assert json.loads(played.all(ev.SendClientText)[-1].text)["type"] == "Metadata"
+    played.tell(ev.UpstreamLost(1000))
+    assert played.bill == (10, 10_000, Reason.INSUFFICIENT_CREDITS)
+    played.commit()
+    assert [code for code, _ in closes(played)] == [1000]
 
 
 def test_compressed_audio_waits_when_the_grant_is_used_up() -> None:

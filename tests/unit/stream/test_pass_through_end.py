@@ -209,3 +209,46 @@ def test_a_ledger_that_does_not_answer_is_not_waited_for() -> None:
     assert played.commit() == [ev.Finish()]
     assert played.tell(ev.TimePassed()) == []
     assert played.session.id == ID
+
+
+# A file that was sent faster than the upstream hears it
+
+
+def hearing_on(played: Played, seconds: int) -> None:
+    """Let the upstream send words every two seconds."""
+    for heard in range(2, seconds, 2):
+        played.wait(2)
+        if played.session.credit.is_settling:
+            played.answer(60)
+        played.hear(min(heard / 20, 9))
+
+
+def test_a_client_that_waits_gets_all_words_however_long_they_take() -> None:
+    played = Played(grant=60).live()
+    played.send(9)
+    played.ask("CloseStream")
+    hearing_on(played, 120)
+    assert not played.all(ev.Close)
+    assert len(played.all(ev.Settle)) >= 10  # the lease is renewed
+    played.say("Metadata", duration=9.0)
+    played.tell(ev.UpstreamLost(1000))
+    assert played.bill == (9, 9000, Reason.CLIENT_STOP)
+
+
+@pytest.mark.parametrize("event", [ev.ClientLost(), ev.DrainEnded()])
+def test_nobody_waits_long_for_words_of_a_client_that_left_or_of_a_service_that_stops(event: ev.Event) -> None:
+    played = Played(grant=60).live()
+    played.send(9)
+    played.ask("CloseStream")
+    played.tell(event)
+    hearing_on(played, 60)
+    assert played.closing.reason is Reason.CLIENT_STOP
+
+
+def test_an_upstream_that_falls_silent_after_close_stream_is_not_waited_for() -> None:
+    played = Played(grant=60).live()
+    played.send(9)
+    played.ask("CloseStream")
+    hearing_on(played, 10)
+    played.wait(6)
+    assert played.bill == (6, 5400, Reason.CLIENT_STOP)
