@@ -33,6 +33,7 @@ from tests.waiting import until
 
 PASSWORDS = ["the 1st passphrase of the tests", "the 2nd passphrase of the tests", "the 3rd passphrase of the tests"]
 DATABASE_PASSWORD, MAIL_PASSWORD = "database-password-0123", "mail-password-0123"
+AT_ONCE = 4
 PRODUCTION = {
     "APP_ENV": "production",
     "PUBLIC_URL": "https://captions.example.org",
@@ -99,6 +100,7 @@ async def watched(
         **request.param,
     )
     async with serving(env) as running:
+        running.http.timeout = httpx.Timeout(60)  # log-ins wait for each other's hashes
         running.met.add("a caption", WORD)
         yield running
 
@@ -115,13 +117,16 @@ async def test_no_log_repeats_a_secret_or_a_caption(
     await metrics(watched)
     by_kind = {kind: secret for secret, kind in watched.met.kinds.items() if secret != WORD}  # paths show single words
     one_of_each = list(by_kind.values())
-    await asyncio.gather(*(in_wrong_places(watched, user, secret) for secret in one_of_each))
+    for begin in range(0, len(one_of_each), AT_ONCE):
+        some = one_of_each[begin : begin + AT_ONCE]
+        await asyncio.gather(*(in_wrong_places(watched, user, secret) for secret in some))
     await on_wrong_sockets(watched, one_of_each)
     await during_faults(watched)
     kinds = set(watched.met.kinds.values())
     assert kinds >= {"a password", "a refresh token", "an API key", "a reset token", "a key in a URL", "a caption"}
     assert kinds >= {"JWT_SECRET", "DEEPGRAM_API_KEY", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "METRICS_TOKEN"}
-    assert kinds >= {"the password of DATABASE_URL", "the password of SMTP_URL", "a confirmation token", "an email"}
+    assert kinds >= {"the password of DATABASE_URL", "the password of SMTP_URL", "an email"}
+    assert ("a confirmation token" in kinds) is ("APP_ENV" in watched.env)  # development sends none
     assert watched.log().count("event" if watched.env.get("APP_ENV") else "level=") > 500
 
 
@@ -139,8 +144,6 @@ async def accounts(service: Service, mail_server: SmtpStandIn) -> User:
     if service.env.get("APP_ENV"):
         token = (await mail_server.mail()).text.partition("#token=")[2].split()[0]
         assert (await send(service, "/auth/confirm", {"confirm_token": token})).status_code == 200
-    else:
-        service.met.add("a confirmation token", "there is none in development")
     login = {"email": email, "password": first}
     logged_in = (await send(service, "/auth/login", login)).json()
     assert (await send(service, "/auth/login", {**login, "password": second})).status_code == 401

@@ -36,3 +36,5 @@ def test_any_other_segment_is_hidden(segment: str) -> None:
 def test_a_path_is_cut() -> None:
     assert logged_path({"raw_path": b"/a" * 1000}) == "/a" * 100
     assert logged_path({}) == ""
+    assert logged_path({"raw_path": b"/x" * 200 + b"/" + b"secret" * 20})[-2:] == "/x"
+    assert logged_path({"raw_path": b"/0" * 199 + b"/secret" + b"9" * 20}) == ("/*" * 200)[:200]
