@@ -1,4 +1,4 @@
-.PHONY: help setup serve dev test extras test-servers lint docs release demo bench soak chaos lock clean
+.PHONY: help setup serve dev test extras test-servers lint audit docs release demo bench soak chaos lock clean
 PY ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -36,6 +36,9 @@ lint: $(STAMP) $(TSC) ## run ruff, mypy, import-linter, oxlint, tsc and biome
 	@$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src/transcription_client src/transcription_wire
 	@$(BIN)/oxlint && $(BIN)/node node_modules/typescript/bin/tsc
 	@$(BIN)/node node_modules/@biomejs/biome/bin/biome ci --log-level=warn
+
+audit: $(STAMP) ## ask for known vulnerabilities of the locked dependencies (needs the internet)
+	@$(BIN)/python -m tools.audit
 
 bench: $(STAMP) ## run the benchmarks (half an hour), or some: make bench ROWS="1000 tls" ROUNDS=5 SECONDS=20
 	@$(BIN)/python -m tests.debian nginx

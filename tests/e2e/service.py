@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.client import Captions, User
+from tests.e2e.leaks import Met, assert_no_leaks
 from tests.waiting import until
 
 PROGRAM = Path(sys.executable).with_name("transcription-proxy")
@@ -28,13 +29,15 @@ POOL = 16
 
 @dataclass
 class Service:
-    """A running `serve`, its environment, and its log."""
+    """A running `serve`, its environment, and its log. At its end no log may hold what is in `met` and `tokens`."""
 
     env: dict[str, str]
     log_path: Path
     process: subprocess.Popen[bytes]
     http: httpx.AsyncClient
     tokens: list[str] = field(default_factory=list)
+    met: Met = field(default_factory=Met)
+    _sockets: list[Captions] = field(default_factory=list)
     _pools: dict[int, list[User]] = field(default_factory=dict)
     _pooling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -81,11 +84,14 @@ class Service:
 
     async def captions(self, user: User, config: Mapping[str, Any] | None = None, **auth: Any) -> Captions:
         """Open a caption socket and send `auth`."""
-        return await Captions.open(self.ws_url, user, config, **auth)
+        opened = await self.dial()
+        await opened.auth(user.token, config, **auth)
+        return opened
 
     async def dial(self, **options: Any) -> Captions:
         """Open a caption socket without sending anything."""
-        return await Captions.dial(self.ws_url, **options)
+        self._sockets.append(await Captions.dial(self.ws_url, **options))
+        return self._sockets[-1]
 
     async def get(self, path: str, user: User) -> Any:
         answer = await self.http.get(path, headers={"Authorization": f"Bearer {user.token}"})
@@ -135,6 +141,19 @@ class Service:
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
+    def logs(self) -> list[Path]:
+        """Return its log, and that of its bundled PostgreSQL."""
+        homes = set(re.findall(r"bundled PostgreSQL in (.+)", self.log()))
+        return [self.log_path, *(path for home in homes for path in Path(home).rglob("cluster/log"))]
+
+    def assert_no_leaks(self) -> None:
+        """Assert that no log holds a secret that it met, or a caption that it sent."""
+        self.met.add("a token", *self.tokens)
+        self.met.add_files(Path(self.env["DATA_DIR"]))
+        for each in self._sockets:
+            self.met.add("a caption", *(message["text"] for message in each.of("transcript")))
+        assert_no_leaks(self.met, self.logs())
+
     def kill_database(self) -> None:
         """Send SIGKILL to the bundled PostgreSQL."""
         (home,) = set(re.findall(r"bundled PostgreSQL in (.+)", self.log()))
@@ -182,6 +201,8 @@ async def serving(env: dict[str, str], ready: str = "/ready") -> AsyncIterator[S
     base = f"http://127.0.0.1:{env['PORT']}"
     async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=10) as http:
         service = Service(env, log_path, process, http)
+        service.met.add_settings(env)
+        http.event_hooks = {"request": [service.met.request], "response": [service.met.answer]}
         try:
             await _answers(service, ready)
             yield service
@@ -189,6 +210,7 @@ async def serving(env: dict[str, str], ready: str = "/ready") -> AsyncIterator[S
             if process.poll() is None:
                 process.terminate()
             await service.stopped()
+    service.assert_no_leaks()
 
 
 async def _answers(service: Service, path: str) -> None:

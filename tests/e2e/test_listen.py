@@ -275,7 +275,7 @@ async def test_a_client_that_leaves_before_its_answer_holds_nothing(service: Ser
     assert (await service.balance(user))["seconds_held"] > 0
     opening.cancel()
     (record,) = upstream.met(config)
-    await upstream.until(lambda: record.closed)
+    await upstream.until(lambda: record.closed, within=20)  # picows leaves a cancelled handshake open for its 10 s
     async with asyncio.timeout(5):
         while (await service.balance(user))["seconds_held"]:
             await asyncio.sleep(0.05)

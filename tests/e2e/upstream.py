@@ -42,6 +42,10 @@ class Upstream:
         """The connections that a config from `scripted` led to."""
         return [record for record in self._standin.records if record.value("keywords") == config["keywords"]]
 
+    def met_last(self) -> Record:
+        """The newest connection."""
+        return self._standin.records[-1]
+
     def heard(self, captions: Captions) -> Record:
         """The one connection of a session."""
         (record,) = [r for r in self._standin.records if captions.session_id in (r.value("tag") or "")]

@@ -278,11 +278,16 @@ class Stream:
 
     async def _obey(self, text: str) -> None:
         self._record.texts.append(Text(text, self._heard_at, self._record.audio_bytes))
-        match json.loads(text).get("type"):
+        command = _parsed(text)
+        if command is None:
+            about = {"variant": "SchemaError", "description": "Could not deserialize the message."}
+            self._say([json.dumps({"type": "Error", **about, "message": text})])
+            return
+        match command.get("type"):
             case "Finalize":
                 self._say(self._speech.flush(from_finalize=True))
             case "Configure":
-                self._say([json.dumps({"type": "ConfigureSuccess", "keyterms": json.loads(text).get("keyterms")})])
+                self._say([json.dumps({"type": "ConfigureSuccess", "keyterms": command.get("keyterms")})])
             case "CloseStream" if self.script.heeds_close_stream:
                 await self._close_stream()
 
@@ -361,6 +366,15 @@ def _reset(connection: ServerConnection) -> None:
     peer: socket.socket = connection.transport.get_extra_info("socket")
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.transport.abort()
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """Return a client's message, None if it is no JSON object."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 async def _main(host: str, port: int, script: Script) -> None:

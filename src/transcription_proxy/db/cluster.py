@@ -53,6 +53,8 @@ INITDB: Final = (
     "--wal-segsize=4",
     "--no-instructions",
 )
+_SESSION: Final = "-c%20log_error_verbosity%3Dterse"
+"""Options of sessions. Details of an error repeat the row in the server's log, with its email and password hash."""
 _IN_BACKGROUND: Final = '"$@" </dev/null >>"$0" 2>&1 & echo $!'
 _STARTUP: Final = struct.pack("!i", 3 << 16) + b"user\0postgres\0database\0postgres\0\0"
 _NOT_YET: Final = b"C57P03\0"
@@ -79,7 +81,8 @@ class Cluster:
     @property
     def url(self) -> str:
         password = (self.server / "password").read_text()
-        return f"postgresql://postgres:{password}@/postgres?host={quote(os.fsencode(self._sockets), safe='')}"
+        host = quote(os.fsencode(self._sockets), safe="")
+        return f"postgresql://postgres:{password}@/postgres?host={host}&options={_SESSION}"
 
     @property
     def exists(self) -> bool:

@@ -57,6 +57,8 @@ class Jobs:
         self._database = database
         self._handlers = handlers
         self._every = every
+        for kind in handlers:
+            metrics.FAILED_JOBS.labels(kind)  # at 0 from the start: an increase from nothing is none to Prometheus
 
     async def run(self) -> None:
         """Run jobs until cancelled. While the database is away, try again each POLL_SECONDS."""

@@ -99,6 +99,9 @@ class Database:
                         await connection.execute(self._begin(seconds))
                         yield connection
                         _refuse_to_commit_nothing(connection)
+        except psycopg.errors.IntegrityError as error:
+            error.args = (error.diag.message_primary or "",)  # the rest repeats the row, and ends in a log
+            raise
         except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
             raise TooSlow(f"The database is too slow: {error}") from error
         except UNPREPARED as error:

@@ -15,7 +15,7 @@ from transcription_proxy.payments.store import Purchase as PurchaseRow
 from transcription_proxy.web import cursors
 from transcription_proxy.web.auth import Answer, Tokens, new_tokens
 from transcription_proxy.web.cursors import MAX_ROWS, Before, Limit
-from transcription_proxy.web.errors import documented
+from transcription_proxy.web.errors import FOR_ACCOUNT, FOR_BODY, documented
 from transcription_proxy.web.services import Client, LoggedIn, Provided, SignedIn
 from transcription_wire.codes import Reason, Status
 
@@ -148,7 +148,7 @@ def minutes(seconds: int) -> int:
     "/password",
     summary="Change your password",
     responses=documented(
-        "unauthorized", "login_required", "invalid_credentials", "weak_password", "invalid_request", "rate_limited"
+        "invalid_credentials", "login_required", "weak_password", "rate_limited", *FOR_ACCOUNT, *FOR_BODY
     ),
 )
 async def change_password(body: PasswordChange, user: LoggedIn, client: Client, services: Provided) -> Tokens:
@@ -161,7 +161,7 @@ async def change_password(body: PasswordChange, user: LoggedIn, client: Client, 
     "/me",
     summary="Get your account and balance",
     response_model_exclude_none=True,
-    responses=documented("unauthorized"),
+    responses=documented(*FOR_ACCOUNT),
 )
 async def me(user: SignedIn, services: Provided) -> Me:
     left = (await services.ledger.balance(user.id)).seconds_remaining
@@ -174,7 +174,7 @@ async def me(user: SignedIn, services: Provided) -> Me:
     "/confirmation",
     status_code=202,
     summary="Request another confirmation mail",
-    responses=documented("unauthorized", "rate_limited"),
+    responses=documented("rate_limited", *FOR_ACCOUNT),
 )
 async def send_confirmation(user: SignedIn, services: Provided) -> Answer:
     """Sends nothing if the email is confirmed. At most one a minute."""
@@ -186,7 +186,7 @@ async def send_confirmation(user: SignedIn, services: Provided) -> Answer:
 @router.get(
     "/usage",
     summary="Get the last 7, 30 or 90 days, and the last 10 sessions",
-    responses=documented("unauthorized", "invalid_timezone", "invalid_request"),
+    responses=documented("invalid_timezone", "invalid_request", *FOR_ACCOUNT),
 )
 async def usage(
     user: SignedIn,
@@ -210,7 +210,7 @@ async def usage(
     )
 
 
-@router.get("/sessions", summary="List sessions, newest first", responses=documented("unauthorized", "invalid_request"))
+@router.get("/sessions", summary="List sessions, newest first", responses=documented("invalid_request", *FOR_ACCOUNT))
 async def sessions(
     user: SignedIn,
     services: Provided,
@@ -225,9 +225,7 @@ async def sessions(
     return SessionPage(sessions=[Session.model_validate(row) for row in page], next=following)
 
 
-@router.get(
-    "/purchases", summary="List purchases, newest first", responses=documented("unauthorized", "invalid_request")
-)
+@router.get("/purchases", summary="List purchases, newest first", responses=documented("invalid_request", *FOR_ACCOUNT))
 async def purchases(user: SignedIn, services: Provided, before: Before = None, limit: Limit = None) -> Purchases:
     """A page of 100 unless `limit` is given, without checkouts that were never completed."""
     most = limit or MAX_ROWS
@@ -240,7 +238,7 @@ async def purchases(user: SignedIn, services: Provided, before: Before = None, l
     "/sessions/{session_id}",
     status_code=204,
     summary="End a live session",
-    responses=documented("unauthorized", "not_found"),
+    responses=documented("not_found", *FOR_ACCOUNT),
 )
 async def end_session(session_id: str, user: SignedIn, services: Provided) -> None:
     """The session ends with reason `ended_by_user` once its last words have arrived."""

@@ -1,15 +1,16 @@
 """/auth/*: exchanges an email and password, or a refresh token, for tokens."""
 
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from transcription_proxy import metrics, sentences
 from transcription_proxy.accounts.logins import IssuedTokens
 from transcription_proxy.accounts.service import account_key
 from transcription_proxy.errors import Refusal
-from transcription_proxy.web.errors import documented
+from transcription_proxy.web.errors import FOR_AUTH, documented
 from transcription_proxy.web.services import Client, Provided
 from transcription_wire.lengths import length
 
@@ -17,8 +18,8 @@ router = APIRouter(prefix="/auth", tags=["Accounts"])
 
 
 class Credentials(BaseModel):
-    email: str
-    password: str
+    email: Annotated[str, Field(json_schema_extra={"format": "email"}, examples=["ann@example.org"])]
+    password: Annotated[str, Field(examples=["four words of mine"])]
 
 
 class RefreshToken(BaseModel):
@@ -74,7 +75,7 @@ def _login(issued: IssuedTokens) -> Login:
     "/register",
     status_code=201,
     summary="Create an account",
-    responses=documented("invalid_email", "weak_password", "invalid_request", "email_taken", "rate_limited"),
+    responses=documented("invalid_email", "weak_password", "email_taken", *FOR_AUTH),
 )
 async def register(body: Credentials, client: Client, services: Provided) -> Login:
     """The email is stored in lower case. The password has at least 8 characters and at most 72 bytes, and can't be a
@@ -85,7 +86,7 @@ async def register(body: Credentials, client: Client, services: Provided) -> Log
 @router.post(
     "/login",
     summary="Log in",
-    responses=documented("invalid_credentials", "unauthorized", "invalid_request", "rate_limited"),
+    responses=documented("invalid_credentials", "unauthorized", *FOR_AUTH),
 )
 async def login(body: Credentials, client: Client, services: Provided) -> Login:
     """`unauthorized` means the account is blocked. Attempts count for the email too, from whatever address."""
@@ -100,7 +101,7 @@ async def login(body: Credentials, client: Client, services: Provided) -> Login:
 @router.post(
     "/refresh",
     summary="Exchange a refresh token for new tokens",
-    responses=documented("refresh_reused", "unauthorized", "invalid_request", "rate_limited"),
+    responses=documented("refresh_reused", "unauthorized", *FOR_AUTH),
 )
 async def refresh(body: RefreshToken, services: Provided) -> Tokens:
     """A refresh token is valid for 30 days and works once. Using it again revokes all tokens of that login, unless it
@@ -108,7 +109,7 @@ async def refresh(body: RefreshToken, services: Provided) -> Tokens:
     return new_tokens(await services.accounts.refresh(body.refresh_token))
 
 
-@router.post("/logout", status_code=204, summary="Log out", responses=documented("invalid_request", "rate_limited"))
+@router.post("/logout", status_code=204, summary="Log out", responses=documented(*FOR_AUTH))
 async def logout(body: RefreshToken, services: Provided) -> None:
     """Revokes all tokens of that login. Returns 204 even if there were none. Live sessions continue."""
     await services.accounts.logout(body.refresh_token)
@@ -118,7 +119,7 @@ async def logout(body: RefreshToken, services: Provided) -> None:
     "/forgot",
     status_code=202,
     summary="Request a password reset link",
-    responses=documented("invalid_request", "rate_limited"),
+    responses=documented(*FOR_AUTH),
 )
 async def forgot(body: Address, services: Provided) -> Answer:
     """The response is the same whether or not the account exists. Sends at most three mails an hour per email."""
@@ -129,7 +130,7 @@ async def forgot(body: Address, services: Provided) -> Answer:
 @router.post(
     "/reset",
     summary="Set a new password with the token of a reset link",
-    responses=documented("weak_password", "invalid_reset_token", "unauthorized", "invalid_request", "rate_limited"),
+    responses=documented("weak_password", "invalid_reset_token", "unauthorized", *FOR_AUTH),
 )
 async def reset(body: Reset, client: Client, services: Provided) -> Answer:
     """The token works once, for an hour. Revokes every token of the account and ends its live sessions.
@@ -141,7 +142,7 @@ async def reset(body: Reset, client: Client, services: Provided) -> Answer:
 @router.post(
     "/confirm",
     summary="Confirm an email with the token of a confirmation link",
-    responses=documented("invalid_confirmation", "invalid_request", "rate_limited"),
+    responses=documented("invalid_confirmation", *FOR_AUTH),
 )
 async def confirm(body: Confirmation, services: Provided) -> Answer:
     """The account gets its trial now, unless the mailbox had one before. Confirming twice changes nothing."""

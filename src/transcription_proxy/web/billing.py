@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal
 from transcription_proxy.payments.packages import best_value
 from transcription_proxy.web.account import Credits, minutes
-from transcription_proxy.web.errors import documented
+from transcription_proxy.web.errors import FOR_ACCOUNT, FOR_BODY, documented
 from transcription_proxy.web.services import Provided, SignedIn
 
 router = APIRouter(prefix="/billing", tags=["Billing"])
@@ -32,11 +32,15 @@ class Packages(BaseModel):
     packages: list[Package]
 
 
+def _or_null(kind: JsonValue) -> dict[str, JsonValue]:
+    return {"anyOf": [{"type": kind}, {"type": "null"}]}
+
+
 class Order(BaseModel):
     """A package, or `amount_cents` from 100 to 50000 where custom amounts are for sale."""
 
-    package_id: Annotated[Any, Field(json_schema_extra={"type": "string"})] = None
-    amount_cents: Annotated[Any, Field(json_schema_extra={"type": "integer"})] = None
+    package_id: Annotated[Any, Field(json_schema_extra=_or_null("string"), examples=["pack_500"])] = None
+    amount_cents: Annotated[Any, Field(json_schema_extra=_or_null("integer"))] = None
 
 
 class Checkout(BaseModel):
@@ -82,12 +86,13 @@ async def packages(services: Provided) -> Packages:
     "/checkout",
     summary="Buy minutes",
     responses=documented(
-        "unauthorized",
         "unknown_package",
         "invalid_amount",
         "amount_too_large",
         "payments_unavailable",
         "rate_limited",
+        *FOR_ACCOUNT,
+        *FOR_BODY,
     ),
 )
 async def checkout(order: Order, user: SignedIn, services: Provided) -> Checkout:
@@ -106,7 +111,7 @@ async def checkout(order: Order, user: SignedIn, services: Provided) -> Checkout
     "/checkout/{session_id}",
     summary="Get the status of a checkout",
     response_model_exclude_none=True,
-    responses=documented("unauthorized", "not_found"),
+    responses=documented("not_found", *FOR_ACCOUNT),
 )
 async def checkout_state(session_id: str, user: SignedIn, services: Provided) -> CheckoutState:
     """Asks Stripe if no webhook has arrived yet, every few seconds at most."""
@@ -114,7 +119,7 @@ async def checkout_state(session_id: str, user: SignedIn, services: Provided) ->
     return CheckoutState.model_validate(purchase, from_attributes=True)
 
 
-@router.get("/balance", summary="Get the balance", responses=documented("unauthorized"))
+@router.get("/balance", summary="Get the balance", responses=documented(*FOR_ACCOUNT))
 async def balance(user: SignedIn, services: Provided) -> BalanceBody:
     found = await services.ledger.balance(user.id)
     return BalanceBody(

@@ -25,6 +25,7 @@ from transcription_proxy.relay import credentials
 from transcription_proxy.relay.recordings import Recordings, Upload, UpstreamFailed
 from transcription_proxy.stream import languages, listen_errors
 from transcription_proxy.stream.listen_errors import ListenError
+from transcription_proxy.web.paths import logged_path
 from transcription_proxy.web.services import Provided, Services
 from transcription_wire.codes import ErrorCode
 
@@ -88,7 +89,7 @@ class _Answers:
         except Exception:
             if started:
                 raise
-            log.exception("request_failed", method=scope["method"], path=scope["path"][:200])
+            log.exception("request_failed", method=scope["method"], path=logged_path(scope))
             await answer(listen_errors.FAILED, request_id)(scope, receive, send_with_id)
 
 

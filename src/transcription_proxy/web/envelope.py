@@ -15,6 +15,7 @@ from transcription_proxy.clients import NOWHERE, Address, Network, client_addres
 from transcription_proxy.errors import Refusal
 from transcription_proxy.web import errors
 from transcription_proxy.web.forwarding import UntrustedProxies
+from transcription_proxy.web.paths import logged_path
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
@@ -80,7 +81,7 @@ class Envelope:
         try:
             await self._app(scope, receive, answer)
         except Exception:  # the last resort: the client gets an answer, the log the details
-            log.exception("request_failed", method=scope["method"], path=_path(scope))
+            log.exception("request_failed", method=scope["method"], path=logged_path(scope))
             if answer.status:
                 raise  # part of an answer was sent, so the server closes the connection
             failed = errors.response(Refusal("internal", sentences.FAILED))
@@ -114,14 +115,8 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     write(
         "request",
         method=scope["method"],
-        path=_path(scope),
+        path=logged_path(scope),
         status=status,
         ms=round(seconds * 1000, 1),
         client=str(client),
     )
-
-
-def _path(scope: Scope) -> str:
-    """Return the path as the client sent it, percent-encoded, so that it fits on one line."""
-    raw: bytes = scope.get("raw_path") or b""
-    return raw[:200].decode("ascii", "replace")

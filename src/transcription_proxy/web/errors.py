@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Mount
 
 from transcription_proxy import sentences
 from transcription_proxy.errors import Refusal, Unavailable
@@ -61,6 +62,14 @@ _FRAMEWORK: Final = {
     499: Refusal("client_left", sentences.CLIENT_LEFT),
 }
 """Refusals for errors that have only a status: those of the framework, and those that bodies.py raises."""
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
+"""Methods that a route may have. HEAD works wherever GET does (heads.py), and OPTIONS everywhere."""
+FOR_BODY: Final = ("invalid_json", "request_timeout", "too_large", "invalid_request")
+"""Codes of every route that reads a JSON body."""
+FOR_ACCOUNT: Final = ("unauthorized", "service_unavailable")
+"""Codes of every route that needs a token."""
+FOR_AUTH: Final = (*FOR_BODY, "rate_limited", "service_unavailable")
+"""Codes of every path of /auth."""
 log = structlog.get_logger(__name__)
 
 
@@ -90,9 +99,7 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(STATUS[code], []).append(f"`{code}`")
-    answers: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorBody, "description": "Any other error"}}
-    answers |= {status: {"model": ErrorBody, "description": ", ".join(found)} for status, found in by_status.items()}
-    return answers
+    return {status: {"model": ErrorBody, "description": ", ".join(found)} for status, found in by_status.items()}
 
 
 def install(app: FastAPI) -> None:
@@ -126,9 +133,25 @@ async def _invalid(_request: Request, error: Exception) -> Response:
 async def by_status(request: Request, error: Exception) -> Response:
     """Answer an HTTPException by its status. OPTIONS on a path that exists succeeds."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 405 and request.method == "OPTIONS":
-        return Response(status_code=204, headers=error.headers)
-    return response(_FRAMEWORK[error.status_code], error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+    return response(_FRAMEWORK[error.status_code], headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods of the request's path. The framework's Allow names only those of the first route."""
+    found = {method for method in _METHODS if any(_answers(route, request, method) for route in request.app.routes)}
+    return found | ({"HEAD", "OPTIONS"} if "GET" in found else {"OPTIONS"})
+
+
+def _answers(route: BaseRoute, request: Request, method: str) -> bool:
+    """Return whether a route answers a method on the request's path. A mount matches all, and serves files."""
+    if isinstance(route, Mount) and method != "GET":
+        return False
+    return route.matches({**request.scope, "method": method, "root_path": ""})[0] is Match.FULL
 
 
 def explain(problems: Any) -> Refusal:

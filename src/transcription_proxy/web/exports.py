@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from transcription_proxy.web.account import Purchase, Session
 from transcription_proxy.web.cursors import Cursor
-from transcription_proxy.web.errors import documented
+from transcription_proxy.web.errors import FOR_ACCOUNT, documented
 from transcription_proxy.web.services import Provided, SignedIn
 from transcription_proxy.web.spreadsheets import Cell, line
 
@@ -36,7 +36,7 @@ class Csv(StreamingResponse):
     media_type = "text/csv"
 
 
-ANSWERS: Final = {**documented("unauthorized"), 200: {"content": {"text/csv": {}}, "description": "A CSV file"}}
+ANSWERS: Final = {**documented(*FOR_ACCOUNT), 200: {"content": {"text/csv": {}}, "description": "A CSV file"}}
 
 
 @router.get("/sessions.csv", summary="Download all sessions as CSV", response_class=Response, responses=ANSWERS)

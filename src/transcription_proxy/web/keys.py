@@ -12,7 +12,7 @@ from transcription_proxy.accounts.api_keys import ApiKey
 from transcription_proxy.errors import Refusal
 from transcription_proxy.ledger.entries import MAX_CREDITS
 from transcription_proxy.ledger.spending import Spending
-from transcription_proxy.web.errors import documented
+from transcription_proxy.web.errors import FOR_ACCOUNT, FOR_BODY, documented
 from transcription_proxy.web.services import LoggedIn, Provided
 
 router = APIRouter(prefix="/account/keys", tags=["API keys"])
@@ -24,7 +24,7 @@ class NewKey(BaseModel):
     """`limit_seconds`: what the key may use, in all or per `day` in UTC; null: no limit. `models`: what it may use;
     null: every model."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")]
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$", examples=["OBS"])]
     limit_seconds: Annotated[int, Field(ge=1, le=MAX_CREDITS)] | None = None
     limit_period: Period = "total"
     models: (
@@ -77,7 +77,7 @@ class Keys(BaseModel):
     "",
     status_code=201,
     summary="Create an API key",
-    responses=documented("unauthorized", "login_required", "too_many_keys", "unknown_model", "invalid_request"),
+    responses=documented("login_required", "too_many_keys", "unknown_model", *FOR_ACCOUNT, *FOR_BODY),
 )
 async def create(wanted: NewKey, user: LoggedIn, services: Provided) -> CreatedKey:
     """The key works wherever a token does: for captions, for Deepgram's API, and to read the account."""
@@ -90,7 +90,7 @@ async def create(wanted: NewKey, user: LoggedIn, services: Provided) -> CreatedK
     return CreatedKey(id=key.id, name=key.name, key=secret, prefix=key.prefix)
 
 
-@router.get("", summary="List your API keys", responses=documented("unauthorized", "login_required"))
+@router.get("", summary="List your API keys", responses=documented("login_required", *FOR_ACCOUNT))
 async def listed(user: LoggedIn, services: Provided) -> Keys:
     """Oldest first. The keys themselves cannot be read again."""
     return Keys(keys=[Key.of(key, spending) for key, spending in await services.api_keys.all_of(user.id)])
@@ -100,7 +100,7 @@ async def listed(user: LoggedIn, services: Provided) -> Keys:
     "/{key_id}",
     status_code=204,
     summary="Revoke an API key",
-    responses=documented("unauthorized", "login_required", "not_found"),
+    responses=documented("login_required", "not_found", *FOR_ACCOUNT),
 )
 async def revoke(key_id: str, user: LoggedIn, services: Provided) -> None:
     """The key stops working at once, and its live sessions end."""

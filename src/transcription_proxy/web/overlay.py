@@ -13,7 +13,7 @@ from transcription_proxy import sentences
 from transcription_proxy.overlay.event_stream import EventStream
 from transcription_proxy.overlay.feeds import Feeds
 from transcription_proxy.overlay.messages import TEST_SESSION, Clear, Line
-from transcription_proxy.web.errors import documented
+from transcription_proxy.web.errors import FOR_ACCOUNT, documented
 from transcription_proxy.web.services import Provided, SignedIn
 
 router = APIRouter(tags=["Overlay"])
@@ -24,7 +24,7 @@ _KEY: Final = HTTPBearer(
 )
 
 
-class Address(BaseModel):
+class OverlayUrl(BaseModel):
     """The URL for OBS. Anyone with it can see the live captions, and nothing else of the account."""
 
     url: str
@@ -36,22 +36,22 @@ class Watching(BaseModel):
     watching: int
 
 
-@router.get("/account/overlay", summary="Get the overlay URL", responses=documented("unauthorized"))
-async def address(user: SignedIn, services: Provided) -> Address:
+@router.get("/account/overlay", summary="Get the overlay URL", responses=documented(*FOR_ACCOUNT))
+async def address(user: SignedIn, services: Provided) -> OverlayUrl:
     """The URL stays the same until you regenerate it."""
-    return Address(url=await services.overlay_keys.url(user.id))
+    return OverlayUrl(url=await services.overlay_keys.url(user.id))
 
 
-@router.post("/account/overlay", summary="Regenerate the overlay URL", responses=documented("unauthorized"))
-async def renew(user: SignedIn, services: Provided) -> Address:
+@router.post("/account/overlay", summary="Regenerate the overlay URL", responses=documented(*FOR_ACCOUNT))
+async def renew(user: SignedIn, services: Provided) -> OverlayUrl:
     """The old URL stops working immediately."""
-    return Address(url=await services.overlay_keys.renew(user.id))
+    return OverlayUrl(url=await services.overlay_keys.renew(user.id))
 
 
 @router.post(
     "/account/overlay/test",
     summary="Show a test line on your overlay",
-    responses=documented("unauthorized", "rate_limited"),
+    responses=documented("rate_limited", *FOR_ACCOUNT),
 )
 async def send_test(user: SignedIn, services: Provided) -> Watching:
     """Shows "This is a test caption." on every open overlay of the account: first as an interim line, half a second

@@ -38,7 +38,12 @@ OVERLAY_POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors *"
 )
 """The overlay may be framed anywhere, because streaming programs frame it. It shows text and takes no clicks."""
-router = APIRouter(include_in_schema=False)
+RETURNS: Final = {
+    "/billing/success": "Page after a payment: waits for the credit of its `session_id` and shows the balance",
+    "/billing/cancel": "Page after a checkout that the buyer left",
+}
+"""Pages that Stripe sends buyers to. The OpenAPI document names them, and no other page."""
+router = APIRouter()
 
 
 class Files(StaticFiles):
@@ -84,17 +89,17 @@ def install(app: FastAPI, site: Site) -> None:
     app.add_exception_handler(404, _missing)
 
 
-@router.get("/docs")
+@router.get("/docs", include_in_schema=False)
 async def docs(request: Request, services: Provided) -> HTMLResponse:
     return HTMLResponse(reference.page(request.app.openapi(), services.site))
 
 
-@router.get("/favicon.ico")
+@router.get("/favicon.ico", include_in_schema=False)
 async def icon(request: Request) -> Response:
     return await files.get_response("favicon.svg", request.scope)
 
 
-@router.get("/site")
+@router.get("/site", include_in_schema=False)
 async def site(services: Provided) -> Site:
     return services.site
 
@@ -120,10 +125,17 @@ def _page(path: str, name: str, site: Site) -> Page:
 _SENTENCES: Final = Page.of(shared_sentences.MODULE, "text/javascript")
 
 
-@router.get("/static/shared-sentences.js")
+@router.get("/static/shared-sentences.js", include_in_schema=False)
 async def _sentences(request: Request) -> Response:
     return _SENTENCES.answer(request)
 
 
 for _path in PAGES:
-    router.get(_path)(_paged)
+    router.get(
+        _path,
+        include_in_schema=_path in RETURNS,
+        tags=["Billing"],
+        summary=RETURNS.get(_path),
+        response_class=HTMLResponse,
+        responses={304: {"description": "The page of the ETag in `If-None-Match`"}},
+    )(_paged)

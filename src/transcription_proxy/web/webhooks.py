@@ -1,6 +1,6 @@
 """/webhooks/stripe: receives Stripe's events."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Request
 
@@ -8,12 +8,16 @@ from transcription_proxy.web.errors import documented
 from transcription_proxy.web.services import Provided
 
 router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
+EVENT: Final = {"type": "object", "title": "Event", "description": "A Stripe event, byte for byte as Stripe signed it."}
 
 
 @router.post(
     "/stripe",
     summary="Receive a Stripe event",
-    responses=documented("invalid_signature", "invalid_event", "test_mode", "too_large", "service_unavailable"),
+    responses=documented(
+        "invalid_signature", "invalid_event", "test_mode", "request_timeout", "too_large", "service_unavailable"
+    ),
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": EVENT}}}},
 )
 async def stripe(
     request: Request, services: Provided, stripe_signature: Annotated[str, Header()] = ""

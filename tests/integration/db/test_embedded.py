@@ -248,3 +248,12 @@ def test_a_frozen_server_is_not_started_twice(data_dir: Path) -> None:
             resume.wait()
         assert postmaster(server) == pid
         assert query(server.url) == 1
+
+
+def test_the_servers_log_repeats_no_rows(data_dir: Path) -> None:
+    with Embedded.acquire(data_dir) as server:
+        with pytest.raises(psycopg.errors.CheckViolation):
+            query(server.url, "CREATE TEMP TABLE t (secret text CHECK (false)); INSERT INTO t VALUES ('hunter' || 2)")
+        log = (data_of(server).parent / "log").read_text()
+    assert "check constraint" in log
+    assert "hunter2" not in log

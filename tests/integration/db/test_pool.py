@@ -40,6 +40,14 @@ async def test_commit_and_rollback(database: Database) -> None:
     assert await one(database, "SELECT count(*) FROM t") == 0
 
 
+async def test_an_error_does_not_repeat_the_row(database: Database) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation) as caught:
+        async with database.transaction() as connection:
+            await connection.execute("CREATE TABLE t (secret text CHECK (false)); INSERT INTO t VALUES ('hunter2')")
+    assert "check constraint" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 async def test_isolation_and_timeouts_belong_to_the_transaction(database: Database) -> None:
     assert await one(database, "SHOW transaction_isolation", 3) == "read committed"
     assert await one(database, "SHOW statement_timeout", 3) == "3s"

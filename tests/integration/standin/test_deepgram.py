@@ -269,6 +269,20 @@ async def test_words_can_be_numbered_by_their_place_in_the_speakers_audio(standi
     assert heard == [(0, SECOND // 10), (0, SECOND)]
 
 
+@pytest.mark.parametrize("text", ["not JSON", '"Finalize"', "[" * 100_000])
+async def test_a_text_that_is_no_message_is_an_error_and_the_stream_goes_on(
+    standin: DeepgramStandIn, text: str
+) -> None:
+    async with dial(standin) as socket:
+        await socket.send(bytes(SECOND))
+        await socket.send(text)
+        await socket.send('{"type":"CloseStream"}')
+        messages = await rest(socket)
+    [error] = [message for message in messages if message["type"] == "Error"]
+    assert (error["variant"], error["message"]) == ("SchemaError", text)
+    assert messages[-1]["type"] == "Metadata"
+
+
 async def test_the_process_prints_each_finished_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

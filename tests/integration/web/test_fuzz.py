@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.integration.web.every_route import check
 from tests.integration.web.site import Site, bearer, code
 
 BODIES = [
@@ -44,6 +45,7 @@ BODIES = [
     b'{"current":{},"new":[]}',
     '{"email":"a@example.org","password":"aaaaaaaa"}'.encode("utf-16"),
 ]
+LIFETIMES = [b'{"ttl_seconds":' + each + b"}" for each in (b"-1", b"0", b"1e999", b"NaN", b'"1"', b"[]", b"9" * 5_000)]
 TYPES: list[bytes | None] = [
     None,
     b"",
@@ -120,6 +122,18 @@ async def test_unusual_bodies_are_answered_on_every_route(site: Site, headers: d
                     sent = headers if kind is None else {**headers, b"Content-Type": kind}
                     answer = await client.request(method, path, content=body, headers=sent)
                     expected(answer, (method, path, body[:60], kind))
+
+
+@pytest.mark.parametrize("path", ["/v1/auth/grant", "/v1/listen", "/v1/listen?model=nova-3", "/v2/listen", "/v1/speak"])
+async def test_unusual_bodies_are_answered_in_deepgrams_form(
+    site: Site, headers: dict[bytes, bytes], path: str
+) -> None:
+    async with site.client() as client:
+        for body, kind in itertools.product(BODIES + LIFETIMES, TYPES):
+            sent = headers if kind is None else {**headers, b"Content-Type": kind}
+            answer = await client.post(path, content=body, headers=sent)
+            check(answer, (path, body[:60], kind))
+            assert answer.headers["dg-request-id"]
 
 
 async def test_unusual_paths_are_answered_for_every_method(site: Site, headers: dict[bytes, bytes]) -> None:

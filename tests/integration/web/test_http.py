@@ -252,11 +252,26 @@ async def test_head_returns_the_headers_of_get(http: httpx.AsyncClient, path: st
     assert head.headers["content-type"] == get.headers["content-type"]
 
 
-async def test_options_lists_the_methods_of_a_path(http: httpx.AsyncClient) -> None:
-    for path, method in [("/auth/login", "POST"), ("/account/me", "GET"), ("/account/sessions/x", "DELETE")]:
-        answer = await http.options(path)
-        assert (answer.status_code, answer.headers["allow"]) == (204, method)
-    assert (await http.head("/auth/login")).headers["allow"] == "POST"
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/auth/login", "OPTIONS, POST"),
+        ("/account/me", "GET, HEAD, OPTIONS"),
+        ("/account/sessions/x", "DELETE, OPTIONS"),
+        ("/account/keys", "GET, HEAD, OPTIONS, POST"),
+        ("/static/page.css", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_allow_lists_every_method_of_a_path(http: httpx.AsyncClient, path: str, methods: str) -> None:
+    asked, refused = await http.options(path), await http.put(path)
+    assert (asked.status_code, asked.headers["allow"]) == (204, methods)
+    assert code(refused) == (405, "method_not_allowed")
+    assert refused.headers["allow"] == methods
+
+
+async def test_head_is_refused_where_there_is_no_get(http: httpx.AsyncClient) -> None:
+    answer = await http.head("/auth/login")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "OPTIONS, POST")
 
 
 @pytest.mark.parametrize("secret", ["hunter2", "a@example.org"])
