@@ -8,6 +8,10 @@ from transcription_proxy.stream.listen_errors import ListenError
 from transcription_wire.codes import REASON_CLOSE_CODES, Reason
 from transcription_wire.sentences import ENDS
 
+COMMIT_SECONDS: Final = 2.0
+"""Seconds until a client that waits for the ledger gets its answer or close all the same."""
+CLOSE_SECONDS: Final = 1.0
+"""Seconds to wait for the upstream's close after its closing Metadata."""
 NORMAL_CLOSE: Final = 1000
 CLOSE_CODES: Final = {
     **REASON_CLOSE_CODES,

@@ -15,7 +15,7 @@ from transcription_proxy.stream.client import SessionClient
 from transcription_proxy.stream.credit import SessionCredit
 from transcription_proxy.stream.heartbeat import Heartbeat, Verdict
 from transcription_proxy.stream.listen_bill import ListenBill
-from transcription_proxy.stream.listen_end import NORMAL_CLOSE, ListenEnd
+from transcription_proxy.stream.listen_end import CLOSE_SECONDS, COMMIT_SECONDS, NORMAL_CLOSE, ListenEnd
 from transcription_proxy.stream.listen_meter import ListenMeter
 from transcription_proxy.stream.listen_request import ListenRequest
 from transcription_proxy.stream.listen_words import PaidWords
@@ -29,10 +29,6 @@ from transcription_wire.codes import Reason
 
 DIAL_SECONDS: Final = 7.0
 """Seconds to dial the upstream. Deepgram's clients wait 10 s for the answer to their handshake."""
-COMMIT_SECONDS: Final = 2.0
-"""Seconds until a client that waits for the ledger gets its answer or close all the same."""
-CLOSE_SECONDS: Final = 1.0
-"""Seconds to wait for the upstream's close after its closing Metadata."""
 Frame = ev.ClientSentText | ev.AudioArrived
 
 
@@ -339,8 +335,6 @@ class PassThrough(Machine):
         """End a session whose upstream takes audio and sends nothing (money 7)."""
         if self._progress.check_stalled(self.credit.forwarded, self._request.audio.bytes_per_second, now):
             self._fail(now, Reason.UPSTREAM_CLOSED)
-
-    # The end
 
     def _refuse(self, error: listen_errors.ListenError, now: float) -> None:
         """Refuse the client's handshake, once the hold is free."""

@@ -115,7 +115,7 @@ def test_addons_language_and_channels_make_the_rate(config: dict[str, Any], rate
 
 def test_what_the_engine_takes_is_kept_with_what_the_user_pays() -> None:
     assert read().rate.cost_micro == 6_000
-    assert read(language="multi", diarize=True, keyterm="a").rate.cost_micro == 9_100
+    assert read(language="multi", diarize=True, keyterm="a").rate.cost_micro == 10_500
 
 
 @pytest.mark.parametrize(("credits_per_second", "cap"), [("1", 45), ("1.2", 54), ("0.01", 1), ("0.05", 2)])
