@@ -17,6 +17,7 @@ PROGRAMS: Final = {
     "pgbouncer": "pgbouncer",
     "pg_ctl": "postgresql",
     "systemd-analyze": "systemd",
+    "ip": "iproute2",
 }
 """The package of each program."""
 SYSTEMD: Final = Path("/run/systemd/system")

@@ -42,7 +42,8 @@ class Address:
 
     plain: int
     tls: int
-    services: list[int]
+    services: list[str]
+    """Addresses with ports."""
 
 
 class Nginx:
@@ -53,7 +54,7 @@ class Nginx:
 
     def configure(self, address: Address) -> None:
         (self._folder / "nginx.conf").write_text(NGINX)
-        servers = "".join(f"server 127.0.0.1:{port};" for port in address.services)
+        servers = "".join(f"server {service};" for service in address.services)
         changes = {
             "listen 80;": f"listen 127.0.0.1:{address.plain};",
             "listen 443 ssl": f"listen 127.0.0.1:{address.tls} ssl",
@@ -82,12 +83,12 @@ class HAProxy:
         self._config = folder / "haproxy.cfg"
 
     def configure(self, address: Address) -> None:
-        hosts = [f"    server host{n} 127.0.0.1:{port}" for n, port in enumerate(address.services, 1)]
+        hosts = [f"    server host{n} {service} tcp-ut 15s" for n, service in enumerate(address.services, 1)]
         changes = {
             "bind :80\n": f"bind 127.0.0.1:{address.plain}\n",
             "bind :443 ssl": f"bind 127.0.0.1:{address.tls} ssl",
             "/etc/haproxy/certs/captions.pem": str(CERTIFICATE),
-            "    server host1 127.0.0.1:3000\n": "\n".join(hosts) + "\n",
+            "    server host1 127.0.0.1:3000 tcp-ut 15s\n": "\n".join(hosts) + "\n",
         }
         if os.geteuid() != 0:
             changes |= {"    user haproxy\n": "", "    group haproxy\n": ""}
@@ -110,7 +111,7 @@ class Caddy:
         self.env: Mapping[str, str] = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
 
     def configure(self, address: Address) -> None:
-        upstreams = " ".join(f"127.0.0.1:{port}" for port in address.services)
+        upstreams = " ".join(address.services)
         changes = {
             "\n{$DOMAIN:captions.example.com} {\n": f"""
 {{
@@ -143,7 +144,7 @@ _CADDY = str(Path(sys.executable).with_name("caddy"))
 class ReverseProxy:
     """A running one. `http` and `connect_options` reach it over TLS, from the address 127.0.0.2."""
 
-    def __init__(self, kind: Kind, folder: Path, *services: int) -> None:
+    def __init__(self, kind: Kind, folder: Path, *services: str) -> None:
         folder.mkdir(parents=True)
         folder.chmod(0o755)
         self.address = Address(free_port(), free_port(), list(services))
@@ -203,9 +204,10 @@ class ReverseProxy:
 
 
 @contextlib.asynccontextmanager
-async def proxying(kind: Kind, folder: Path, *services: int) -> AsyncIterator[ReverseProxy]:
-    """Run a reverse proxy before services on these ports."""
-    proxy = ReverseProxy(kind, folder, *services)
+async def proxying(kind: Kind, folder: Path, *services: int | str) -> AsyncIterator[ReverseProxy]:
+    """Run a reverse proxy before services, on these ports of this machine or at these addresses."""
+    addresses = [f"127.0.0.1:{service}" if isinstance(service, int) else service for service in services]
+    proxy = ReverseProxy(kind, folder, *addresses)
     try:
         await proxy.answers(proxy.url)
         yield proxy

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,16 @@ class Service:
     _pooling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
+    def address(self) -> str:
+        return f"{self.env.get('HOST', '127.0.0.1')}:{self.env['PORT']}"
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.env['PORT']}"
+        return f"http://{self.address}"
 
     @property
     def ws_url(self) -> str:
-        return f"ws://127.0.0.1:{self.env['PORT']}"
+        return f"ws://{self.address}"
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
@@ -185,12 +189,14 @@ def environment(data_dir: Path, deepgram_url: str, **more: str) -> dict[str, str
 
 
 @contextlib.asynccontextmanager
-async def serving(env: dict[str, str], ready: str = "/ready") -> AsyncIterator[Service]:
-    """Run `serve` during the block. `ready`: the path that answers 200 when it can be used."""
+async def serving(env: dict[str, str], ready: str = "/ready", prefix: Sequence[str] = ()) -> AsyncIterator[Service]:
+    """Run `serve` during the block. `ready`: the path that answers 200 when it can be used.
+
+    `prefix`: a command that runs the program that follows it in its own process."""
     log_path = Path(env["DATA_DIR"]).with_suffix(".log")
     with log_path.open("ab") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-            [PROGRAM, "serve"],
+            [*prefix, PROGRAM, "serve"],
             env=env,
             cwd="/",
             stdin=subprocess.DEVNULL,
@@ -198,7 +204,7 @@ async def serving(env: dict[str, str], ready: str = "/ready") -> AsyncIterator[S
             stderr=log,
             start_new_session=True,
         )
-    base = f"http://127.0.0.1:{env['PORT']}"
+    base = f"http://{env.get('HOST', '127.0.0.1')}:{env['PORT']}"
     async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=10) as http:
         service = Service(env, log_path, process, http)
         service.met.add_settings(env)

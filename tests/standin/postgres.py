@@ -20,23 +20,27 @@ SETTINGS: Final = {"fsync": "off", "max_connections": "100"}
 
 
 @contextlib.contextmanager
-def debian_postgres(settings: Mapping[str, str] = SETTINGS) -> Iterator[str]:
-    """Run a server of the oldest version that is installed. Yield its URL."""
+def debian_postgres(settings: Mapping[str, str] = SETTINGS, address: str = "127.0.0.1") -> Iterator[str]:
+    """Run a server of the oldest version that is installed. Yield its URL.
+
+    `address`: where it listens, for all of that address's network."""
     programs, port = find("pg_ctl").resolve().parent, _free_port()
     with _folder() as folder:
         data = folder / "data"
         _run(
             programs / "initdb", "--pgdata", data, "--username=captions", "--auth=trust", "--no-sync", "--encoding=UTF8"
         )
+        with (data / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
         options = {
             **settings,
             "port": str(port),
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": address,
             "unix_socket_directories": str(folder),
         }
         given = [f"--{name}={value}" for name, value in options.items()]
         with _running(programs / "postgres", "-D", data, *given, log=folder / "log"):
-            url = f"postgresql://captions@127.0.0.1:{port}/postgres"
+            url = f"postgresql://captions@{address}:{port}/postgres"
             _until_answers(url, folder / "log")
             yield url
 

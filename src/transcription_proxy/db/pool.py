@@ -131,10 +131,15 @@ class Database:
             raise
 
     def _begin(self, seconds: float) -> sql.Composed:
-        """Return the statements that begin a transaction. The simple protocol sends them in one round trip."""
-        return sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {}{}").format(
-            max(1, round(seconds * 1000)), self._path
-        )
+        """Return the statements that begin a transaction. The simple protocol sends them in one round trip.
+
+        A host that is cut off from the network cannot end its transaction, and its rows would stay locked for all
+        others. The server ends it when the transaction has waited for a statement as long as this process would let it.
+        """
+        return sql.SQL(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {};"
+            " SET LOCAL idle_in_transaction_session_timeout = {}{}"
+        ).format(max(1, round(seconds * 1000)), round((seconds + 1) * 1000), self._path)
 
     async def _check(self, connection: AsyncConnection) -> None:
         """Check a connection without a round trip: an idle one has data to read only if the server has closed it."""

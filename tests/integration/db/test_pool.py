@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.db.servers import answers, kill_postgres, postmaster
 from tests.waiting import until
-from transcription_proxy.db import places
+from transcription_proxy.db import places, pool
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.db.pool import Database
@@ -79,6 +79,29 @@ async def test_a_slow_statement_raises_unavailable(database: Database) -> None:
     with pytest.raises(Unavailable):
         await one(database, "SELECT pg_sleep(30)", 0.2)
     assert await one(database, "SELECT 1") == 1
+
+
+async def test_the_server_ends_a_transaction_whose_process_cannot_be_reached(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that is cut off neither commits nor closes its connection. Its locks must not outlive it."""
+    monkeypatch.setattr(pool, "_cut", lambda _: None)
+    lock = "SELECT pg_advisory_xact_lock(7)"
+    locked, over = asyncio.Event(), asyncio.Event()
+
+    async def cut_off() -> None:
+        async with database.transaction(0.2) as connection:
+            await connection.execute(lock)
+            locked.set()
+            await over.wait()
+            await connection.execute("SELECT 1")
+
+    lost = asyncio.create_task(cut_off())
+    await locked.wait()
+    await one(database, lock, 4)
+    over.set()
+    with pytest.raises(Unavailable):
+        await lost
 
 
 async def test_a_cancelled_transaction_leaves_a_working_pool(database_url: str) -> None:

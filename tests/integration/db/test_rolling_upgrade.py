@@ -24,7 +24,7 @@ from transcription_proxy.ledger import store
 from transcription_proxy.ledger.entries import Balance
 from transcription_wire.codes import Reason
 
-BEFORE, INDEXES, SWAP = 18, 19, 21
+BEFORE, INDEXES, SWAP = 18, 19, 22
 OLD = queries.parse((Path(__file__).parent / "version_0_2.sql").read_text())
 BOOKS: LiteralString = """
 WITH people AS (

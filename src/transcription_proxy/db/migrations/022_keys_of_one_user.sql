@@ -1,5 +1,5 @@
 -- Each key of a table that grows with use contains user_id. All of this changes the catalog only: 019 has built the
--- indexes, and 022 checks the foreign keys. An entry's key is its place in its user's ledger; nothing looks up its id.
+-- indexes, and 023 checks the foreign keys. An entry's key is its place in its user's ledger; nothing looks up its id.
 LOCK TABLE purchases, key_spending, transcription_sessions, usage_ledger IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE usage_ledger
   DROP CONSTRAINT usage_ledger_session_id_fkey,
