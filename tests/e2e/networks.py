@@ -68,6 +68,7 @@ def _namespaces(count: int, stack: contextlib.ExitStack) -> Network:
         _ip("netns", "add", name)
         stack.callback(_ip, "netns", "del", name)
         _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+        stack.callback(_tried, "link", "del", link)  # sockets that wait for their end keep the namespace a while
         _ip("link", "set", link, "master", f"cap{number}", "up")
         _ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
         for interface in ("lo", "eth0"):
