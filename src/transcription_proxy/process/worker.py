@@ -119,7 +119,7 @@ async def _prepare(service: Service, settings: Settings, server: Server) -> None
             try:
                 await migrate(settings.database_url or "", settings.database_schema)
                 await service.begin()
-                _spare_collector()
+                spare_collector()
                 return
             except Unavailable as error:
                 if (reason := " ".join(str(error).split())) != logged:
@@ -131,7 +131,7 @@ async def _prepare(service: Service, settings: Settings, server: Server) -> None
         raise
 
 
-def _spare_collector() -> None:
+def spare_collector() -> None:
     """Keep the garbage collector from what lives as long as the process, and let it run less often.
 
     Live sessions make hardly any cycles, and each full collection would visit all their objects."""

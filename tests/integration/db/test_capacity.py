@@ -20,8 +20,10 @@ def own_user(database_url: str) -> Iterator[str]:
     name = f"user_{uuid4().hex}"
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x' CONNECTION LIMIT 12")
+        connection.execute(f"GRANT SET ON PARAMETER log_error_verbosity TO {name}")  # the bundled server's URL sets it
         parts = urlsplit(database_url)
         yield parts._replace(netloc=f"{name}:x@{parts.netloc.rpartition('@')[2]}").geturl()
+        connection.execute(f"DROP OWNED BY {name}")
         connection.execute(f"DROP ROLE {name}")
 
 

@@ -35,6 +35,7 @@ ALL_USERS: Final = {
     "ledger.cut_leases": "the reaper looks after the sessions of all users; each node can do it for its own",
     "ledger.end_abandoned": "the reaper, as before",
     "ledger.life_is_over": "a process that is gone had sessions of many users",
+    "ledger.upstream_sessions": "an operator compares the sessions of all users with the upstream's report",
     "ledger.sessions_of_all": "an operator lists the sessions of all users",
     "ledger.live_ids": "an operator names a session by the beginning of its id",
     "ledger.live_count": "the status page and the metrics count the sessions of all users",
