@@ -22,6 +22,7 @@ REGISTER = "login --register"
 """Asks a reader for an address, who here has no terminal to be asked on."""
 ELSEWHERE = {
     ".venv/bin/transcription-client gui": "tests/e2e/test_gui.py",
+    ".venv/bin/transcription-proxy usage reconcile": "tests/e2e/test_usage.py",
     'pip install "transcription_proxy-0.2.0-py3-none-any.whl[server,desktop]"': "tests/packaging/test_wheel.py",
     "transcription-proxy serve": "tests/packaging/test_wheel.py",
 }

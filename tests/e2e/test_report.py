@@ -25,10 +25,10 @@ async def test_a_session_is_in_the_report_with_what_the_engine_took(service: Ser
     await service.session(user, captions.session_id)
     after = await report(service, "--since", "1h")
     assert grown(before["used"], after["used"], "sessions", "seconds", "audio_seconds") == [1, 47, 30]
-    assert grown(before, after, "engine_cost_cents", "margin_cents") == [0.39, -0.39]
+    assert grown(before, after, "engine_cost_cents", "margin_cents") == [0.46, -0.46]
     assert grown(before, after, "seconds_outstanding", "seconds_owed") == [-47, 0]
     models = {one["model"]: one for one in after["used"]["by_model"]}
-    assert models["nova-3"]["engine_cost_cents"] >= 0.39
+    assert models["nova-3"]["engine_cost_cents"] >= 0.46
 
 
 async def test_people_get_sentences_and_tables(service: Service) -> None:

@@ -22,7 +22,10 @@ NAVIGATION: Final[dict[str, tuple[str, ...]]] = {
     "Start": ("index.md", "tutorial.md"),
     "How-to guides": (),
     "Reference": (*REFERENCE, "protocol.md", "deepgram.md", "glossary.md", "CHANGELOG.md"),
-    "Explanation": ("architecture.md", "money.md", "chaos.md", "scale.md", "plan.md", "CONTRIBUTING.md", "SECURITY.md"),
+    "Explanation": (
+        *("architecture.md", "money.md", "chaos.md", "scale.md", "benchmarks.md", "plan.md"),
+        *("CONTRIBUTING.md", "SECURITY.md"),
+    ),
     "Decisions": (),
 }
 """The sections. Records of decisions go into the last; any other page that is not named is a how-to guide."""
