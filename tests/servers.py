@@ -15,7 +15,9 @@ from tests.standin.postgres import debian_postgres, pgbouncer
 INTEGRATION: Final = (
     *(f"tests/integration/{folder}" for folder in ("accounts", "db", "ledger", "payments")),
     *(f"--ignore=tests/integration/db/test_{name}.py" for name in ("embedded", "ownership")),
+    *(f"--ignore=tests/integration/{folder}/test_histories.py" for folder in ("ledger", "payments")),
 )
+"""Without what is about the bundled server, and without long random histories, which `make test` runs."""
 AT_ONCE: Final = (
     "a_client_that_lost_its_connection_replaces_its_session",
     "a_user_can_end_a_session",
@@ -27,7 +29,7 @@ END_TO_END: Final = (
     *(f"--deselect=tests/e2e/test_ends.py::test_{name}" for name in AT_ONCE),
 )
 """Without those that want an end within 3 s. That takes a NOTIFY, which no pooler passes on; others await a settle."""
-PYTEST: Final = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile")
+PYTEST: Final = (sys.executable, "-m", "pytest", "-n", "3", "--dist", "loadfile")
 
 
 def main() -> int:

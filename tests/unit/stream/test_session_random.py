@@ -285,4 +285,4 @@ class Sessions(RuleBasedStateMachine):
 
 
 TestSessions = Sessions.TestCase
-TestSessions.settings = settings(max_examples=400, stateful_step_count=60, deadline=None)
+TestSessions.settings = settings(max_examples=250, stateful_step_count=60, deadline=None)
