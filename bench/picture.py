@@ -7,7 +7,7 @@ from bench.report import title
 from bench.results import Results, Row
 
 WIDTH = 760
-LEFT = 290
+LEFT = 310
 RIGHT = 60
 TOP = 56
 LINE = 40
