@@ -50,8 +50,8 @@ more cores, stand-in and PostgreSQL use those too.
 - **Memory**: growth of the process a stream, without the kernel's socket buffers. For the service, audio that no final
   Results covers yet is not counted, because it is kept for a replay.
 - **Loop lag**: how late a timer of 5 ms is in the worker's event loop.
-- **Database**: `pg_stat_database.active_time`. Settles are measured with PostgreSQL's default buffers of 128 MB, everything
-  else with the bundled server's 16 MB.
+- **Database**: `pg_stat_database.active_time`. Settles are measured with PostgreSQL's default buffers of 128 MB,
+  everything else with the bundled server's 16 MB.
 
 With `WORKERS=2` on two cores both workers share the relay's core, so what two workers carry is computed from the CPU of
 the busier one. `make bench ROWS="2000 tls"` measures single rows, and `.venv/bin/python -m bench --help` lists all
