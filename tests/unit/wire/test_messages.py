@@ -171,7 +171,7 @@ JUNK: dict[str, str | bytes] = {
 
 
 def decoded_or_refused(text: str | bytes) -> int:
-    """How many sides take it. Whatever else comes out than msgspec's errors fails the test."""
+    """Return how many sides take a text. Any exception but msgspec's fails the test."""
     taken = 0
     for decode in (wire.decode_client, wire.decode_server):
         try:
@@ -190,7 +190,8 @@ def test_junk_is_refused_with_an_error_of_msgspec(name: str) -> None:
 @given(st.one_of(st.text(), st.binary()))
 @example('{"type": "st\udcffop"}')
 def test_no_text_brings_out_anything_but_an_error_of_msgspec(text: str | bytes) -> None:
-    assert decoded_or_refused(text) == 0
+    """Hypothesis also draws constants of the project's code, among them whole messages."""
+    assert decoded_or_refused(text) <= 1
 
 
 @given(SERVER | CLIENT, st.data())
