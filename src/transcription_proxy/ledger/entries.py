@@ -3,11 +3,11 @@
 The SQL of a settle does the same arithmetic for a whole batch; tests compare it with these functions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from transcription_proxy import sentences
@@ -64,6 +64,24 @@ class Day:
     seconds_used: int
     seconds_purchased: int
     seconds_adjusted: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningState:
+    """What decides whether a session may open, read while its user's balance is locked.
+
+    `live`: the user's live sessions. `last_seq`: the user's last ledger entry."""
+
+    live: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The number of live sessions of all users, and of those with speaker labels."""
+
+    taken: int
+    diarized: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +212,13 @@ def audio_seconds(milliseconds: int) -> Decimal:
 def upstream_seconds(milliseconds: int | None) -> Decimal | None:
     """Return seconds with three decimals, which is exact. An upstream may report any number, so it is bounded."""
     return None if milliseconds is None else Decimal(min(milliseconds, MAX_CREDITS * 1000 - 1)) / 1000
+
+
+def stored_connection(connection: UpstreamConnection) -> dict[str, Any]:
+    """Return a connection as JSON values."""
+    return asdict(replace(connection, request_id=storable_id(connection.request_id)))
+
+
+def storable_id(request_id: str | None) -> str | None:
+    """Return an upstream's id without the characters that PostgreSQL does not store."""
+    return None if request_id is None else request_id.encode("utf-8", "replace").decode().replace("\0", "")

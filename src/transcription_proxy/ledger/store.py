@@ -4,7 +4,7 @@ A caller of several of them in a transaction keeps the lock order: balance rows 
 `users` row for update before a balance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -25,14 +25,18 @@ from transcription_proxy.ledger.entries import (
     Day,
     Description,
     Ended,
+    OpeningState,
     SessionRow,
+    Streams,
     audio_seconds,
     balance_after,
     balance_clawed_back,
+    storable_id,
+    stored_connection,
     upstream_seconds,
 )
 from transcription_proxy.metering.engines import engine_name
-from transcription_proxy.values import Closing, Opening, Settled, Settlement, UpstreamConnection
+from transcription_proxy.values import Closing, Opening, Settled, Settlement
 from transcription_wire.codes import Reason, Status, status_of
 
 Connection = AsyncConnection[Any]
@@ -42,24 +46,6 @@ LEASE: Final = timedelta(seconds=LEASE_SECONDS)
 
 class RowError(Exception):
     """A statement failed because of one of its rows. Without that row it may succeed."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningState:
-    """What decides whether a session may open, read while its user's balance is locked.
-
-    `live`: the user's live sessions. `last_seq`: the user's last ledger entry."""
-
-    live: int
-    last_seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class Streams:
-    """The number of live sessions of all users, and of those with speaker labels."""
-
-    taken: int
-    diarized: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,20 +201,11 @@ async def close(connection: Connection, closing: Closing, locked: Locked, billed
         "sent_seconds": upstream_seconds(closing.sent_ms),
         "audio_seconds": audio_seconds(closing.audio_ms),
         "upstream_seconds": upstream_seconds(closing.upstream_ms),
-        "request_id": _printable(closing.request_id),
-        "connections": Jsonb([_stored(one) for one in closing.connections]),
+        "request_id": storable_id(closing.request_id),
+        "connections": Jsonb([stored_connection(one) for one in closing.connections]),
     }
     await connection.execute(SQL["close"], values)
     return remaining
-
-
-def _stored(connection: UpstreamConnection) -> dict[str, Any]:
-    return asdict(replace(connection, request_id=_printable(connection.request_id)))
-
-
-def _printable(request_id: str | None) -> str | None:
-    """Return an id without the characters that PostgreSQL does not store."""
-    return None if request_id is None else request_id.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 async def lock_or_add_balance(connection: Connection, user_id: UUID) -> Balance:
