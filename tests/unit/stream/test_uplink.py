@@ -1,71 +1,15 @@
 """The upstream of a session: what is sent, what is replayed, and which of its words the client gets."""
 
-import json
-from typing import Any
-
 import pytest
 
-from tests.unit.stream.driver import ID, SECOND, USER, noise
+from tests.unit.stream.driver import SECOND, noise
+from tests.unit.stream.uplink_harness import AUDIO, UplinkHarness
 from transcription_proxy.metering.audio import AudioFormat
-from transcription_proxy.metering.credits import MICRO
 from transcription_proxy.stream import deepgram
 from transcription_proxy.stream import events as ev
-from transcription_proxy.stream.credit import SessionCredit
-from transcription_proxy.stream.uplink import PIECE_BYTES, REPLAY_MS, Uplink
-from transcription_proxy.values import Opened, Settled, UpstreamConnection
-from transcription_wire.messages import Finalize, encode
-
-AUDIO = AudioFormat()
-
-
-class UplinkHarness:
-    """An uplink with its credit, opened at 100 s; `grant` seconds are paid for."""
-
-    def __init__(self, grant: int = 1000, channels: int = 1, audio: AudioFormat = AUDIO) -> None:
-        self.actions: list[ev.Action] = []
-        self.credit = SessionCredit(Opened(ID, USER, grant, 1000), audio, MICRO, 100.0)
-        self.uplink = Uplink(self.actions, audio, channels, self.credit, 0)
-        self.uplink.begin_connection("request", 100.0)
-
-    def hear(self, audio: bytes, now: float = 100.0) -> None:
-        """Send audio as far as the grant allows, and settle every second of it."""
-        for begin in range(0, len(audio), SECOND):
-            self.uplink.buffer.append(audio[begin : begin + SECOND])
-            self.replay(now)
-            self.settle(self.credit.grant, now)
-
-    def settle(self, grant: int, now: float) -> None:
-        self.credit.begin_settle(now)
-        self.credit.record_answer(Settled(ID, 1, grant, 0, 1000, 0))
-
-    def lose(self, now: float = 100.0) -> None:
-        """Lose this connection, and open another one that gets what is buffered."""
-        self.uplink.record_loss(now)
-        self.uplink.plan_redial(now)
-        self.uplink.buffer.rewind()
-        self.uplink.dial()
-        self.uplink.begin_connection("request", now)
-
-    def replay(self, now: float = 100.0) -> bytes:
-        """Send what is buffered, and return what was sent."""
-        before = len(self.sent)
-        self.uplink.send_pending(now)
-        return self.sent[before:]
-
-    def say(self, text: str, start: float, duration: float, **more: Any) -> Any:
-        """Receive Results; return the message for the client."""
-        alternatives = {"alternatives": [{"transcript": text}]}
-        message = {"type": "Results", "start": start, "duration": duration, "channel": alternatives, **more}
-        return self.spoke(json.dumps(message).encode())
-
-    def spoke(self, text: bytes, now: float = 100.0) -> Any:
-        caption = self.uplink.receive(deepgram.parse(text), now)
-        return None if caption is None else json.loads(encode(caption))
-
-    @property
-    def sent(self) -> bytes:
-        return b"".join(action.data for action in self.actions if isinstance(action, ev.SendAudio))
-
+from transcription_proxy.stream.uplink import PIECE_BYTES, REPLAY_MS
+from transcription_proxy.values import UpstreamConnection
+from transcription_wire.messages import Finalize
 
 # Opening and closing
 
@@ -352,83 +296,3 @@ def test_an_upstream_that_claims_more_than_it_was_sent_proves_nothing() -> None:
     harness.say("again", 0.0, 2.02)
     harness.uplink.plan_redial(210.0)
     assert harness.uplink.redial.give_up_at == 220.0
-
-
-# Keeping it alive
-
-
-def keep_alive(harness: UplinkHarness, now: float) -> list[ev.Action]:
-    harness.actions.clear()
-    harness.uplink.send_keep_alive(now)
-    return harness.actions.copy()
-
-
-def test_an_upstream_without_any_audio_is_sent_own_silence_once() -> None:
-    harness = UplinkHarness()
-    assert harness.uplink.keep_alive_at == 104.0
-    silence, alive = ev.SendAudio(bytes(SECOND // 10)), ev.SendUpstream(b'{"type":"KeepAlive"}')
-    assert keep_alive(harness, 104.0) == [silence, alive]
-    assert harness.uplink.keep_alive_at == 108.0
-    assert keep_alive(harness, 108.0) == [alive]
-    assert harness.credit.forwarded == 0
-    assert harness.uplink.progress.silence_ms == 100
-
-
-def test_the_next_upstream_is_sent_silence_of_its_own() -> None:
-    harness = UplinkHarness()
-    harness.hear(noise(1))
-    harness.say("one", 0.0, 1.0, is_final=True)
-    assert len(keep_alive(harness, 104.0)) == 1
-    harness.lose(200.0)
-    assert harness.uplink.keep_alive_at == 204.0
-    assert len(keep_alive(harness, 204.0)) == 2
-    assert len(keep_alive(harness, 208.0)) == 1
-
-
-def test_an_upstream_that_hears_a_replay_needs_no_silence() -> None:
-    harness = UplinkHarness()
-    harness.hear(noise(1))
-    harness.lose(200.0)
-    harness.replay()
-    assert len(keep_alive(harness, 204.0)) == 1
-
-
-def test_audio_and_text_both_keep_it_alive() -> None:
-    harness = UplinkHarness()
-    harness.hear(noise(1), now=103.0)
-    assert harness.uplink.keep_alive_at == 107.0
-    harness.uplink.send_text(deepgram.FINALIZE, 105.0)
-    assert harness.uplink.keep_alive_at == 109.0
-
-
-# Whether it is there
-
-
-def test_the_upstream_is_pinged_when_it_is_quiet_and_dead_when_it_stays_so() -> None:
-    harness = UplinkHarness()
-    assert harness.uplink.check_at == 110.0
-    assert harness.uplink.check_connection(109.0)
-    assert harness.actions == []
-    assert harness.uplink.check_connection(110.0)
-    assert harness.actions == [ev.PingUpstream()]
-    assert not harness.uplink.check_connection(120.0)
-
-
-def test_a_pong_counts_as_traffic_and_a_new_connection_has_its_own_heartbeat() -> None:
-    harness = UplinkHarness()
-    harness.uplink.check_connection(110.0)
-    harness.uplink.record_pong(111.0)
-    assert harness.uplink.check_connection(120.0)
-    harness.lose(200.0)
-    assert harness.uplink.check_at == 210.0
-
-
-@pytest.mark.parametrize(("seconds", "fine"), [(15, False), (14.5, True)])
-def test_an_upstream_that_takes_audio_and_sends_nothing_is_given_up_though_it_pongs(seconds: float, fine: bool) -> None:
-    harness = UplinkHarness()
-    harness.hear(noise(seconds))
-    for now in (105.0, 112.0):
-        harness.uplink.record_pong(now)
-    assert harness.uplink.check_at == 115.0
-    assert harness.uplink.check_connection(114.9)
-    assert harness.uplink.check_connection(115.0) is fine
