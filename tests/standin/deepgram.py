@@ -1,8 +1,7 @@
 """A stand-in Deepgram for tests: /v1/listen and /v2/listen on a free loopback port, scripted per connection.
 
-Each connection leaves a record.
-
-As a process: `python -m tests.standin.deepgram --port N [--script NAME]`; a JSON line for each finished connection."""
+Each connection leaves a record. As a process, `python -m tests.standin.deepgram --port N [--script NAME]`, it prints a
+JSON line for each finished connection."""
 
 import argparse
 import asyncio
