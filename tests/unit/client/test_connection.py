@@ -115,8 +115,9 @@ async def test_a_connection_that_is_slow_is_reported_each_second_until_it_is_not
         await connection.report_delay(on_delay)
         await connection.close()
     *late, last = lates
-    assert late == sorted(late)
-    assert 0.2 < late[0] < 0.3 < late[-1]
+    rising = late[: late.index(max(late)) + 1]  # answers that come after the thaw are less and less late
+    assert rising == sorted(rising)
+    assert 0.2 < rising[0] < 0.3 < rising[-1]
     assert last == 0
 
 
