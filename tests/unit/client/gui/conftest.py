@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ assert display.can_load_qt(), display.HOW_TO
 from pytestqt.qtbot import QtBot  # noqa: E402 - needs Qt
 
 from tests.unit.client.gui.fakes import Engines  # noqa: E402
+from tests.unit.client.gui.sections import Open  # noqa: E402
+from transcription_client.gui.transcription_mode import TranscriptionModeSection  # noqa: E402
 from transcription_client.gui.window import CaptionWindow, Parts  # noqa: E402
 
 
@@ -36,6 +39,20 @@ def store(folder: Path) -> Store:
 @pytest.fixture
 def secrets(folder: Path) -> SecretStore:
     return SecretStore(folder)
+
+
+@pytest.fixture
+def opened(qtbot: QtBot, store: Store, secrets: SecretStore) -> Open:
+    """Open the section with some settings, and wait until it has looked up what it shows."""
+
+    def show(may_renew: bool = True, **remote: Any) -> TranscriptionModeSection:
+        section = TranscriptionModeSection(remote, store=store, secrets=secrets, may_renew=may_renew)
+        qtbot.addWidget(section)
+        section.show()
+        qtbot.waitUntil(lambda: not section.account.is_checking)
+        return section
+
+    return show
 
 
 @pytest.fixture
