@@ -103,7 +103,7 @@ class LiveDecoder:
                 await self._has_items.wait()
             item = self._items[0]
             if item is _Mark.END or self._aborted:
-                return None  # it stays, for whoever asks again
+                return None  # the mark stays, so each later call returns None too
             self._items.popleft()
             if isinstance(item, bytes):
                 self._waiting_bytes -= len(item)
