@@ -34,8 +34,9 @@ Connection = AsyncConnection[Any]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A unique index that is built while the service writes. `rest`: its columns and its condition."""
+    """An index that is built while the service writes. `rest`: its columns and its condition."""
 
+    unique: bool
     name: str
     table: str
     rest: str
@@ -130,8 +131,8 @@ async def _step(
 
 def concurrent_indexes(step: bytes) -> list[Index]:
     """Return the indexes of a migration that builds them CONCURRENTLY, which then has no other statements."""
-    found = re.findall(r"CREATE UNIQUE INDEX CONCURRENTLY (\w+) ON (\w+) ([^;]+);", step.decode())
-    return [Index(*each) for each in found]
+    found = re.findall(r"CREATE( UNIQUE)? INDEX CONCURRENTLY (\w+) ON (\w+) ([^;]+);", step.decode())
+    return [Index(bool(unique), *rest) for unique, *rest in found]
 
 
 async def _build(connection: Connection, url: str, schema: str | None, indexes: list[Index]) -> None:
@@ -151,8 +152,8 @@ async def _build(connection: Connection, url: str, schema: str | None, indexes: 
 async def _build_one(builder: Connection, schema: str | None, index: Index) -> None:
     name, table = _qualified(schema, index.name), _qualified(schema, index.table)
     await builder.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(name))  # what a failed try has left
-    statement = sql.SQL("CREATE UNIQUE INDEX CONCURRENTLY {} ON {} ").format(sql.Identifier(index.name), table)
-    await builder.execute(statement + sql.SQL(index.rest))
+    statement = "CREATE UNIQUE INDEX CONCURRENTLY {} ON {} " if index.unique else "CREATE INDEX CONCURRENTLY {} ON {} "
+    await builder.execute(sql.SQL(statement).format(sql.Identifier(index.name), table) + sql.SQL(index.rest))
 
 
 async def _is_valid(connection: Connection, schema: str | None, index: Index) -> bool:

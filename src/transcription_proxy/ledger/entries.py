@@ -70,10 +70,11 @@ class Day:
 class OpeningState:
     """What decides whether a session may open, read while its user's balance is locked.
 
-    `live`: the user's live sessions. `last_seq`: the user's last ledger entry."""
+    `live`: the user's live sessions. `last_clawback`: the place in the ledger of
+    what a refund or a dispute last took back from the user, or 0."""
 
     live: int
-    last_seq: int
+    last_clawback: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ SELECT
   (SELECT count(*) FROM transcription_sessions
    WHERE user_id = %(user_id)s AND status = 'active' AND ending IS NULL AND lease_until > clock_timestamp()
      AND id IS DISTINCT FROM %(replaces)s) AS live,
-  (SELECT coalesce(max(seq), 0) FROM usage_ledger WHERE user_id = %(user_id)s) AS last_seq
+  (SELECT coalesce(max(seq), 0) FROM usage_ledger
+   WHERE user_id = %(user_id)s AND description IN ('refund', 'dispute')) AS last_clawback
 
 -- name: lock_streams
 -- Let one session open at a time, over all hosts, until its commit, so that `count_streams` is exact.
@@ -353,16 +354,23 @@ ORDER BY seq DESC LIMIT 1
 SELECT name FROM pg_timezone_names
 
 -- name: usage_days
--- The sums of a user's last days in a time zone, oldest first, days without entries included.
+-- The sums of a user's last days in a time zone, oldest first, days without entries included. Entries are looked up by
+-- hour and user, as in the index usage_ledger_hour.
 WITH today AS (
   SELECT (clock_timestamp() AT TIME ZONE %(tz)s)::date AS today
+), bounds AS (
+  SELECT (today - %(days)s::integer + 1)::timestamp AT TIME ZONE %(tz)s AS first,
+    (today + 1)::timestamp AT TIME ZONE %(tz)s AS end
+  FROM today
 ), entries AS (
   SELECT (recorded_at AT TIME ZONE %(tz)s)::date AS day,
     CASE WHEN description = 'session_usage' THEN -seconds ELSE 0 END AS used,
     CASE WHEN description IN ('credit_purchase', 'refund', 'dispute') THEN seconds ELSE 0 END AS purchased,
     CASE WHEN description IN ('manual_adjustment', 'trial') THEN seconds ELSE 0 END AS adjusted
-  FROM usage_ledger, today
-  WHERE user_id = %(user_id)s AND recorded_at >= (today - %(days)s::integer + 1)::timestamp AT TIME ZONE %(tz)s
+  FROM usage_ledger, bounds
+  WHERE user_id = %(user_id)s AND recorded_at >= first AND date_bin('1 hour', recorded_at, 'epoch') = ANY (ARRAY(
+    SELECT generate_series(date_bin('1 hour', first, 'epoch'), bounds.end, '1 hour') FROM bounds
+  ))
 )
 SELECT day AS date, coalesce(sum(used), 0)::bigint AS seconds_used, coalesce(sum(purchased), 0)::bigint AS seconds_purchased,
   coalesce(sum(adjusted), 0)::bigint AS seconds_adjusted
@@ -483,7 +491,8 @@ FROM transcription_sessions s FULL JOIN (
 WHERE coalesce(seconds_used, 0) <> -coalesce(total, 0) OR s.id IS NULL
 
 -- name: audit_overdrafts
--- An entry for usage leaves a balance below 0 only after a claw-back since the session's start (money 24).
+-- An entry for usage leaves a balance below 0 only after a claw-back since the session's start (money 24). `opened_seq` is
+-- the last claw-back before that (in sessions from before version 0.3, the last entry).
 SELECT l.session_id AS subject, 'row ' || l.seq || ' leaves ' || l.balance_after || ' and no claw-back explains it' AS detail
 FROM usage_ledger l LEFT JOIN transcription_sessions s ON s.id = l.session_id AND s.user_id = l.user_id
 WHERE l.description = 'session_usage' AND l.balance_after < 0 AND NOT EXISTS (

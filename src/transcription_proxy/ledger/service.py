@@ -128,7 +128,7 @@ class Ledger:
         if isinstance(hold, Refusal):
             return hold
         session_id = await store.open_session(
-            connection, opening, hold, found.last_seq, self._max_streams, self._max_diarized
+            connection, opening, hold, found.last_clawback, self._max_streams, self._max_diarized
         )
         if session_id is None:
             return Refusal(ErrorCode.BUSY, ERRORS[ErrorCode.BUSY].full)

@@ -24,6 +24,9 @@ SELECT %s, 'pack_500', %s, 30000, 305, 'usd', (ARRAY['pending', 'failed', 'open'
   %s::timestamptz - n / 2 * interval '1 s'
 FROM generate_series(1, %s) n"""
 
+ENTRIES = """INSERT INTO usage_ledger (user_id, recorded_at, seconds, description, balance_after)
+SELECT %s, now() - n * interval '1 hour', 0, 'session_usage', 0 FROM generate_series(1, %s) n"""
+
 
 @pytest.fixture
 async def ann(site: Site) -> dict[str, Any]:
@@ -196,13 +199,31 @@ async def test_a_deep_page_is_found_by_an_index(site: Site, ann: dict[str, Any])
         (ledger.SQL["sessions"], "sessions_user_recent"),
         (payments.SQL["purchases"], "purchases_user"),
     ]:
-        async with site.database.transaction() as connection:
-            explained = await connection.execute(
-                f"EXPLAIN (ANALYZE, BUFFERS OFF, FORMAT JSON) {statement}".encode(), {**values, "before_id": user}
-            )
-            [(plan,)] = await explained.fetchall()
-        [scan] = [node for node in nodes(plan[0]["Plan"]) if node.get("Index Name") == index]
+        scan = await used(site, statement, {**values, "before_id": user}, index)
         assert scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) < 500, scan
+
+
+async def test_the_days_of_a_chart_are_found_by_an_index(site: Site, ann: dict[str, Any]) -> None:
+    """A week of one account, among a year of it and the year of others."""
+    user = UUID(ann["user"]["id"])
+    for owner in (user, *[UUID((await site.register())["user"]["id"]) for _ in range(5)]):
+        await site.sql(ENTRIES, owner, 365 * 24)
+    await site.sql("ANALYZE usage_ledger")
+    scan = await used(
+        site, ledger.SQL["usage_days"], {"user_id": user, "tz": "Asia/Kathmandu", "days": 7}, "usage_ledger_hour"
+    )
+    assert 6 * 24 < scan["Actual Rows"] <= 7 * 24 + 1, scan
+
+
+async def used(site: Site, statement: str, values: dict[str, Any], index: str) -> dict[str, Any]:
+    """Run a statement, and return the part of its plan that uses an index. The statement uses it once."""
+    async with site.database.transaction() as connection:
+        explained = await connection.execute(
+            f"EXPLAIN (ANALYZE, BUFFERS OFF, FORMAT JSON) {statement}".encode(), values
+        )
+        [(plan,)] = await explained.fetchall()
+    [scan] = [node for node in nodes(plan[0]["Plan"]) if node.get("Index Name") == index]
+    return scan
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
