@@ -48,7 +48,8 @@ RETURNING opened.id
 -- Settle a batch of sessions in one statement, and renew their leases. Locked rows are left out (money 15, 18).
 -- `own` is what is left of a session's hold, `free` what its user has available once all sessions have given back, and
 -- `key_free` what the limit of its API key leaves then, null without a limit. The planner does not know a batch's size,
--- so rows are looked up by key, and window functions take the place of joins.
+-- so rows are looked up by key, and window functions take the place of joins. All of these need the order of user, key
+-- and id, so rows are sorted once.
 WITH batch AS MATERIALIZED (
   SELECT DISTINCT ON (id) *
   FROM unnest(
@@ -81,8 +82,9 @@ WITH batch AS MATERIALIZED (
   SELECT *, least(hold - delta, CASE WHEN due THEN greatest(keep - seconds_used - delta, 0) END)::integer AS own
   FROM booked
 ), eligible AS (
-  SELECT given_back.*, available + sum(hold - delta - own) OVER (PARTITION BY user_id) AS free, key_held,
-    room + sum(hold - delta - own) OVER (PARTITION BY key_id) AS key_free
+  SELECT given_back.*, key_held,
+    available + sum(hold - delta - own) OVER (PARTITION BY user_id) AS free,
+    room + sum(hold - delta - own) OVER (PARTITION BY user_id, key_id) AS key_free
   FROM given_back LEFT JOIN LATERAL (
     SELECT k.seconds_held AS key_held, k.limit_seconds - k.seconds_held -
       CASE WHEN k.daily AND k.day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE k.seconds_used END AS room
@@ -94,20 +96,20 @@ WITH batch AS MATERIALIZED (
     greatest(least(hold_cap, greatest((free + own + %(shares)s - 1) / %(shares)s, 1)) - own, 0) ELSE 0 END::integer AS wish
   FROM eligible
 ), allowed AS (
-  SELECT *, greatest(least(wish, key_free - sum(wish) OVER (PARTITION BY key_id ORDER BY id) + wish), 0) AS share
+  SELECT *, greatest(least(wish, key_free - sum(wish) OVER (PARTITION BY user_id, key_id ORDER BY id) + wish), 0) AS share
   FROM wanted
 ), granted AS (
-  SELECT *, own + least(share, greatest(free - sum(share) OVER (PARTITION BY user_id ORDER BY id) + share, 0))::integer
+  SELECT *, own + least(share, greatest(free - sum(share) OVER (PARTITION BY user_id ORDER BY key_id, id) + share, 0))::integer
     AS new_hold
   FROM allowed
 ), settled AS MATERIALIZED (
   SELECT *, seconds_used + delta AS used,
-    seconds_remaining - sum(delta) OVER (PARTITION BY user_id ORDER BY id) AS balance_after,
+    seconds_remaining - sum(delta) OVER (PARTITION BY user_id ORDER BY key_id, id) AS balance_after,
     seconds_remaining - sum(delta) OVER (PARTITION BY user_id) AS remaining,
     seconds_held + sum(new_hold - hold) OVER (PARTITION BY user_id) AS held,
     available - sum(delta + new_hold - hold) OVER (PARTITION BY user_id) AS still_available,
-    key_held + sum(new_hold - hold) OVER (PARTITION BY key_id) AS key_still_held,
-    key_free - sum(new_hold - own) OVER (PARTITION BY key_id) AS key_left
+    key_held + sum(new_hold - hold) OVER (PARTITION BY user_id, key_id) AS key_still_held,
+    key_free - sum(new_hold - own) OVER (PARTITION BY user_id, key_id) AS key_left
   FROM granted
 ), renewed AS (
   UPDATE transcription_sessions s
@@ -132,7 +134,7 @@ WITH batch AS MATERIALIZED (
 ), entered AS (
   INSERT INTO usage_ledger (user_id, session_id, seconds, description, balance_after)
   SELECT user_id, id, -delta, 'session_usage', balance_after FROM settled WHERE delta > 0
-  ORDER BY user_id, id
+  ORDER BY user_id, key_id, id
 )
 SELECT id AS session_id, asked_number AS number, used + new_hold AS "grant", used AS seconds_used,
   least(remaining, key_left + key_still_held)::integer AS seconds_remaining,

@@ -17,7 +17,7 @@ from transcription_proxy.errors import TooSlow, Unavailable
 from transcription_proxy.stream import events as ev
 from transcription_proxy.values import Closed, Closing, Settled, Settlement
 
-TICK_SECONDS: Final = 0.1
+TICK_SECONDS: Final = 0.25
 """Seconds between batches, in which settles collect: a statement costs PostgreSQL as much as booking 30 sessions. With
 longer pauses a batch would block the event loop for more than 5 ms at 10,000 sessions."""
 BATCH_SESSIONS: Final = 500
