@@ -131,6 +131,7 @@ class DoorProtocol(HttpToolsProtocol):
         if self._held is not None:
             self._held.on_lost()
         super().connection_lost(exc)
+        self._let_go()
 
     def data_received(self, data: bytes) -> None:
         if self._is_lingering:
@@ -303,6 +304,11 @@ class DoorProtocol(HttpToolsProtocol):
         self.transport.set_protocol(protocol)
         _feed(protocol, HANDSHAKE % dict(self.headers)[b"sec-websocket-key"] + self._unparsed)
         self._unparsed = b""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Break the cycle with the parser, which would keep both until the garbage collector comes."""
+        self.parser = None  # type: ignore[assignment]
 
     def _client_bucket(self) -> str:
         forwarded = b",".join(value for name, value in self.headers if name == b"x-forwarded-for")

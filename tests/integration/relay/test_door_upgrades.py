@@ -1,7 +1,10 @@
 """The door and every way to ask for a WebSocket: whole, in bytes, behind other requests, with frames, or wrongly."""
 
+import gc
+
 import pytest
 
+from tests import waiting
 from tests.integration.relay.doorway import (
     AUTH,
     CLOSED,
@@ -19,6 +22,7 @@ from tests.integration.relay.doorway import (
     is_answered,
 )
 from transcription_proxy.relay import door as module
+from transcription_proxy.relay.door import DoorProtocol
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,6 +48,19 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_an_upgrade_as_clients_send_it_becomes_a_socket(wire: Wire, request_: bytes) -> None:
     wire.say(request_ + b"\r\n")
     await is_a_socket(wire)
+
+
+@pytest.mark.parametrize("request_", [UPGRADE, GET], ids=["upgrade", "request"])
+async def test_a_connection_needs_no_garbage_collector(wire: Wire, request_: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        wire.say(request_ + b"\r\n")
+        await (is_a_socket(wire) if request_ == UPGRADE else is_answered(wire))
+        wire.writer.close()
+        await waiting.until(lambda: not [one for one in gc.get_objects() if isinstance(one, DoorProtocol)])
+    finally:
+        gc.enable()
 
 
 async def test_an_upgrade_may_come_byte_by_byte(wire: Wire) -> None:
