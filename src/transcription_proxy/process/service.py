@@ -32,7 +32,7 @@ class Service:
         """Build the worker's parts. Raise ConfigError."""
         self._life = life
         self._settings = settings
-        self._parts = wiring.build(settings, life, self._is_ready)
+        self._parts = wiring.build(settings, life, self.is_ready)
         self._begun = False
         self._tasks: list[asyncio.Task[None]] = []
         self.door: type[DoorProtocol] = self._parts.door
@@ -76,6 +76,15 @@ class Service:
         self._keep("overlay_seats", self._parts.seats.renew)
         self._begun = True
 
+    def is_ready(self) -> bool:
+        """Return whether the worker takes sessions."""
+        return self._begun and not self._parts.switchboard.draining
+
+    @property
+    def open_sockets(self) -> int:
+        """Return how many WebSockets are open."""
+        return len(self._parts.switchboard.sockets)
+
     @property
     def live(self) -> bool:
         """Return whether there are sessions whose end is not booked yet."""
@@ -92,9 +101,6 @@ class Service:
         if unbooked:
             await asyncio.wait(unbooked, timeout=END_SECONDS)
         self._parts.feeds.end()
-
-    def _is_ready(self) -> bool:
-        return self._begun and not self._parts.switchboard.draining
 
     async def _listen(self) -> None:
         feeds = self._parts.feeds

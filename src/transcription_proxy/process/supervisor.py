@@ -19,7 +19,7 @@ from transcription_proxy.config import Settings
 from transcription_proxy.db.embedded import Embedded
 from transcription_proxy.db.libpq import shield
 from transcription_proxy.logs import configure_library_logging
-from transcription_proxy.process import address, auxiliaries, database, readiness
+from transcription_proxy.process import acceptor, address, auxiliaries, database, readiness
 from transcription_proxy.process.child import Child, Inherited
 from transcription_proxy.process.sockets import address_of, listen
 
@@ -69,6 +69,9 @@ def serve(
             {"PROMETHEUS_MULTIPROC_DIR": counted, "PARENT_FD": str(pipe), "WORKER_FD": str(listener.fileno())},
             (pipe, listener.fileno()),
         )
+        if settings.workers > 1:
+            loads = held.enter_context(acceptor.shared_loads(settings.workers))
+            inherited = inherited.extended({"LOADS_FD": str(loads)}, loads)
         bundled = None
         if settings.database_url is None:
             postgres = held.enter_context(Embedded.acquire(settings.data_dir, print_line, workers=settings.workers))

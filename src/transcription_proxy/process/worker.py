@@ -1,14 +1,16 @@
 """One worker process of `serve`: runs the service on the inherited socket, and shuts it down in order.
 
-The supervisor starts it. Beside the settings it reads WORKER_FD, PARENT_FD and BUILTIN_ENGINE."""
+The supervisor starts it. Beside the settings it reads WORKER_FD, PARENT_FD, LOADS_FD and BUILTIN_ENGINE."""
 
 import asyncio
 import gc
+import math
 import os
 import resource
 import socket
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import Any, Final
@@ -22,6 +24,7 @@ from transcription_proxy.config import Settings, load
 from transcription_proxy.db.migrate import migrate
 from transcription_proxy.errors import ConfigError, Unavailable
 from transcription_proxy.logs import configure_logging
+from transcription_proxy.process.acceptor import Acceptor, Loads
 from transcription_proxy.process.lives import Life
 from transcription_proxy.process.service import Service
 from transcription_wire.version import VERSION
@@ -64,10 +67,13 @@ class Server(uvicorn.Server):
     The port answers meanwhile.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, drain_seconds: float, loads: Loads | None) -> None:
+        """`loads`: those of all workers, None if this is the only one."""
         super().__init__(config)
         self._service = service
         self._drain_seconds = drain_seconds
+        self._loads = loads
+        self._acceptor: Acceptor | None = None
         self._end_at: float | None = None
         self._signals = 0
 
@@ -78,9 +84,25 @@ class Server(uvicorn.Server):
         """End without a drain, as after two signals."""
         self._signals = 2
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections: as uvicorn does, or in turns with the other workers."""
+        if self._loads is None or not sockets:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            door = partial(self._service.door, self.config, self.server_state, self.lifespan.state)
+            self._acceptor = Acceptor(sockets[0], self._loads, self._load, door)
+
+    def _load(self) -> float:
+        """Return how many connections are open. A worker that refuses sessions leaves all to the others."""
+        is_ready = self._service.is_ready()
+        return len(self.server_state.connections) + self._service.open_sockets if is_ready else math.inf
+
     async def on_tick(self, counter: int) -> bool:
         """Begin the drain after a signal. Return whether to shut down. Called ten times a second."""
         failed = await super().on_tick(counter)
+        if self._acceptor is not None:
+            self._acceptor.publish()
         if self._signals and self._end_at is None:
             self._end_at = monotonic() + self._drain_seconds
             self._service.drain()
@@ -91,6 +113,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._service.end()
+        if self._acceptor is not None:
+            self._acceptor.close()
         await super().shutdown(sockets)
 
 
@@ -99,7 +123,7 @@ async def _run(settings: Settings) -> None:
         life = Life.begin(settings.data_dir)
         service = Service(settings, life)
         await stack.enter_async_context(service)
-        server = Server(_uvicorn_config(service, settings), service, settings.drain_seconds)
+        server = Server(_uvicorn_config(service, settings), service, settings.drain_seconds, _loads())
         _end_with_parent(server)
         preparing = asyncio.create_task(_prepare(service, settings, server))
         try:
@@ -109,6 +133,11 @@ async def _run(settings: Settings) -> None:
             await asyncio.gather(preparing, return_exceptions=True)
         if preparing.done() and not preparing.cancelled() and (failure := preparing.exception()):
             raise failure
+
+
+def _loads() -> Loads | None:
+    memory = os.environ.get("LOADS_FD")
+    return Loads(int(memory), int(os.environ["WORKER_NUMBER"])) if memory else None
 
 
 async def _prepare(service: Service, settings: Settings, server: Server) -> None:
