@@ -90,7 +90,7 @@ def test_foreign_keys_stay_within_one_user_or_lead_to_a_table_that_each_node_has
     with psycopg.connect(database_url) as connection:
         found = connection.execute(FOREIGN_KEYS, [list(HOT)]).fetchall()
     between = [(name, ours, theirs) for table, name, to, ours, theirs in found if {table, to} <= HOT]
-    assert {name for name, _, _ in between} == {"usage_ledger_session_id_fkey", "usage_ledger_purchase_id_fkey"}
+    assert {name for name, _, _ in between} == {"usage_ledger_purchase_id_fkey"}
     assert all("user_id" in ours and "user_id" in theirs for _, ours, theirs in between)
     assert {to for table, _, to, _, _ in found if not {table, to} <= HOT} == SHARED
 
