@@ -49,7 +49,7 @@ RETURNING opened.id
 -- `own` is what is left of a session's hold, `free` what its user has available once all sessions have given back, and
 -- `key_free` what the limit of its API key leaves then, null without a limit. The planner does not know a batch's size,
 -- so rows are looked up by key, and window functions take the place of joins. All of these need the order of user, key
--- and id, so rows are sorted once.
+-- and id, so rows are sorted once. OFFSET 0 keeps an expression from being evaluated wherever its name is used.
 WITH batch AS MATERIALIZED (
   SELECT DISTINCT ON (id) *
   FROM unnest(
@@ -77,10 +77,10 @@ WITH batch AS MATERIALIZED (
 ), booked AS (
   SELECT *, CASE WHEN due THEN least(greatest(total, seconds_used), seconds_used + hold) - seconds_used ELSE 0 END::integer
     AS delta
-  FROM locked
+  FROM locked OFFSET 0
 ), given_back AS (
   SELECT *, least(hold - delta, CASE WHEN due THEN greatest(keep - seconds_used - delta, 0) END)::integer AS own
-  FROM booked
+  FROM booked OFFSET 0
 ), eligible AS (
   SELECT given_back.*, key_held,
     available + sum(hold - delta - own) OVER (PARTITION BY user_id) AS free,
@@ -90,18 +90,18 @@ WITH batch AS MATERIALIZED (
       CASE WHEN k.daily AND k.day <> (now() AT TIME ZONE 'UTC')::date THEN 0 ELSE k.seconds_used END AS room
     FROM key_spending k
     WHERE k.key_id = given_back.key_id AND k.user_id = given_back.user_id AND k.limit_seconds IS NOT NULL
-  ) k ON true
+  ) k ON true OFFSET 0
 ), wanted AS (
   SELECT *, CASE WHEN due AND extend AND ending IS NULL AND NOT blocked THEN
     greatest(least(hold_cap, greatest((free + own + %(shares)s - 1) / %(shares)s, 1)) - own, 0) ELSE 0 END::integer AS wish
-  FROM eligible
+  FROM eligible OFFSET 0
 ), allowed AS (
   SELECT *, greatest(least(wish, key_free - sum(wish) OVER (PARTITION BY user_id, key_id ORDER BY id) + wish), 0) AS share
-  FROM wanted
+  FROM wanted OFFSET 0
 ), granted AS (
   SELECT *, own + least(share, greatest(free - sum(share) OVER (PARTITION BY user_id ORDER BY key_id, id) + share, 0))::integer
     AS new_hold
-  FROM allowed
+  FROM allowed OFFSET 0
 ), settled AS MATERIALIZED (
   SELECT *, seconds_used + delta AS used,
     seconds_remaining - sum(delta) OVER (PARTITION BY user_id ORDER BY key_id, id) AS balance_after,

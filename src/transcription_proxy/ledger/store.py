@@ -3,6 +3,7 @@
 A caller of several of them in a transaction keeps the lock order: balance rows by user, then sessions. It locks no
 `users` row for update before a balance."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, kwargs_row, scalar_row
+from psycopg.rows import args_row, class_row, kwargs_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from transcription_proxy import sentences
@@ -41,6 +42,9 @@ from transcription_wire.codes import Reason, Status, status_of
 
 Connection = AsyncConnection[Any]
 SQL: Final = queries.load("transcription_proxy.ledger", Balance)
+SETTLE_ONE_EACH: Final = re.sub(r"sum\((.*?)\) OVER \(.*?\)", r"(\1)::bigint", SQL["settle"])
+"""The settle of at most one session of each user: the sum over a user's rows is the row's own value. Without window
+functions it costs PostgreSQL a fifth less."""
 LEASE: Final = timedelta(seconds=LEASE_SECONDS)
 
 
@@ -141,9 +145,10 @@ async def settle(connection: Connection, batch: Sequence[Settlement], max_sessio
         "shares": 2 * max_sessions,
         "lease": LEASE,
     }
-    async with connection.cursor(row_factory=kwargs_row(_settled)) as cursor:
+    async with connection.cursor(row_factory=args_row(_settled)) as cursor:
+        statement = SETTLE_ONE_EACH if len({one.user_id for one in batch}) == len(batch) else SQL["settle"]
         try:
-            await cursor.execute(SQL["settle"], values, binary=True, prepare=True)  # planning it takes 1 ms
+            await cursor.execute(statement, values, binary=True, prepare=True)  # planning it takes 1 ms
         except (*AWAY, *UNPREPARED):
             raise
         except psycopg.Error as error:
@@ -151,8 +156,11 @@ async def settle(connection: Connection, batch: Sequence[Settlement], max_sessio
         return await cursor.fetchall()
 
 
-def _settled(ending: str | None, **rest: Any) -> Settled:
-    return Settled(ending=None if ending is None else Reason(ending), **rest)
+def _settled(session_id: UUID, number: int, grant: int, used: int, *rest: Any) -> Settled:
+    """Take the statement's columns in its order: by name, hundreds of answers would block the event loop longer."""
+    remaining, elsewhere, gone, ending, blocked = rest
+    reason = None if ending is None else Reason(ending)
+    return Settled(session_id, number, grant, used, remaining, elsewhere, gone, reason, blocked)
 
 
 async def renew_leases(connection: Connection, sessions: Mapping[UUID, UUID]) -> None:
