@@ -35,7 +35,7 @@ def judge(results: Results) -> list[Promise]:
     """Return each promise with what was measured."""
     plain, twice, tls, held, many = (
         _whole(results, name, streams)
-        for name, streams in (("1000", 1000), ("2000", 2000), ("tls", 1000), ("held", 5000), ("workers", 1000))
+        for name, streams in (("1000", 1000), ("2000", 2000), ("tls", 1000), ("held", 5000), ("workers", 2000))
     )
     return [
         _ratio(plain, "1,000"),

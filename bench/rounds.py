@@ -40,7 +40,7 @@ KINDS = (
     Kind("20ms", 500, frame_ms=20),
     Kind("tls", 1000, tls=True),
     Kind("held", 5000, rounds=1),
-    Kind("workers", 1000, workers=2, only_ours=True),
+    Kind("workers", 2000, workers=2, only_ours=True),
 )
 
 
