@@ -82,14 +82,16 @@ def memory_kib(row: Row, round_: Round) -> float | None:
 
 
 def workers_gain(one: Row, many: Row) -> float | None:
-    """Return how many times the streams of one worker several carry, by the CPU of the busiest of them."""
+    """Return how many times the streams of one worker several carry, by the CPU of the busiest of them.
+
+    Workers that share a core make each other wait, so that more frames share a turn and cost less: that does not count.
+    """
     alone = [round_.cpu_us for round_ in one.of("ours") if round_.cpu_us]
-    busiest = [
-        round_.cpu_us * max(round_.shares) / sum(round_.shares)
-        for round_ in many.of("ours")
-        if round_.cpu_us and sum(round_.shares)
-    ]
-    return median(alone) / median(busiest) if alone and busiest else None
+    rounds = [round_ for round_ in many.of("ours") if round_.cpu_us and sum(round_.shares)]
+    if not alone or not rounds:
+        return None
+    spread = median(sum(round_.shares) / max(round_.shares) for round_ in rounds)
+    return spread * min(1, median(alone) / median(round_.cpu_us or 0 for round_ in rounds))
 
 
 def _ratio(row: Row | None, streams: str) -> Promise:

@@ -92,7 +92,7 @@ def workers(cpu_us: float, shares: list[float]) -> Row:
 
 
 @pytest.mark.parametrize(
-    ("cpu_us", "shares", "gain"), [(20, [0.3, 0.3], 2.0), (20, [0.2, 0.1], 1.5), (25, [1, 1], 1.6)]
+    ("cpu_us", "shares", "gain"), [(20, [0.3, 0.3], 2.0), (20, [0.2, 0.1], 1.5), (25, [1, 1], 1.6), (16, [1, 1], 2.0)]
 )
 def test_workers_carry_as_much_as_the_busiest_of_them_lets_them(
     cpu_us: float, shares: list[float], gain: float
