@@ -53,9 +53,9 @@ more cores, stand-in and PostgreSQL use those too.
 - **Database**: `pg_stat_database.active_time`. Settles are measured with PostgreSQL's default buffers of 128 MB,
   everything else with the bundled server's 16 MB.
 
-With `WORKERS=2` on two cores both workers share the relay's core, so what two workers carry is computed: from how evenly
-the CPU is spread over them, and from what a frame costs more than with one worker of as many streams. `make bench ROWS="2000 tls"` measures single rows, and `.venv/bin/python -m bench --help` lists all
-options.
+With `WORKERS=2` on two cores both workers share the relay's core, so what two workers carry is computed: from how
+evenly the CPU is spread over them, and from what a frame costs more than with one worker of as many streams.
+`make bench ROWS="2000 tls"` measures single rows, and `.venv/bin/python -m bench --help` lists all options.
 """
 
 
