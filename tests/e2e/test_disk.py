@@ -71,11 +71,12 @@ async def test_a_full_disk_ends_sessions_with_their_hold_and_loses_nothing(disk:
         user, other = await service.user(40), await service.user(40)
         captions = await service.captions(user)
         await captions.ready()
-        await captions.send(sound(3))
+        speaking = asyncio.create_task(captions.send(sound(3), speed=0.1))  # a muted session gives its hold back
         await asyncio.to_thread(exhaust, disk)
         await until(lambda: unhealthy(service), 5)
         late = await service.captions(other)
         assert (await late.closed(), late.errors()) == (1013, ["service_unavailable"])
+        speaking.cancel()
         await captions.send_while_open(sound(30), speed=4)
         end = await captions.end(within=30)
         assert (end["reason"], end["pending"], captions.close_code) == ("database_away", True, 1013)
