@@ -1,6 +1,6 @@
 -- The key that 025 has built, and what else each settle paid for. The statement that writes an entry of a session holds the
 -- lock on that session's row, so that row exists; the audit looks for entries without one.
-LOCK TABLE usage_ledger, transcription_sessions IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE transcription_sessions, usage_ledger IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE usage_ledger
   DROP CONSTRAINT usage_ledger_pkey,
   ADD CONSTRAINT usage_ledger_pkey PRIMARY KEY USING INDEX usage_ledger_seq,
