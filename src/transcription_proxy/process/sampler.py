@@ -1,4 +1,6 @@
-"""Adds to the metrics what a worker's live sessions did, once a second, so that nothing is counted per audio frame."""
+"""Adds to the metrics what a worker's live sessions did, once a second, so that nothing is counted per audio frame.
+
+The event loop's turns are paced by it too."""
 
 import asyncio
 import itertools
@@ -7,6 +9,7 @@ from typing import Final
 
 from transcription_proxy import metrics
 from transcription_proxy.ledger.watch import Watch
+from transcription_proxy.process.turns import Turns
 from transcription_proxy.relay.switchboard import Switchboard
 
 SAMPLE_SECONDS: Final = 1.0
@@ -21,9 +24,10 @@ RELAYS_AT_ONCE: Final = 100
 class Sampler:
     """`run` is to run in the background."""
 
-    def __init__(self, switchboard: Switchboard, watch: Watch) -> None:
+    def __init__(self, switchboard: Switchboard, watch: Watch, turns: Turns) -> None:
         self._switchboard = switchboard
         self._watch = watch
+        self._turns = turns
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -48,7 +52,9 @@ class Sampler:
                 await asyncio.sleep(0)
         audio_bytes += sum(recording.take_audio_bytes() for recording in self._switchboard.recordings.values())
         metrics.BYTES.inc(audio_bytes)
-        metrics.FRAMES.inc(sum(socket.take_frames() for socket in self._switchboard.sockets))
+        frames = sum(socket.take_frames() for socket in self._switchboard.sockets)
+        metrics.FRAMES.inc(frames)
+        self._turns.pace(frames / SAMPLE_SECONDS)
         metrics.LIVE_SESSIONS.set(live)
         metrics.UNSETTLED.set(unsettled)
         waiting = len(self._switchboard.unauthenticated)

@@ -39,6 +39,7 @@ from transcription_proxy.payments.reconcile import RECONCILE, RECONCILE_EVERY_SE
 from transcription_proxy.payments.service import CUSTOMER, REFUNDS, Payments
 from transcription_proxy.process.lives import Life
 from transcription_proxy.process.sampler import Sampler
+from transcription_proxy.process.turns import Turns
 from transcription_proxy.relay import caption_socket, listen_socket
 from transcription_proxy.relay.caption_socket import CaptionSocket
 from transcription_proxy.relay.door import DoorProtocol, Sockets, door
@@ -171,7 +172,7 @@ def build(settings: Settings, life: Life, is_ready: Callable[[], bool]) -> Parts
             listen_socket.sockets(switchboard),
             {V1.encode(): 2 * recordings.max_bytes},
         ),
-        Sampler(switchboard, watch),
+        Sampler(switchboard, watch, Turns()),
         _jobs(database, gateway, payments, limits),
         _mail_jobs(settings, database, payments),
         http,
