@@ -38,7 +38,8 @@ class Plan(msgspec.Struct):
 
 
 class Step(msgspec.Struct):
-    """A line of the output. The parent answers `open` with a line, and counts CPU between `begin` and `end`."""
+    """A line of the output. The parent counts between `begin` and `end`, and answers `open` and `end` with a line: the
+    streams begin to be measured, and to close."""
 
     step: str
     load: Load | None = None
@@ -58,8 +59,9 @@ async def run(plan: Plan) -> None:
     gc.disable()  # until the end: a collection would be seen as latency
     await asyncio.sleep(SETTLE_DOWN_SECONDS)
     load = await _measure(clients, plan, pacer)
-    pacer.stop()
     say(Step("end", load))
+    await asyncio.to_thread(sys.stdin.readline)
+    pacer.stop()
     await close_all(clients, CLOSE_SECONDS)
 
 

@@ -86,6 +86,7 @@ def measure(subject: Subject, kind: Kind, seconds: float) -> Round:
         after = _Counts.now(subject)
         grown = sum(kernel.rss_kib(pid) for pid in subject.pids) - sum(rest)
         lags = _lags(subject)
+        generator.stdin.write("\n")
         generator.wait(processes.END_SECONDS)
     assert load is not None
     return _round(subject, kind, load, before, after, grown, lags)
