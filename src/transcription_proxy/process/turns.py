@@ -7,8 +7,8 @@ import asyncio
 from time import monotonic, sleep
 from typing import Final
 
-BUSY_FRAMES: Final = 2000
-"""Audio frames a second from which on turns are kept apart. With fewer, most turns are further apart anyway."""
+BUSY_FRAMES: Final = 4000
+"""Audio frames a second from which on turns are kept apart. With fewer, the rests cost as much as they save."""
 TURN_SECONDS: Final = 0.0005
 """Time from the start of a turn to the start of the next, at least."""
 
