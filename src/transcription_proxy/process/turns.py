@@ -8,7 +8,7 @@ from time import monotonic, sleep
 from typing import Final
 
 BUSY_FRAMES: Final = 4000
-"""Audio frames a second from which on turns are kept apart. With fewer, the rests cost as much as they save."""
+"""Audio frames a second from which on turns are kept apart. With fewer, the rests save next to nothing."""
 TURN_SECONDS: Final = 0.0005
 """Time from the start of a turn to the start of the next, at least."""
 
