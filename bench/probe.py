@@ -13,12 +13,13 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, perf_counter, sleep
 from typing import Any
 
 import msgspec
 import uvloop
 
+from bench import kernel
 from bench.figures import Latency, latency
 
 PROBE = "BENCH_PROBE"
@@ -56,6 +57,40 @@ class LagProbe:
 
     def stop(self) -> None:
         self._timer.cancel()
+
+
+class TurnProbe:
+    """Measures the longest turn of the running event loop, which is how long it may block a frame.
+
+    Turns follow each other without a pause, so that the core never sleeps: a virtual machine may wake some milliseconds
+    late, and a timer would count that. A turn does not count the time in which something else runs on the core."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._waits = kernel.Waits()
+        self._longest = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._waited = self._waits.seconds()
+        self._begun_at = perf_counter()
+        self._next = self._loop.call_soon(self._end)
+
+    def _end(self) -> None:
+        took = perf_counter() - self._begun_at
+        if took > self._longest:
+            self._longest = max(self._longest, took - (self._waits.seconds() - self._waited))
+        self._begin()
+
+    def take(self) -> float:
+        """Return the longest turn since the last call, in milliseconds. The turn under way does not count."""
+        longest, self._longest = self._longest, 0.0
+        self._next.cancel()
+        self._begin()
+        return round(1000 * longest, 3)
+
+    def stop(self) -> None:
+        self._next.cancel()
 
 
 def alive() -> dict[str, int]:

@@ -118,9 +118,10 @@ class Settles(msgspec.Struct):
     answered: int
     failed: int
     settle: Latency | None
-    loop_lag: Latency | None
-    idle_lag: Latency | None
-    """The lag of the same event loop before the first settle."""
+    longest_turn_ms: float
+    """Of the event loop."""
+    idle_turn_ms: float
+    """Of the same event loop before the first settle."""
 
 
 class Memory(msgspec.Struct):

@@ -19,7 +19,7 @@ from bench import database, kernel, processes, subjects
 from bench.figures import latency
 from bench.machine import now, revision
 from bench.pacer import Pacer
-from bench.probe import LagProbe
+from bench.probe import TurnProbe
 from bench.results import Settles
 from transcription_proxy.accounts.store import may_open
 from transcription_proxy.db.embedded import Embedded
@@ -133,7 +133,7 @@ async def _settle(url: str, server: int, ids: list[tuple[UUID, UUID]], history_r
     await pool.open()
     settler = Settler(Ledger(pool, may_open, max_sessions=2, max_streams=100_000))
     task = asyncio.create_task(settler.run())
-    probe = LagProbe()
+    probe = TurnProbe()
     await asyncio.sleep(IDLE_SECONDS)
     idle = probe.take()
     clients = _Sessions(settler, ids)
@@ -141,11 +141,11 @@ async def _settle(url: str, server: int, ids: list[tuple[UUID, UUID]], history_r
     pacer.start()
     await asyncio.sleep(PERIOD_SECONDS)  # the first round warms the database's cache
     with closing(database.connect(url)) as connection:
-        clients.begin()
-        probe.take()
         before, cpu, began = database.active_ms(connection), _server_cpu(server), perf_counter()
+        clients.begin()
+        probe.take()  # asking the database and the kernel took a while, too
         await asyncio.sleep(seconds)
-        lag, took = probe.take(), perf_counter() - began
+        longest, took = probe.take(), perf_counter() - began
         spent, cpu = database.active_ms(connection) - before, _server_cpu(server) - cpu
     pacer.stop()
     probe.stop()
@@ -163,8 +163,8 @@ async def _settle(url: str, server: int, ids: list[tuple[UUID, UUID]], history_r
         answered=len(clients.times),
         failed=clients.failed,
         settle=latency(clients.times),
-        loop_lag=lag,
-        idle_lag=idle,
+        longest_turn_ms=longest,
+        idle_turn_ms=idle,
     )
 
 

@@ -41,8 +41,7 @@ def compared(ours: float, **more: float) -> list[Round]:
     ]
 
 
-def settles(database_ms: float = 20.0, lag_max: float = 3.0, sessions: int = 10_000) -> Settles:
-    lag = Latency(0.1, 1.0, lag_max, 1000)
+def settles(database_ms: float = 20.0, longest_turn_ms: float = 3.0, sessions: int = 10_000) -> Settles:
     return Settles(
         sessions=sessions,
         history_rows=10_000_000,
@@ -52,8 +51,8 @@ def settles(database_ms: float = 20.0, lag_max: float = 3.0, sessions: int = 10_
         answered=30_000,
         failed=0,
         settle=percentiles(90),
-        loop_lag=lag,
-        idle_lag=percentiles(1),
+        longest_turn_ms=longest_turn_ms,
+        idle_turn_ms=0.5,
         **AT,
     )
 
