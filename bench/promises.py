@@ -121,7 +121,9 @@ def _held(row: Row | None) -> Promise:
         return _unmeasured(text)
     dropped = sum(round_.load.dropped for round_ in rounds)
     answered = min(round_.load.answers_share for round_ in rounds)
-    return Promise(text, f"{dropped} dropped, {answered:.0%} of the words came in time", dropped == 0)
+    busy = max(share for round_ in rounds for share in round_.shares)
+    measured = f"{dropped} dropped; words came for {answered:.0%} of the audio sent meanwhile; {busy:.0%} of the core"
+    return Promise(text, measured, dropped == 0)
 
 
 def _memory(row: Row | None, upstream: str, limit: float) -> Promise:
