@@ -109,7 +109,11 @@ def _load(path: Path) -> Results:
     """Return earlier results of this machine, to which new ones are added."""
     here = machine.describe()
     if path.exists():
-        earlier = msgspec.json.decode(path.read_bytes(), type=Results)
+        try:
+            earlier = msgspec.json.decode(path.read_bytes(), type=Results)
+        except msgspec.DecodeError:
+            _say(f"{path} was written by another revision of the benchmark: starting over")
+            return Results(here)
         if earlier.machine == here:
             return earlier
         _say(f"{path} comes from another machine or other versions: starting over")

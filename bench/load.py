@@ -38,8 +38,8 @@ class Plan(msgspec.Struct):
 
 
 class Step(msgspec.Struct):
-    """A line of the output. The parent counts between `begin` and `end`, and answers `open` and `end` with a line: the
-    streams begin to be measured, and to close."""
+    """A line of the output. The parent counts between `begin` and `end`. After `open` and `end` the generator waits for
+    its line, before it measures or closes the streams."""
 
     step: str
     load: Load | None = None

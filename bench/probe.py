@@ -63,7 +63,7 @@ class TurnProbe:
     """Measures the longest turn of the running event loop, which is how long it may block a frame.
 
     Turns follow each other without a pause, so that the core never sleeps: a virtual machine may wake some milliseconds
-    late, and a timer would count that. A turn does not count the time in which something else runs on the core."""
+    late, and a timer would count that. Nor does it count while something else runs on the core: that would add 5 ms."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
