@@ -1,6 +1,6 @@
 """Adds to the metrics what a worker's live sessions did, once a second, so that nothing is counted per audio frame.
 
-The event loop's turns are paced by it too."""
+By the same count of frames it paces the event loop's turns."""
 
 import asyncio
 import itertools

@@ -19,7 +19,7 @@ from transcription_proxy.values import Closed, Closing, Settled, Settlement
 
 TICK_SECONDS: Final = 0.25
 """Seconds between batches, in which settles collect: a statement costs PostgreSQL as much as booking 30 sessions. With
-10,000 sessions twice the pause saves 6 % of PostgreSQL's time, and answers later."""
+10,000 sessions twice the pause saves 6 % of PostgreSQL's CPU, and answers later."""
 BATCH_SESSIONS: Final = 500
 """Sessions settled in one statement, at most (money 19)."""
 MAX_LOCKED_SECONDS: Final = 5.0
